@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The types that travel between stages: frame -> instances -> tracks -> reconstructions -> scene.
+
+Conventions, stated once:
+
+* optical axes (x right, y down, z forward), metres, radians, nanoseconds;
+* ``T_a_b`` is a (4, 4) float64 matrix that maps coordinates in frame b to frame a;
+* quaternions are x, y, z, w wherever they appear outside this package;
+* covariances are (6, 6), order x, y, z, rotation about x, y, z (REP 103), in the parent frame;
+* arrays are never written to after they were put into one of these objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+ByteArray = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+IndexArray = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Camera:
+    """A rectified pinhole camera.
+
+    Pixel (u, v) is the centre of column u, row v; distortion is removed before a frame is made.
+
+    :param width: columns, px.
+    :param height: rows, px.
+    :param K: (3, 3) float64 intrinsics, px; skew is zero.
+    """
+
+    width: int
+    height: int
+    K: FloatArray
+
+    @property
+    def fx(self) -> float:
+        """Focal length along columns, px."""
+        return float(self.K[0, 0])
+
+    @property
+    def fy(self) -> float:
+        """Focal length along rows, px."""
+        return float(self.K[1, 1])
+
+    @property
+    def cx(self) -> float:
+        """Principal point column, px."""
+        return float(self.K[0, 2])
+
+    @property
+    def cy(self) -> float:
+        """Principal point row, px."""
+        return float(self.K[1, 2])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One synchronised observation.
+
+    :param stamp_ns: source stamp, nanoseconds.
+    :param frame_id: optical frame of the camera.
+    :param camera: the rectified pinhole model of ``rgb`` and ``pointmap``.
+    :param rgb: (H, W, 3) uint8, RGB order.
+    :param pointmap: (H, W, 3) float32, metres, optical axes, NaN in all three = no return.
+    :param fixed_frame: name of the fixed frame; equals ``frame_id`` when there is no TF.
+    :param T_fixed_cam: (4, 4) float64, optical frame to fixed frame at ``stamp_ns``.
+    :param up_cam: (3,) float64 unit vector against gravity in the optical frame, or None when
+        no TF tells where up is (the fixed frame is then just the camera).
+    """
+
+    stamp_ns: int
+    frame_id: str
+    camera: Camera
+    rgb: ByteArray
+    pointmap: Float32Array
+    fixed_frame: str
+    T_fixed_cam: FloatArray
+    up_cam: FloatArray | None = None
+
+    @property
+    def depth_m(self) -> Float32Array:
+        """(H, W) float32 view of z, metres, NaN = no return."""
+        depth: Float32Array = self.pointmap[..., 2]
+        return depth
+
+
+@dataclass(frozen=True, slots=True)
+class PointPrompt:
+    """Points on one object: ``points_px`` ((u, v), ...) and ``labels`` (1 = on it, 0 = off it)."""
+
+    points_px: tuple[tuple[float, float], ...]
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxPrompt:
+    """A box around one object: left, top, right, bottom, px, right and bottom exclusive."""
+
+    box_px: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskPrompt:
+    """A rough mask of one object: (H, W) bool at the frame's size."""
+
+    mask: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class TextPrompt:
+    """A noun phrase: every object it names."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExemplarPrompt:
+    """Every object like the one in a box (px) of this frame, or of ``frame`` when given."""
+
+    box_px: tuple[float, float, float, float]
+    frame: Frame | None = None
+
+
+Prompt = PointPrompt | BoxPrompt | MaskPrompt | TextPrompt | ExemplarPrompt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """A support plane in the optical frame: ``normal @ p + offset_m = 0``.
+
+    :param normal: (3,) float64, unit, pointing to the free side (up, for a table).
+    :param offset_m: signed distance of the optical centre from the plane, metres (> 0 above it).
+    """
+
+    normal: FloatArray
+    offset_m: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """One mask in one frame.
+
+    :param mask: (H, W) bool, visible pixels of the object.
+    :param score: 0..1, how sure the backend is that this is one whole object.
+    :param box_px: left, top, right, bottom of the mask, px, right and bottom exclusive.
+    :param source: backend and prompt that made it, e.g. ``geometric:all`` or ``sam2:point``.
+    :param label: noun phrase, or empty.
+    :param support: index into ``Instances.supports`` of the plane it stands on, or -1.
+    """
+
+    mask: BoolArray
+    score: float
+    box_px: tuple[int, int, int, int]
+    source: str
+    label: str = ''
+    support: int = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instances:
+    """Segmentation of one frame: masks do not overlap unless a prompt asked for alternatives."""
+
+    stamp_ns: int
+    items: tuple[Instance, ...] = ()
+    supports: tuple[Plane, ...] = ()
+
+
+class TrackState(IntEnum):
+    """Whether a track has been seen often enough to be believed."""
+
+    TENTATIVE = 0
+    CONFIRMED = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """The same thing over frames.
+
+    :param id: counted up from 1, never reused until the scene is cleared.
+    :param hits: frames in which it was seen, this one included.
+    :param first_seen_ns: stamp of its birth.
+    :param last_seen_ns: stamp of the last frame it was seen in.
+    :param missed: frames processed since its birth in which it was not seen.
+    :param instance: index into ``Tracks.instances.items``, or -1 when not seen in this frame.
+    """
+
+    id: int
+    state: TrackState
+    hits: int
+    first_seen_ns: int
+    last_seen_ns: int
+    missed: int
+    instance: int = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """All living tracks after one frame, and the instances they refer to."""
+
+    stamp_ns: int
+    instances: Instances
+    items: tuple[Track, ...] = ()
+
+
+class FaceLabel(IntEnum):
+    """What the evidence says about a face of a published mesh."""
+
+    OBSERVED = 0
+    OCCLUDED = 1
+    CONTRADICTED = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mesh:
+    """A triangle mesh.
+
+    :param vertices_m: (V, 3) float32, metres, object frame.
+    :param faces: (F, 3) int32, counter-clockwise seen from outside.
+    :param colors: (V, 3) uint8 RGB.
+    :param face_labels: (F,) uint8 of :class:`FaceLabel`.
+    :param face_confidence: (F,) float32, 0..1 probability that the surface is really there.
+    """
+
+    vertices_m: Float32Array
+    faces: IndexArray
+    colors: ByteArray
+    face_labels: ByteArray
+    face_confidence: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceScore:
+    """How well a reconstruction agrees with what the sensor saw.
+
+    :param observed_inliers: share of observed points within 2 sigma of the surface.
+    :param free_volume: share of the reconstruction's volume that lies in seen-through space.
+    :param silhouette_iou: IoU of the rendered silhouette and the mask, where nothing occludes.
+    """
+
+    observed_inliers: float
+    free_volume: float
+    silhouette_iou: float
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which backend made a result, from which weights (sha256, empty = none) and seed."""
+
+    backend: str
+    weights_hash: str = ''
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """Shape and layout of one track, as known after one frame.
+
+    :param track_id: the track it belongs to.
+    :param mesh: complete surface in the object frame; the same object as before when unchanged.
+    :param T_cam_obj: (4, 4) float64 rigid layout; the metric scale is in the mesh already.
+    :param covariance: (6, 6) float64 of the pose, in the optical frame.
+    :param scale_sigma: relative one-sigma uncertainty of size.
+    :param observed_fraction: share of the surface area that was observed.
+    :param confidence: 0..1.
+    :param refined: whether layout refinement changed (and improved) the pose.
+    :param backends: what was tried, in order; the last one made the mesh.
+    """
+
+    track_id: int
+    mesh: Mesh
+    T_cam_obj: FloatArray
+    covariance: FloatArray
+    scale_sigma: float
+    observed_fraction: float
+    confidence: float
+    score: EvidenceScore
+    provenance: Provenance
+    refined: bool = False
+    backends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstructions:
+    """Reconstructions of the tracks seen in one frame."""
+
+    stamp_ns: int
+    items: tuple[Reconstruction, ...] = ()
+
+
+class ObjectState(IntEnum):
+    """What is known about an object's presence."""
+
+    TENTATIVE = 0
+    VISIBLE = 1
+    OCCLUDED = 2
+    OUT_OF_VIEW = 3
+    ABSENT = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneObject:
+    """A track with its best reconstruction, in the fixed frame.
+
+    :param T_fixed_obj: (4, 4) float64, object frame (the mesh's) to fixed frame.
+    :param covariance: (6, 6) float64 of the pose, in the fixed frame.
+    :param size_m: (3,) float64 extents of the mesh's box along the object axes.
+    :param box_center_m: (3,) float64 centre of that box in the object frame.
+    """
+
+    id: int
+    state: ObjectState
+    label: str
+    score: float
+    T_fixed_obj: FloatArray
+    covariance: FloatArray
+    size_m: FloatArray
+    box_center_m: FloatArray
+    scale_sigma: float
+    mesh: Mesh
+    observed_fraction: float
+    provenance: Provenance
+    first_seen_ns: int
+    last_seen_ns: int
+    hits: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """All objects known after one frame.
+
+    ``removed`` holds the ids that left since the frame before (absent, removed by request).
+    """
+
+    stamp_ns: int
+    fixed_frame: str
+    objects: tuple[SceneObject, ...] = ()
+    removed: tuple[int, ...] = field(default=())

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rigid transforms as (4, 4) float64 matrices. ``T_a_b`` maps coordinates in b to a."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from sam3d_ros.core.types import FloatArray
+
+
+def transform(rotation: FloatArray, translation: FloatArray) -> FloatArray:
+    """Return the (4, 4) transform of a (3, 3) rotation and a (3,) translation."""
+    T = np.eye(4)
+    T[:3, :3] = rotation
+    T[:3, 3] = translation
+    return T
+
+
+def inverse(T: FloatArray) -> FloatArray:
+    """Return the inverse of a rigid transform, (4, 4)."""
+    R = T[:3, :3]
+    return transform(R.T, -R.T @ T[:3, 3])
+
+
+def apply(T: FloatArray, points: FloatArray) -> FloatArray:
+    """Return (..., 3) points mapped by a (4, 4) transform, in the points' dtype."""
+    points = np.asarray(points)
+    R = T[:3, :3].astype(points.dtype)
+    moved: FloatArray = points @ R.T + T[:3, 3].astype(points.dtype)
+    return moved
+
+
+def from_quaternion(xyzw: FloatArray, translation: FloatArray) -> FloatArray:
+    """Return the transform of a quaternion (x, y, z, w; need not be unit) and a translation."""
+    return transform(Rotation.from_quat(xyzw).as_matrix(), translation)
+
+
+def quaternion(T: FloatArray) -> FloatArray:
+    """Return the unit quaternion (x, y, z, w; w >= 0) of a transform's rotation."""
+    xyzw: FloatArray = Rotation.from_matrix(T[:3, :3]).as_quat(canonical=True)
+    return xyzw
+
+
+def rotation_angle(T: FloatArray) -> float:
+    """Return the angle of a transform's rotation, radians, in [0, pi]."""
+    return float(Rotation.from_matrix(T[:3, :3]).magnitude())
+
+
+def interpolate(T_0: FloatArray, T_1: FloatArray, fraction: float) -> FloatArray:
+    """Return the transform at ``fraction`` of the way: linear translation, slerp rotation."""
+    R_0, R_1 = Rotation.from_matrix(T_0[:3, :3]), Rotation.from_matrix(T_1[:3, :3])
+    step = Rotation.from_rotvec(fraction * (R_0.inv() * R_1).as_rotvec())
+    translation = (1.0 - fraction) * T_0[:3, 3] + fraction * T_1[:3, 3]
+    return transform((R_0 * step).as_matrix(), translation)
+
+
+def adjoint_rotation(covariance: FloatArray, R_new_old: FloatArray) -> FloatArray:
+    """Return a (6, 6) pose covariance expressed in rotated parent axes."""
+    J = np.zeros((6, 6))
+    J[:3, :3] = R_new_old
+    J[3:, 3:] = R_new_old
+    rotated: FloatArray = J @ covariance @ J.T
+    return rotated

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Depth images or LiDAR clouds to frames."""
