@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a depth image says about points that ought to be there: confirmed, hidden, seen through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray, IndexArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DepthVerdict:
+    """The verdict on N points; the three masks are disjoint, a point without data is in none.
+
+    :param rows: (N,) int32 image row of each point, 0 where it is out of view.
+    :param columns: (N,) int32 image column, 0 where it is out of view.
+    :param in_view: (N,) bool, projects into the image.
+    :param confirmed: (N,) bool, the sensor saw a surface at the point.
+    :param hidden: (N,) bool, the sensor saw a surface in front of the point.
+    :param seen_through: (N,) bool, the sensor saw a surface behind the point: nothing is there.
+    """
+
+    rows: IndexArray
+    columns: IndexArray
+    in_view: BoolArray
+    confirmed: BoolArray
+    hidden: BoolArray
+    seen_through: BoolArray
+
+
+def judge(
+    points_cam: FloatArray, camera: Camera, depth_m: Float32Array, tolerance_m: FloatArray | float
+) -> DepthVerdict:
+    """Compare (N, 3) optical points with (H, W) z-depth (metres, NaN = no return).
+
+    :param tolerance_m: scalar or (N,) distance along z within which a return confirms a point.
+    """
+    z = points_cam[:, 2]
+    in_front = z > 1e-6
+    safe_z = np.where(in_front, z, 1.0)
+    columns = np.rint(points_cam[:, 0] / safe_z * camera.fx + camera.cx)
+    rows = np.rint(points_cam[:, 1] / safe_z * camera.fy + camera.cy)
+    in_view = in_front & (columns >= 0) & (columns < camera.width)
+    in_view &= (rows >= 0) & (rows < camera.height)
+    columns = np.where(in_view, columns, 0).astype(np.int32)
+    rows = np.where(in_view, rows, 0).astype(np.int32)
+    beyond_m = np.where(in_view, depth_m[rows, columns] - z, np.nan)
+    with np.errstate(invalid='ignore'):
+        confirmed = np.abs(beyond_m) <= tolerance_m
+        hidden = beyond_m < -tolerance_m
+        seen_through = beyond_m > tolerance_m
+    return DepthVerdict(rows, columns, in_view, confirmed, hidden, seen_through)
+
+
+def depth_tolerance(z_m: FloatArray, base_m: float, per_z2: float) -> FloatArray:
+    """Return the (N,) tolerance of depth comparisons: ``base_m + per_z2 * z^2``.
+
+    Axial noise of structured light and stereo grows with the square of the distance (Khoshelham
+    and Elberink, "Accuracy and Resolution of Kinect Depth Data", Sensors 2012, eq. 10).
+    """
+    tolerance: FloatArray = base_m + per_z2 * np.square(z_m)
+    return tolerance

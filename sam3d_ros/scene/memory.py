@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory of objects: each track's best reconstruction, its pose in the fixed frame, its state.
+
+The tracker decides how long a track lives (free space must disprove it); the memory follows. It
+says whether an object is seen now, hidden behind something, or outside the image, and lets the
+pose grow uncertain while nothing confirms it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.types import (
+    FloatArray,
+    Frame,
+    Mesh,
+    ObjectState,
+    Reconstruction,
+    Reconstructions,
+    Scene,
+    SceneObject,
+    Track,
+    Tracks,
+    TrackState,
+)
+from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse
+from sam3d_ros.geometry.visibility import depth_tolerance, judge
+from sam3d_ros.scene.config import SceneConfig
+
+SAMPLES = 400
+"""Vertices of a mesh that are enough to tell hidden from out of view."""
+
+
+class ObjectMemory:
+    """Scene memory, the only implementation of :class:`core.interfaces.SceneMemory`."""
+
+    def __init__(self, config: SceneConfig) -> None:
+        self._config = config
+        self._objects: dict[int, SceneObject] = {}
+        self._dismissed: set[int] = set()
+        self._removed: list[int] = []
+        self._stamp_ns: int | None = None
+        self._elapsed_s = 0.0
+
+    def clear(self) -> None:
+        """Forget every object; the next scene lists the forgotten ids as removed."""
+        self._removed += sorted(self._objects)
+        self._objects = {}
+        self._dismissed = set()
+
+    def remove(self, object_id: int) -> None:
+        """Forget one object, and ignore its track from now on.
+
+        :raises InputError: when no object has this id.
+        """
+        if object_id not in self._objects:
+            known = ', '.join(str(known) for known in sorted(self._objects)) or 'none'
+            raise InputError(f'no object {object_id}', wanted=f'one of: {known}')
+        del self._objects[object_id]
+        self._dismissed.add(object_id)
+        self._removed.append(object_id)
+
+    def adopt(self, item: SceneObject) -> None:
+        """Take over an object from elsewhere (a loaded scene); one of the same id is replaced."""
+        self._objects[item.id] = item
+        self._dismissed.discard(item.id)
+
+    def update(self, frame: Frame, tracks: Tracks, reconstructions: Reconstructions) -> Scene:
+        """Return every known object after ``frame``; see :class:`core.interfaces.SceneMemory`."""
+        self._advance(frame.stamp_ns)
+        rebuilt = {item.track_id: item for item in reconstructions.items}
+        alive = {track.id: track for track in tracks.items}
+        for object_id in sorted(self._objects):
+            if object_id not in alive:
+                del self._objects[object_id]
+                self._removed.append(object_id)
+        for track in tracks.items:
+            if track.id in self._dismissed:
+                continue
+            if track.id in rebuilt:
+                self._objects[track.id] = self._seen(frame, tracks, track, rebuilt[track.id])
+            elif track.id in self._objects:
+                self._objects[track.id] = self._unseen(frame, track, self._objects[track.id])
+        return self.snapshot(frame.stamp_ns, frame.fixed_frame)
+
+    def _advance(self, stamp_ns: int) -> None:
+        previous_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
+        self._elapsed_s = max(0, stamp_ns - previous_ns) * 1e-9
+        self._stamp_ns = stamp_ns
+
+    def snapshot(self, stamp_ns: int, fixed_frame: str) -> Scene:
+        """Return what is known now, and the ids that left since the last call.
+
+        A tentative object is listed only if every frame since its birth, the last one included,
+        has shown it.
+        """
+        listed = tuple(
+            self._objects[object_id]
+            for object_id in sorted(self._objects)
+            if self._objects[object_id].state != ObjectState.TENTATIVE
+            or self._objects[object_id].missed == 0
+        )
+        removed, self._removed = tuple(sorted(self._removed)), []
+        return Scene(stamp_ns, fixed_frame, listed, removed)
+
+    def _seen(
+        self, frame: Frame, tracks: Tracks, track: Track, rebuilt: Reconstruction
+    ) -> SceneObject:
+        instance = tracks.instances.items[track.instance]
+        confirmed = track.state == TrackState.CONFIRMED
+        low, high = _bounds(rebuilt.mesh)
+        return SceneObject(
+            id=track.id,
+            state=ObjectState.VISIBLE if confirmed else ObjectState.TENTATIVE,
+            label=instance.label,
+            score=float(instance.score * rebuilt.confidence),
+            T_fixed_obj=frame.T_fixed_cam @ rebuilt.T_cam_obj,
+            covariance=adjoint_rotation(rebuilt.covariance, frame.T_fixed_cam[:3, :3]),
+            size_m=high - low,
+            box_center_m=(low + high) / 2,
+            scale_sigma=rebuilt.scale_sigma,
+            mesh=rebuilt.mesh,
+            observed_fraction=rebuilt.observed_fraction,
+            provenance=rebuilt.provenance,
+            first_seen_ns=track.first_seen_ns,
+            last_seen_ns=track.last_seen_ns,
+            hits=track.hits,
+            missed=track.missed,
+        )
+
+    def _unseen(self, frame: Frame, track: Track, known: SceneObject) -> SceneObject:
+        drift = np.repeat([self._config.drift_m_per_s, self._config.drift_rad_per_s], 3)
+        covariance = known.covariance + np.diag(np.square(drift)) * self._elapsed_s
+        state = known.state
+        if track.state == TrackState.CONFIRMED:
+            state = self._state_out_of_sight(frame, known)
+        return replace(known, state=state, covariance=covariance, missed=track.missed)
+
+    def _state_out_of_sight(self, frame: Frame, known: SceneObject) -> ObjectState:
+        """Return hidden, out of view, or visible when the depth still shows the surface."""
+        step = max(1, len(known.mesh.vertices_m) // SAMPLES)
+        vertices = known.mesh.vertices_m[::step].astype(np.float64)
+        points_cam = apply(inverse(frame.T_fixed_cam) @ known.T_fixed_obj, vertices)
+        tolerance = depth_tolerance(
+            points_cam[:, 2], self._config.tolerance_m, self._config.tolerance_per_z2
+        )
+        verdict = judge(points_cam, frame.camera, frame.depth_m, tolerance)
+        if verdict.in_view.mean() < self._config.out_of_view_share:
+            return ObjectState.OUT_OF_VIEW
+        # A closed object hides its own far side, so confirmed points are few even in plain view.
+        return ObjectState.VISIBLE if verdict.confirmed.mean() > 0.25 else ObjectState.OCCLUDED
+
+
+def _bounds(mesh: Mesh) -> tuple[FloatArray, FloatArray]:
+    """Return the (3,) lowest and highest corner of a mesh's box along the object axes."""
+    vertices = mesh.vertices_m.astype(np.float64)
+    return vertices.min(axis=0), vertices.max(axis=0)

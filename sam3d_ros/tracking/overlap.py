@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tracks by overlap of surface points in the fixed frame, so that a moving camera keeps ids.
+
+A track is a set of surface points. Projected into a new frame, points that the depth confirms vote
+for the mask they land on; points that the depth sees through vote against the track. What moved
+between two frames is found again by place, size and colour. A confirmed track ends only when free
+space disproves it, or when another track has taken over all of its surface.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from sam3d_ros.core.types import (
+    FloatArray,
+    Frame,
+    IndexArray,
+    Instances,
+    Track,
+    Tracks,
+    TrackState,
+)
+from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.geometry.visibility import DepthVerdict, depth_tolerance, judge
+from sam3d_ros.tracking.config import TrackingConfig
+from sam3d_ros.tracking.memory import Memory, Sighting, sightings, thin
+
+MIN_POINTS_IN_VIEW = 10
+"""Fewer points than this prove nothing about presence or absence."""
+
+
+class OverlapTracker:
+    """Tracker backend ``overlap``."""
+
+    def __init__(self, config: TrackingConfig) -> None:
+        self._config = config
+        self._memories: list[Memory] = []
+        self._next_id = 1
+
+    def clear(self) -> None:
+        """Forget everything, ids too: the next track is number 1."""
+        self._memories = []
+        self._next_id = 1
+
+    def reset(self) -> None:
+        """Forget all tracks but go on counting ids, as after a jump of the clock."""
+        self._memories = []
+
+    def adopt(
+        self, track_id: int, points_fixed: FloatArray, color: FloatArray, stamp_ns: int
+    ) -> None:
+        """Take over a confirmed track from elsewhere (a loaded scene).
+
+        :param points_fixed: (N, 3) float64 surface points, fixed frame, metres.
+        :param color: (3,) mean RGB.
+        """
+        sighting = Sighting(thin(np.asarray(points_fixed, np.float64)), color)
+        self._memories = [memory for memory in self._memories if memory.id != track_id]
+        self._memories.append(
+            Memory(track_id, sighting, stamp_ns, stamp_ns, hits=self._config.confirm_hits)
+        )
+        self._next_id = max(self._next_id, track_id + 1)
+
+    def update(self, frame: Frame, instances: Instances) -> Tracks:
+        """Return all living tracks after ``frame``; see :class:`core.interfaces.Tracker`."""
+        seen, index_image = sightings(frame, instances)
+        verdicts = [self._judge(memory, frame) for memory in self._memories]
+        votes = self._votes(verdicts, index_image, len(instances.items))
+        matches = self._match_by_overlap(verdicts, votes, seen)
+        self._match_moved(matches, seen)
+        for position, memory in enumerate(self._memories):
+            if position in matches:
+                self._hit(memory, seen[matches[position]], verdicts[position], frame.stamp_ns)
+            else:
+                self._miss(memory, verdicts[position], votes[position], set(matches.values()))
+        instance_of = {self._memories[p].id: index for p, index in matches.items()}
+        self._memories = [memory for memory in self._memories if self._lives(memory)]
+        for index in sorted(set(seen) - set(matches.values())):
+            memory = Memory(self._next_id, seen[index], frame.stamp_ns, frame.stamp_ns)
+            instance_of[memory.id] = index
+            self._memories.append(memory)
+            self._next_id += 1
+        items = tuple(
+            self._track(memory, instance_of.get(memory.id, -1)) for memory in self._memories
+        )
+        return Tracks(frame.stamp_ns, instances, items)
+
+    def _judge(self, memory: Memory, frame: Frame) -> DepthVerdict:
+        points_cam = apply(inverse(frame.T_fixed_cam), memory.sighting.points_fixed)
+        tolerance = self._tolerance(points_cam[:, 2])
+        return judge(points_cam, frame.camera, frame.depth_m, tolerance)
+
+    def _tolerance(self, z_m: FloatArray) -> FloatArray:
+        return depth_tolerance(z_m, self._config.tolerance_m, self._config.tolerance_per_z2)
+
+    @staticmethod
+    def _votes(verdicts: list[DepthVerdict], index_image: IndexArray, count: int) -> IndexArray:
+        """Return (tracks, instances) counts of confirmed points that land on each mask."""
+        votes = np.zeros((len(verdicts), count), np.int32)
+        for row, verdict in zip(votes, verdicts, strict=True):
+            landed = index_image[verdict.rows, verdict.columns][verdict.confirmed]
+            row += np.bincount(landed[landed >= 0], minlength=count).astype(np.int32)
+        return votes
+
+    def _match_by_overlap(
+        self, verdicts: list[DepthVerdict], votes: IndexArray, seen: dict[int, Sighting]
+    ) -> dict[int, int]:
+        """Return the best one-to-one assignment of tracks (positions) to instances (indices)."""
+        scores = np.zeros(votes.shape)
+        for position, index in np.argwhere(votes > 0):
+            if int(index) not in seen:
+                continue
+            verdict = verdicts[position]
+            visible = int(verdict.confirmed.sum() + verdict.seen_through.sum())
+            sighting = seen[int(index)]
+            tree = self._memories[position].tree
+            near, _ = tree.query(
+                sighting.points_fixed, distance_upper_bound=self._config.tolerance_m
+            )
+            back = float(np.isfinite(near).mean())
+            scores[position, index] = np.sqrt(votes[position, index] / visible * back)
+        rows, columns = linear_sum_assignment(-scores)
+        return {
+            int(row): int(column)
+            for row, column in zip(rows, columns, strict=True)
+            if scores[row, column] >= self._config.min_overlap
+        }
+
+    def _match_moved(self, matches: dict[int, int], seen: dict[int, Sighting]) -> None:
+        """Add matches for tracks of the frame before that moved within reach, nearest first."""
+        free = sorted(set(seen) - set(matches.values()))
+        candidates = []
+        for position, memory in enumerate(self._memories):
+            if position in matches or memory.missed_in_a_row > 0:
+                continue
+            for index in free:
+                distance_m = _distance_if_alike(memory.sighting, seen[index])
+                if distance_m <= self._config.reach_m:
+                    candidates.append((distance_m, position, index))
+        taken: set[int] = set()
+        for _, position, index in sorted(candidates):
+            if position not in matches and index not in taken:
+                matches[position] = index
+                taken.add(index)
+
+    @staticmethod
+    def _hit(memory: Memory, sighting: Sighting, verdict: DepthVerdict, stamp_ns: int) -> None:
+        """Update a matched track: what the depth disproves goes, what the mask shows comes."""
+        still_true = memory.sighting.points_fixed[~verdict.seen_through]
+        points = thin(np.concatenate([sighting.points_fixed, still_true]))
+        memory.remember(Sighting(points, sighting.color))
+        memory.hits += 1
+        memory.last_seen_ns = stamp_ns
+        memory.missed_in_a_row = 0
+        memory.disproved_in_a_row = 0
+
+    def _miss(
+        self, memory: Memory, verdict: DepthVerdict, votes: IndexArray, matched: set[int]
+    ) -> None:
+        """Update an unmatched track: count what speaks against it."""
+        memory.missed += 1
+        memory.missed_in_a_row += 1
+        known = int((verdict.confirmed | verdict.hidden | verdict.seen_through).sum())
+        if known < MIN_POINTS_IN_VIEW or known < 0.3 * len(verdict.in_view):
+            return
+        taken_over = int(sum(votes[index] for index in matched))
+        against = int(verdict.seen_through.sum()) + taken_over
+        disproved = against >= self._config.absent_share * known
+        memory.disproved_in_a_row = memory.disproved_in_a_row + 1 if disproved else 0
+
+    def _lives(self, memory: Memory) -> bool:
+        if memory.disproved_in_a_row >= self._config.absent_frames:
+            return False
+        confirmed = memory.hits >= self._config.confirm_hits
+        return confirmed or memory.missed_in_a_row < self._config.tentative_misses
+
+    def _track(self, memory: Memory, instance: int) -> Track:
+        confirmed = memory.hits >= self._config.confirm_hits
+        return Track(
+            id=memory.id,
+            state=TrackState.CONFIRMED if confirmed else TrackState.TENTATIVE,
+            hits=memory.hits,
+            first_seen_ns=memory.first_seen_ns,
+            last_seen_ns=memory.last_seen_ns,
+            missed=memory.missed,
+            instance=instance,
+        )
+
+
+def _distance_if_alike(before: Sighting, after: Sighting) -> float:
+    """Return the distance between two sightings, metres; infinite when size or colour differ."""
+    ratio = after.extent_m / max(before.extent_m, 1e-6)
+    if not 0.6 < ratio < 1.7 or float(np.abs(before.color - after.color).max()) > 40.0:
+        return float('inf')
+    return float(np.linalg.norm(before.center - after.center))

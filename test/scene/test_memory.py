@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States of remembered objects against scenes whose truth is known."""
+
+import numpy as np
+import pytest
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.types import (
+    EvidenceScore,
+    FaceLabel,
+    Instance,
+    Instances,
+    Mesh,
+    ObjectState,
+    Provenance,
+    Reconstruction,
+    Reconstructions,
+    Track,
+    Tracks,
+    TrackState,
+)
+from sam3d_ros.geometry.transforms import inverse, transform
+from sam3d_ros.scene.config import SceneConfig
+from sam3d_ros.scene.memory import ObjectMemory
+
+CENTER, SIZE = np.array([0.0, 0.0, 0.05]), np.array([0.08, 0.10, 0.10])
+BOX = (CENTER, SIZE, (200, 30, 30))
+EYE = (0.8, 0.0, 0.5)
+SECOND_NS = 1_000_000_000
+
+
+def box_mesh():
+    signs = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    faces = np.array([[0, 1, 3], [4, 6, 7]], np.int32)
+    return Mesh(
+        (signs * SIZE / 2).astype(np.float32),
+        faces,
+        np.zeros((8, 3), np.uint8),
+        np.full(2, FaceLabel.OBSERVED, np.uint8),
+        np.ones(2, np.float32),
+    )
+
+
+def observe(memory, frame, *, seen, hits, missed=0, alive=True, mesh=None):
+    """Feed one frame in which the box is (or is not) segmented."""
+    mask = np.zeros(frame.depth_m.shape, bool)
+    instances = Instances(
+        frame.stamp_ns, (Instance(mask, 0.8, (0, 0, 1, 1), 'truth:0'),) if seen else ()
+    )
+    state = TrackState.CONFIRMED if hits >= 3 else TrackState.TENTATIVE
+    track = Track(1, state, hits, 0, frame.stamp_ns, missed, 0 if seen else -1)
+    tracks = Tracks(frame.stamp_ns, instances, (track,) if alive else ())
+    rebuilt = Reconstruction(
+        track_id=1,
+        mesh=mesh or box_mesh(),
+        T_cam_obj=inverse(frame.T_fixed_cam) @ transform(np.eye(3), CENTER),
+        covariance=np.diag([1e-6, 1e-6, 4e-6, 1e-4, 1e-4, 1e-4]),
+        scale_sigma=0.02,
+        observed_fraction=0.5,
+        confidence=0.9,
+        score=EvidenceScore(1.0, 0.0, 1.0),
+        provenance=Provenance('truth'),
+    )
+    return memory.update(
+        frame, tracks, Reconstructions(frame.stamp_ns, (rebuilt,) if seen else ())
+    )
+
+
+@pytest.fixture
+def memory(boxes_world):
+    memory = ObjectMemory(SceneConfig())
+    for k in range(3):
+        frame, _ = boxes_world(EYE, [BOX], stamp_ns=k * SECOND_NS)
+        observe(memory, frame, seen=True, hits=k + 1)
+    return memory
+
+
+def test_seen_object_is_visible_where_it_is(memory, boxes_world):
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS)
+    (item,) = observe(memory, frame, seen=True, hits=4).objects
+    assert item.state == ObjectState.VISIBLE
+    np.testing.assert_allclose(item.T_fixed_obj[:3, 3], CENTER, atol=1e-9)
+    np.testing.assert_allclose(item.size_m, SIZE, atol=1e-6)
+    assert item.score == pytest.approx(0.72)
+
+
+def test_covariance_is_rotated_into_the_fixed_frame(memory, boxes_world):
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS)
+    (item,) = observe(memory, frame, seen=True, hits=4).objects
+    view = frame.T_fixed_cam[:3, 2]
+    assert view @ item.covariance[:3, :3] @ view == pytest.approx(4e-6)
+
+
+def test_hidden_object_is_occluded_and_its_sigma_grows(memory, boxes_world):
+    screen = ((0.3, 0.0, 0.15), (0.02, 0.5, 0.30), (0, 0, 255))
+    sigmas = []
+    for k in range(3, 6):
+        frame, _ = boxes_world(EYE, [BOX, screen], stamp_ns=k * SECOND_NS)
+        (item,) = observe(memory, frame, seen=False, hits=3, missed=k - 2).objects
+        assert item.state == ObjectState.OCCLUDED
+        sigmas.append(item.covariance[0, 0])
+    np.testing.assert_allclose(np.diff(sigmas), SceneConfig().drift_m_per_s ** 2, rtol=1e-6)
+
+
+def test_object_outside_the_image_is_out_of_view(memory, boxes_world):
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS, target=(2.0, 0.0, 0.5))
+    (item,) = observe(memory, frame, seen=False, hits=3, missed=1).objects
+    assert item.state == ObjectState.OUT_OF_VIEW
+    assert item.last_seen_ns == 2 * SECOND_NS
+
+
+def test_ended_track_is_removed_once(memory, boxes_world):
+    frame, _ = boxes_world(EYE, [], stamp_ns=3 * SECOND_NS)
+    scene = observe(memory, frame, seen=False, hits=3, alive=False)
+    assert (scene.objects, scene.removed) == ((), (1,))
+    assert observe(memory, frame, seen=False, hits=3, alive=False).removed == ()
+
+
+def test_tentative_object_is_listed_only_when_never_missed(boxes_world):
+    memory = ObjectMemory(SceneConfig())
+    frame, _ = boxes_world(EYE, [BOX])
+    assert observe(memory, frame, seen=True, hits=1).objects[0].state == ObjectState.TENTATIVE
+    assert observe(memory, frame, seen=False, hits=1, missed=1).objects == ()
+    assert observe(memory, frame, seen=True, hits=2, missed=1).objects == ()
+    assert (
+        observe(memory, frame, seen=True, hits=3, missed=1).objects[0].state == ObjectState.VISIBLE
+    )
+
+
+def test_removed_object_stays_away_until_clear(memory, boxes_world):
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS)
+    memory.remove(1)
+    scene = observe(memory, frame, seen=True, hits=4)
+    assert (scene.objects, scene.removed) == ((), (1,))
+    memory.clear()
+    assert len(observe(memory, frame, seen=True, hits=5).objects) == 1
+    with pytest.raises(InputError, match='no object 7; wanted one of: 1'):
+        memory.remove(7)
+
+
+def test_box_of_a_mesh_with_off_centre_origin(memory, boxes_world):
+    mesh = box_mesh()
+    shifted = Mesh(
+        mesh.vertices_m + np.float32(0.1),
+        mesh.faces,
+        mesh.colors,
+        mesh.face_labels,
+        mesh.face_confidence,
+    )
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS)
+    (item,) = observe(memory, frame, seen=True, hits=4, mesh=shifted).objects
+    np.testing.assert_allclose(item.box_center_m, 0.1, atol=1e-6)
+    np.testing.assert_allclose(item.size_m, SIZE, atol=1e-6)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ids must survive camera motion, occlusion and absence from view; free space must end them."""
+
+import numpy as np
+import pytest
+
+from sam3d_ros.core.types import Instance, Instances, TrackState
+from sam3d_ros.tracking.config import TrackingConfig
+from sam3d_ros.tracking.overlap import OverlapTracker
+
+RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
+BOXES = [
+    ((0.0, -0.12, 0.05), (0.08, 0.08, 0.10), RED),
+    ((0.0, 0.10, 0.04), (0.10, 0.06, 0.08), GREEN),
+    ((-0.15, 0.0, 0.06), (0.06, 0.06, 0.12), BLUE),
+]
+
+
+def instances_of(frame, index, keep=None):
+    items = []
+    for number in np.unique(index[index >= 0]):
+        if keep is not None and number not in keep:
+            continue
+        mask = index == number
+        rows, columns = np.nonzero(mask)
+        box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        items.append(Instance(mask, 0.9, tuple(int(v) for v in box), f'truth:{number}'))
+    return Instances(frame.stamp_ns, tuple(items))
+
+
+def ids_by_source(tracks):
+    items = tracks.instances.items
+    return {items[t.instance].source: t.id for t in tracks.items if t.instance >= 0}
+
+
+def step(tracker, world, eye, boxes, stamp, keep=None, **kwargs):
+    frame, index = world(eye, boxes, stamp_ns=stamp, **kwargs)
+    return tracker.update(frame, instances_of(frame, index, keep))
+
+
+@pytest.fixture
+def tracker():
+    return OverlapTracker(TrackingConfig())
+
+
+def test_moving_camera_keeps_ids_and_confirms_after_three_hits(tracker, boxes_world):
+    states, seen = [], []
+    for k in range(12):
+        angle = 0.1 * k
+        eye = (0.8 * np.cos(angle), 0.8 * np.sin(angle), 0.6)
+        tracks = step(tracker, boxes_world, eye, BOXES, k)
+        seen.append(ids_by_source(tracks))
+        states.append({track.state for track in tracks.items})
+    assert all(ids == seen[0] for ids in seen)
+    assert sorted(seen[0].values()) == [1, 2, 3]
+    assert states[1] == {TrackState.TENTATIVE}
+    assert states[2] == {TrackState.CONFIRMED}
+
+
+def test_id_survives_full_occlusion(tracker, boxes_world):
+    eye = (0.9, 0.0, 0.5)
+    for k in range(4):
+        before = step(tracker, boxes_world, eye, BOXES[:1], k)
+    screen = ((0.3, -0.05, 0.15), (0.02, 0.5, 0.30), BLUE)
+    for k in range(4, 12):
+        hidden = step(tracker, boxes_world, eye, [BOXES[0], screen], k)
+    assert {1} < {track.id for track in hidden.items}
+    assert next(t for t in hidden.items if t.id == 1).instance == -1
+    after = step(tracker, boxes_world, eye, BOXES[:1], 12)
+    assert ids_by_source(before) == ids_by_source(after)
+
+
+def test_id_survives_absence_from_view(tracker, boxes_world):
+    for k in range(4):
+        before = step(tracker, boxes_world, (0.8, 0.0, 0.6), BOXES, k)
+    for k in range(4, 10):
+        away = step(tracker, boxes_world, (0.8, 0.0, 0.6), BOXES, k, target=(2.0, 0.0, 0.5))
+    assert len(away.items) == 3
+    after = step(tracker, boxes_world, (0.0, 0.8, 0.6), BOXES, 10)
+    assert ids_by_source(before) == ids_by_source(after)
+
+
+def test_free_space_ends_a_track_and_its_id_is_not_reused(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    for k in range(4):
+        step(tracker, boxes_world, eye, BOXES, k)
+    counts = [len(step(tracker, boxes_world, eye, BOXES[:2], k).items) for k in range(4, 8)]
+    assert counts == [3, 3, 2, 2]
+    for k in range(8, 12):
+        again = step(tracker, boxes_world, eye, BOXES, k)
+    assert max(track.id for track in again.items) == 4
+
+
+def test_missed_segmentation_does_not_end_a_track(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    for k in range(4):
+        step(tracker, boxes_world, eye, BOXES, k)
+    for k in range(4, 20):
+        tracks = step(tracker, boxes_world, eye, BOXES, k, keep={0, 1})
+    assert {track.id for track in tracks.items} == {1, 2, 3}
+
+
+def test_no_depth_proves_nothing(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    for k in range(4):
+        step(tracker, boxes_world, eye, BOXES, k)
+    frame, _ = boxes_world(eye, [], stamp_ns=4, floor=False)
+    for _ in range(6):
+        tracks = tracker.update(frame, Instances(4))
+    assert len(tracks.items) == 3
+
+
+def test_moving_object_keeps_its_id(tracker, boxes_world):
+    for k in range(12):
+        y = -0.2 + 0.04 * k
+        tracks = step(
+            tracker, boxes_world, (0.9, 0.0, 0.6), [((0.0, y, 0.04), (0.06, 0.06, 0.08), RED)], k
+        )
+    assert [(track.id, track.instance) for track in tracks.items] == [(1, 0)]
+
+
+def test_unconfirmed_track_is_dropped(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    step(tracker, boxes_world, eye, BOXES, 0)
+    counts = [len(step(tracker, boxes_world, eye, BOXES, k, keep={0}).items) for k in range(1, 5)]
+    assert counts[-1] == 1
+
+
+def test_split_masks_do_not_leave_ghosts(tracker, boxes_world):
+    """Two objects segmented as one at first: the surplus track must not stay for ever."""
+    eye = (0.8, 0.0, 0.6)
+    near = [
+        ((0.0, -0.04, 0.05), (0.08, 0.08, 0.10), RED),
+        ((0.0, 0.04, 0.05), (0.08, 0.08, 0.10), RED),
+    ]
+    for k in range(4):
+        step(tracker, boxes_world, eye, near, k)
+    for k in range(4, 10):
+        frame, index = boxes_world(eye, near, stamp_ns=k)
+        tracks = tracker.update(frame, instances_of(frame, np.where(index >= 0, 0, index)))
+    assert len(tracks.items) == 1
+
+
+def test_clear_restarts_ids_and_reset_does_not(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    step(tracker, boxes_world, eye, BOXES, 0)
+    tracker.reset()
+    assert {t.id for t in step(tracker, boxes_world, eye, BOXES, 1).items} == {4, 5, 6}
+    tracker.clear()
+    assert {t.id for t in step(tracker, boxes_world, eye, BOXES, 2).items} == {1, 2, 3}
+
+
+def test_adopted_track_is_recognised(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    frame, index = boxes_world(eye, BOXES[:1])
+    points = frame.pointmap[index == 0].astype(float) @ frame.T_fixed_cam[:3, :3].T
+    tracker.adopt(41, points + frame.T_fixed_cam[:3, 3], np.array(RED), 0)
+    tracks = step(tracker, boxes_world, (0.7, 0.3, 0.6), BOXES, 1)
+    assert ids_by_source(tracks)['truth:0'] == 41
+    assert min(t.id for t in tracks.items if t.id != 41) == 42
