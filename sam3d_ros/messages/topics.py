@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The topics of the graph: name, type and quality of service, for nodes and recordings alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+NAMESPACE = '/sam3d'
+
+
+class Quality(Enum):
+    """The four quality-of-service profiles in use; REP 2003 names the first and the third."""
+
+    SENSOR_DATA = 'best effort, volatile, depth 5'
+    RELIABLE = 'reliable, volatile, depth 10'
+    LATCHED = 'reliable, transient local, depth 1'
+    TF = 'reliable, volatile, depth 100'
+    TF_STATIC = 'reliable, transient local, depth 100'
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic: ``name`` is absolute, or relative to the graph's namespace; ``type`` is ROS 2's."""
+
+    name: str
+    type: str
+    quality: Quality
+
+    def resolve(self, namespace: str = NAMESPACE) -> str:
+        """Return the absolute name in a namespace."""
+        return self.name if self.name.startswith('/') else f'{namespace}/{self.name}'
+
+
+POINTS = Topic('pointmap/points', 'sensor_msgs/msg/PointCloud2', Quality.SENSOR_DATA)
+CAMERA_INFO = Topic('pointmap/camera_info', 'sensor_msgs/msg/CameraInfo', Quality.SENSOR_DATA)
+INSTANCES = Topic('segmentation/instances', 'sam3d_msgs/msg/InstanceArray', Quality.RELIABLE)
+OVERLAY = Topic('segmentation/overlay', 'sensor_msgs/msg/Image', Quality.SENSOR_DATA)
+RECONSTRUCTIONS = Topic(
+    'reconstruction/reconstructions', 'sam3d_msgs/msg/ReconstructionArray', Quality.RELIABLE
+)
+OBJECTS = Topic('scene/objects', 'sam3d_msgs/msg/SceneObjectArray', Quality.LATCHED)
+MARKERS = Topic('scene/markers', 'visualization_msgs/msg/MarkerArray', Quality.LATCHED)
+DETECTIONS = Topic('scene/detections', 'vision_msgs/msg/Detection3DArray', Quality.RELIABLE)
+COLLISION_OBJECTS = Topic(
+    'scene/collision_objects', 'moveit_msgs/msg/CollisionObject', Quality.RELIABLE
+)
+TF = Topic('/tf', 'tf2_msgs/msg/TFMessage', Quality.TF)
+TF_STATIC = Topic('/tf_static', 'tf2_msgs/msg/TFMessage', Quality.TF_STATIC)
