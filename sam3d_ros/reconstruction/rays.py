@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rays of one view through the voxels of a grid: one projection and one look-up per voxel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, Float32Array
+from sam3d_ros.reconstruction.config import EvidenceConfig
+from sam3d_ros.reconstruction.grid import Grid, T_cam_grid
+from sam3d_ros.reconstruction.views import View
+
+# What a pixel's ray ended on.
+NOTHING, BLIND_OWN, OWN, FOREIGN, OTHER = range(5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewRays:
+    """What one view says about each voxel; (N, N, N) each.
+
+    :param looks: bool, the voxel projects to a pixel that decides (own, or with a return).
+    :param in_mask: bool, that pixel is the object's.
+    :param free: bool, its ray was measured to go on behind the voxel.
+    :param outside: bool, a ray that is not the object's goes through or ends in the voxel.
+    :param behind: bool, behind the object's own surface.
+    :param blocked: bool, behind a surface that is not the object's.
+    :param near: bool, on an own ray in front of, or less than the truncation behind, the surface.
+    :param distance_m: float32, truncated signed projective distance where ``near``, else 0.
+    :param surface: float32, likelihood of the observed surface.
+    """
+
+    looks: BoolArray
+    in_mask: BoolArray
+    free: BoolArray
+    outside: BoolArray
+    behind: BoolArray
+    blocked: BoolArray
+    near: BoolArray
+    distance_m: Float32Array
+    surface: Float32Array
+
+
+def depth_sigma(depth_m: Float32Array, config: EvidenceConfig) -> Float32Array:
+    """Return the axial noise (one sigma, m) of structured-light depth.
+
+    Nguyen, Izadi, Lovell, "Modeling Kinect sensor noise for improved 3D reconstruction and
+    tracking", 3DIMPVT 2012, eq. 2.
+    """
+    sigma = config.sigma_floor_m + config.sigma_quadratic * np.square(depth_m - 0.4)
+    return np.asarray(sigma, np.float32)
+
+
+def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) -> ViewRays:
+    """Return what ``view`` says about every voxel of ``grid``."""
+    kinds, depths = _pixels(view)
+    pixel, z = _project(view, grid)
+    kind = kinds[pixel]
+    gap = depths[pixel]
+    sigma = depth_sigma(depths, config)[pixel]
+    gap -= z
+    tolerance = config.free_sigmas * sigma + 0.5 * grid.voxel_m
+    own, other = kind == OWN, kind >= FOREIGN
+    through, hidden = gap > tolerance, gap < -tolerance
+    near = own & (gap > -truncation_m)
+    spread = np.square(sigma) + (0.5 * grid.voxel_m) ** 2
+    surface = np.zeros_like(gap)
+    close = own & (np.abs(gap) < truncation_m)
+    surface[close] = np.exp(-0.5 * np.square(gap[close]) / spread[close])
+    return ViewRays(
+        looks=kind != NOTHING,
+        in_mask=own | (kind == BLIND_OWN),
+        free=(own | other) & through,
+        outside=other & ~hidden,
+        behind=own & hidden,
+        blocked=other & hidden,
+        near=near,
+        distance_m=np.where(near, np.clip(gap, -truncation_m, truncation_m), np.float32(0)),
+        surface=surface,
+    )
+
+
+def _pixels(view: View) -> tuple[np.ndarray, Float32Array]:
+    """Kind and depth of every pixel (flat), and one more for "outside the crop" at the end."""
+    depth = view.pointmap[..., 2]
+    seen = np.isfinite(depth)
+    kinds = np.full(depth.size + 1, NOTHING, np.uint8)
+    kind = kinds[:-1].reshape(depth.shape)
+    kind[seen] = OTHER
+    kind[seen & view.foreign] = FOREIGN
+    kind[view.mask] = BLIND_OWN
+    kind[view.mask & seen] = OWN
+    depths = np.zeros(depth.size + 1, np.float32)
+    depths[:-1] = np.where(seen, depth, 0.0).ravel()
+    return kinds, depths
+
+
+def _project(view: View, grid: Grid) -> tuple[np.ndarray, Float32Array]:
+    """Flat pixel index (the last: outside the crop) and optical depth of every voxel centre."""
+    T = T_cam_grid(view, grid)
+    a = grid.axis_m
+    X, Y, z = (
+        (
+            (T[i, 0] * a)[:, None, None]
+            + (T[i, 1] * a)[None, :, None]
+            + (T[i, 2] * a + T[i, 3])[None, None, :]
+        ).astype(np.float32)
+        for i in range(3)
+    )
+    camera = view.camera
+    ahead = z > 0.01
+    scale = 1.0 / np.where(ahead, z, 1.0)
+    column = np.rint(X * scale * np.float32(camera.fx) + np.float32(camera.cx))
+    row = np.rint(Y * scale * np.float32(camera.fy) + np.float32(camera.cy))
+    inside = ahead & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    pixel = np.full(z.shape, camera.width * camera.height, np.int32)
+    pixel[inside] = (row[inside] * camera.width + column[inside]).astype(np.int32)
+    return pixel, z

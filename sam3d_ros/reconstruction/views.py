@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A view: the part of one frame that says something about one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.types import (
+    BoolArray,
+    ByteArray,
+    Camera,
+    Float32Array,
+    FloatArray,
+    Frame,
+    Instances,
+    Plane,
+)
+
+CROP_MARGIN = 0.6
+NORMAL_STEP_PX = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """One frame cropped around one object.
+
+    ``ref`` is whatever frame the object stands still in over all views put together: the fixed
+    frame for a static object, its own object frame once it was seen to move. One view alone may
+    use the optical frame (identity).
+
+    :param pointmap: (h, w, 3) float32, metres, optical frame, NaN = no return.
+    :param rgb: (h, w, 3) uint8.
+    :param mask: (h, w) bool, the object's own pixels.
+    :param foreign: (h, w) bool, pixels of other objects (not of supports or background).
+    :param camera: the pinhole model of the crop (its principal point may lie outside).
+    :param T_ref_cam: (4, 4) float64, optical frame to ref.
+    :param up_cam: (3,) float64 unit, optical frame: against gravity, else the support's normal,
+        else -y.
+    :param support: the plane the object stands on, optical frame, or None.
+    """
+
+    pointmap: Float32Array
+    rgb: ByteArray
+    mask: BoolArray
+    foreign: BoolArray
+    camera: Camera
+    T_ref_cam: FloatArray
+    up_cam: FloatArray
+    support: Plane | None = None
+
+    @property
+    def own(self) -> BoolArray:
+        """(h, w) bool: own pixels with a return."""
+        seen: BoolArray = self.mask & np.isfinite(self.pointmap[..., 2])
+        return seen
+
+
+def crop_view(frame: Frame, instances: Instances, index: int) -> View:
+    """Return the view of ``instances.items[index]`` with ``frame``'s fixed frame as ref.
+
+    The crop reaches ``CROP_MARGIN`` of the mask's longer side beyond its box, so that the whole
+    object volume projects into it.
+    """
+    instance = instances.items[index]
+    left, top, right, bottom = _crop_box(instance.box_px, frame.camera)
+    part = (slice(top, bottom), slice(left, right))
+    mask = np.ascontiguousarray(instance.mask[part])
+    foreign = np.zeros_like(mask)
+    for other, item in enumerate(instances.items):
+        if other != index:
+            foreign |= item.mask[part]
+    K = frame.camera.K.copy()
+    K[0, 2] -= left
+    K[1, 2] -= top
+    support = instances.supports[instance.support] if instance.support >= 0 else None
+    return View(
+        pointmap=np.ascontiguousarray(frame.pointmap[part]),
+        rgb=np.ascontiguousarray(frame.rgb[part]),
+        mask=mask,
+        foreign=foreign & ~mask,
+        camera=Camera(right - left, bottom - top, K),
+        T_ref_cam=frame.T_fixed_cam,
+        up_cam=_up(frame.up_cam, support),
+        support=support,
+    )
+
+
+def _crop_box(box: tuple[int, int, int, int], camera: Camera) -> tuple[int, int, int, int]:
+    left, top, right, bottom = box
+    margin = int(CROP_MARGIN * max(right - left, bottom - top)) + 4
+    return (
+        max(left - margin, 0),
+        max(top - margin, 0),
+        min(right + margin, camera.width),
+        min(bottom + margin, camera.height),
+    )
+
+
+def _up(up_cam: FloatArray | None, support: Plane | None) -> FloatArray:
+    if up_cam is not None:
+        return up_cam
+    return support.normal if support is not None else np.array([0.0, -1.0, 0.0])
+
+
+def view_normals(view: View) -> Float32Array:
+    """Return (h, w, 3) float32 unit normals towards the camera, optical frame, NaN = none.
+
+    Cross product of central differences of the pointmap, itself averaged over 3x3 own pixels.
+    """
+    own = view.own
+    weight = cv2.blur(own.astype(np.float32), (3, 3))
+    inside = np.where(own[..., None], view.pointmap, 0.0).astype(np.float32)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        smooth = np.asarray(cv2.blur(inside, (3, 3)) / weight[..., None], np.float32)
+        smooth[~own] = np.nan
+        s = NORMAL_STEP_PX
+        padded = np.pad(smooth, ((s, s), (s, s), (0, 0)), constant_values=np.nan)
+        across = _difference(padded[s:-s, 2 * s :], smooth, padded[s:-s, : -2 * s])
+        down = _difference(padded[2 * s :, s:-s], smooth, padded[: -2 * s, s:-s])
+        normal = np.cross(down, across)
+        normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    away = np.einsum('ijk,ijk->ij', normal, smooth) > 0
+    normal[away] *= -1
+    return normal.astype(np.float32)
+
+
+def _difference(after: Float32Array, here: Float32Array, before: Float32Array) -> Float32Array:
+    """Central difference, one-sided where one neighbour is missing (at the object's rim)."""
+    ahead, behind = after - here, here - before
+    both = 0.5 * (ahead + behind)
+    return np.where(np.isfinite(both), both, np.where(np.isfinite(ahead), ahead, behind))
