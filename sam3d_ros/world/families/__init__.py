@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Procedural families: each function draws one closed solid at random, metres, z up."""
