@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layout metrics of posed objects, as defined in the SAM 3D paper (evaluation appendix).
+
+Points are metres in one common frame, the world's; nothing is aligned before scoring.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial import ConvexHull, QhullError, cKDTree
+from scipy.spatial.distance import pdist
+
+from sam3d_ros.core.types import FloatArray
+from sam3d_ros.geometry.transforms import apply, rotation_angle, transform
+
+
+def box_iou(points_a: FloatArray, points_b: FloatArray) -> float:
+    """Return the IoU of the axis-aligned boxes of two (N, 3) point sets."""
+    low_a, high_a = points_a.min(axis=0), points_a.max(axis=0)
+    low_b, high_b = points_b.min(axis=0), points_b.max(axis=0)
+    shared = np.prod(np.clip(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0, None))
+    union = np.prod(high_a - low_a) + np.prod(high_b - low_b) - shared
+    return float(shared / union) if union > 0 else 0.0
+
+
+def diameter(points: FloatArray) -> float:
+    """Return the largest distance between two of (N, 3) points."""
+    try:
+        points = points[ConvexHull(points).vertices]
+    except QhullError:  # flat or linear: the extreme points are among all points
+        points = np.unique(points, axis=0)
+    return float(pdist(points).max()) if len(points) > 1 else 0.0
+
+
+def add_s(predicted: FloatArray, truth: FloatArray) -> float:
+    """Return ADD-S: mean nearest distance both ways, averaged, over the truth's diameter.
+
+    This is the paper's bidirectional variant, not the one-sided one of the BOP challenge.
+    """
+    there = cKDTree(truth).query(predicted)[0].mean()
+    back = cKDTree(predicted).query(truth)[0].mean()
+    return float((there + back) / (2 * diameter(truth)))
+
+
+def icp_rotation_rad(predicted: FloatArray, truth: FloatArray, iterations: int = 50) -> float:
+    """Return ICP-Rot: the angle by which ICP rotates the posed prediction onto the posed truth.
+
+    Point-to-point ICP (Besl and McKay 1992) without a distance gate, from the identity, until the
+    step falls under 1e-6 or ``iterations`` are done.
+    """
+    tree = cKDTree(truth)
+    total = np.eye(4)
+    for _ in range(iterations):
+        moved = apply(total, predicted)
+        step = rigid_fit(moved, truth[tree.query(moved)[1]])
+        total = step @ total
+        if np.abs(step - np.eye(4)).max() < 1e-6:
+            break
+    return rotation_angle(total)
+
+
+def rigid_fit(source: FloatArray, target: FloatArray) -> FloatArray:
+    """Return the rigid (4, 4) that best maps (N, 3) points onto their partners (Kabsch 1976)."""
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    U, _, Vt = np.linalg.svd((source - source_mean).T @ (target - target_mean))
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(Vt.T @ U.T))])
+    R = Vt.T @ flip @ U.T
+    return transform(R, target_mean - R @ source_mean)
+
+
+def match(iou: FloatArray, min_iou: float) -> list[tuple[int, int]]:
+    """Return the one-to-one pairs (predicted, truth) of greatest total IoU, each >= ``min_iou``.
+
+    :param iou: (predictions, truths) pairwise box IoU.
+    """
+    rows, columns = linear_sum_assignment(-iou)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return [(row, column) for row, column in pairs if iou[row, column] >= min_iou]

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shape metrics, in place and aligned, as defined in the SAM 3D paper (evaluation appendix).
+
+What the paper leaves open is fixed here: chamfer is the mean of the two mean nearest distances,
+not squared; normalisation centres the bounding box and scales its longest side to [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial import cKDTree
+
+from sam3d_ros.bench.metrics_layout import rigid_fit
+from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
+from sam3d_ros.geometry.transforms import apply
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceScore:
+    """Distances between two sampled surfaces, in the unit of the points."""
+
+    chamfer: float
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total > 0 else 0.0
+
+
+def sample_surface(
+    vertices: FloatArray, faces: IndexArray, count: int, seed: int = 0
+) -> FloatArray:
+    """Return (count, 3) points spread uniformly over a mesh's area."""
+    rng = np.random.default_rng(seed)
+    corners = vertices[faces].astype(np.float64)
+    edges = corners[:, 1:] - corners[:, :1]
+    areas = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    chosen = rng.choice(len(faces), count, p=areas / areas.sum())
+    u, v = rng.random((2, count))
+    outside = u + v > 1
+    u[outside], v[outside] = 1 - u[outside], 1 - v[outside]
+    points: FloatArray = (
+        corners[chosen, 0] + u[:, None] * edges[chosen, 0] + v[:, None] * edges[chosen, 1]
+    )
+    return points
+
+
+def compare_surfaces(
+    predicted: FloatArray,
+    truth: FloatArray,
+    threshold: float,
+    part: BoolArray | None = None,
+) -> SurfaceScore:
+    """Compare (N, 3) and (M, 3) surface samples; within ``threshold`` counts as right.
+
+    :param part: (M,) bool: score this part of the truth alone, against the predicted points whose
+        nearest truth point belongs to it.
+    """
+    there, nearest = cKDTree(truth).query(predicted)
+    back = cKDTree(predicted).query(truth)[0]
+    if part is not None:
+        there, back = there[part[nearest]], back[part]
+    if len(back) == 0:
+        return SurfaceScore(0.0, 1.0, 1.0)
+    if len(there) == 0:
+        # Nothing was predicted there: nothing is right, and the truth is as far as it is.
+        return SurfaceScore(float(back.mean()), 0.0, float((back <= threshold).mean()))
+    return SurfaceScore(
+        float((there.mean() + back.mean()) / 2),
+        float((there <= threshold).mean()),
+        float((back <= threshold).mean()),
+    )
+
+
+def normalised(points: FloatArray) -> FloatArray:
+    """Return (N, 3) points with their box centred at 0 and its longest side scaled to [-1, 1]."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    scaled: FloatArray = (points - (low + high) / 2) / (np.max(high - low) / 2)
+    return scaled
+
+
+def aligned(predicted: FloatArray, truth: FloatArray, iterations: int = 30) -> FloatArray:
+    """Return the normalised prediction after rigid ICP onto the normalised truth.
+
+    ICP starts from the 4 turns about each box axis and keeps the start that ends nearest.
+    """
+    source, target = normalised(predicted), normalised(truth)
+    tree = cKDTree(target)
+    coarse = source[:: max(1, len(source) // 1000)]
+    best, best_error = np.eye(4), np.inf
+    for start in _quarter_turns():
+        T = start
+        for _ in range(iterations):
+            moved = apply(T, coarse)
+            T = rigid_fit(moved, target[tree.query(moved)[1]]) @ T
+        error = tree.query(apply(T, coarse))[0].mean()
+        if error < best_error:
+            best, best_error = T, error
+    return apply(best, source)
+
+
+def _quarter_turns() -> list[FloatArray]:
+    turns = []
+    for axis in range(3):
+        for quarter in range(4):
+            if axis > 0 and quarter == 0:
+                continue
+            c, s = np.round([np.cos(quarter * np.pi / 2), np.sin(quarter * np.pi / 2)])
+            i, j = (axis + 1) % 3, (axis + 2) % 3
+            T = np.eye(4)
+            T[i, i], T[i, j], T[j, i], T[j, j] = c, -s, s, c
+            turns.append(T)
+    return turns
+
+
+def surface_voxel_iou(predicted: FloatArray, truth: FloatArray, size: int = 64) -> float:
+    """Return the paper's vIoU: IoU of the cells of a size^3 grid over [-1, 1] that hold points."""
+    cells = [np.unique(_cells(points, size)) for points in (predicted, truth)]
+    shared = len(np.intersect1d(cells[0], cells[1], assume_unique=True))
+    return shared / (len(cells[0]) + len(cells[1]) - shared)
+
+
+def _cells(points: FloatArray, size: int) -> IndexArray:
+    index = np.clip(((points + 1) / 2 * size).astype(np.int32), 0, size - 1)
+    flat: IndexArray = (index[:, 0] * size + index[:, 1]) * size + index[:, 2]
+    return flat
+
+
+def earth_mover_distance(predicted: FloatArray, truth: FloatArray, count: int = 512) -> float:
+    """Return the mean distance of the cheapest one-to-one matching of ``count`` points each."""
+    a = predicted[np.linspace(0, len(predicted) - 1, count).astype(int)]
+    b = truth[np.linspace(0, len(truth) - 1, count).astype(int)]
+    cost = np.linalg.norm(a[:, None] - b[None], axis=2)
+    rows, columns = linear_sum_assignment(cost)
+    return float(cost[rows, columns].mean())
+
+
+def solid_iou(inside_a: BoolArray, inside_b: BoolArray) -> float:
+    """Return the IoU of two solids given as occupancy on the same grid."""
+    union = int((inside_a | inside_b).sum())
+    return float((inside_a & inside_b).sum() / union) if union else 0.0
+
+
+def occupancy(vertices: FloatArray, faces: IndexArray, grid: FloatArray) -> BoolArray:
+    """Return whether each of the (..., 3) grid points lies inside a mesh.
+
+    By ray parity along three directions and majority, so that small cracks of scans do not matter.
+    """
+    import open3d as o3d
+
+    scene = o3d.t.geometry.RaycastingScene()
+    scene.add_triangles(
+        np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.uint32)
+    )
+    inside: BoolArray = (
+        scene.compute_occupancy(np.ascontiguousarray(grid, np.float32), nsamples=3).numpy() > 0.5
+    )
+    return inside
+
+
+def shared_grid(points: FloatArray, voxel_m: float) -> FloatArray:
+    """Return the (X, Y, Z, 3) cell centres of a grid of ``voxel_m`` that covers (N, 3) points."""
+    low = np.floor(points.min(axis=0) / voxel_m) - 1
+    high = np.ceil(points.max(axis=0) / voxel_m) + 1
+    axes = [(np.arange(a, b) + 0.5) * voxel_m for a, b in zip(low, high, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing='ij'), axis=-1)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layout metrics against values computed by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from sam3d_ros.bench.metrics_layout import (
+    add_s,
+    box_iou,
+    diameter,
+    icp_rotation_rad,
+    match,
+    rigid_fit,
+)
+from sam3d_ros.geometry.transforms import apply, transform
+
+CUBE = np.array([[x, y, z] for x in (0.0, 1.0) for y in (0.0, 1.0) for z in (0.0, 1.0)])
+
+
+def cloud(seed=0, count=400):
+    return np.random.default_rng(seed).normal(size=(count, 3)) * [0.05, 0.03, 0.1]
+
+
+def test_box_iou_by_hand():
+    assert box_iou(CUBE, CUBE) == 1.0
+    assert box_iou(CUBE, CUBE + [0.5, 0, 0]) == pytest.approx(0.5 / 1.5)
+    assert box_iou(CUBE, CUBE * 2) == pytest.approx(1 / 8)
+    assert box_iou(CUBE, CUBE + [2, 0, 0]) == 0.0
+
+
+def test_diameter_of_cube_square_and_point():
+    assert diameter(CUBE) == pytest.approx(np.sqrt(3))
+    assert diameter(CUBE * [1, 1, 0]) == pytest.approx(np.sqrt(2))
+    assert diameter(CUBE[:1]) == 0.0
+
+
+def test_add_s_by_hand():
+    assert add_s(CUBE, CUBE) == 0.0
+    # Every corner of the shifted cube is 0.25 from its nearest corner, both ways.
+    assert add_s(CUBE + [0.25, 0, 0], CUBE) == pytest.approx(0.25 / np.sqrt(3))
+    # One predicted point at a corner: 0 there; back: mean of 0, 3 x 1, 3 x sqrt 2, sqrt 3.
+    back = (3 + 3 * np.sqrt(2) + np.sqrt(3)) / 8
+    assert add_s(CUBE[:1], CUBE) == pytest.approx(back / 2 / np.sqrt(3))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0, 0.02), st.floats(0.001, 0.02))
+def test_add_s_grows_with_the_error(shift, more):
+    truth = cloud()
+    assert add_s(truth + [shift + more, 0, 0], truth) > add_s(truth + [shift, 0, 0], truth)
+
+
+@pytest.mark.parametrize('angle', [0.0, 0.05, 0.2])
+def test_icp_rotation_finds_the_angle(angle):
+    truth = cloud(count=1500)
+    R = Rotation.from_rotvec([0, 0, angle]).as_matrix()
+    found = icp_rotation_rad(apply(transform(R, np.zeros(3)), truth), truth, iterations=200)
+    assert found == pytest.approx(angle, abs=0.01)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_rigid_fit_recovers_any_motion(seed):
+    rng = np.random.default_rng(seed)
+    T = transform(Rotation.random(random_state=seed).as_matrix(), rng.normal(size=3))
+    points = rng.normal(size=(20, 3))
+    np.testing.assert_allclose(rigid_fit(points, apply(T, points)), T, atol=1e-9)
+
+
+def test_match_is_one_to_one_and_gated():
+    iou = np.array([[0.9, 0.8], [0.85, 0.1], [0.0, 0.05]])
+    assert match(iou, 0.25) == [(0, 1), (1, 0)]
+    assert match(iou, 0.82) == [(1, 0)]
+    assert match(np.zeros((0, 3)), 0.25) == []
