@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The TF tree without ROS: who is whose parent, and where, at which time.
+
+Semantics of tf2's BufferCore: linear interpolation of translation and slerp of rotation between
+the two neighbours in time, no extrapolation, a cache of limited length, static edges valid at
+every time. Not thread-safe: :mod:`sam3d_ros.ros.compat.tf2_ros` locks around it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sam3d_ros.core.errors import TransformError
+from sam3d_ros.core.types import FloatArray
+from sam3d_ros.geometry.transforms import interpolate, inverse
+
+DEFAULT_CACHE_NS = 10_000_000_000
+_LATEST = 1 << 63
+
+
+class UnknownFrameError(TransformError):
+    """A frame that nothing has been said about."""
+
+
+class NotConnectedError(TransformError):
+    """Two known frames without a common ancestor."""
+
+
+class ExtrapolationError(TransformError):
+    """A time outside of what an edge of the path covers.
+
+    :param is_future: True when newer data may still come, False when it is gone for good.
+    """
+
+    def __init__(self, seen: str, *, wanted: str, is_future: bool) -> None:
+        super().__init__(seen, wanted=wanted)
+        self.is_future = is_future
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeInfo:
+    """What is known about one frame's place under its parent; stamps are None when static."""
+
+    parent: str
+    child: str
+    samples: int
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the edge holds at every time."""
+        return self.last_ns is None
+
+
+@dataclass(slots=True)
+class _Edge:
+    """Samples of one child frame, sorted by time; parents may change between samples."""
+
+    stamps: list[int] = field(default_factory=list)
+    parents: list[str] = field(default_factory=list)
+    transforms: list[FloatArray] = field(default_factory=list)
+    is_static: bool = False
+
+    def put(self, stamp: int, parent: str, T: FloatArray, cache_ns: int | None) -> bool:
+        if self.stamps and cache_ns is not None and stamp < self.stamps[-1] - cache_ns:
+            return False
+        at = bisect_left(self.stamps, stamp)
+        replaced = at < len(self.stamps) and self.stamps[at] == stamp
+        span = slice(at, at + replaced)
+        self.stamps[span], self.parents[span], self.transforms[span] = [stamp], [parent], [T]
+        if cache_ns is not None:
+            old = slice(0, bisect_left(self.stamps, self.stamps[-1] - cache_ns))
+            del self.stamps[old], self.parents[old], self.transforms[old]
+        return True
+
+    def parent_at(self, stamp: int) -> str:
+        """Return the parent at a time, or at the nearest end of what is known."""
+        return self.parents[max(bisect_right(self.stamps, stamp) - 1, 0)]
+
+    def transform_at(self, stamp: int, child: str) -> FloatArray:
+        """Return T_parent_child, interpolated."""
+        if self.is_static:
+            return self.transforms[0]
+        after = bisect_left(self.stamps, stamp)
+        if after == len(self.stamps) or (after == 0 and self.stamps[0] != stamp):
+            raise self._outside(stamp, child)
+        before = after - 1
+        if self.stamps[after] == stamp:
+            return self.transforms[after]
+        if self.parents[before] != self.parents[after]:
+            return self.transforms[before]
+        fraction = (stamp - self.stamps[before]) / (self.stamps[after] - self.stamps[before])
+        return interpolate(self.transforms[before], self.transforms[after], fraction)
+
+    def _outside(self, stamp: int, child: str) -> ExtrapolationError:
+        first, last = self.stamps[0], self.stamps[-1]
+        is_future = stamp > last
+        gap_s = (stamp - last if is_future else first - stamp) * 1e-9
+        return ExtrapolationError(
+            f'transform of frame "{child}" at {stamp * 1e-9:.6f} s, which is {gap_s:.3f} s '
+            f'{"after its latest" if is_future else "before its oldest"} data',
+            wanted=f'a time in [{first * 1e-9:.6f}, {last * 1e-9:.6f}] s',
+            is_future=is_future,
+        )
+
+
+class TransformTree:
+    """All known edges of a TF tree, each with its history.
+
+    Adding in time order costs O(1), looking up O(path length x log samples).
+
+    :param cache_ns: how much history an edge keeps; None = all (recordings).
+    """
+
+    def __init__(self, cache_ns: int | None = DEFAULT_CACHE_NS) -> None:
+        self._cache_ns = cache_ns
+        self._edges: dict[str, _Edge] = {}
+        self._parents: set[str] = set()
+
+    def add(
+        self, parent: str, child: str, T_parent_child: FloatArray, stamp_ns: int | None = None
+    ) -> bool:
+        """Put one transform in; without a stamp it is static.
+
+        :return: False when it is older than the cache reaches, and was not taken.
+        :raises TransformError: when a frame would be its own parent or a number is not finite.
+        """
+        parent, child = parent.lstrip('/'), child.lstrip('/')
+        if not parent or not child or parent == child:
+            raise TransformError(
+                f'a transform from "{child}" to "{parent}"', wanted='two different frame names'
+            )
+        if not np.isfinite(T_parent_child).all():
+            raise TransformError(
+                f'a transform of "{child}" in "{parent}" with NaN or infinity',
+                wanted='finite numbers',
+            )
+        edge = self._edges.get(child)
+        is_static = stamp_ns is None
+        if edge is None or edge.is_static or is_static:
+            edge = self._edges[child] = _Edge(is_static=is_static)
+        self._parents.add(parent)
+        if stamp_ns is None:
+            return edge.put(0, parent, T_parent_child, None)
+        return edge.put(stamp_ns, parent, T_parent_child, self._cache_ns)
+
+    def lookup(self, target: str, source: str, stamp_ns: int | None = None) -> FloatArray:
+        """Return T_target_source at a time, or at the latest time that all edges cover.
+
+        :raises UnknownFrameError: when a frame was never heard of.
+        :raises NotConnectedError: when both have no common ancestor.
+        :raises ExtrapolationError: when an edge on the path has no data around that time.
+        """
+        if stamp_ns is None:
+            stamp_ns = self.latest_common(target, source) or 0
+        down, up = self._path(target, source, stamp_ns)
+        return inverse(self._compose(down, stamp_ns)) @ self._compose(up, stamp_ns)
+
+    def lookup_between(
+        self, target: str, target_ns: int | None, source: str, source_ns: int | None, fixed: str
+    ) -> FloatArray:
+        """Return the transform from ``source`` at one time to ``target`` at another.
+
+        ``fixed`` is the frame that does not move between both times.
+        """
+        T_fixed_source = self.lookup(fixed, source, source_ns)
+        return self.lookup(target, fixed, target_ns) @ T_fixed_source
+
+    def latest_common(self, target: str, source: str) -> int | None:
+        """Return the latest stamp that all edges between two frames cover, None = all static.
+
+        :raises UnknownFrameError: when a frame was never heard of.
+        :raises NotConnectedError: when both have no common ancestor.
+        """
+        bounds = self.bounds(target, source)
+        return None if bounds is None else bounds[1]
+
+    def bounds(self, target: str, source: str) -> tuple[int, int] | None:
+        """Return (first, last) stamps that all edges between two frames cover, None = all static.
+
+        ``first > last`` when the edges' histories do not overlap.
+        """
+        down, up = self._path(target, source, _LATEST)
+        edges = [self._edges[frame] for frame in down + up]
+        moving = [edge for edge in edges if not edge.is_static]
+        if not moving:
+            return None
+        return max(edge.stamps[0] for edge in moving), min(edge.stamps[-1] for edge in moving)
+
+    def ancestors(self, frame: str, stamp_ns: int | None = None) -> list[str]:
+        """Return ``frame`` and its ancestors, root last; just ``frame`` when it is unknown."""
+        chain = [frame.lstrip('/')]
+        stamp = _LATEST if stamp_ns is None else stamp_ns
+        while (edge := self._edges.get(chain[-1])) is not None:
+            parent = edge.parent_at(stamp)
+            if parent in chain:
+                raise TransformError(
+                    f'a loop in the TF tree: {" -> ".join([*chain, parent])}',
+                    wanted='one parent per frame, no loops',
+                    remedy='Two publishers disagree about who is whose parent; stop one of them.',
+                )
+            chain.append(parent)
+        return chain
+
+    def root(self, frame: str) -> str:
+        """Return the topmost ancestor of a frame: the frame itself when it has no parent."""
+        return self.ancestors(frame)[-1]
+
+    def knows(self, frame: str) -> bool:
+        """Return whether a frame was heard of, as child or as parent."""
+        frame = frame.lstrip('/')
+        return frame in self._edges or frame in self._parents
+
+    def frames(self) -> list[str]:
+        """Return all frame names, sorted."""
+        return sorted(self._edges.keys() | self._parents)
+
+    def edges(self) -> list[EdgeInfo]:
+        """Return what is known about every edge, sorted by child."""
+        infos = []
+        for child, edge in sorted(self._edges.items()):
+            span = (None, None) if edge.is_static else (edge.stamps[0], edge.stamps[-1])
+            infos.append(EdgeInfo(edge.parents[-1], child, len(edge.stamps), *span))
+        return infos
+
+    def clear(self) -> None:
+        """Forget all that moves, as after a jump in time; static edges are said only once."""
+        self._edges = {child: edge for child, edge in self._edges.items() if edge.is_static}
+        self._parents = {edge.parents[0] for edge in self._edges.values()}
+
+    def _path(self, target: str, source: str, stamp_ns: int) -> tuple[list[str], list[str]]:
+        """Return the frames below the common ancestor: from target up, from source up."""
+        for frame in (target, source):
+            if not self.knows(frame):
+                known = ', '.join(self.frames()) or 'none'
+                raise UnknownFrameError(
+                    f'no transform names frame "{frame}"', wanted=f'one of the frames: {known}'
+                )
+        down, up = self.ancestors(target, stamp_ns), self.ancestors(source, stamp_ns)
+        in_down = {frame: at for at, frame in enumerate(down)}
+        for at, frame in enumerate(up):
+            if frame in in_down:
+                return down[: in_down[frame]], up[:at]
+        raise NotConnectedError(
+            f'no connection between "{target}" (below "{down[-1]}") and "{source}" '
+            f'(below "{up[-1]}")',
+            wanted='one TF tree',
+            remedy=f'Publish the transform between "{down[-1]}" and "{up[-1]}".',
+        )
+
+    def _compose(self, chain: list[str], stamp_ns: int) -> FloatArray:
+        T_ancestor_first = np.eye(4)
+        for frame in chain:
+            T_ancestor_first = self._edges[frame].transform_at(stamp_ns, frame) @ T_ancestor_first
+        return T_ancestor_first
