@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every bench shares: options in, a measurement out, and where the figures were taken.
+
+A bench is one module with ``run(options: BenchOptions) -> Measurement``, listed in ``BENCHES``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+from sam3d_ros.core.config import flatten
+from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.types import ByteArray
+from sam3d_ros.pipeline.config import PipelineConfig
+
+Value = float | int | str | None
+
+BENCHES: Mapping[str, str] = {
+    'segmentation': 'sam3d_ros.bench.segmentation',
+    'reconstruction': 'sam3d_ros.bench.reconstruction',
+    'tracking': 'sam3d_ros.bench.tracking',
+    'latency': 'sam3d_ros.bench.latency',
+}
+"""Name to module, in the order of the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """What to measure on.
+
+    :param data: folder of labelled frames (``segmentation``), or None.
+    :param objects: folder of scanned objects with an index.json, or None = procedural ones only.
+    :param quick: fewer scenes and no slow metrics; the whole of ``all`` within 3 minutes.
+    :param seed: of the worlds.
+    :param config: configuration of the pipeline under test.
+    :param save_labels: folder for label images, or None.
+    """
+
+    data: Path | None = None
+    objects: Path | None = None
+    quick: bool = False
+    seed: int = 0
+    config: PipelineConfig = field(default_factory=PipelineConfig)
+    save_labels: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An image for the report: (H, W, 3) uint8 RGB and what it shows."""
+
+    caption: str
+    image: ByteArray
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table for the report; cells are text already."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurement:
+    """What one bench found.
+
+    :param values: flat figures, SI unit in the key; what ``--json`` writes.
+    :param tables: the same for people.
+    :param pictures: best, median and worst cases.
+    :param notes: sentences on what was left out and why.
+    """
+
+    name: str
+    values: Mapping[str, Value]
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def run_bench(name: str, options: BenchOptions) -> Measurement:
+    """Run one bench by name.
+
+    :raises BackendError: when there is no bench of that name.
+    """
+    if name not in BENCHES:
+        raise BackendError(f'no bench "{name}"', wanted=f'one of {", ".join(BENCHES)}')
+    measurement: Measurement = import_module(BENCHES[name]).run(options)
+    return measurement
+
+
+def as_json(measurement: Measurement, options: BenchOptions) -> dict[str, object]:
+    """Return the flat JSON object of formats: figures plus machine, commit and configuration."""
+    return {
+        'bench': measurement.name,
+        **measurement.values,
+        'quick': options.quick,
+        'seed': options.seed,
+        'machine': machine(),
+        'commit': commit(),
+        'config': flatten(options.config),
+    }
+
+
+def machine() -> str:
+    """Return processor, cores, memory and Python of this machine, in a line."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path('/proc/cpuinfo')
+    if cpuinfo.exists():
+        names = [
+            line for line in cpuinfo.read_text().splitlines() if line.startswith('model name')
+        ]
+        model = names[0].partition(':')[2].strip() if names else model
+    memory_gb = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9
+    cores = len(os.sched_getaffinity(0))
+    return f'{model}, {cores} cores, {memory_gb:.0f} GB, Python {platform.python_version()}'
+
+
+def commit() -> str:
+    """Return the short hash of the checkout, with ``+`` when it has changes, or ``unknown``."""
+    root = Path(__file__).resolve().parents[2]
+    try:
+        described = subprocess.run(
+            ['git', 'describe', '--always', '--dirty=+', '--abbrev=10'],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return 'unknown'
+    return described.stdout.strip()

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One self-contained HTML page of measurements: tables, plots, pictures, machine and commit."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, commit, machine
+from sam3d_ros.bench.published import PUBLISHED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; font-weight: 600 }
+td, th { border-bottom: 1px solid #ccc; padding: .2rem .8rem; text-align: right }
+td:first-child, th:first-child { text-align: left } figure { margin: 1rem 0 }
+img { max-width: 100%; image-rendering: auto } figcaption, .note { color: #555 }
+"""
+
+
+def page(measurements: Sequence[Measurement], options: BenchOptions) -> str:
+    """Return the page as text."""
+    scope = 'quick' if options.quick else 'full'
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        f'<title>sam3d_ros bench</title><style>{STYLE}</style></head><body>',
+        '<h1>sam3d_ros bench</h1>',
+        f'<p>{html.escape(machine())}; commit {html.escape(commit())}; {scope}, '
+        f'seed {options.seed}; segmentation {html.escape(options.config.segmentation.backend)}, '
+        f'reconstruction {html.escape(options.config.reconstruction.backend)}.</p>',
+    ]
+    for measurement in measurements:
+        parts.append(f'<h2 id="{measurement.name}">{measurement.name}</h2>')
+        parts += [f'<p class="note">{html.escape(note)}</p>' for note in measurement.notes]
+        parts += [_table(table) for table in measurement.tables]
+        parts += [_figure(picture) for picture in measurement.pictures]
+    parts.append(
+        '<h2>Published figures of others</h2><p class="note">From their own papers, on '
+        'their own data: for orientation, not comparable with the tables above.</p>'
+    )
+    parts += [_table(table) for table in PUBLISHED]
+    parts.append('</body></html>')
+    return '\n'.join(parts)
+
+
+def _table(table: Table) -> str:
+    head = ''.join(f'<th>{html.escape(name)}</th>' for name in table.columns)
+    body = ''.join(
+        '<tr>' + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row) + '</tr>'
+        for row in table.rows
+    )
+    return (
+        f'<table><caption>{html.escape(table.title)}</caption>'
+        f'<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def _figure(picture: Picture) -> str:
+    encoded = cv2.imencode('.jpg', picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    data = base64.b64encode(encoded.tobytes()).decode()
+    caption = html.escape(picture.caption)
+    return (
+        f'<figure><img src="data:image/jpeg;base64,{data}" alt="{caption}">'
+        f'<figcaption>{caption}</figcaption></figure>'
+    )
+
+
+def bar_plot(
+    title: str, labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]
+) -> Picture:
+    """Return grouped bars: one group a label, one bar a series (name, values)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout='constrained')
+    axes = figure.subplots()
+    width = 0.8 / max(1, len(series))
+    for index, (name, values) in enumerate(series):
+        offset = (index - (len(series) - 1) / 2) * width
+        axes.bar([x + offset for x in range(len(labels))], values, width, label=name)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_title(title)
+    axes.grid(axis='y', alpha=0.3)
+    axes.legend(ncols=min(6, len(series)), fontsize='small')
+    return _rendered(figure, title)
+
+
+def scatter_plot(
+    title: str, x: tuple[str, Sequence[float]], y: tuple[str, Sequence[float]]
+) -> Picture:
+    """Return points of (label, values) against (label, values)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.2), layout='constrained')
+    axes = figure.subplots()
+    axes.plot(x[1], y[1], 'o-', markersize=4)
+    axes.set_xlabel(x[0])
+    axes.set_ylabel(y[0])
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    return _rendered(figure, title)
+
+
+def _rendered(figure: Figure, title: str) -> Picture:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Picture(title, np.asarray(canvas.buffer_rgba())[..., :3].copy())

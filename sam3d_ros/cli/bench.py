@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sam3d bench``: measure against truth and against peers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+HELP = 'measure segmentation, reconstruction, tracking and latency against truth and peers'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``sam3d bench``."""
+    from sam3d_ros.bench.harness import BENCHES
+
+    parser.add_argument('name', choices=[*BENCHES, 'all'], help='what to measure')
+    parser.add_argument(
+        'data', nargs='?', type=Path, help='folder of labelled frames (segmentation)'
+    )
+    parser.add_argument('--objects', type=Path, help='folder of scanned objects with index.json')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
+    parser.add_argument('--html', type=Path, metavar='FILE', help='write a report page here')
+    parser.add_argument('--save-labels', type=Path, metavar='DIR', help='write label images here')
+    parser.add_argument('--config', type=Path, metavar='YAML', help='configuration under test')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the worlds')
+    parser.add_argument('--quick', action='store_true', help='fewer scenes, no slow metrics')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benches, print their tables, write what was asked for."""
+    from sam3d_ros.bench.harness import BENCHES, BenchOptions, Measurement, as_json, run_bench
+    from sam3d_ros.bench.report import page
+    from sam3d_ros.pipeline.config import load_config
+
+    shared = Path(__file__).resolve().parents[3] / 'shared' / 'data'
+    options = BenchOptions(
+        data=args.data or _existing(shared / 'osd'),
+        objects=args.objects or _existing(shared / 'objects'),
+        quick=args.quick,
+        seed=args.seed,
+        config=load_config(args.config),
+        save_labels=args.save_labels,
+    )
+    measurements: list[Measurement] = []
+    for name in BENCHES if args.name == 'all' else [args.name]:
+        start_s = time.perf_counter()
+        measurements.append(run_bench(name, options))
+        _print_tables(measurements[-1])
+        print(f'{name}: {time.perf_counter() - start_s:.0f} s', file=sys.stderr)
+    if args.json:
+        flat = [as_json(measurement, options) for measurement in measurements]
+        if len(flat) == 1:
+            merged = flat[0]
+        else:
+            merged = {**flat[0], 'bench': 'all'}
+            for measurement in measurements:
+                merged |= {f'{measurement.name}_{k}': v for k, v in measurement.values.items()}
+        args.json.write_text(json.dumps(merged, indent=1, sort_keys=True) + '\n')
+    if args.html:
+        args.html.write_text(page(measurements, options))
+        print(f'report: {args.html}', file=sys.stderr)
+    return 0
+
+
+def _existing(folder: Path) -> Path | None:
+    return folder if folder.is_dir() else None
+
+
+def _print_tables(measurement: object) -> None:
+    from sam3d_ros.bench.harness import Measurement
+
+    assert isinstance(measurement, Measurement)
+    for note in measurement.notes:
+        print(f'note: {note}')
+    for table in measurement.tables:
+        rows = [table.columns, *table.rows]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
+        print(f'\n{table.title}')
+        for row in rows:
+            cells = [
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            print('  '.join(cells))
