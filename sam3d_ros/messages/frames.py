@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``core.Frame`` as one message (``sam3d_msgs/msg/Frame``), for stages in different processes.
+
+The public cloud (``pointmap/points``) is best effort, and 4.9 MB of it between two processes are
+lost more often than not; this message goes over a reliable link and loses no bit of the frame.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from sam3d_ros.core.types import Camera, Frame
+from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.topics import Quality, Topic
+from sam3d_ros.messages.typestore import typestore
+
+FRAMES = Topic('pointmap/frames', 'sam3d_msgs/msg/Frame', Quality.RELIABLE)
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Return the CDR bytes of a frame."""
+    seconds, nanoseconds = divmod(frame.stamp_ns, 1_000_000_000)
+    message = SimpleNamespace(
+        header=SimpleNamespace(
+            stamp=SimpleNamespace(sec=seconds, nanosec=nanoseconds), frame_id=frame.frame_id
+        ),
+        fixed_frame=frame.fixed_frame,
+        t_fixed_optical=frame.T_fixed_cam,
+        up=np.zeros(3) if frame.up_cam is None else frame.up_cam,
+        height=frame.camera.height,
+        width=frame.camera.width,
+        k=frame.camera.K,
+        rgb=frame.rgb,
+        points=frame.pointmap,
+    )
+    return encode(message, FRAMES.type)
+
+
+def decode_frame(data: bytes) -> Frame:
+    """Return the frame in CDR bytes; its arrays are read-only views of ``data``."""
+    message: Any = typestore().deserialize_cdr(data, FRAMES.type)
+    shape = (message.height, message.width, 3)
+    up = np.asarray(message.up)
+    return Frame(
+        stamp_ns=message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec,
+        frame_id=message.header.frame_id,
+        camera=Camera(message.width, message.height, message.k.reshape(3, 3)),
+        rgb=message.rgb.reshape(shape),
+        pointmap=message.points.reshape(shape),
+        fixed_frame=message.fixed_frame,
+        T_fixed_cam=message.t_fixed_optical.reshape(4, 4),
+        up_cam=up if up.any() else None,
+    )

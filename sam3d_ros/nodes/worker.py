@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One thread for a node's heavy work: requests in order, then the newest input.
+
+Callbacks of the executor only put things here. An input that waits is replaced by a newer one, so
+that a slow stage works on what the sensor sees now and never on a backlog.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
+
+
+class Worker(Generic[Item]):
+    """A thread that owns a stage.
+
+    :param handle: called with each input, in this thread.
+    :param failed: called with what ``handle`` raised; the thread goes on.
+    """
+
+    def __init__(
+        self, handle: Callable[[Item], None], failed: Callable[[Exception], None], name: str
+    ) -> None:
+        self._handle = handle
+        self._failed = failed
+        self._changed = threading.Condition()
+        self._requests: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._newest: list[Item] = []
+        self._stopping = False
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def offer(self, item: Item) -> None:
+        """Leave an input to be worked on next; one that still waits is dropped and counted."""
+        with self._changed:
+            self.dropped += len(self._newest)
+            self._newest = [item]
+            self._changed.notify()
+
+    def call(self, function: Callable[[], Result]) -> Future[Result]:
+        """Run ``function`` in the worker before the next input; its outcome is in the future."""
+        future: Future[Result] = Future()
+        with self._changed:
+            if self._stopping:
+                future.cancel()
+            else:
+                self._requests.append((function, future))
+                self._changed.notify()
+        return future
+
+    def flush(self) -> None:
+        """Forget the input that waits."""
+        with self._changed:
+            self._newest = []
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """End the thread after what it works on now; return False when that takes too long."""
+        with self._changed:
+            self._stopping = True
+            for _, future in self._requests:
+                future.cancel()
+            self._requests.clear()
+            self._newest = []
+            self._changed.notify()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._requests or self._newest or self._stopping)
+                if self._stopping:
+                    return
+                request = self._requests.popleft() if self._requests else None
+                item = None if request else self._newest.pop()
+            if request:
+                _answer(*request)
+            else:
+                self._work(item)  # type: ignore[arg-type]
+
+    def _work(self, item: Item) -> None:
+        try:
+            self._handle(item)
+        except Exception as error:
+            self._failed(error)
+
+
+def _answer(function: Callable[[], Any], future: Future[Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(function())
+    except Exception as error:
+        future.set_exception(error)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from sam3d_ros.core.types import Camera, Frame
+from sam3d_ros.messages.frames import decode_frame, encode_frame
+
+
+def make_frame(up_cam: np.ndarray | None) -> Frame:
+    rng = np.random.default_rng(0)
+    camera = Camera(7, 5, np.array([[50.0, 0, 3.1], [0, 51.0, 2.2], [0, 0, 1]]))
+    pointmap = rng.normal(size=(5, 7, 3)).astype(np.float32)
+    pointmap[1, 2] = np.nan
+    rgb = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    T_fixed_cam = np.eye(4)
+    T_fixed_cam[:3, 3] = rng.normal(size=3)
+    stamp_ns = 1_700_000_000_123_456_789
+    return Frame(stamp_ns, 'optical', camera, rgb, pointmap, 'world', T_fixed_cam, up_cam)
+
+
+@pytest.mark.parametrize('up_cam', [None, np.array([0.0, -0.6, -0.8])])
+def test_a_frame_survives_the_wire_to_the_last_bit(up_cam: np.ndarray | None) -> None:
+    sent = make_frame(up_cam)
+    got = decode_frame(encode_frame(sent))
+    assert (got.stamp_ns, got.frame_id, got.fixed_frame) == (sent.stamp_ns, 'optical', 'world')
+    assert (got.camera.width, got.camera.height) == (7, 5)
+    np.testing.assert_array_equal(got.camera.K, sent.camera.K)
+    np.testing.assert_array_equal(got.rgb, sent.rgb)
+    np.testing.assert_array_equal(got.pointmap, sent.pointmap)
+    np.testing.assert_array_equal(got.T_fixed_cam, sent.T_fixed_cam)
+    if up_cam is None:
+        assert got.up_cam is None
+    else:
+        np.testing.assert_array_equal(got.up_cam, up_cam)
