@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.types import FloatArray
+
+F = TypeVar('F', np.float32, np.float64)
 
 
 def transform(rotation: FloatArray, translation: FloatArray) -> FloatArray:
@@ -23,11 +28,11 @@ def inverse(T: FloatArray) -> FloatArray:
     return transform(R.T, -R.T @ T[:3, 3])
 
 
-def apply(T: FloatArray, points: FloatArray) -> FloatArray:
+def apply(T: FloatArray, points: npt.NDArray[F]) -> npt.NDArray[F]:
     """Return (..., 3) points mapped by a (4, 4) transform, in the points' dtype."""
     points = np.asarray(points)
     R = T[:3, :3].astype(points.dtype)
-    moved: FloatArray = points @ R.T + T[:3, 3].astype(points.dtype)
+    moved: npt.NDArray[F] = points @ R.T + T[:3, 3].astype(points.dtype)
     return moved
 
 

@@ -8,6 +8,7 @@ on, ``test`` objects are for scoring only.
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ import trimesh
 
 from sam3d_ros.core.errors import ConfigurationError, InputError
 from sam3d_ros.core.types import ByteArray
+from sam3d_ros.world.paint import random_paint
 from sam3d_ros.world.solid import Solid, Texture
 
 SUFFIXES = ('.glb', '.obj', '.ply')
-GREY = (160, 160, 160)
 LARGEST_M = 0.35
 """Longest extent of a thing that fits a tabletop scene."""
 
@@ -80,6 +81,8 @@ def _found(folder: Path) -> list[ScanEntry]:
 def load_scan(entry: ScanEntry) -> Solid:
     """Return a mesh as a solid, centred on its box, with its texture or vertex colours.
 
+    A scan without any colour is painted at random, always the same for the same name.
+
     :raises InputError: when the file holds no triangles.
     """
     mesh = trimesh.load(entry.path, force='mesh', process=False)
@@ -92,13 +95,17 @@ def load_scan(entry: ScanEntry) -> Solid:
     unique, inverse = np.unique(vertices.astype(np.float32), axis=0, return_inverse=True)
     faces = inverse.reshape(-1)[corners].astype(np.int32)
     texture, colors = _appearance(mesh, corners)
-    merged = np.zeros((len(unique), 3), np.uint8)
-    merged[inverse.reshape(-1)] = colors
+    if colors is None:
+        paint = random_paint(np.random.default_rng(zlib.crc32(entry.name.encode())))
+        merged = paint(unique.astype(np.float64))
+    else:
+        merged = np.zeros((len(unique), 3), np.uint8)
+        merged[inverse.reshape(-1)] = colors
     return Solid(entry.name, unique, faces, merged, entry.category, texture)
 
 
-def _appearance(mesh: Any, corners: Any) -> tuple[Texture | None, ByteArray]:
-    """Return the texture, if there is one, and (V, 3) vertex colours of the mesh as loaded."""
+def _appearance(mesh: Any, corners: Any) -> tuple[Texture | None, ByteArray | None]:
+    """Return the texture and (V, 3) vertex colours of the mesh as loaded, if any."""
     visual = mesh.visual
     if visual.kind == 'texture' and visual.uv is not None:
         material = visual.material
@@ -109,4 +116,4 @@ def _appearance(mesh: Any, corners: Any) -> tuple[Texture | None, ByteArray]:
             return texture, np.asarray(visual.to_color().vertex_colors, np.uint8)[:, :3]
     if visual.kind in ('vertex', 'face'):
         return None, np.asarray(visual.vertex_colors, np.uint8)[:, :3]
-    return None, np.tile(np.array(GREY, np.uint8), (len(mesh.vertices), 1))
+    return None, None
