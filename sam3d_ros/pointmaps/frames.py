@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sensor data and TF to frames: rectified colour, a pointmap in it, its place and gravity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.types import Camera, Float32Array, FloatArray, Frame
+from sam3d_ros.geometry.cameras import pointmap_from_depth
+from sam3d_ros.geometry.transform_tree import TransformTree
+from sam3d_ros.geometry.transforms import apply, rotation_angle
+from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.pointmaps.depth import register, same_camera, within_range
+from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
+from sam3d_ros.pointmaps.lidar import depth_from_cloud
+from sam3d_ros.pointmaps.rectification import rectify_color, rectify_depth
+
+# A camera's housing: its body axes (REP 103), a few centimetres from the optical centre.
+_R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+_HOUSING_M = 0.15
+_HOUSING_RAD = 0.05
+
+
+class FrameBuilder:
+    """Builds frames; keeps nothing between them but the configuration.
+
+    Every method raises InputError for data that cannot be used, and TransformError for TF that
+    is missing: an ExtrapolationError whose ``is_future`` is true may still be cured by waiting.
+    """
+
+    def __init__(self, config: PointmapConfig | None = None) -> None:
+        self._config = config or PointmapConfig()
+
+    def from_depth(
+        self,
+        color: ColorImage,
+        depth: DepthImage,
+        tree: TransformTree,
+        fixed_frame: str | None = None,
+    ) -> Frame:
+        """Return the frame of a colour and a depth image.
+
+        :param tree: all of TF that is known; an empty tree makes the camera the fixed frame.
+        :param fixed_frame: None = as configured, see :meth:`fixed_frame_of`.
+        """
+        source = depth.lens
+        if source is None:
+            source = color.lens
+            if depth.frame_id != color.frame_id or depth.depth_m.shape != color.rgb.shape[:2]:
+                raise InputError(
+                    f'no CameraInfo for depth of {_size(depth.depth_m)} in frame '
+                    f'"{depth.frame_id}" beside colour of {_size(color.rgb)} in '
+                    f'"{color.frame_id}"',
+                    wanted="depth's own CameraInfo, or depth registered to colour",
+                    remedy='Publish the CameraInfo beside the depth image.',
+                )
+        camera = color.lens.rectified
+        straight = rectify_depth(depth.depth_m, source)
+        if depth.frame_id == color.frame_id and same_camera(source.rectified, camera):
+            return self._frame(color, straight, tree, fixed_frame)
+        T_color_depth = self._between(color, depth, tree)
+        registered = register(straight, source.rectified, T_color_depth, camera)
+        return self._frame(color, registered, tree, fixed_frame)
+
+    def from_cloud(
+        self,
+        color: ColorImage,
+        cloud: PointCloud,
+        tree: TransformTree,
+        fixed_frame: str | None = None,
+    ) -> Frame:
+        """Return the frame of a colour image and a cloud, e.g. of a LiDAR.
+
+        The cloud is moved as one body by TF between both stamps; motion while it was swept
+        remains.
+        """
+        points = cloud.points_m.reshape(-1, 3)
+        points_cam = apply(self._between(color, cloud, tree), points)
+        depth = depth_from_cloud(points_cam, color.lens.rectified, self._config.lidar)
+        return self._frame(color, depth, tree, fixed_frame)
+
+    def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
+        """Return the fixed frame: the configured one, else the root above the camera."""
+        return self._config.fixed_frame or tree.root(frame_id)
+
+    def _frame(
+        self, color: ColorImage, depth_m: Float32Array, tree: TransformTree, fixed: str | None
+    ) -> Frame:
+        fixed = fixed or self.fixed_frame_of(tree, color.frame_id)
+        T_fixed_cam = np.eye(4)
+        if fixed != color.frame_id:
+            T_fixed_cam = tree.lookup(fixed, color.frame_id, color.stamp_ns)
+        near, far = self._config.min_depth_m, self._config.max_depth_m
+        camera: Camera = color.lens.rectified
+        return Frame(
+            stamp_ns=color.stamp_ns,
+            frame_id=color.frame_id,
+            camera=camera,
+            rgb=rectify_color(color.rgb, color.lens),
+            pointmap=pointmap_from_depth(within_range(depth_m, near, far), camera),
+            fixed_frame=fixed,
+            T_fixed_cam=T_fixed_cam,
+            up_cam=self._up(tree, fixed, color.frame_id, T_fixed_cam),
+        )
+
+    def _between(
+        self, color: ColorImage, other: DepthImage | PointCloud, tree: TransformTree
+    ) -> FloatArray:
+        """Return T_color_other, through the root when the stamps differ and the camera moves."""
+        if other.frame_id == color.frame_id and other.stamp_ns == color.stamp_ns:
+            return np.eye(4)
+        if other.frame_id == color.frame_id and not tree.knows(color.frame_id):
+            return np.eye(4)
+        return tree.lookup_between(
+            color.frame_id,
+            color.stamp_ns,
+            other.frame_id,
+            other.stamp_ns,
+            tree.root(color.frame_id),
+        )
+
+    def _up(
+        self, tree: TransformTree, fixed: str, frame_id: str, T_fixed_cam: FloatArray
+    ) -> FloatArray | None:
+        """Return +z of the fixed frame in the optical frame, when that means gravity."""
+        if self._config.up == 'unknown' or fixed == frame_id:
+            return None
+        is_mounted = tree.bounds(fixed, frame_id) is None and _is_housing(T_fixed_cam)
+        if self._config.up == 'auto' and is_mounted:
+            return None
+        return np.array(T_fixed_cam[2, :3])
+
+
+def _is_housing(T_fixed_cam: FloatArray) -> bool:
+    """Return whether the fixed frame looks like the body frame of the camera itself."""
+    turn = np.eye(4)
+    turn[:3, :3] = T_fixed_cam[:3, :3] @ _R_BODY_OPTICAL.T
+    near = float(np.linalg.norm(T_fixed_cam[:3, 3])) < _HOUSING_M
+    return near and rotation_angle(turn) < _HOUSING_RAD
+
+
+def _size(image: Float32Array | np.ndarray) -> str:  # type: ignore[type-arg]
+    return f'{image.shape[1]}x{image.shape[0]}'

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes into a frame: decoded sensor data with its stamp, frame and lens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sam3d_ros.core.types import ByteArray, Float32Array
+from sam3d_ros.geometry.lenses import Lens
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColorImage:
+    """A colour image as delivered: ``rgb`` is (H, W, 3) uint8 of the lens's size."""
+
+    stamp_ns: int
+    frame_id: str
+    rgb: ByteArray
+    lens: Lens
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DepthImage:
+    """A depth image as delivered: ``depth_m`` is (H, W) float32 z-depth, metres, NaN = none.
+
+    :param lens: None when there is no CameraInfo: the image must then share the colour
+        image's frame and size.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    depth_m: Float32Array
+    lens: Lens | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointCloud:
+    """A cloud as delivered: ``points_m`` is (..., 3) float32 metres in ``frame_id``."""
+
+    stamp_ns: int
+    frame_id: str
+    points_m: Float32Array

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A spinning LiDAR beside the camera: planes are closed exactly, edges and gaps stay open."""
+
+import numpy as np
+from ray_cast_world import camera, cast, moved, render
+
+from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.pointmaps.config import LidarConfig
+from sam3d_ros.pointmaps.lidar import depth_from_cloud
+
+CAMERA = camera(320, 240, 260)
+T_WORLD_LIDAR = moved(x=0.12, y=-0.1)
+
+
+def scan(rings=72, columns=260):
+    """Return (N, 3) points of a LiDAR in its own frame (optical axes)."""
+    up, side = np.meshgrid(
+        np.tan(np.radians(np.linspace(-28, 28, rings))),
+        np.tan(np.radians(np.linspace(-36, 36, columns))),
+        indexing='ij',
+    )
+    directions = np.stack([side, up, np.ones_like(up)], -1).reshape(-1, 3)
+    depth, _ = cast(directions, T_WORLD_LIDAR)
+    return (directions * depth[:, None]).astype(np.float32)
+
+
+def test_a_scan_becomes_the_depth_the_camera_would_measure():
+    points_cam = apply(T_WORLD_LIDAR, scan())
+    found = depth_from_cloud(points_cam, CAMERA, LidarConfig())
+    truth, _ = render(CAMERA, np.eye(4))
+    known = ~np.isnan(found)
+    sparse = ~np.isnan(depth_from_cloud(points_cam, CAMERA, LidarConfig(radius_px=0)))
+    assert sparse.mean() < 0.3 and known.mean() > 0.6
+    error = np.abs(found - truth)[known]
+    assert np.median(error) < 0.002
+    assert np.percentile(error, 95) < 0.01
+    # Beyond an edge by half the radius at most.
+    assert (error > 0.05).mean() < 0.01
+
+
+def test_gaps_between_few_rings_stay_open():
+    found = depth_from_cloud(apply(T_WORLD_LIDAR, scan(rings=5)), CAMERA, LidarConfig())
+    assert np.isnan(found).mean() > 0.9
+
+
+def test_returns_that_the_camera_cannot_see_are_dropped():
+    truth, _ = render(CAMERA, np.eye(4))
+    config = LidarConfig(radius_px=5)
+    wall = np.stack(np.meshgrid(np.linspace(-1, 1, 200), np.linspace(-0.6, 0.4, 120)), -1)
+    wall = np.concatenate([wall.reshape(-1, 2), np.full((24000, 1), 2.0)], 1).astype(np.float32)
+    both = np.concatenate([apply(T_WORLD_LIDAR, scan(160, 500)), wall])
+    found = depth_from_cloud(both, CAMERA, config)
+    ball = truth < 1.3
+    wrong = np.abs(found - truth)[ball & ~np.isnan(found)] > 0.05
+    assert wrong.mean() < 0.02
+
+
+def test_nothing_in_nothing_out():
+    empty = np.empty((0, 3), np.float32)
+    assert np.isnan(depth_from_cloud(empty, CAMERA, LidarConfig())).all()
