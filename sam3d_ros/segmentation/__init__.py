@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames and prompts to instances."""
+"""Frames and prompts to instances; backends are found by name in ``sam3d_ros.segmentation``."""

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The working grid: a frame at about 320 columns, in disparity.
+
+With rays (x, y, 1) and disparity d = 1/z, every plane is linear in the image: d = m . (x, y, 1)
+for its dual vector m (the plane m . X = 1). Range sensors that triangulate have noise of the
+same size everywhere in d (so growing with z^2 in z), which makes one threshold fit all depths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, Float32Array, Frame
+
+WORKING_WIDTH = 320
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """A frame on the working grid.
+
+    :param step: pixels of the frame per pixel of the grid, both directions.
+    :param x: (h, w) float32 ray x at z = 1.
+    :param y: (h, w) float32 ray y at z = 1.
+    :param disparity: (h, w) float32, 1/m, 0 = no return.
+    :param points: (h, w, 3) float32, metres, zero = no return.
+    :param valid: (h, w) bool.
+    :param lab: (h, w, 3) float32 CIE L*a*b*.
+    :param pitch: ray units per pixel of the grid along x and along y.
+    """
+
+    step: int
+    x: Float32Array
+    y: Float32Array
+    disparity: Float32Array
+    points: Float32Array
+    valid: BoolArray
+    lab: Float32Array
+    pitch: tuple[float, float]
+
+
+def make_grid(frame: Frame) -> Grid:
+    """Return ``frame`` at the working resolution: every ``step``-th pixel, colour averaged."""
+    step = max(1, round(frame.camera.width / WORKING_WIDTH))
+    points = np.ascontiguousarray(frame.pointmap[::step, ::step])
+    z = points[..., 2]
+    valid = z > 0
+    if not valid.all():
+        points = np.where(valid[..., None], points, np.float32(0))
+        z = points[..., 2]
+    disparity = np.divide(1, z, out=np.zeros_like(z), where=valid)
+    h, w = valid.shape
+    camera = frame.camera
+    x = np.broadcast_to(((np.arange(w) * step - camera.cx) / camera.fx).astype(np.float32), (h, w))
+    rows = ((np.arange(h) * step - camera.cy) / camera.fy).astype(np.float32)
+    y = np.broadcast_to(rows[:, None], (h, w))
+    small = cv2.resize(frame.rgb, (w, h), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(small.astype(np.float32) * np.float32(1 / 255), cv2.COLOR_RGB2Lab)
+    pitch = (step / camera.fx, step / camera.fy)
+    return Grid(step, x, y, disparity, points, valid, np.asarray(lab, np.float32), pitch)

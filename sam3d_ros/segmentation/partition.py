@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A frame taken apart by geometry: supports, things, and the patches they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.core.types import FloatArray, Frame, IndexArray
+from sam3d_ros.segmentation.adjacency import find_adjacency
+from sam3d_ros.segmentation.cleaning import drop_unlikely, to_full_size
+from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.foreground import find_foreground
+from sam3d_ros.segmentation.grid import Grid, make_grid
+from sam3d_ros.segmentation.merge import contact_groups, merge_patches
+from sam3d_ros.segmentation.normals import local_planes
+from sam3d_ros.segmentation.patches import find_links, find_patches
+from sam3d_ros.segmentation.supports import Structure, find_structure
+
+SUPPORT_SLACK_M = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partition:
+    """Everything that geometry says about one frame.
+
+    :param patches: (H, W) int32 labels of smooth patches, 0 = background or no depth.
+    :param thing_of: (patches + 1,) int32 thing 1..n of each patch, 0 for label 0.
+    :param group_of: (patches + 1,) int32 things in contact share a group.
+    :param keep: (n + 1,) bool: which things have the size of a thing.
+    :param certainty: (n + 1,) float64, 0..1.
+    :param support_of: (n + 1,) int32 index into ``structure.supports``, or -1.
+    """
+
+    structure: Structure
+    patches: IndexArray
+    thing_of: IndexArray
+    group_of: IndexArray
+    keep: np.ndarray
+    certainty: FloatArray
+    support_of: IndexArray
+
+    @property
+    def things(self) -> IndexArray:
+        """(H, W) int32 labels of the things that are kept, 0 elsewhere."""
+        kept = np.where(self.keep, np.arange(len(self.keep), dtype=np.int32), np.int32(0))
+        things: IndexArray = kept[self.thing_of][self.patches]
+        return things
+
+
+def partition(frame: Frame, config: SegmentationConfig) -> Partition:
+    """Take a frame apart."""
+    grid = make_grid(frame)
+    local = local_planes(grid)
+    structure = find_structure(grid, local, frame.up_cam, config.supports)
+    foreground = find_foreground(grid, local, structure, config.geometric)
+    links = find_links(grid, local, foreground)
+    patches = find_patches(foreground, links)
+    adjacency = find_adjacency(grid, local, patches, links)
+    grouping = merge_patches(adjacency, config.geometric.concave_angle_rad)
+    things = grouping.group_of[patches]
+    return Partition(
+        structure,
+        to_full_size(patches, grid, local, frame),
+        grouping.group_of,
+        contact_groups(adjacency),
+        drop_unlikely(things, grid, config.geometric),
+        grouping.certainty,
+        _supports_of(things, grid, structure),
+    )
+
+
+def _supports_of(things: IndexArray, grid: Grid, structure: Structure) -> IndexArray:
+    """The highest support that each thing's lowest point is over."""
+    count = int(things.max()) + 1
+    chosen = np.full(count, -1, np.int32)
+    nearest = np.full(count, np.inf)
+    at = things > 0
+    of, points = things[at], grid.points[at]
+    cells = np.maximum(np.bincount(of, minlength=count), 1)
+    for k, support in enumerate(structure.supports):
+        lowest = np.full(count, np.inf)
+        np.minimum.at(lowest, of, support.height(points))
+        over = np.bincount(of, support.covers(points), count) / cells > 0.5
+        better = over & (lowest > -SUPPORT_SLACK_M) & (lowest < nearest)
+        chosen[better], nearest[better] = k, lowest[better]
+    return chosen

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Over-segmentation into smooth patches: pixels joined to a neighbour that lies on their plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, IndexArray
+from sam3d_ros.segmentation.grid import Grid
+from sam3d_ros.segmentation.normals import LocalPlanes
+
+SMOOTH_SIGMAS = 4.0
+SMOOTH_COSINE = float(np.cos(np.deg2rad(15.0)))
+NEAR_SIGMAS = 5.0
+MIN_PATCH_CELLS = 12
+GROW_ROUNDS = 6
+
+Slices = tuple[slice, slice]
+_ALL, _HEAD, _TAIL = slice(None), slice(None, -1), slice(1, None)
+NEIGHBOURS: tuple[tuple[Slices, Slices], ...] = (
+    ((_ALL, _HEAD), (_ALL, _TAIL)),  # to the right
+    ((_HEAD, _ALL), (_TAIL, _ALL)),  # downwards
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Links:
+    """How each pixel hangs together with its right (h, w-1) and lower (h-1, w) neighbour.
+
+    :param smooth: same surface: each lies on the other's plane, and the planes agree.
+    :param near: no step between them: at least one lies on the other's plane.
+    """
+
+    smooth: tuple[BoolArray, BoolArray]
+    near: tuple[BoolArray, BoolArray]
+
+
+def find_links(grid: Grid, local: LocalPlanes, foreground: BoolArray) -> Links:
+    """Return the links among the pixels of ``foreground``."""
+    smooth, near = [], []
+    predicted = local.dual[..., 0] * grid.x + local.dual[..., 1] * grid.y + local.dual[..., 2]
+    for axis, (here, there) in enumerate(NEIGHBOURS):
+        slope = local.dual[..., axis] * np.float32(grid.pitch[axis])
+        forward = np.abs(predicted[here] + slope[here] - grid.disparity[there])
+        backward = np.abs(predicted[there] - slope[there] - grid.disparity[here])
+        gap = np.abs(grid.disparity[here] - grid.disparity[there])
+        cosine = np.einsum('hwc,hwc->hw', local.normal[here], local.normal[there])
+        both = foreground[here] & foreground[there]
+        fits = np.maximum(forward, backward) < SMOOTH_SIGMAS * local.sigma
+        known = local.known[here] & local.known[there]
+        smooth.append(both & known & fits & (cosine > SMOOTH_COSINE))
+        touches = np.minimum(np.minimum(forward, backward), gap) < NEAR_SIGMAS * local.sigma
+        near.append(both & touches)
+    return Links((smooth[0], smooth[1]), (near[0], near[1]))
+
+
+def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
+    """Return (h, w) int32 patch labels 1..n without gaps, 0 outside ``foreground``.
+
+    Smooth components large enough are patches; they grow over the pixels left between them as
+    far as no step is in the way; what is still left makes patches of its own.
+    """
+    labels = _components(foreground, links.smooth)
+    size = np.bincount(labels.ravel())
+    labels[size[labels] < MIN_PATCH_CELLS] = 0
+    _grow(labels, links.near)
+    rest = foreground & (labels == 0)
+    if rest.any():
+        left = _components(rest, links.near)
+        labels = np.where(left > 0, left + labels.max(), labels)
+    return compact(labels)
+
+
+def compact(labels: IndexArray) -> IndexArray:
+    """Return ``labels`` renumbered 1..n in order of value, 0 kept."""
+    used = np.bincount(labels.ravel()) > 0
+    used[0] = False
+    renumbered: IndexArray = np.cumsum(used, dtype=np.int32)[labels] * (labels > 0)
+    return renumbered.astype(np.int32, copy=False)
+
+
+def _components(mask: BoolArray, joined: tuple[BoolArray, BoolArray]) -> IndexArray:
+    """Connected components of the pixel graph, through OpenCV.
+
+    Pixels sit at even places of a lattice of twice the size and links between them, so that
+    4-connectivity on the lattice is connectivity of the graph.
+    """
+    h, w = mask.shape
+    lattice = np.zeros((2 * h - 1, 2 * w - 1), np.uint8)
+    lattice[::2, ::2] = mask
+    lattice[::2, 1::2] = joined[0] & mask[:, :-1] & mask[:, 1:]
+    lattice[1::2, ::2] = joined[1] & mask[:-1] & mask[1:]
+    _, labels = cv2.connectedComponents(lattice, connectivity=4, ltype=cv2.CV_32S)
+    return np.ascontiguousarray(labels[::2, ::2])
+
+
+def _grow(labels: IndexArray, joined: tuple[BoolArray, BoolArray]) -> None:
+    """Spread labels over linked unlabelled pixels, a few pixels far, in place."""
+    for _ in range(GROW_ROUNDS):
+        for (here, there), link in zip(NEIGHBOURS, joined, strict=True):
+            first, second = labels[here], labels[there]
+            np.copyto(first, second, where=link & (first == 0))
+            np.copyto(second, first, where=link & (second == 0))

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a point, box or mask prompt selects from a partition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.types import (
+    BoolArray,
+    BoxPrompt,
+    IndexArray,
+    MaskPrompt,
+    PointPrompt,
+    Prompt,
+)
+from sam3d_ros.segmentation.partition import Partition
+
+NEAR_PX = 6  # a click this far beside a thing still means it
+MOSTLY = 0.7  # a patch with this share of its pixels in a region belongs to it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """One answer to a prompt: mask, score 0..1, and the support it stands on (or -1)."""
+
+    mask: BoolArray
+    score: float
+    support: int
+
+
+def select(partition: Partition, prompt: Prompt) -> tuple[Selection, ...]:
+    """Return the answers to one prompt, best first; none when it points at no thing.
+
+    :raises PromptError: for a phrase or an exemplar, and for a prompt that is malformed.
+    """
+    match prompt:
+        case PointPrompt():
+            return _at_points(partition, prompt)
+        case BoxPrompt():
+            return _in_region(partition, _box_mask(prompt, partition.patches.shape), boxed=True)
+        case MaskPrompt():
+            _check_mask(prompt.mask, partition.patches.shape)
+            return _in_region(partition, prompt.mask, boxed=False)
+    raise PromptError(
+        f'the geometric segmentation cannot serve a {type(prompt).__name__}',
+        wanted='points, a box or a mask',
+        remedy='Set segmentation.backend to sam3, which understands phrases and exemplars.',
+    )
+
+
+def _at_points(partition: Partition, prompt: PointPrompt) -> tuple[Selection, ...]:
+    if len(prompt.points_px) != len(prompt.labels) or 1 not in prompt.labels:
+        raise PromptError(
+            f'{len(prompt.points_px)} points with labels {prompt.labels}',
+            wanted='one label for each point, at least one of them 1',
+        )
+    hits = [_patch_at(partition.patches, u, v) for u, v in prompt.points_px]
+    on = [hit for hit, label in zip(hits, prompt.labels, strict=True) if label == 1 and hit]
+    off = {hit for hit, label in zip(hits, prompt.labels, strict=True) if label == 0 and hit}
+    if not on:
+        return ()
+    levels = [_members(level, on, off) for level in (partition.thing_of, partition.group_of)]
+    if len(prompt.points_px) > 1:
+        return (_selection(partition, levels[0]),)
+    part = np.zeros(len(partition.thing_of), bool)
+    part[on] = True
+    answers: list[Selection] = []
+    sizes: list[int] = []
+    for members in (levels[0], part, levels[1]):  # the whole thing is the likeliest meaning
+        if int(members.sum()) not in sizes:
+            sizes.append(int(members.sum()))
+            answers.append(_selection(partition, members))
+    return tuple(sorted(answers, key=lambda answer: -answer.score))
+
+
+def _members(level: IndexArray, on: list[int], off: set[int]) -> BoolArray:
+    """Patches that share a label of ``level`` with one in ``on`` but not with one in ``off``.
+
+    Where a point on and a point off fall on the same thing, it is cut down to patches.
+    """
+    refused = {int(level[patch]) for patch in off} - {int(level[patch]) for patch in on}
+    members = np.isin(level, level[on]) & ~np.isin(level, sorted(refused))
+    members[sorted(off - set(on))] = False
+    members[0] = False
+    return members
+
+
+def _in_region(partition: Partition, region: BoolArray, boxed: bool) -> tuple[Selection, ...]:
+    """The thing, or the union of patches, that agrees best with a region."""
+    patches = partition.patches
+    count = len(partition.thing_of)
+    total = np.bincount(patches.ravel(), minlength=count)
+    inside = np.bincount(patches[region], minlength=count)
+    touched = np.unique(partition.thing_of[inside > 0])
+    candidates = [partition.thing_of == thing for thing in touched if thing > 0]
+    candidates.append(inside > MOSTLY * np.maximum(total, 1))
+    best, best_iou = None, 0.0
+    for members in candidates:
+        members[0] = False
+        iou = _agreement(members[patches], region, boxed)
+        if iou > best_iou:
+            best, best_iou = members, iou
+    if best is None:
+        return ()
+    chosen = _selection(partition, best)
+    return (Selection(chosen.mask, best_iou, chosen.support),)
+
+
+def _agreement(mask: BoolArray, region: BoolArray, boxed: bool) -> float:
+    """IoU of a mask (its bounding box, where the region is a box) and a region."""
+    if boxed:
+        x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+        mask = np.zeros_like(mask)
+        mask[y : y + h, x : x + w] = True
+    union = int((mask | region).sum())
+    return int((mask & region).sum()) / union if union else 0.0
+
+
+def _selection(partition: Partition, members: BoolArray) -> Selection:
+    """The mask of some patches; certain as far as it is made of whole, certain things."""
+    mask = members[partition.patches]
+    things = partition.thing_of[partition.patches[mask]]
+    if not things.size:
+        return Selection(mask, 0.0, -1)
+    main = int(np.bincount(things).argmax())
+    whole = np.isin(partition.thing_of, main) & (np.arange(len(members)) > 0)
+    iou = _agreement(mask, whole[partition.patches], boxed=False)
+    score = float(partition.certainty[main]) * iou
+    return Selection(mask, score, int(partition.support_of[main]))
+
+
+def _patch_at(patches: IndexArray, u: float, v: float) -> int:
+    """The patch under a pixel, or the nearest one within a few pixels, or 0."""
+    h, w = patches.shape
+    if not (-0.5 <= u < w - 0.5 and -0.5 <= v < h - 0.5):
+        raise PromptError(
+            f'point ({u:g}, {v:g}) px', wanted=f'a point in the image of {w} x {h} pixels'
+        )
+    column, row = round(u), round(v)
+    top, left = max(0, row - NEAR_PX), max(0, column - NEAR_PX)
+    around = patches[top : row + NEAR_PX + 1, left : column + NEAR_PX + 1]
+    rows, columns = np.nonzero(around)
+    if not len(rows):
+        return 0
+    distance = np.hypot(rows + top - row, columns + left - column)
+    nearest = int(distance.argmin())
+    if distance[nearest] > NEAR_PX:
+        return 0
+    return int(around[rows[nearest], columns[nearest]])
+
+
+def _box_mask(prompt: BoxPrompt, shape: tuple[int, ...]) -> BoolArray:
+    left, top, right, bottom = prompt.box_px
+    if not (left < right and top < bottom):
+        raise PromptError(f'box {prompt.box_px} px', wanted='left < right and top < bottom')
+    mask = np.zeros(shape, bool)
+    mask[
+        max(0, round(top)) : max(0, round(bottom)), max(0, round(left)) : max(0, round(right))
+    ] = True
+    return mask
+
+
+def _check_mask(mask: BoolArray, shape: tuple[int, ...]) -> None:
+    if mask.shape != shape:
+        raise PromptError(
+            f'mask of {mask.shape[1]} x {mask.shape[0]} pixels',
+            wanted=f"the frame's {shape[1]} x {shape[0]}",
+        )

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Planes that things stand on, and the large planes that are background.
+
+Hypotheses are the local planes of a regular set of pixels (no chance involved); each is scored
+by the visible area that agrees with it, the best is refined by least squares, its pixels are
+taken out and the next one is sought. A plane is a support when it is level and large enough not
+to be the top of a thing; a large plane that is not level is a wall.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, Frame, Plane
+from sam3d_ros.segmentation.config import SupportConfig
+from sam3d_ros.segmentation.grid import Grid, make_grid
+from sam3d_ros.segmentation.normals import LocalPlanes, local_planes
+
+SEED_STEP = 14
+SAMPLE_STEP = 5
+LOOSE_TOLERANCE_M = 0.012  # a local plane, extended over the image, is no better than this
+FIRST_AREA_M2 = 0.02  # the only plane in sight is a support even if little of it is seen
+FOOTPRINT_CELL_M = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Support:
+    """A support plane with the ground that it covers.
+
+    :param dual: (3,) float64 m with m . X = 1 on the plane.
+    :param footprint: (cells, cells) uint8 mask of the covered ground, margin included.
+    :param axes: (2, 3) float64 directions of the footprint's columns and rows.
+    :param origin_m: (2,) float64 position of the footprint's first cell along ``axes``.
+    """
+
+    plane: Plane
+    dual: FloatArray
+    footprint: ByteArray
+    axes: FloatArray
+    origin_m: FloatArray
+
+    def height(self, points: Float32Array) -> Float32Array:
+        """Return the (...,) float32 height of (..., 3) points over the plane, metres."""
+        height: Float32Array = points @ self.plane.normal.astype(np.float32)
+        return height + np.float32(self.plane.offset_m)
+
+    def covers(self, points: Float32Array) -> BoolArray:
+        """Return which of the (..., 3) points are straight over (or under) the footprint."""
+        flat = points @ self.axes.T.astype(np.float32) - self.origin_m.astype(np.float32)
+        cell = (flat * np.float32(1 / FOOTPRINT_CELL_M)).astype(np.int32)
+        rows, columns = self.footprint.shape
+        inside = (cell >= 0).all(-1) & (cell[..., 0] < columns) & (cell[..., 1] < rows)
+        cell = np.where(inside[..., None], cell, 0)
+        covered: BoolArray = inside & (self.footprint[cell[..., 1], cell[..., 0]] > 0)
+        return covered
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """The large planes of one frame: supports in order of area, and walls (dual vectors)."""
+
+    supports: tuple[Support, ...] = ()
+    walls: tuple[FloatArray, ...] = ()
+
+
+def find_supports(frame: Frame, config: SupportConfig) -> tuple[Plane, ...]:
+    """Return the support planes of a frame, the one with the largest visible area first."""
+    grid = make_grid(frame)
+    structure = find_structure(grid, local_planes(grid), frame.up_cam, config)
+    return tuple(support.plane for support in structure.supports)
+
+
+def find_structure(
+    grid: Grid, local: LocalPlanes, up_cam: FloatArray | None, config: SupportConfig
+) -> Structure:
+    """Return supports and walls.
+
+    :param up_cam: (3,) float64 unit vector against gravity, or None: up is then the normal of
+        the plane with the largest visible area, planes that face the image's top preferred.
+    """
+    search = _Search.start(grid, local)
+    if search is None:
+        return Structure()
+    supports: list[Support] = []
+    walls: list[FloatArray] = []
+    while len(supports) < config.max_count:
+        first = not supports
+        facing = search.normals @ up_cam if up_cam is not None else None
+        found = search.best(_preference(search.normals, facing, first, config))
+        if found is None:
+            break
+        dual, members, area_m2 = found
+        normal = -dual / np.linalg.norm(dual)
+        level = up_cam is None or float(normal @ up_cam) > np.cos(config.max_tilt_rad)
+        if area_m2 < min(config.min_area_m2, config.min_wall_area_m2) and not (first and level):
+            break
+        if level and area_m2 >= (FIRST_AREA_M2 if first else config.min_area_m2):
+            supports.append(_support(dual, search.points[members], config.margin_m))
+            up_cam = normal if up_cam is None else up_cam
+        elif not level and area_m2 >= config.min_wall_area_m2:
+            walls.append(dual)
+        search = search.without(dual, members)
+    return Structure(tuple(supports), tuple(walls))
+
+
+def _preference(
+    normals: FloatArray, facing: FloatArray | None, first: bool, config: SupportConfig
+) -> FloatArray:
+    """Weight of every hypothesis: level ones first; without gravity, those that face up."""
+    if facing is None:
+        return 0.2 + np.maximum(0, -normals[:, 1])
+    if first:
+        return np.where(facing > np.cos(config.max_tilt_rad), 1.0, 0.05)
+    return np.ones(len(normals))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """Sampled pixels not yet explained by a plane, and the hypotheses."""
+
+    points: Float32Array
+    rays: Float32Array
+    disparity: Float32Array
+    solid_angle: float
+    tolerance: Float32Array
+    sigma: float
+    duals: Float32Array
+    normals: FloatArray
+    agrees: BoolArray
+    free: BoolArray
+
+    @classmethod
+    def start(cls, grid: Grid, local: LocalPlanes) -> _Search | None:
+        s = slice(None, None, SAMPLE_STEP)
+        valid = grid.valid[s, s]
+        points, disparity = grid.points[s, s][valid], grid.disparity[s, s][valid]
+        t = slice(SEED_STEP // 2, None, SEED_STEP)
+        seeds = local.known[t, t] & (local.residual[t, t] < 2 * local.sigma)
+        duals = local.dual[t, t][seeds]
+        if not len(duals):
+            return None
+        rays = points * disparity[:, None]
+        tolerance = np.maximum(3 * local.sigma, LOOSE_TOLERANCE_M * disparity**2)
+        return cls(
+            points,
+            rays,
+            disparity,
+            grid.pitch[0] * grid.pitch[1] * SAMPLE_STEP**2,
+            tolerance,
+            local.sigma,
+            duals,
+            local.normal[t, t][seeds].astype(np.float64),
+            np.abs(duals @ rays.T - disparity) < tolerance,
+            np.ones(len(points), bool),
+        )
+
+    def best(self, preference: FloatArray) -> tuple[FloatArray, BoolArray, float] | None:
+        """Dual vector, member pixels and area of the best plane left."""
+        if not self.free.any():
+            return None
+        weight = np.where(self.free, self.disparity**-2, 0).astype(np.float32)
+        slant = np.linalg.norm(self.duals, axis=1)
+        area = (self.agrees @ weight) * slant
+        k = int(np.argmax(area * preference))
+        members = self.agrees[k] & self.free
+        dual = self.duals[k].astype(np.float64)
+        for sigmas in (5, 3, 3):
+            if members.sum() < 8:
+                return None
+            dual = _least_squares(self.rays[members], self.disparity[members])
+            error = np.abs(self.rays @ dual.astype(np.float32) - self.disparity)
+            members = self.free & (error < sigmas * self.sigma)
+        cosine = np.abs(self.rays[members] @ dual) / np.linalg.norm(dual)
+        area_m2 = self.solid_angle * float(
+            (self.disparity[members] ** -2 / np.maximum(cosine, 0.05)).sum()
+        )
+        return dual, members, area_m2
+
+    def without(self, dual: FloatArray, members: BoolArray) -> _Search:
+        """The same search with a plane's pixels, and all hypotheses like it, taken out."""
+        near = np.abs(self.rays @ dual.astype(np.float32) - self.disparity) < self.tolerance
+        free = self.free & ~members & ~near
+        left = (self.agrees @ free.astype(np.float32)) > 0
+        return _Search(
+            self.points,
+            self.rays,
+            self.disparity,
+            self.solid_angle,
+            self.tolerance,
+            self.sigma,
+            self.duals[left],
+            self.normals[left],
+            self.agrees[left],
+            free if left.any() else np.zeros_like(free),
+        )
+
+
+def _least_squares(rays: Float32Array, disparity: Float32Array) -> FloatArray:
+    a = rays.astype(np.float64)
+    b = disparity.astype(np.float64)
+    return np.asarray(np.linalg.solve(a.T @ a + 1e-9 * np.eye(3), a.T @ b), np.float64)
+
+
+def _support(dual: FloatArray, points: Float32Array, margin_m: float) -> Support:
+    length = float(np.linalg.norm(dual))
+    normal = -dual / length
+    side = np.cross(normal, [0.0, 0.0, 1.0] if abs(normal[2]) < 0.9 else [1.0, 0.0, 0.0])
+    side = np.asarray(side / np.linalg.norm(side), np.float64)
+    axes = np.asarray([side, np.cross(normal, side)], np.float64)
+    flat = points @ axes.T
+    origin_m = flat.min(0) - 2 * margin_m
+    hull = cv2.convexHull(((flat - origin_m) / FOOTPRINT_CELL_M).astype(np.int32))
+    reach = max(1, round(margin_m / FOOTPRINT_CELL_M))
+    shape = hull.reshape(-1, 2).max(0) + 2 * reach
+    footprint = np.zeros((int(shape[1]), int(shape[0])), np.uint8)
+    cv2.fillConvexPoly(footprint, hull, 1)
+    grown = cv2.dilate(footprint, np.ones((2 * reach + 1,) * 2, np.uint8))
+    plane = Plane(normal, 1 / length)
+    return Support(plane, dual, np.asarray(grown, np.uint8), axes, origin_m)
