@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loading checkpoints: every tensor from the file, none left to chance, nothing unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sam3d_ros.core.errors import BackendError
+from sam3d_ros.segmentation.sam.config import SamConfig
+from sam3d_ros.segmentation.sam.official_layout import configuration, renamed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A loaded model and the sha256 over its weight files."""
+
+    model: Any
+    sha256: str
+
+
+def load_pretrained(
+    model_class: Any, source: str, key_mapping: dict[str, str] | None = None
+) -> Checkpoint:
+    """Return ``model_class`` with the weights of a folder or of a hub id in the local cache.
+
+    :raises BackendError: when nothing is there, or a tensor is missing: transformers would fill it
+        with random numbers.
+    """
+    try:
+        model, report = model_class.from_pretrained(
+            source, local_files_only=True, output_loading_info=True, key_mapping=key_mapping
+        )
+    except (OSError, ValueError) as error:
+        raise BackendError(
+            f'no checkpoint at "{source}": {error}',
+            wanted='a folder saved by transformers, or a hub id in the local cache',
+            remedy='`sam3d weights fetch NAME` brings one; `sam3d weights list` names them.',
+        ) from error
+    missing = sorted(report['missing_keys'])
+    if missing:
+        raise BackendError(
+            f'the checkpoint "{source}" lacks {len(missing)} tensors, {missing[0]} first',
+            wanted=f'a complete checkpoint of {model_class.__name__}',
+        )
+    return Checkpoint(model, folder_hash(_folder(source)))
+
+
+def load_official_sam(path: Path) -> Checkpoint:
+    """Return transformers' SamModel with the weights of an official ``.pth`` file.
+
+    :raises BackendError: when the file cannot be read safely, or its tensors do not fit.
+    """
+    from transformers import SamModel
+
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds here, all meaning the same
+        raise BackendError(
+            f'{path} cannot be read as weights alone: {error}', wanted='an official sam_vit_*.pth'
+        ) from error
+    tensors = renamed(state)
+    model = SamModel(configuration(tensors))
+    try:
+        model.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise BackendError(f'{path} does not fit SAM: {error}') from error
+    return Checkpoint(model, file_hash(path))
+
+
+def pick_device(config: SamConfig) -> tuple[torch.device, torch.dtype]:
+    """Return where and in which precision to compute.
+
+    :raises BackendError: when a GPU is asked for and there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    name = config.device if config.device != 'auto' else ('cuda' if has_gpu else 'cpu')
+    if name.startswith('cuda') and not has_gpu:
+        raise BackendError(
+            f'device "{name}", but torch sees no GPU',
+            wanted='a CUDA build of torch and a GPU',
+            remedy='Set device to "cpu" or "auto".',
+        )
+    half = config.half_precision and name.startswith('cuda')
+    return torch.device(name), torch.bfloat16 if half else torch.float32
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def folder_hash(folder: Path | None) -> str:
+    """Return one sha256 over the weight files of a folder; empty when it holds none."""
+    if folder is None:
+        return ''
+    weights = sorted([*folder.glob('*.safetensors'), *folder.glob('*.bin')])
+    if len(weights) == 1:
+        return file_hash(weights[0])
+    return hashlib.sha256(''.join(file_hash(path) for path in weights).encode()).hexdigest()
+
+
+def _folder(source: str) -> Path | None:
+    if Path(source).is_dir():
+        return Path(source)
+    from transformers.utils.hub import cached_file
+
+    config = cached_file(source, 'config.json', local_files_only=True)
+    return Path(config).parent if config else None

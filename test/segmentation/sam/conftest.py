@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tiny random checkpoints in the official formats: they load like real ones, and mean nothing."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra: sam)')
+transformers = pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
+
+
+@pytest.fixture(scope='session')
+def tiny_sam():
+    """Return a random SamModel of 64 px input."""
+    torch.manual_seed(0)
+    return transformers.SamModel(
+        transformers.SamConfig(
+            vision_config={
+                'hidden_size': 32,
+                'output_channels': 16,
+                'num_hidden_layers': 2,
+                'num_attention_heads': 2,
+                'image_size': 64,
+                'patch_size': 8,
+                'mlp_dim': 64,
+                'window_size': 4,
+                'global_attn_indexes': [1],
+                'num_pos_feats': 8,
+                'initializer_range': 0.02,
+            },
+            prompt_encoder_config={
+                'hidden_size': 16,
+                'image_size': 64,
+                'patch_size': 8,
+                'mask_input_channels': 4,
+            },
+            mask_decoder_config={
+                'hidden_size': 16,
+                'mlp_dim': 32,
+                'num_hidden_layers': 2,
+                'num_attention_heads': 8,
+                'iou_head_hidden_dim': 16,
+            },
+        )
+    ).eval()
+
+
+def hiera(hidden=32):
+    return {
+        'backbone_config': {
+            'model_type': 'sam2_hiera_det_model',
+            'hidden_size': 8,
+            'num_attention_heads': 1,
+            'image_size': [64, 64],
+            'patch_kernel_size': [7, 7],
+            'patch_stride': [4, 4],
+            'patch_padding': [3, 3],
+            'blocks_per_stage': [1, 1, 2, 1],
+            'embed_dim_per_stage': [8, 16, 32, 64],
+            'num_attention_heads_per_stage': [1, 1, 2, 2],
+            'window_size_per_stage': [4, 2, 2, 2],
+            'global_attention_blocks': [3],
+            'query_stride': [2, 2],
+            'num_query_pool_stages': 3,
+            'window_positional_embedding_background_size': [2, 2],
+        },
+        'backbone_channel_list': [64, 32, 16, 8],
+        'backbone_feature_sizes': [[16, 16], [8, 8], [4, 4]],
+        'fpn_hidden_size': hidden,
+        'fpn_top_down_levels': [2, 3],
+        'num_feature_levels': 3,
+    }
+
+
+@pytest.fixture(scope='session')
+def tiny_sam2():
+    """Return a random Sam2Model of 64 px input."""
+    torch.manual_seed(0)
+    return transformers.Sam2Model(
+        transformers.Sam2Config(
+            vision_config=hiera(),
+            prompt_encoder_config={
+                'hidden_size': 32,
+                'image_size': 64,
+                'patch_size': 16,
+                'mask_input_channels': 4,
+            },
+            mask_decoder_config={
+                'hidden_size': 32,
+                'mlp_dim': 64,
+                'num_hidden_layers': 2,
+                'num_attention_heads': 2,
+                'iou_head_hidden_dim': 32,
+            },
+        )
+    ).eval()
+
+
+@pytest.fixture
+def image():
+    """Return a (48, 80, 3) uint8 picture with structure."""
+    v, u = np.mgrid[:48, :80]
+    return np.stack([u * 3, v * 5, (u + v) * 2], axis=-1).astype(np.uint8)
