@@ -3,11 +3,12 @@
 
 Semantics of tf2's BufferCore: linear interpolation of translation and slerp of rotation between
 the two neighbours in time, no extrapolation, a cache of limited length, static edges valid at
-every time. Not thread-safe: :mod:`sam3d_ros.ros.compat.tf2_ros` locks around it.
+every time. Every method may be called from any thread.
 """
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
@@ -77,6 +78,10 @@ class _Edge:
             del self.stamps[old], self.parents[old], self.transforms[old]
         return True
 
+    def info(self, child: str) -> EdgeInfo:
+        span = (None, None) if self.is_static else (self.stamps[0], self.stamps[-1])
+        return EdgeInfo(self.parents[-1], child, len(self.stamps), *span)
+
     def parent_at(self, stamp: int) -> str:
         """Return the parent at a time, or at the nearest end of what is known."""
         return self.parents[max(bisect_right(self.stamps, stamp) - 1, 0)]
@@ -120,6 +125,7 @@ class TransformTree:
         self._cache_ns = cache_ns
         self._edges: dict[str, _Edge] = {}
         self._parents: set[str] = set()
+        self._lock = threading.RLock()
 
     def add(
         self, parent: str, child: str, T_parent_child: FloatArray, stamp_ns: int | None = None
@@ -139,14 +145,15 @@ class TransformTree:
                 f'a transform of "{child}" in "{parent}" with NaN or infinity',
                 wanted='finite numbers',
             )
-        edge = self._edges.get(child)
         is_static = stamp_ns is None
-        if edge is None or edge.is_static or is_static:
-            edge = self._edges[child] = _Edge(is_static=is_static)
-        self._parents.add(parent)
-        if stamp_ns is None:
-            return edge.put(0, parent, T_parent_child, None)
-        return edge.put(stamp_ns, parent, T_parent_child, self._cache_ns)
+        with self._lock:
+            edge = self._edges.get(child)
+            if edge is None or edge.is_static or is_static:
+                edge = self._edges[child] = _Edge(is_static=is_static)
+            self._parents.add(parent)
+            if stamp_ns is None:
+                return edge.put(0, parent, T_parent_child, None)
+            return edge.put(stamp_ns, parent, T_parent_child, self._cache_ns)
 
     def lookup(self, target: str, source: str, stamp_ns: int | None = None) -> FloatArray:
         """Return T_target_source at a time, or at the latest time that all edges cover.
@@ -155,10 +162,11 @@ class TransformTree:
         :raises NotConnectedError: when both have no common ancestor.
         :raises ExtrapolationError: when an edge on the path has no data around that time.
         """
-        if stamp_ns is None:
-            stamp_ns = self.latest_common(target, source) or 0
-        down, up = self._path(target, source, stamp_ns)
-        return inverse(self._compose(down, stamp_ns)) @ self._compose(up, stamp_ns)
+        with self._lock:
+            if stamp_ns is None:
+                stamp_ns = self.latest_common(target, source) or 0
+            down, up = self._path(target, source, stamp_ns)
+            return inverse(self._compose(down, stamp_ns)) @ self._compose(up, stamp_ns)
 
     def lookup_between(
         self, target: str, target_ns: int | None, source: str, source_ns: int | None, fixed: str
@@ -184,27 +192,18 @@ class TransformTree:
 
         ``first > last`` when the edges' histories do not overlap.
         """
-        down, up = self._path(target, source, _LATEST)
-        edges = [self._edges[frame] for frame in down + up]
-        moving = [edge for edge in edges if not edge.is_static]
-        if not moving:
-            return None
-        return max(edge.stamps[0] for edge in moving), min(edge.stamps[-1] for edge in moving)
+        with self._lock:
+            down, up = self._path(target, source, _LATEST)
+            edges = [self._edges[frame] for frame in down + up]
+            moving = [edge for edge in edges if not edge.is_static]
+            if not moving:
+                return None
+            return max(edge.stamps[0] for edge in moving), min(edge.stamps[-1] for edge in moving)
 
     def ancestors(self, frame: str, stamp_ns: int | None = None) -> list[str]:
         """Return ``frame`` and its ancestors, root last; just ``frame`` when it is unknown."""
-        chain = [frame.lstrip('/')]
-        stamp = _LATEST if stamp_ns is None else stamp_ns
-        while (edge := self._edges.get(chain[-1])) is not None:
-            parent = edge.parent_at(stamp)
-            if parent in chain:
-                raise TransformError(
-                    f'a loop in the TF tree: {" -> ".join([*chain, parent])}',
-                    wanted='one parent per frame, no loops',
-                    remedy='Two publishers disagree about who is whose parent; stop one of them.',
-                )
-            chain.append(parent)
-        return chain
+        with self._lock:
+            return self._ancestors(frame.lstrip('/'), _LATEST if stamp_ns is None else stamp_ns)
 
     def root(self, frame: str) -> str:
         """Return the topmost ancestor of a frame: the frame itself when it has no parent."""
@@ -213,24 +212,37 @@ class TransformTree:
     def knows(self, frame: str) -> bool:
         """Return whether a frame was heard of, as child or as parent."""
         frame = frame.lstrip('/')
-        return frame in self._edges or frame in self._parents
+        with self._lock:
+            return frame in self._edges or frame in self._parents
 
     def frames(self) -> list[str]:
         """Return all frame names, sorted."""
-        return sorted(self._edges.keys() | self._parents)
+        with self._lock:
+            return sorted(self._edges.keys() | self._parents)
 
     def edges(self) -> list[EdgeInfo]:
         """Return what is known about every edge, sorted by child."""
-        infos = []
-        for child, edge in sorted(self._edges.items()):
-            span = (None, None) if edge.is_static else (edge.stamps[0], edge.stamps[-1])
-            infos.append(EdgeInfo(edge.parents[-1], child, len(edge.stamps), *span))
-        return infos
+        with self._lock:
+            return [edge.info(child) for child, edge in sorted(self._edges.items())]
 
     def clear(self) -> None:
         """Forget all that moves, as after a jump in time; static edges are said only once."""
-        self._edges = {child: edge for child, edge in self._edges.items() if edge.is_static}
-        self._parents = {edge.parents[0] for edge in self._edges.values()}
+        with self._lock:
+            self._edges = {child: edge for child, edge in self._edges.items() if edge.is_static}
+            self._parents = {edge.parents[0] for edge in self._edges.values()}
+
+    def _ancestors(self, frame: str, stamp_ns: int) -> list[str]:
+        chain = [frame]
+        while (edge := self._edges.get(chain[-1])) is not None:
+            parent = edge.parent_at(stamp_ns)
+            if parent in chain:
+                raise TransformError(
+                    f'a loop in the TF tree: {" -> ".join([*chain, parent])}',
+                    wanted='one parent per frame, no loops',
+                    remedy='Two publishers disagree about who is whose parent; stop one of them.',
+                )
+            chain.append(parent)
+        return chain
 
     def _path(self, target: str, source: str, stamp_ns: int) -> tuple[list[str], list[str]]:
         """Return the frames below the common ancestor: from target up, from source up."""
