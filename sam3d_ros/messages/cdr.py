@@ -39,6 +39,7 @@ _CODES = {
     'float32': 'f',
     'float64': 'd',
 }
+_FILLER = 'structure_needs_at_least_one_member'
 _HEADER = b'\x00\x01\x00\x00'
 _ZEROS = bytes(8)
 
@@ -114,13 +115,20 @@ def _padded(codes: str, start: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Byte:
-    """A ``byte``: rclpy has it as bytes of length one, others as an int."""
+    """A ``byte``: rclpy has it as bytes of length one, rosbags as an int of either sign."""
 
     get: Callable[[Any], Any]
 
     def write(self, message: Any, out: _Output) -> None:
         value = self.get(message)
-        out.append(value if isinstance(value, bytes) else struct.pack('B', value))
+        out.append(value if isinstance(value, bytes) else struct.pack('B', value & 255))
+
+
+class _Filler:
+    """The byte in a message without fields, which rclpy's classes do not show."""
+
+    def write(self, message: Any, out: _Output) -> None:
+        out.append(b'\0')
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +240,10 @@ def _compiled(store: Typestore, typename: str) -> tuple[_Operation, ...]:
             codes = ''
 
     for path, kind, detail in _leaves(store, typename, ''):
+        if path.endswith(_FILLER):
+            flush()
+            operations.append(_Filler())
+            continue
         if kind == Nodetype.BASE and detail[0] in _CODES:
             paths.append(path)
             codes += _CODES[detail[0]]

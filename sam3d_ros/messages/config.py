@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of what is published about the scene."""
+
+from dataclasses import dataclass
+
+from sam3d_ros.core.config import option
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """Options of markers, frames and collision objects."""
+
+    frame_prefix: str = option(
+        'object_', 'Prefix of the TF frames of objects and of the ids of collision objects.'
+    )
+    marker_mode: str = option(
+        'auto',
+        'How meshes reach RViz: triangle_list (in the message), mesh_resource (a file that the '
+        'viewer opens), auto (a file only when the graph is confined to this machine).',
+        choices=('auto', 'mesh_resource', 'triangle_list'),
+    )
+    marker_faces: int = option(
+        5000, 'Most triangles of an object in a triangle list.', minimum=100, maximum=20000
+    )
+    move_m: float = option(
+        0.002,
+        'A collision object is moved when its pose changed by more than this, metres.',
+        minimum=0.0,
+        maximum=0.1,
+    )
+    move_rad: float = option(
+        0.0087,
+        'A collision object is moved when its pose turned by more than this, radians.',
+        minimum=0.0,
+        maximum=0.5,
+    )

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Meshes to shape_msgs/Mesh, their content hash, and the check of meshes from outside."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray, Mesh
+from sam3d_ros.messages.types import MessageTypes
+
+
+def mesh_message(
+    types: MessageTypes, vertices_m: Float32Array | FloatArray, faces: IndexArray
+) -> Any:
+    """Return a shape_msgs/Mesh of (V, 3) vertices and (F, 3) faces."""
+    return types.new(
+        'shape_msgs/msg/Mesh',
+        vertices=np.asarray(vertices_m, np.float64),
+        triangles=np.asarray(faces, np.uint32),
+    )
+
+
+def mesh_from(item: Any) -> Mesh:
+    """Return the visual mesh of a SceneObject with its colours, labels and confidences.
+
+    :raises InputError: when its arrays do not fit together.
+    """
+    triangles = [triangle.vertex_indices for triangle in item.mesh.triangles]
+    points = [(point.x, point.y, point.z) for point in item.mesh.vertices]
+    mesh = Mesh(
+        vertices_m=np.array(points, np.float32).reshape(-1, 3),
+        faces=np.array(triangles, np.int32).reshape(-1, 3),
+        colors=np.array(item.vertex_colors, np.uint8).reshape(-1, 3),
+        face_labels=np.array(item.face_labels, np.uint8),
+        face_confidence=np.array(item.face_confidence, np.float32),
+    )
+    return checked(mesh, f'the mesh of object {item.id}')
+
+
+def mesh_hash(mesh: Mesh) -> str:
+    """Return the sha256 of a mesh's vertices, faces and colours, in hexadecimal."""
+    digest = sha256(b'%d %d ' % (len(mesh.vertices_m), len(mesh.faces)))
+    for values, dtype in ((mesh.vertices_m, '<f4'), (mesh.faces, '<i4'), (mesh.colors, 'u1')):
+        digest.update(np.ascontiguousarray(values, dtype).tobytes())
+    return digest.hexdigest()
+
+
+def checked(mesh: Mesh, name: str) -> Mesh:
+    """Return a mesh from outside whose arrays fit together.
+
+    :raises InputError: when they do not; ``name`` says whose mesh it is.
+    """
+    vertices, faces = len(mesh.vertices_m), len(mesh.faces)
+    sizes = (len(mesh.colors), len(mesh.face_labels), len(mesh.face_confidence))
+    if sizes != (vertices, faces, faces):
+        raise InputError(
+            f'{name} with {vertices} vertices, {faces} faces, {sizes[0]} colours, {sizes[1]} '
+            f'labels, {sizes[2]} confidences',
+            wanted='a colour for each vertex, a label and a confidence for each face',
+        )
+    if faces and not (mesh.faces.min() >= 0 and mesh.faces.max() < vertices):
+        raise InputError(f'{name} with faces of vertices that are not there')
+    return mesh

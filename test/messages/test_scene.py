@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenes survive the way through a message, its bytes and back."""
+
+from pathlib import Path
+
+import numpy as np
+from made_up_scenes import scene, scene_object
+
+from sam3d_ros.core.types import ObjectState
+from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.products import MeshLibrary
+from sam3d_ros.messages.scene import scene_from, scene_message
+from sam3d_ros.messages.types import StoreTypes
+from sam3d_ros.messages.typestore import typestore
+
+TYPE = 'sam3d_msgs/msg/SceneObjectArray'
+
+
+def sent(value, files=None):
+    """Return the message as its receiver sees it."""
+    products = MeshLibrary(1000).update(value)
+    data = encode(scene_message(StoreTypes(), value, products, files), TYPE)
+    return typestore().deserialize_cdr(data, TYPE)
+
+
+def test_nothing_is_lost():
+    before = scene(scene_object(3), scene_object(8, ObjectState.OUT_OF_VIEW))
+    after = scene_from(sent(before))
+    assert (after.stamp_ns, after.fixed_frame) == (before.stamp_ns, 'world')
+    for one, other in zip(before.objects, after.objects, strict=True):
+        for name in ('vertices_m', 'faces', 'colors', 'face_labels', 'face_confidence'):
+            assert np.array_equal(getattr(one.mesh, name), getattr(other.mesh, name))
+        assert np.allclose(one.T_fixed_obj, other.T_fixed_obj, rtol=0, atol=1e-12)
+        for name in ('covariance', 'size_m', 'box_center_m'):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+        for name in one.__slots__:
+            if not isinstance(getattr(one, name), np.ndarray) and name != 'mesh':
+                assert getattr(one, name) == getattr(other, name), name
+
+
+def test_files_convex_parts_and_hash():
+    value = scene(scene_object(3), scene_object(4))
+    message = sent(value, {3: Path('/data/3_ab.ply')})
+    first, second = message.objects
+    assert (first.mesh_uri, first.mesh_path) == ('file:///data/3_ab.ply', '/data/3_ab.ply')
+    assert (second.mesh_uri, second.mesh_path) == ('', '')
+    assert len(first.mesh_hash) == 64 and first.mesh_hash != second.mesh_hash
+    assert 1 <= len(first.convex_parts) <= 8
+    assert first.header.frame_id == message.header.frame_id == 'world'
+    assert first.id == '3' and first.state == 1
+
+
+def test_an_empty_scene():
+    assert scene_from(sent(scene())).objects == ()
