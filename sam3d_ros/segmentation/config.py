@@ -48,7 +48,7 @@ class GeometricConfig:
         250, 'smallest mask, pixels of a 640x480 image', minimum=10, maximum=100000
     )
     concave_angle_rad: float = option(
-        0.35, 'inward crease from which two patches are two things', minimum=0.05, maximum=1.5
+        0.45, 'inward crease from which two patches are two things', minimum=0.05, maximum=1.5
     )
 
 

@@ -59,11 +59,11 @@ def partition(frame: Frame, config: SegmentationConfig) -> Partition:
     patches = find_patches(foreground, links)
     adjacency = find_adjacency(grid, local, patches, links)
     grouping = merge_patches(adjacency, config.geometric.concave_angle_rad)
-    things = grouping.group_of[patches]
+    things = grouping.thing_of[patches]
     return Partition(
         structure,
         to_full_size(patches, grid, local, frame),
-        grouping.group_of,
+        grouping.thing_of,
         contact_groups(adjacency),
         drop_unlikely(things, grid, config.geometric),
         grouping.certainty,
