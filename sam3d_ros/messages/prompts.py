@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sam3d_msgs/Prompt to prompts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.types import (
+    BoxPrompt,
+    ExemplarPrompt,
+    MaskPrompt,
+    PointPrompt,
+    Prompt,
+    TextPrompt,
+)
+from sam3d_ros.messages.images import decode_image
+
+POINTS, BOX, MASK, TEXT, EXEMPLAR = range(5)
+"""The values of ``Prompt.type``."""
+
+
+def prompt_from(message: Any) -> Prompt:
+    """Return the prompt in a Prompt message; only the fields of its type are read.
+
+    :raises PromptError: when these fields do not make a prompt of the type.
+    :raises InputError: when the mask is not an image.
+    """
+    if message.type == POINTS:
+        return _points_from(message)
+    if message.type == MASK:
+        return MaskPrompt(decode_image(message.mask) > 0)
+    if message.type == TEXT:
+        if not message.text.strip():
+            raise PromptError('an empty phrase', wanted='a noun phrase in text')
+        return TextPrompt(message.text.strip())
+    if message.type == BOX:
+        return BoxPrompt(box_from(message.box))
+    if message.type == EXEMPLAR:
+        return ExemplarPrompt(box_from(message.box))
+    raise PromptError(f'a prompt of type {message.type}', wanted='POINTS=0 to EXEMPLAR=4')
+
+
+def box_from(region: Any) -> tuple[float, float, float, float]:
+    """Return left, top, right, bottom (px, half open) of a RegionOfInterest.
+
+    :raises PromptError: when it is empty.
+    """
+    if not (region.width and region.height):
+        raise PromptError(f'a box of {region.width}x{region.height} px', wanted='a box with area')
+    left, top = float(region.x_offset), float(region.y_offset)
+    return left, top, left + float(region.width), top + float(region.height)
+
+
+def _points_from(message: Any) -> PointPrompt:
+    points = tuple((float(point.x), float(point.y)) for point in message.points)
+    labels = tuple(int(label) for label in message.labels) or (1,) * len(points)
+    if not points or len(labels) != len(points):
+        raise PromptError(
+            f'{len(points)} points with {len(labels)} labels',
+            wanted='at least one point, and a label for each (or none: all on the object)',
+        )
+    return PointPrompt(points, labels)

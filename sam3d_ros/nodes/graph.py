@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graph that ``sam3d up`` makes: which nodes, in which namespace, fed by which topics."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+NODES = ('pointmap', 'segmentation', 'reconstruction', 'scene')
+"""Names of the stage nodes in the order of the data; node N lives in ``nodes/N_node.py``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """How a graph is brought up.
+
+    :param namespace: absolute, e.g. ``/sam3d``.
+    :param config: ROS parameter file for every node, or None.
+    :param rgb, depth, info, points: absolute input topics; empty = the relative names of
+        image_pipeline stay. The CameraInfo of colour defaults to the one beside the image.
+    :param fixed_frame: empty = as configured.
+    :param use_sim_time: take time from ``/clock``.
+    """
+
+    namespace: str = '/sam3d'
+    config: Path | None = None
+    rgb: str = ''
+    depth: str = ''
+    info: str = ''
+    points: str = ''
+    fixed_frame: str = ''
+    use_sim_time: bool = False
+
+    def remappings(self) -> list[tuple[str, str]]:
+        """Return (relative name, topic) for every input that was named."""
+        pairs = [
+            ('rgb/image_rect_color', self.rgb),
+            ('rgb/camera_info', self.info or beside(self.rgb)),
+            ('depth_registered/image_rect', self.depth),
+            ('depth_registered/camera_info', beside(self.depth)),
+            ('points', self.points),
+            ('clicked_point', '/clicked_point'),
+        ]
+        return [(name, topic) for name, topic in pairs if topic]
+
+    def ros_arguments(self) -> list[str]:
+        """Return the ROS arguments that every process of the graph gets."""
+        arguments = ['--ros-args', '-r', f'__ns:={self.namespace}']
+        for name, topic in self.remappings():
+            arguments += ['-r', f'{name}:={topic}']
+        if self.config is not None:
+            arguments += ['--params-file', str(self.config)]
+        if self.fixed_frame:
+            arguments += ['-p', f'pointmaps.fixed_frame:={self.fixed_frame}']
+        if self.use_sim_time:
+            arguments += ['-p', 'use_sim_time:=true']
+        return arguments
+
+
+def beside(image_topic: str) -> str:
+    """Return the CameraInfo topic beside an image topic (its parent's), empty for empty.
+
+    A transport's own name (``.../compressed``) is not a level of its own.
+    """
+    if not image_topic:
+        return ''
+    base = image_topic
+    for transport in ('/compressed', '/compressedDepth'):
+        base = base.removesuffix(transport)
+    return f'{base.rpartition("/")[0]}/camera_info'
+
+
+def node_command(name: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command that runs one node of the graph as a process."""
+    return [sys.executable, '-m', f'sam3d_ros.nodes.{name}_node', *arguments]

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How stage data goes from node to node: as objects over the bus, or as messages over DDS.
+
+A link carries one kind of data. The receiving side decodes late, in its worker, so that what a
+newer input replaces is never decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+
+from sam3d_ros.core.types import Frame, Reconstructions, Tracks
+from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.frames import FRAMES as FRAMES_TOPIC
+from sam3d_ros.messages.frames import decode_frame, encode_frame
+from sam3d_ros.messages.instances import tracks_from, tracks_message
+from sam3d_ros.messages.reconstructions import reconstructions_from, reconstructions_message
+from sam3d_ros.messages.topics import INSTANCES, Topic
+from sam3d_ros.messages.topics import RECONSTRUCTIONS as RECONSTRUCTIONS_TOPIC
+from sam3d_ros.messages.types import StoreTypes, import_message
+from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.nodes.bus import Bus
+from sam3d_ros.ros.qos import profile
+
+Data = TypeVar('Data')
+
+_TYPES = StoreTypes()
+
+
+@dataclass(frozen=True, slots=True)
+class Link(Generic[Data]):
+    """One kind of stage data.
+
+    :param encode: data and the frame it was made from to CDR bytes.
+    :param decode: CDR bytes to data.
+    """
+
+    topic: Topic
+    encode: Callable[[Data, Frame], bytes]
+    decode: Callable[[bytes], Data]
+
+
+def _encode_tracks(tracks: Tracks, frame: Frame) -> bytes:
+    size_px = (frame.camera.width, frame.camera.height)
+    return encode(tracks_message(_TYPES, tracks, frame.frame_id, size_px), INSTANCES.type)
+
+
+def _encode_reconstructions(reconstructions: Reconstructions, frame: Frame) -> bytes:
+    message = reconstructions_message(_TYPES, reconstructions, frame.frame_id)
+    return encode(message, RECONSTRUCTIONS_TOPIC.type)
+
+
+def _decode(topic: Topic) -> Callable[[bytes], Any]:
+    return lambda data: typestore().deserialize_cdr(data, topic.type)
+
+
+FRAMES: Link[Frame] = Link(FRAMES_TOPIC, lambda data, frame: encode_frame(frame), decode_frame)
+TRACKS: Link[Tracks] = Link(
+    INSTANCES, _encode_tracks, lambda data: tracks_from(_decode(INSTANCES)(data))
+)
+RECONSTRUCTIONS: Link[Reconstructions] = Link(
+    RECONSTRUCTIONS_TOPIC,
+    _encode_reconstructions,
+    lambda data: reconstructions_from(_decode(RECONSTRUCTIONS_TOPIC)(data)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival(Generic[Data]):
+    """Data that arrived: its stamp now, itself when asked for."""
+
+    stamp_ns: int
+    get: Callable[[], Data]
+
+
+class Sender(Generic[Data]):
+    """The sending end of a link."""
+
+    def __init__(self, publisher: Publisher, link: Link[Data], bus: Bus | None) -> None:
+        self._publisher = publisher
+        self._link = link
+        self._bus = bus
+
+    def send(self, data: Data, frame: Frame) -> None:
+        """Send data made from ``frame``; encoded only when somebody outside listens."""
+        if self._bus is not None:
+            self._bus.publish(self._link.topic.name, Arrival(frame.stamp_ns, lambda: data))
+        if self._publisher.get_subscription_count() > 0:
+            self._publisher.publish(self._link.encode(data, frame))
+
+
+def receive(
+    node: Node, link: Link[Data], bus: Bus | None, callback: Callable[[Arrival[Data]], None]
+) -> Callable[[], None]:
+    """Call ``callback`` with what arrives on a link; return what ends that."""
+    if bus is not None:
+        return bus.subscribe(link.topic.name, callback)
+    topic = link.topic
+
+    def on_bytes(data: bytes) -> None:
+        callback(Arrival(stamp_of(data), lambda: link.decode(data)))
+
+    subscription = node.create_subscription(
+        import_message(topic.type), topic.name, on_bytes, profile(topic.quality), raw=True
+    )
+    return lambda: _end(node, subscription)
+
+
+def _end(node: Node, subscription: Any) -> None:
+    node.destroy_subscription(subscription)
+
+
+def stamp_of(data: bytes) -> int:
+    """Return the header stamp (ns) of a little-endian CDR message that begins with a header."""
+    seconds = int.from_bytes(data[4:8], 'little', signed=True)
+    return seconds * 1_000_000_000 + int.from_bytes(data[8:12], 'little')

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Child processes under watch: started together, deaths noticed, stopped by Ctrl-C's signal."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A process that ended although nobody had asked it to."""
+
+    name: str
+    exit_code: int
+
+    def __str__(self) -> str:
+        how = f'exit code {self.exit_code}'
+        if self.exit_code < 0:
+            how = f'signal {signal.Signals(-self.exit_code).name}'
+        return f'{self.name} died ({how})'
+
+
+class Processes:
+    """A set of processes; a context manager that leaves none behind.
+
+    :param log_folder: where ``NAME.log`` takes a process's output; None = this one's own.
+    """
+
+    def __init__(self, log_folder: Path | None = None) -> None:
+        self._log_folder = log_folder
+        self._commands: dict[str, Sequence[str]] = {}
+        self._environments: dict[str, Mapping[str, str] | None] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a process in a session of its own: a terminal's Ctrl-C reaches only us."""
+        self._commands[name] = command
+        self._environments[name] = environment
+        output = self._log(name)
+        try:
+            self._running[name] = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                start_new_session=True,
+            )
+        finally:
+            if output:
+                output.close()
+
+    def restart(self, name: str) -> None:
+        """Start a process again with its former command."""
+        self.start(name, self._commands[name], self._environments[name])
+
+    def pid(self, name: str) -> int:
+        """Return the process id of a running process."""
+        return self._running[name].pid
+
+    def running(self, name: str) -> bool:
+        """Return whether a process was started and has not ended."""
+        return name in self._running and self._running[name].poll() is None
+
+    def deaths(self) -> list[Death]:
+        """Return the processes that ended since the last call, and forget them."""
+        dead = [
+            Death(name, code)
+            for name, process in self._running.items()
+            if (code := process.poll()) is not None
+        ]
+        for death in dead:
+            del self._running[death.name]
+        return dead
+
+    def wait(self, name: str, timeout_s: float) -> int | None:
+        """Return the exit code of a process once it ends; None when it goes on too long."""
+        try:
+            return self._running[name].wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, timeout_s: float = 5.0) -> list[Death]:
+        """Interrupt all processes; return those that did not end well by themselves.
+
+        What still runs after ``timeout_s`` is killed.
+        """
+        for process in self._running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + timeout_s
+        for process in self._running.values():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        return [death for death in self.deaths() if death.exit_code != 0]
+
+    def log_tail(self, name: str, lines: int = 12) -> str:
+        """Return the last lines a process wrote; empty when its output was not kept."""
+        if self._log_folder is None:
+            return ''
+        text = (self._log_folder / f'{name}.log').read_text(errors='replace')
+        return '\n'.join(text.splitlines()[-lines:])
+
+    def _log(self, name: str) -> IO[bytes] | None:
+        if self._log_folder is None:
+            return None
+        self._log_folder.mkdir(parents=True, exist_ok=True)
+        return (self._log_folder / f'{name}.log').open('ab')
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

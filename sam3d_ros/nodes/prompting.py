@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prompts that stand: what was once pointed at is found again in every later frame.
+
+A point, box or mask names a piece of surface. Its place in the fixed frame is kept, projected into
+each new frame and prompted there again, for as long as no ray sees through it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.interfaces import Segmenter
+from sam3d_ros.core.types import (
+    BoolArray,
+    ExemplarPrompt,
+    FloatArray,
+    Frame,
+    Instance,
+    Instances,
+    PointPrompt,
+    Prompt,
+    TextPrompt,
+)
+from sam3d_ros.geometry.cameras import project
+from sam3d_ros.geometry.transforms import apply, inverse
+
+SEEN_THROUGH_M = 0.03
+"""Depth this much behind an anchor proves that its surface is gone."""
+LOST_FRAMES = 5
+"""Frames in a row that must prove it."""
+SAME_MASK = 0.5
+"""Share of its own pixels that an automatic mask may lose to a prompted one and live."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchor:
+    """A surface point that was asked for: (3,) fixed frame, metres, and how often it was gone."""
+
+    point_fixed: FloatArray
+    gone: int = 0
+
+
+class StandingPrompts:
+    """The prompts of one segmentation node.
+
+    :param phrases: noun phrases to look for in every frame, instead of everything.
+    """
+
+    def __init__(self, phrases: tuple[str, ...] = ()) -> None:
+        self._always: list[Prompt] = [TextPrompt(phrase) for phrase in phrases]
+        self._only_asked_for = bool(phrases)
+        self._anchors: list[Anchor] = []
+
+    def clear(self) -> None:
+        """Forget the anchors; phrases stay."""
+        self._anchors = []
+
+    def add(self, prompt: Prompt, segmenter: Segmenter, frame: Frame) -> Instance:
+        """Answer a prompt on ``frame`` and keep it standing; return the best answer.
+
+        :raises PromptError: when the backend cannot serve it, or it points at nothing.
+        """
+        answers = segmenter.segment(frame, (prompt,)).items
+        if not answers:
+            raise PromptError('the prompt points at nothing', wanted='a place with an object')
+        best = max(answers, key=lambda answer: answer.score)
+        if isinstance(prompt, TextPrompt | ExemplarPrompt):
+            self._always.append(prompt)
+        else:
+            self._anchors.append(Anchor(_surface_point(best.mask, frame)))
+        return best
+
+    def segment(self, segmenter: Segmenter, frame: Frame) -> Instances:
+        """Return the frame's instances: everything, and in it what the prompts ask for."""
+        seen = self._in_view(frame)
+        prompts = [*self._always, *(PointPrompt((pixel,), (1,)) for pixel in seen)]
+        if not prompts:
+            return segmenter.segment(frame)
+        asked = segmenter.segment(frame, prompts)
+        chosen = _one_each(asked, seen)
+        if self._only_asked_for:
+            return replace(asked, items=tuple(chosen))
+        return merged(segmenter.segment(frame), chosen)
+
+    def _in_view(self, frame: Frame) -> list[tuple[float, float]]:
+        """Return the pixels of the anchors whose surface the frame shows; drop what is gone."""
+        pixels, kept = [], []
+        for anchor in self._anchors:
+            point_cam = apply(inverse(frame.T_fixed_cam), anchor.point_fixed)
+            pixel = project(point_cam, frame.camera)
+            behind_m = _depth_at(frame, pixel) - point_cam[2]
+            gone = anchor.gone + 1 if behind_m > SEEN_THROUGH_M else 0
+            if gone < LOST_FRAMES:
+                kept.append(replace(anchor, gone=gone))
+            if abs(behind_m) <= SEEN_THROUGH_M:
+                pixels.append((float(pixel[0]), float(pixel[1])))
+        self._anchors = kept
+        return pixels
+
+
+def merged(automatic: Instances, prompted: list[Instance]) -> Instances:
+    """Return automatic instances with the prompted ones in place of what they cover."""
+    if not prompted:
+        return automatic
+    taken = np.logical_or.reduce([item.mask for item in prompted])
+    kept = []
+    for item in automatic.items:
+        rest = item.mask & ~taken
+        if rest.sum() == item.mask.sum():
+            kept.append(item)
+        elif rest.sum() > SAME_MASK * item.mask.sum():
+            kept.append(replace(item, mask=rest, box_px=_box(rest)))
+    return replace(automatic, items=(*kept, *prompted))
+
+
+def _one_each(asked: Instances, pixels: list[tuple[float, float]]) -> list[Instance]:
+    """Return what phrases found, and of a point's alternatives the likeliest."""
+    chosen: list[Instance] = []
+    rest = list(asked.items)
+    for u, v in pixels:
+        here = [item for item in rest if item.mask[round(v), round(u)]]
+        if here:
+            chosen.append(max(here, key=lambda item: item.score))
+            rest = [item for item in rest if not any(item is other for other in here)]
+    points = [item for item in rest if not item.source.endswith(':point')]
+    return points + chosen
+
+
+def _surface_point(mask: BoolArray, frame: Frame) -> FloatArray:
+    """Return the point (fixed frame) of the mask's pixel with depth nearest to its middle."""
+    rows, columns = np.nonzero(mask & np.isfinite(frame.depth_m))
+    if not len(rows):
+        raise PromptError('the prompt points at a place without depth', wanted='depth there')
+    nearest = int(np.hypot(rows - np.median(rows), columns - np.median(columns)).argmin())
+    point_cam = frame.pointmap[rows[nearest], columns[nearest]].astype(np.float64)
+    return apply(frame.T_fixed_cam, point_cam)
+
+
+def _depth_at(frame: Frame, pixel: FloatArray) -> float:
+    """Return the depth at a pixel, metres; NaN outside the image or without a return."""
+    if not np.isfinite(pixel).all():
+        return float('nan')
+    column, row = (round(float(value)) for value in pixel)
+    if not (0 <= column < frame.camera.width and 0 <= row < frame.camera.height):
+        return float('nan')
+    return float(frame.depth_m[row, column])
+
+
+def _box(mask: BoolArray) -> tuple[int, int, int, int]:
+    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

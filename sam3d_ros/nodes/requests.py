@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Service replies: every service of the graph answers with ``success``, ``code``, ``message``."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.client import Client
+
+from sam3d_ros.core.errors import BackendError, InputError, PromptError, Sam3dError
+
+OK, BAD_REQUEST, NOT_FOUND, NOT_READY, FAILED = range(5)
+"""The values of ``code`` in every response and in the result of Reconstruct."""
+
+
+ANSWER_TIMEOUT_S = 5.0
+"""How long one node waits for another's answer."""
+
+
+class NotFoundError(Sam3dError):
+    """A request for something that is not there."""
+
+
+class NotReadyError(Sam3dError):
+    """A request that needs data or a node that is not there yet."""
+
+
+def code_of(error: Exception) -> int:
+    """Return the response code that says what went wrong."""
+    match error:
+        case NotFoundError():
+            return NOT_FOUND
+        case NotReadyError() | BackendError():
+            return NOT_READY
+        case PromptError() | InputError():
+            return BAD_REQUEST
+    return FAILED
+
+
+def call(client: Client, request: Any) -> Any:
+    """Return the response of another node's service; it must be a success.
+
+    :raises NotReadyError: when there is no such service, or it does not answer in time.
+    :raises NotFoundError, InputError: when it refuses.
+    """
+    if not client.service_is_ready():
+        raise NotReadyError(f'nobody offers {client.srv_name}', wanted='the node that does')
+    response = client.call(request, timeout_sec=ANSWER_TIMEOUT_S)
+    if response is None:
+        raise NotReadyError(f'{client.srv_name} gave no answer in {ANSWER_TIMEOUT_S:g} s')
+    if not response.success:
+        kinds = {BAD_REQUEST: InputError, NOT_FOUND: NotFoundError}
+        raise kinds.get(response.code, NotReadyError)(f'{client.srv_name}: {response.message}')
+    return response
+
+
+def answering(
+    handle: Callable[[Any, Any], str], log_error: Callable[[str], Any]
+) -> Callable[[Any, Any], Any]:
+    """Return a service callback: ``handle`` fills the response and returns its message.
+
+    What it raises becomes the response's code and message; what is not ours is logged too.
+    """
+
+    def callback(request: Any, response: Any) -> Any:
+        try:
+            response.message = handle(request, response)
+            response.success, response.code = True, OK
+        except Exception as error:
+            if not isinstance(error, Sam3dError):
+                log_error(f'a request failed:\n{traceback.format_exc()}')
+            response.success, response.code = False, code_of(error)
+            response.message = str(error) or type(error).__name__
+        return response
+
+    return callback
