@@ -1,4 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
+"""What setup.cfg cannot say: where colcon and ament look for the package's files."""
+
+from glob import glob
+
 from setuptools import find_packages, setup
 
-setup(packages=find_packages(include=['sam3d_ros', 'sam3d_ros.*']))
+SHARE = 'share/sam3d_ros'
+
+setup(
+    packages=find_packages(include=['sam3d_ros', 'sam3d_ros.*']),
+    data_files=[
+        ('share/ament_index/resource_index/packages', ['resource/sam3d_ros']),
+        (SHARE, ['package.xml']),
+        (f'{SHARE}/launch', sorted(glob('launch/*.launch.py'))),
+        (f'{SHARE}/config', sorted(glob('config/*.yaml') + glob('config/*.rviz'))),
+        (f'{SHARE}/models', sorted(glob('models/*.*'))),
+    ],
+)
