@@ -35,6 +35,10 @@ UNCOVERED = 0.6
 """Share of a geometric thing without a mask from which colour has missed it."""
 
 
+MIN_FRAGMENT_PX = 30
+"""Smaller pieces are noise of a mask's rim; larger ones may be prints that a neighbour absorbs."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Region:
     """A mask under way: (H, W) bool, its score and its area."""
@@ -54,9 +58,7 @@ def fuse(
     things = found.things
     contact = np.where(things > 0, found.group_of[found.patches], 0)
     regions = [
-        region
-        for candidate in candidates
-        for region in _cut_at_gaps(candidate, things, contact, min_area_px)
+        region for candidate in candidates for region in _cut_at_gaps(candidate, things, contact)
     ]
     chosen = _absorb_fragments(_one_level(regions, things), things)
     labels = _paint(chosen, things.shape)
@@ -64,9 +66,7 @@ def fuse(
     return instances + _missed(labels, found, min_area_px, f'{name}+geometric:all')
 
 
-def _cut_at_gaps(
-    candidate: Candidate, things: IndexArray, contact: IndexArray, min_area_px: int
-) -> list[_Region]:
+def _cut_at_gaps(candidate: Candidate, things: IndexArray, contact: IndexArray) -> list[_Region]:
     """Return the parts of a mask on things, one for each set of things in contact."""
     on_things = candidate.mask & (things > 0)
     if on_things.sum() < ON_THINGS * candidate.mask.sum():
@@ -74,7 +74,7 @@ def _cut_at_gaps(
     areas = np.bincount(contact[on_things])
     return [
         _Region(on_things & (contact == group), candidate.score, int(areas[group]))
-        for group in np.flatnonzero(areas >= min_area_px)
+        for group in np.flatnonzero(areas >= MIN_FRAGMENT_PX)
     ]
 
 
