@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.world.surface import Surface
+from sam3d_ros.world.surface import Surface, rotated
 
 SHADOW_PX = 384
 SHADOW_SPAN_M = 1.6
@@ -48,7 +48,8 @@ class Light:
         sky = self.ambient * (0.75 + 0.25 * (normals @ up))
         is_hit = np.isfinite(depth_m)
         points_cam = rays * np.where(is_hit, depth_m, 0)[..., None]
-        lit = shadow.lit(apply(T_fixed_cam, points_cam))
+        lifted = points_cam + np.float32(SHADOW_BIAS_M) * normals
+        lit = shadow.lit(lifted, T_fixed_cam)
         light = self.exposure * (sky + (1 - self.ambient) * lambert * lit)
         shaded: ByteArray = np.clip(albedo * light[..., None], 0, 255).astype(np.uint8)
         return shaded
@@ -89,12 +90,13 @@ class Shadow:
         same = np.array_equal(self._present, present)
         return same and np.array_equal(self._T_fixed_obj, T_fixed_obj)
 
-    def lit(self, points_fixed_m: Float32Array) -> Float32Array:
-        """Return (...,) float32, 1 where the lamp reaches (..., 3) points, softened at edges."""
-        points = apply(self._T_lamp_fixed, points_fixed_m)
+    def lit(self, points_cam_m: Float32Array, T_fixed_cam: FloatArray) -> Float32Array:
+        """Return (...,) float32, 1 where the lamp reaches (..., 3) points, else 0."""
+        T_lamp_cam = self._T_lamp_fixed @ T_fixed_cam
+        points = rotated(points_cam_m, T_lamp_cam[:3, :3]) + T_lamp_cam[:3, 3].astype(np.float32)
         column, row = (_cell(points[..., k]) for k in (0, 1))
         blocker = self._height[row, column]
-        return (blocker < points[..., 2] + SHADOW_BIAS_M).astype(np.float32)
+        return (blocker < points[..., 2] + SHADOW_BIAS_M / 2).astype(np.float32)
 
     def _draw(self, surface: Surface, T_lamp_obj: FloatArray) -> None:
         corners = apply(T_lamp_obj, surface.corners_m.astype(np.float64))

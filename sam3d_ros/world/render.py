@@ -18,7 +18,7 @@ from sam3d_ros.geometry.cameras import project, rays
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.world.light import Light, Shadow
 from sam3d_ros.world.solid import Solid
-from sam3d_ros.world.surface import Hits, Surface
+from sam3d_ros.world.surface import Hits, Surface, rotated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class Rendering:
 
     :param rgb: (H, W, 3) uint8.
     :param depth_m: (H, W) float32 z, metres, NaN = nothing there.
-    :param normals: (H, W, 3) float32 unit, optical axes, towards the camera; 0 = nothing there.
+    :param normals: (H, W, 3) float32 unit, optical axes, outward; 0 = nothing there.
     :param instances: (H, W) uint8, 1-based index of the object, 0 = surroundings.
     :param amodal: (N, H, W) bool, every object as if it stood alone.
     """
@@ -45,8 +45,8 @@ class Renderer:
     def __init__(
         self, objects: Sequence[Solid], surroundings: Sequence[Solid], light: Light
     ) -> None:
-        self._objects = [Surface(solid) for solid in objects]
-        self._surroundings = [Surface(solid) for solid in surroundings]
+        self._objects = [Surface([solid]) for solid in objects]
+        self._surroundings = Surface(surroundings)
         self._light = light
         self._shadow: Shadow | None = None
 
@@ -65,8 +65,7 @@ class Renderer:
         here = np.ones(len(self._objects), bool) if present is None else present
         canvas = _Canvas(camera, len(self._objects))
         T_cam_fixed = inverse(T_fixed_cam)
-        for surface in self._surroundings:
-            canvas.draw(surface, T_cam_fixed, None)
+        canvas.draw(self._surroundings, T_cam_fixed, None)
         for index, surface in enumerate(self._objects):
             if here[index]:
                 canvas.draw(surface, T_cam_fixed @ T_fixed_obj[index], index)
@@ -94,7 +93,7 @@ class Renderer:
         ranges = np.full(len(origins_m), np.inf, np.float32)
         owner = np.full(len(origins_m), -1, np.int32)
         normals = np.zeros_like(origins_m)
-        placed = [(surface, np.eye(4), -1) for surface in self._surroundings]
+        placed = [(self._surroundings, np.eye(4), -1)]
         placed += [
             (surface, T_fixed_obj[i], i) for i, surface in enumerate(self._objects) if here[i]
         ]
@@ -102,15 +101,16 @@ class Renderer:
             to_center = T_fixed_solid[:3, 3].astype(np.float32) - origins_m
             along = np.einsum('ij,ij->i', to_center, directions)
             miss = np.einsum('ij,ij->i', to_center, to_center) - along**2
-            near = np.flatnonzero(miss < surface.solid.radius_m**2)
-            R = T_fixed_solid[:3, :3].astype(np.float32)
+            near = np.flatnonzero(miss < surface.radius_m**2)
+            R = T_fixed_solid[:3, :3]
             hits = surface.cast(
-                apply(inverse(T_fixed_solid), origins_m[near]), directions[near] @ R
+                rotated(origins_m[near] - T_fixed_solid[:3, 3].astype(np.float32), R.T),
+                rotated(directions[near], R.T),
             )
             closer = hits.t < ranges[near]
             at = near[closer]
             ranges[at], owner[at] = hits.t[closer], index
-            normals[at] = surface.normals(hits.face[closer], hits.uv[closer]) @ R.T
+            normals[at] = rotated(surface.normals(hits.face[closer], hits.uv[closer]), R)
         return ranges, owner, normals
 
     def _shadow_of(self, T_fixed_obj: FloatArray, present: BoolArray) -> Shadow:
@@ -147,9 +147,9 @@ class _Canvas:
         window = _window(apply(T_cam_solid, surface.corners_m.astype(np.float64)), self._camera)
         if window is None:
             return
-        T_solid_cam = inverse(T_cam_solid).astype(np.float32)
-        directions = rays(self._camera)[window].reshape(-1, 3) @ T_solid_cam[:3, :3].T
-        hits = surface.cast(T_solid_cam[:3, 3], directions)
+        T_solid_cam = inverse(T_cam_solid)
+        directions = rotated(rays(self._camera)[window], T_solid_cam[:3, :3]).reshape(-1, 3)
+        hits = surface.cast(T_solid_cam[:3, 3].astype(np.float32), directions)
         depth = self.depth_m[window]
         # The rays have z = 1 in the optical frame, so the ray parameter is the depth.
         t = hits.t.reshape(depth.shape)
@@ -168,20 +168,18 @@ class _Canvas:
         return image
 
     def appearance(self) -> tuple[Float32Array, Float32Array]:
-        """Return (H, W, 3) float32 normals towards the camera and colours 0..255."""
+        """Return (H, W, 3) float32 outward normals and colours 0..255."""
         normals = np.zeros((*self.depth_m.shape, 3), np.float32)
         colors = np.zeros_like(normals)
-        toward = rays(self._camera)
         for number, layer in enumerate(self._layers):
-            visible = self._front[layer.window] == number
-            at = np.flatnonzero(visible)
-            face, uv = layer.hits.face[at], layer.hits.uv[at]
-            R = layer.T_cam_solid[:3, :3].astype(np.float32)
-            normal = layer.surface.normals(face, uv) @ R.T
-            away = np.einsum('ij,ij->i', normal, toward[layer.window][visible]) > 0
-            normal[away] *= -1
-            normals[layer.window][visible] = normal
-            colors[layer.window][visible] = layer.surface.colors(face, uv)
+            rows, columns = layer.window
+            visible = np.flatnonzero(self._front[layer.window] == number)
+            row, column = np.divmod(visible, columns.stop - columns.start)
+            pixel = (row + rows.start) * self._camera.width + column + columns.start
+            face, uv = layer.hits.face[visible], layer.hits.uv[visible]
+            normal = rotated(layer.surface.normals(face, uv), layer.T_cam_solid[:3, :3])
+            normals.reshape(-1, 3)[pixel] = normal
+            colors.reshape(-1, 3)[pixel] = layer.surface.colors(face, uv)
         return normals, colors
 
 

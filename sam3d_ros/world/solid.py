@@ -8,7 +8,7 @@ scans are loaded into the same type, with their texture.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from manifold3d import Error, Manifold, Mesh
@@ -53,6 +53,10 @@ class Solid:
     colors: ByteArray
     family: str
     texture: Texture | None = None
+
+    def renamed(self, name: str) -> Solid:
+        """Return the same solid under another name."""
+        return replace(self, name=name)
 
     @property
     def extents_m(self) -> FloatArray:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dropping: bodies are let go one after another above a support until all of them rest (MuJoCo).
+
+Every body collides as its convex hull, so nothing nests in a bowl and real surfaces interpenetrate
+by no more than the contact's softness. Nothing is random: the same start ends the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mujoco
+import numpy as np
+
+from sam3d_ros.core.types import FloatArray
+from sam3d_ros.geometry.transforms import apply, from_quaternion, quaternion
+from sam3d_ros.world.placing import Body
+
+STEP_S = 0.002
+DENSITY = 300.0
+FRICTION = (0.8, 0.01, 0.004)
+"""Sliding, torsional (m) and rolling (m) friction."""
+REST_SPEED = 0.005
+REST_TURN = 0.1
+REST_STEPS = 60
+"""At rest: nothing faster than this (m/s, rad/s) for this many steps."""
+PARKED_M = 50.0
+
+
+def drop(
+    bodies: Sequence[Body],
+    T_start: FloatArray,
+    support_z_m: float,
+    clearance_m: float,
+    interval_s: float,
+    patience_s: float = 4.0,
+) -> tuple[FloatArray, bool]:
+    """Drop bodies in order and return their (N, 4, 4) T_fixed_obj and whether all of them rest.
+
+    :param T_start: (N, 4, 4) orientation and horizontal position to let go at; the height is
+        chosen so that the body's lowest point is ``clearance_m`` above all that lies there.
+    :param interval_s: time between letting go of one body and of the next.
+    :param patience_s: longest time to wait for rest after the last one.
+    """
+    model = _model(bodies, support_z_m)
+    data = mujoco.MjData(model)
+    top_z_m = support_z_m
+    for index, body in enumerate(bodies):
+        start = T_start[index].copy()
+        start[2, 3] += top_z_m + clearance_m - apply(start, body.hull_m)[:, 2].min()
+        data.qpos.reshape(-1, 7)[index] = _qpos(start)
+        data.qvel.reshape(-1, 6)[index] = 0.0
+        for _ in range(int(interval_s / STEP_S)):
+            _step(model, data, index + 1)
+        lying = _poses(data)[: index + 1]
+        tops = [apply(T, b.hull_m)[:, 2].max() for T, b in zip(lying, bodies, strict=False)]
+        top_z_m = max(support_z_m, *tops)
+    quiet = 0
+    for _ in range(int(patience_s / STEP_S)):
+        _step(model, data, len(bodies))
+        speed = np.abs(data.qvel.reshape(-1, 6))
+        is_quiet = speed[:, :3].max() < REST_SPEED and speed[:, 3:].max() < REST_TURN
+        quiet = quiet + 1 if is_quiet else 0
+        if quiet >= REST_STEPS:
+            break
+    return _poses(data), quiet >= REST_STEPS
+
+
+def _model(bodies: Sequence[Body], support_z_m: float) -> mujoco.MjModel:
+    spec = mujoco.MjSpec()
+    spec.option.timestep = STEP_S
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    contact = {'condim': 6, 'friction': FRICTION}
+    spec.worldbody.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], pos=[0, 0, support_z_m], **contact
+    )
+    for index, body in enumerate(bodies):
+        spec.add_mesh(name=f'hull_{index}', uservert=body.hull_m.astype(np.float32).ravel())
+        part = spec.worldbody.add_body(pos=[PARKED_M + index, 0, support_z_m + 1.0])
+        part.add_freejoint()
+        part.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_MESH,
+            meshname=f'hull_{index}',
+            density=DENSITY,
+            **contact,
+        )
+    return spec.compile()
+
+
+def _step(model: mujoco.MjModel, data: mujoco.MjData, released: int) -> None:
+    """Step the world; bodies not let go of yet stay parked."""
+    parked = data.qpos.reshape(-1, 7)[released:].copy()
+    mujoco.mj_step(model, data)
+    data.qpos.reshape(-1, 7)[released:] = parked
+    data.qvel.reshape(-1, 6)[released:] = 0.0
+
+
+def _qpos(T: FloatArray) -> FloatArray:
+    x, y, z, w = quaternion(T)
+    return np.array([*T[:3, 3], w, x, y, z])
+
+
+def _poses(data: mujoco.MjData) -> FloatArray:
+    """Return (N, 4, 4) T_fixed_obj of the current state."""
+    return np.stack(
+        [from_quaternion(q[[4, 5, 6, 3]], q[:3]) for q in data.qpos.reshape(-1, 7).copy()]
+    )

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The standard suites: an episode by name and seed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.core.types import FloatArray
+from sam3d_ros.world import arrangement, cameras
+from sam3d_ros.world.episode import Episode, stamps
+from sam3d_ros.world.lidar import Lidar
+from sam3d_ros.world.light import random_light
+from sam3d_ros.world.placing import Body, stable, upright
+from sam3d_ros.world.sensors import DepthSensor, StructuredLight
+from sam3d_ros.world.shapes import random_solid
+from sam3d_ros.world.solid import Solid
+from sam3d_ros.world.sources import ObjectSource, ProceduralSource
+from sam3d_ros.world.surroundings import distractors, floor, table, wall
+
+Rng = np.random.Generator
+Placed = tuple[list[Body], FloatArray]
+
+DEMO_FAMILIES = ('box', 'can', 'bottle', 'mug', 'bowl', 'ball', 'flat')
+ATTEMPTS = 60
+"""Draws of objects before a suite gives up."""
+CLUTTER_DIAMETER_M = 0.4
+CLUTTER_OVERLAP = 0.38
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """How a suite's episodes are drawn.
+
+    :param arrange: objects and their poses about the fixed frame's z axis, support at z = 0.
+    :param frames: frames of a recording.
+    :param distance_m: range of the camera's distance to the middle of the objects.
+    :param elevation_deg: range of its elevation over the support.
+    :param sweep_deg: arc of the orbit that the recording covers.
+    :param surface: ``table``, ``floor``, or ``any`` to draw one.
+    :param lidar: the sensor is a spinning LiDAR.
+    """
+
+    description: str
+    arrange: Callable[[ObjectSource, Rng], Placed | None]
+    frames: int
+    distance_m: tuple[float, float]
+    elevation_deg: tuple[float, float]
+    sweep_deg: float
+    surface: str = 'any'
+    lidar: bool = False
+
+
+def make_episode(
+    name: str,
+    seed: int,
+    source: ObjectSource | None = None,
+    *,
+    frames: int | None = None,
+    size_px: tuple[int, int] = (640, 480),
+    sensor: DepthSensor | None = None,
+) -> Episode:
+    """Return the episode of a suite and seed.
+
+    :param source: where objects come from; procedural solids when not given. ``demo`` always
+        shows its own procedural ones.
+    :param frames: frames, where others than the suite's are wanted; the arc stays the same.
+    :param size_px: width and height of the images.
+    :param sensor: the depth camera; structured light when not given.
+    :raises ConfigurationError: when there is no such suite, or its objects cannot be placed.
+    """
+    if name not in SUITES:
+        raise ConfigurationError(f'no suite "{name}"', wanted=f'one of {", ".join(SUITES)}')
+    suite = SUITES[name]
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    chosen = source or ProceduralSource()
+    if name == 'demo':
+        chosen = ProceduralSource(DEMO_FAMILIES)
+    bodies, poses = _arranged(name, suite, chosen, rng)
+    support_z_m, surroundings = _surroundings(suite, rng)
+    poses[:, 2, 3] += support_z_m
+    count = suite.frames if frames is None else frames
+    return Episode(
+        suite=name,
+        seed=seed,
+        source=chosen.description,
+        objects=tuple(body.solid for body in bodies),
+        surroundings=tuple(surroundings),
+        support_z_m=support_z_m,
+        light=random_light(rng),
+        camera=cameras.pinhole(*size_px, rng=rng),
+        sensor=sensor or StructuredLight(),
+        stamps_ns=stamps(count),
+        T_fixed_cam=_camera_path(suite, poses, count, rng),
+        T_fixed_obj=np.tile(poses, (count, 1, 1, 1)),
+        present=np.ones((count, len(bodies)), bool),
+        lidar=Lidar() if suite.lidar else None,
+    )
+
+
+def _arranged(name: str, suite: Suite, source: ObjectSource, rng: Rng) -> Placed:
+    for _ in range(ATTEMPTS):
+        placed = suite.arrange(source, rng)
+        if placed is not None:
+            return placed
+    raise ConfigurationError(
+        f'suite {name}: {source.description} could not be arranged in {ATTEMPTS} attempts',
+        wanted='smaller objects, or more to choose from',
+    )
+
+
+def _camera_path(suite: Suite, poses: FloatArray, frames: int, rng: Rng) -> FloatArray:
+    target = poses[:, :3, 3].mean(axis=0)
+    start = rng.uniform(0, 2 * np.pi)
+    azimuth = start + np.radians(suite.sweep_deg) * np.linspace(0, 1, frames)
+    distance = rng.uniform(*suite.distance_m)
+    elevation = np.radians(rng.uniform(*suite.elevation_deg))
+    return cameras.orbit(target, distance, elevation, azimuth)
+
+
+def _surroundings(suite: Suite, rng: Rng) -> tuple[float, list[Solid]]:
+    """Return the height of the support and all that stands around the objects."""
+    on_table = suite.surface == 'table' or (suite.surface == 'any' and rng.random() < 0.7)
+    around = [floor(rng, 0.0), wall(rng, rng.uniform(0, 2 * np.pi), rng.uniform(1.8, 3.0), 0.0)]
+    others = [random_solid(rng) for _ in range(int(rng.integers(1, 4)))]
+    around += distractors(rng, others, 1.3, 0.0)
+    if not on_table:
+        return 0.0, around
+    height = float(rng.uniform(0.65, 0.8))
+    size = (rng.uniform(1.1, 1.6), rng.uniform(1.0, 1.3))
+    return height, [table(rng, size, height), *around]
+
+
+def _demo(source: ObjectSource, rng: Rng) -> Placed | None:
+    bodies = [ProceduralSource([family]).draw(1, rng)[0] for family in DEMO_FAMILIES]
+    stances = [upright(body, rng) for body in bodies]
+    poses = arrangement.spaced(stances, rng, gap_m=0.05, within_m=0.56, support_z_m=0.0)
+    return None if poses is None else (bodies, poses)
+
+
+def _spaced(source: ObjectSource, rng: Rng) -> Placed | None:
+    bodies = source.draw(5, rng)
+    stances = [stable(body, rng) for body in bodies]
+    poses = arrangement.spaced(stances, rng, gap_m=0.02, within_m=0.6, support_z_m=0.0)
+    return None if poses is None else (bodies, poses)
+
+
+def _clutter(source: ObjectSource, rng: Rng) -> Placed | None:
+    bodies = source.draw(9, rng)
+    stances = [stable(body, rng) for body in bodies]
+    poses = arrangement.cluttered(stances, rng, CLUTTER_OVERLAP, CLUTTER_DIAMETER_M, 0.0)
+    return None if poses is None else (bodies, poses)
+
+
+def _piled(source: ObjectSource, rng: Rng) -> Placed | None:
+    bodies = source.draw(12, rng)
+    poses = arrangement.piled(bodies, rng, spread_m=0.12, within_m=0.8, support_z_m=0.0)
+    return None if poses is None else (bodies, poses)
+
+
+def _single(source: ObjectSource, rng: Rng) -> Placed | None:
+    bodies = source.draw(1, rng)
+    poses = arrangement.spaced([stable(bodies[0], rng)], rng, 0.0, 0.1, 0.0)
+    return None if poses is None else (bodies, poses)
+
+
+def _stacked(source: ObjectSource, rng: Rng) -> Placed | None:
+    bodies = source.draw(3, rng)
+    flattest = sorted((stable(body, rng) for body in bodies), key=lambda s: -s.radius_m)
+    poses = arrangement.stacked(flattest, rng, 0.0)
+    return None if poses is None else ([stance.body for stance in flattest], poses)
+
+
+SUITES: dict[str, Suite] = {
+    'demo': Suite(
+        'seven different procedural objects on a table, an eighth of an orbit',
+        _demo,
+        40,
+        (1.0, 1.1),
+        (38, 45),
+        50.0,
+        'table',
+    ),
+    'spaced': Suite(
+        '5 objects in stable poses that do not touch', _spaced, 5, (0.75, 1.05), (28, 55), 14.0
+    ),
+    'clutter': Suite(
+        '9 objects within 0.4 m that touch and hide each other',
+        _clutter,
+        5,
+        (0.75, 1.05),
+        (28, 55),
+        14.0,
+    ),
+    'piled': Suite('12 objects dropped on a heap', _piled, 5, (0.75, 1.05), (28, 55), 14.0),
+    'lidar': Suite(
+        '5 spaced objects on the floor, colour and LiDAR',
+        _spaced,
+        10,
+        (1.0, 1.4),
+        (28, 45),
+        20.0,
+        'floor',
+        True,
+    ),
+    'single': Suite('1 object in a stable pose', _single, 5, (0.6, 0.9), (28, 55), 14.0),
+    'stacked': Suite('3 objects on top of each other', _stacked, 5, (0.75, 1.05), (28, 55), 14.0),
+}
+"""The standard suites by name."""
