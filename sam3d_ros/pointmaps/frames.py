@@ -107,18 +107,11 @@ class FrameBuilder:
     def _between(
         self, color: ColorImage, other: DepthImage | PointCloud, tree: TransformTree
     ) -> FloatArray:
-        """Return T_color_other, through the root when the stamps differ and the camera moves."""
-        if other.frame_id == color.frame_id and other.stamp_ns == color.stamp_ns:
+        """Return T_color_other; what moves between both stamps is undone through the root."""
+        if other.frame_id == color.frame_id:
             return np.eye(4)
-        if other.frame_id == color.frame_id and not tree.knows(color.frame_id):
-            return np.eye(4)
-        return tree.lookup_between(
-            color.frame_id,
-            color.stamp_ns,
-            other.frame_id,
-            other.stamp_ns,
-            tree.root(color.frame_id),
-        )
+        here, there = (color.frame_id, color.stamp_ns), (other.frame_id, other.stamp_ns)
+        return tree.lookup_between(*here, *there, tree.root(color.frame_id))
 
     def _up(
         self, tree: TransformTree, fixed: str, frame_id: str, T_fixed_cam: FloatArray
@@ -130,6 +123,20 @@ class FrameBuilder:
         if self._config.up == 'auto' and is_mounted:
             return None
         return np.array(T_fixed_cam[2, :3])
+
+
+def require_transforms(
+    tree: TransformTree, fixed_frame: str, color: tuple[str, int], other: tuple[str, int]
+) -> None:
+    """Raise the TransformError that building a frame would; cheap, without decoded data.
+
+    :param color: frame and stamp (ns) of the colour image.
+    :param other: frame and stamp (ns) of the depth image or cloud.
+    """
+    if fixed_frame != color[0]:
+        tree.lookup(fixed_frame, *color)
+    if other[0] != color[0]:
+        tree.lookup_between(*color, *other, tree.root(color[0]))
 
 
 def _is_housing(T_fixed_cam: FloatArray) -> bool:

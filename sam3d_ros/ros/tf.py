@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TF in a node: a tree that listens, inputs that wait for it, and the choice of fixed frame.
+
+A node makes one :class:`LiveTransforms`, puts its inputs into a :class:`TransformWait`, and gets
+each back when its transforms are there. Nothing blocks an executor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+from rclpy.node import Node
+
+from sam3d_ros.core.errors import TransformError
+from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree
+from sam3d_ros.messages.transforms import transform_from
+from sam3d_ros.ros.upstream import tf2_ros
+
+Item = TypeVar('Item')
+
+# Inputs that may wait at a time; beyond, the oldest is dropped.
+_WAITING = 10
+
+
+class LiveTransforms:
+    """A :class:`TransformTree` fed from /tf and /tf_static.
+
+    It stands where tf2_ros' listener expects a buffer, so that frames are built live exactly as
+    they are from recordings.
+    """
+
+    def __init__(self, node: Node, on_new: Callable[[], None] = lambda: None) -> None:
+        self.tree = TransformTree()
+        self.refused = 0
+        self._node = node
+        self._on_new = on_new
+        self._listener = tf2_ros.TransformListener(self, node)
+
+    def set_transform(self, transform: Any, authority: str) -> None:
+        """Take a transform from /tf; the listener calls this."""
+        self._add(transform, is_static=False)
+
+    def set_transform_static(self, transform: Any, authority: str) -> None:
+        """Take a transform from /tf_static; the listener calls this."""
+        self._add(transform, is_static=True)
+
+    def clear(self) -> None:
+        """Forget all that moves; for jumps in time."""
+        self.tree.clear()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listener.unregister()
+
+    def _add(self, message: Any, *, is_static: bool) -> None:
+        try:
+            item = transform_from(message)
+            stamp_ns = None if is_static else item.stamp_ns
+            self.tree.add(item.parent, item.child, item.T_parent_child, stamp_ns)
+        except (TransformError, ValueError) as error:
+            self.refused += 1
+            self._node.get_logger().warning(
+                f'transform of "{message.child_frame_id}" refused: {error}',
+                throttle_duration_sec=5.0,
+            )
+            return
+        self._on_new()
+
+
+class TransformWait(Generic[Item]):
+    """Holds inputs until their transforms are there; gives up after a deadline.
+
+    Order is kept. Safe from any thread; ``ready`` is called in the thread that completed the
+    wait, outside of the lock.
+
+    :param check: raises TransformError as long as an input cannot be used.
+    :param ready: called with each input whose transforms are there.
+    :param deadline_s: how long an input may wait; measured on the steady clock, since /clock may
+        stand still.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[Item], None],
+        ready: Callable[[Item], None],
+        deadline_s: float,
+        now: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._check = check
+        self._ready = ready
+        self._deadline_s = deadline_s
+        self._now = now
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[float, Item]] = deque()
+        self.dropped = 0
+        self.reason = ''
+
+    def put(self, item: Item) -> None:
+        """Take an input; hand it on at once when nothing is missing."""
+        with self._lock:
+            self._waiting.append((self._now(), item))
+            while len(self._waiting) > _WAITING:
+                self._waiting.popleft()
+                self.dropped += 1
+        self.recheck()
+
+    def recheck(self) -> None:
+        """Hand on what has become usable and drop what waited too long; call on new TF."""
+        with self._lock:
+            ready = self._take_ready()
+        for item in ready:
+            self._ready(item)
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        with self._lock:
+            self._waiting.clear()
+            self.reason = ''
+
+    def __len__(self) -> int:
+        """Return how many inputs wait."""
+        with self._lock:
+            return len(self._waiting)
+
+    def _take_ready(self) -> list[Item]:
+        ready: list[Item] = []
+        while self._waiting:
+            since, item = self._waiting[0]
+            try:
+                self._check(item)
+            except TransformError as error:
+                self.reason = str(error)
+                is_gone = isinstance(error, ExtrapolationError) and not error.is_future
+                if not is_gone and self._now() - since < self._deadline_s:
+                    break
+                self.dropped += 1
+            else:
+                self.reason = ''
+                ready.append(item)
+            self._waiting.popleft()
+        return ready
+
+
+class FixedFrameChoice:
+    """Decides once, live, which frame objects are kept in, so that it never changes below them.
+
+    A configured frame is taken as it is. Otherwise it is the root above the camera as soon as TF
+    names the camera, or the camera's own frame when TF has not by the deadline.
+    """
+
+    def __init__(
+        self,
+        tree: TransformTree,
+        configured: str,
+        deadline_s: float,
+        now: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._tree = tree
+        self._deadline_s = deadline_s
+        self._now = now
+        self._since: float | None = None
+        self._is_configured = bool(configured)
+        self.chosen: str | None = configured or None
+
+    def __call__(self, frame_id: str) -> str | None:
+        """Return the fixed frame, or None as long as TF may still tell."""
+        if self.chosen is None:
+            now = self._now()
+            self._since = now if self._since is None else self._since
+            if self._tree.knows(frame_id) or now - self._since >= self._deadline_s:
+                self.chosen = self._tree.root(frame_id)
+        return self.chosen
+
+    def complaint(self, frame_id: str) -> str:
+        """Return what is wrong when TF has grown above the choice since, else an empty string."""
+        root = self._tree.root(frame_id)
+        if self._is_configured or self.chosen in (None, root):
+            return ''
+        return (
+            f'objects are kept in "{self.chosen}", chosen before TF named "{root}" above it; '
+            f'set pointmaps.fixed_frame to choose'
+        )
