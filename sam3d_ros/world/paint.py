@@ -34,9 +34,10 @@ def random_paint(rng: Rng) -> Paint:
     return paint
 
 
-def random_color(rng: Rng) -> FloatArray:
-    """Return a (3,) RGB colour, 0..255: any hue, now and then nearly grey."""
-    saturation = rng.uniform(0.0, 0.15) if rng.random() < 0.25 else rng.uniform(0.3, 0.95)
+def random_color(rng: Rng, vivid: float = 0.85) -> FloatArray:
+    """Return a (3,) RGB colour, 0..255: any hue up to this saturation, often nearly grey."""
+    is_grey = rng.random() < 0.25
+    saturation = rng.uniform(0.0, 0.15) if is_grey else rng.uniform(0.3 * vivid, vivid)
     rgb = colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.25, 0.95))
     return 255.0 * np.array(rgb)
 

@@ -16,6 +16,8 @@ from sam3d_ros.world.solid import Solid, Texture
 Rng = np.random.Generator
 TABLE_THICKNESS_M = 0.03
 FLOOR_SPAN_M = 8.0
+SURROUNDINGS_VIVID = 0.35
+"""Floors and tables are less colourful than things."""
 _BOX_FACES = np.array(
     [
         [0, 3, 1], [0, 2, 3], [4, 5, 7], [4, 7, 6], [0, 1, 5], [0, 5, 4],
@@ -113,8 +115,8 @@ def slab(
 
 def random_pattern(rng: Rng, side_px: int = 512) -> ByteArray:
     """Return a (side, side, 3) uint8 picture: plain, wood, tiles, checks or mottled."""
-    first = random_color(rng)
-    second = 0.7 * first + 0.3 * random_color(rng)
+    first = random_color(rng, SURROUNDINGS_VIVID)
+    second = 0.7 * first + 0.3 * random_color(rng, SURROUNDINGS_VIVID)
     v, u = np.mgrid[0:side_px, 0:side_px] / side_px
     noise = _noise(rng, side_px, 12)
     kind = int(rng.integers(5))
