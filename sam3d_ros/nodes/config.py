@@ -45,3 +45,94 @@ class TfConfig:
     max_frames: int = option(
         100, 'most object frames, those of the lowest ids', minimum=0, maximum=1000, read_only=True
     )
+
+
+@dataclass(frozen=True, slots=True)
+class InputConfig:
+    """What pointmap_node listens to, and how long it waits for what belongs together."""
+
+    source: str = option(
+        'depth',
+        'where range comes from: depth = a depth image, points = a cloud (LiDAR)',
+        choices=('depth', 'points'),
+        read_only=True,
+    )
+    color_transport: str = option(
+        'raw',
+        'image transport of the colour image',
+        choices=('raw', 'compressed'),
+        read_only=True,
+    )
+    depth_transport: str = option(
+        'raw',
+        'image transport of the depth image',
+        choices=('raw', 'compressedDepth'),
+        read_only=True,
+    )
+    slop_s: float = option(
+        0.03,
+        'largest difference of the stamps of colour and range, seconds',
+        minimum=0.001,
+        maximum=1.0,
+        read_only=True,
+    )
+    queue_size: int = option(
+        10,
+        'messages kept of each input while the other is on its way',
+        minimum=1,
+        maximum=100,
+        read_only=True,
+    )
+    tf_wait_s: float = option(
+        1.0,
+        'how long an image waits for the TF of its stamp; and how long the first images wait for '
+        'any TF at all before the camera itself is taken as the fixed frame',
+        minimum=0.0,
+        maximum=10.0,
+        read_only=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayConfig:
+    """What replay_node publishes, and how fast."""
+
+    recording: str = option(
+        '', 'rosbag2 folder, .mcap or .db3 file, or ROS 1 .bag', read_only=True
+    )
+    rate: float = option(
+        1.0, 'speed, as a multiple of real time', minimum=0.01, maximum=100.0, read_only=True
+    )
+    loop: int = option(
+        1, 'how often it is played; 0 = until stopped', minimum=0, maximum=1000000, read_only=True
+    )
+    start_s: float = option(
+        0.0, 'where to start, seconds from the beginning', minimum=0.0, maximum=1e6, read_only=True
+    )
+    clock: bool = option(False, 'publish /clock', read_only=True)
+    reliability: str = option(
+        'recorded',
+        'quality of service of images and clouds: as recorded, or one for all topics',
+        choices=('recorded', 'reliable', 'best_effort'),
+        read_only=True,
+    )
+    wait_s: float = option(
+        5.0,
+        'longest wait for subscribers before the first message, seconds',
+        minimum=0.0,
+        maximum=600.0,
+        read_only=True,
+    )
+    pace: str = option(
+        '',
+        'topic of results, e.g. /sam3d/scene/objects: each image waits until the result of the '
+        'one before has come; empty = play at the given rate whatever happens',
+        read_only=True,
+    )
+    pace_timeout_s: float = option(
+        5.0,
+        'longest wait for one result, seconds',
+        minimum=0.1,
+        maximum=600.0,
+        read_only=True,
+    )

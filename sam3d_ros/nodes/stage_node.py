@@ -32,13 +32,23 @@ from sam3d_ros.nodes.join import StampJoin
 from sam3d_ros.nodes.links import Arrival, Link, Sender, receive
 from sam3d_ros.nodes.requests import answering, call
 from sam3d_ros.nodes.worker import Worker
-from sam3d_ros.pipeline.config import PipelineConfig
 from sam3d_ros.ros.parameters import Parameters
 from sam3d_ros.ros.qos import profile
 
 Result = TypeVar('Result')
 
-ALL_GROUPS = (*PipelineConfig.__dataclass_fields__, 'outputs', 'prompts', 'inputs', 'replay')
+ALL_GROUPS = (
+    'pointmaps',
+    'segmentation',
+    'tracking',
+    'reconstruction',
+    'scene',
+    'outputs',
+    'inputs',
+    'prompts',
+    'tf',
+    'replay',
+)
 """Prefixes that one parameter file for the whole graph may hold."""
 
 REQUEST_TIMEOUT_S = 10.0

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sensor topics of pointmap_node: subscribed as their publishers offer, paired by stamp.
+
+Says in one sentence which topic is missing and why. Keeps the newest CameraInfo of each camera, so
+that no image waits for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+
+from sam3d_ros.nodes.config import InputConfig
+from sam3d_ros.ros.qos import sensor_profile
+from sam3d_ros.ros.upstream import message_filters
+
+COLOR, COLOR_INFO = 'rgb/image_rect_color', 'rgb/camera_info'
+DEPTH, DEPTH_INFO = 'depth_registered/image_rect', 'depth_registered/camera_info'
+POINTS = 'points'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SensorData:
+    """Messages that belong together: colour, range (depth image or cloud), their CameraInfos."""
+
+    color: Any
+    color_info: Any
+    range: Any
+    range_info: Any | None
+
+
+class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
+    """One input topic: counts messages, and follows the reliability that its publishers offer."""
+
+    def __init__(self, node: Node, kind: type, topic: str, needed: bool = True) -> None:
+        super().__init__()
+        self.topic = topic
+        self.needed = needed
+        self.count = 0
+        self.latest: Any = None
+        self._node = node
+        self._kind = kind
+        self._subscription: Subscription | None = None
+        self.follow_publishers()
+
+    def follow_publishers(self) -> None:
+        """Subscribe, or subscribe anew when the publishers offer another reliability."""
+        wanted = sensor_profile(self._node.get_publishers_info_by_topic(self.topic))
+        if self._subscription is not None:
+            if self._subscription.qos_profile.reliability == wanted.reliability:
+                return
+            self.close()
+        self._subscription = self._node.create_subscription(
+            self._kind, self.topic, self._on_message, wanted
+        )
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def take_count(self) -> int:
+        """Return how many messages came since the last call."""
+        count, self.count = self.count, 0
+        return count
+
+    def publishers(self) -> int:
+        """Return how many publishers there are."""
+        return int(self._node.count_publishers(self.topic))
+
+    def _on_message(self, message: Any) -> None:
+        self.count += 1
+        self.latest = message
+        self.signalMessage(message)
+
+
+class SensorInputs:
+    """Subscribes to the sensor topics and hands on what belongs together.
+
+    :param on_data: called with each set of messages, in the executor's thread.
+    """
+
+    def __init__(
+        self, node: Node, config: InputConfig, on_data: Callable[[SensorData], None]
+    ) -> None:
+        self._on_data = on_data
+        color_kind = Image if config.color_transport == 'raw' else CompressedImage
+        self._color = _Source(node, color_kind, _transported(node, COLOR, config.color_transport))
+        self._color_info = _Source(node, CameraInfo, node.resolve_topic_name(COLOR_INFO))
+        self._range_info: _Source | None = None
+        if config.source == 'depth':
+            depth_kind = Image if config.depth_transport == 'raw' else CompressedImage
+            topic = _transported(node, DEPTH, config.depth_transport)
+            self._range = _Source(node, depth_kind, topic)
+            info_topic = node.resolve_topic_name(DEPTH_INFO)
+            self._range_info = _Source(node, CameraInfo, info_topic, needed=False)
+        else:
+            self._range = _Source(node, PointCloud2, node.resolve_topic_name(POINTS))
+        self._sync = message_filters.ApproximateTimeSynchronizer(
+            [self._color, self._range], config.queue_size, config.slop_s
+        )
+        self._sync.registerCallback(self._on_pair)
+        self._pairs = 0
+
+    @property
+    def sources(self) -> list[_Source]:
+        """All inputs, those that can be done without too."""
+        known = [self._color, self._color_info, self._range, self._range_info]
+        return [source for source in known if source is not None]
+
+    @property
+    def color_topic(self) -> str:
+        """The resolved topic of the colour image."""
+        return self._color.topic
+
+    @property
+    def range_topic(self) -> str:
+        """The resolved topic of the depth image or cloud."""
+        return self._range.topic
+
+    def follow_publishers(self) -> None:
+        """Follow what publishers offer now; call regularly."""
+        for source in self.sources:
+            source.follow_publishers()
+
+    def complaint(self) -> str:
+        """Return why nothing was handed on since the last call, or nothing when something was."""
+        pairs, self._pairs = self._pairs, 0
+        counts = {source.topic: source.take_count() for source in self.sources if source.needed}
+        silent = [
+            f'{source.topic} ({"silent" if source.publishers() else "nobody publishes it"})'
+            for source in self.sources
+            if source.needed and not counts[source.topic] and not self._cached(source)
+        ]
+        if silent:
+            return f'no messages on {", ".join(silent)}'
+        if pairs:
+            return ''
+        return (
+            f'{self._color.topic} ({counts[self._color.topic]} messages) and {self._range.topic} '
+            f'({counts[self._range.topic]}) have no stamps within inputs.slop_s of each other'
+        )
+
+    def close(self) -> None:
+        """Unsubscribe from everything."""
+        for source in self.sources:
+            source.close()
+
+    def _cached(self, source: _Source) -> bool:
+        return source is self._color_info and source.latest is not None
+
+    def _on_pair(self, color: Any, range_: Any) -> None:
+        if self._color_info.latest is None:
+            return
+        self._pairs += 1
+        info = self._range_info.latest if self._range_info is not None else None
+        self._on_data(SensorData(color, self._color_info.latest, range_, info))
+
+
+def _transported(node: Node, name: str, transport: str) -> str:
+    """Return the topic of an image by image_transport's rule, remappings of the base applied."""
+    base = node.resolve_topic_name(name)
+    if transport == 'raw' or base.endswith(f'/{transport}'):
+        return str(base)
+    return f'{base}/{transport}'

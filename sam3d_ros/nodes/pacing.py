@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When the next message of a recording is due: by the clock, or when a result has come back.
+
+Every wait ends early when ``stop`` is set.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+POLL_S = 0.05
+
+
+class Timeline:
+    """Maps recorded times to the wall clock.
+
+    :param rate: multiple of real time.
+    """
+
+    def __init__(self, rate: float, stop: threading.Event) -> None:
+        self._rate = rate
+        self._stop = stop
+        self._recorded_ns = 0
+        self._wall_s = 0.0
+
+    def begin(self, recorded_ns: int) -> None:
+        """Let ``recorded_ns`` be now."""
+        self._recorded_ns = recorded_ns
+        self._wall_s = time.monotonic()
+
+    def wait_until(self, recorded_ns: int) -> bool:
+        """Wait until a recorded time is due; return False when stopped.
+
+        What is late by more than a tenth of a second moves the rest back as well: messages are
+        never sent in a burst.
+        """
+        due_s = self._wall_s + (recorded_ns - self._recorded_ns) * 1e-9 / self._rate
+        remaining_s = due_s - time.monotonic()
+        if remaining_s < -0.1:
+            self._wall_s -= remaining_s
+        return not self._stop.wait(max(0.0, remaining_s))
+
+
+class Pace:
+    """Holds each image back until the result of the one before it has come.
+
+    :param timeout_s: longest wait for one result.
+    """
+
+    def __init__(self, timeout_s: float, stop: threading.Event) -> None:
+        self._timeout_s = timeout_s
+        self._stop = stop
+        self._changed = threading.Condition()
+        self._due_ns: int | None = None
+        self._done_ns: int | None = None
+        self.missed = 0
+
+    def result(self, stamp_ns: int) -> None:
+        """Note a result."""
+        with self._changed:
+            self._done_ns = stamp_ns
+            self._changed.notify_all()
+
+    def wait(self, next_stamp_ns: int) -> None:
+        """Wait for the result of the image before, then expect that of this one."""
+        with self._changed:
+            if self._due_ns is not None:
+                deadline = time.monotonic() + self._timeout_s
+                while self._done_ns != self._due_ns and not self._stop.is_set():
+                    if time.monotonic() > deadline:
+                        self.missed += 1
+                        break
+                    self._changed.wait(POLL_S)
+            self._due_ns, self._done_ns = next_stamp_ns, None
+
+
+def wait_for_subscribers(
+    counts: Callable[[], tuple[int, ...]], timeout_s: float, stop: threading.Event
+) -> bool:
+    """Wait until somebody listens and half a second has brought no more; False on timeout.
+
+    :param counts: returns how many listen to each topic that matters.
+    """
+    deadline = time.monotonic() + timeout_s
+    known, since = counts(), time.monotonic()
+    while not stop.is_set() and time.monotonic() < deadline:
+        now = counts()
+        if now != known:
+            known, since = now, time.monotonic()
+        if any(known) and time.monotonic() - since >= 0.5:
+            return True
+        stop.wait(POLL_S)
+    return any(known)

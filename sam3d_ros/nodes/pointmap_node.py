@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The node that makes frames: colour, depth or cloud, CameraInfo and TF to pointmaps."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from sam3d_ros.core.errors import TransformError
+from sam3d_ros.core.types import Frame
+from sam3d_ros.messages.cameras import encode_camera
+from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.clouds import encode_pointmap
+from sam3d_ros.messages.headers import header_message, nanoseconds
+from sam3d_ros.messages.topics import CAMERA_INFO, POINTS
+from sam3d_ros.messages.types import StoreTypes
+from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.nodes.bus import Bus
+from sam3d_ros.nodes.config import InputConfig
+from sam3d_ros.nodes.decoding import cloud_from, color_from, depth_from
+from sam3d_ros.nodes.inputs import SensorData, SensorInputs
+from sam3d_ros.nodes.links import FRAMES
+from sam3d_ros.nodes.program import run
+from sam3d_ros.nodes.stage_node import StageNode
+from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.pointmaps.frames import FrameBuilder
+from sam3d_ros.ros.clock import on_jump_back
+from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
+
+CHECK_PERIOD_S = 0.1
+"""How often waiting images are checked for a passed deadline."""
+REPORT_PERIOD_S = 4.0
+"""How often missing inputs are reported."""
+
+
+class PointmapNode(StageNode):
+    """Sensor topics and TF to frames."""
+
+    def __init__(self, bus: Bus | None = None, **arguments: Any) -> None:
+        groups = {'pointmaps': PointmapConfig, 'inputs': InputConfig}
+        super().__init__('pointmap', groups, bus, **arguments)
+
+    def build(self) -> None:
+        """Make the frame builder and offer frames, and clouds for those who look."""
+        self._config: PointmapConfig = self.config('pointmaps')
+        self._builder = FrameBuilder(self._config)
+        self._frames = self.publish_link(FRAMES)
+        self._points = self.publish_topic(POINTS)
+        self._camera_info = self.publish_topic(CAMERA_INFO)
+
+    def connect(self) -> None:
+        """Listen to the sensors and to TF."""
+        inputs: InputConfig = self.config('inputs')
+        self._transforms = LiveTransforms(self, lambda: self._waiting.recheck())
+        self._fixed = FixedFrameChoice(
+            self._transforms.tree, self._config.fixed_frame, inputs.tf_wait_s
+        )
+        # Twice as long: the first images also wait for the choice of the fixed frame.
+        self._waiting = TransformWait(self._check, self._ready, 2 * inputs.tf_wait_s)
+        self._inputs = SensorInputs(self, inputs, self._waiting.put)
+        jump = on_jump_back(self, self._jumped)
+        for close in (self._transforms.close, self._inputs.close, jump.unregister):
+            self.on_close(close)
+        self.every(CHECK_PERIOD_S, self._waiting.recheck)
+        self.every(1.0, self._inputs.follow_publishers)
+        self.every(REPORT_PERIOD_S, self._report)
+
+    def process(self, item: SensorData) -> None:
+        """Build one frame."""
+        rectified = self._is_rectified(self._inputs.color_topic)
+        color = color_from(item.color, item.color_info, rectified=rectified)
+        tree, fixed = self._transforms.tree, self._fixed.chosen
+        if self.config('inputs').source == 'points':
+            frame = self._builder.from_cloud(color, cloud_from(item.range), tree, fixed)
+        else:
+            rectified = self._is_rectified(self._inputs.range_topic)
+            depth = depth_from(item.range, item.range_info, rectified=rectified)
+            frame = self._builder.from_depth(color, depth, tree, fixed)
+        self._frames.send(frame, frame)
+        self._show(frame)
+
+    def forget(self) -> None:
+        """Nothing is kept between frames but TF, which heard of the jump itself."""
+
+    def _check(self, item: SensorData) -> None:
+        """Raise TransformError as long as TF does not say where the camera was."""
+        header = item.color.header
+        fixed = self._fixed(header.frame_id)
+        if fixed is None:
+            raise TransformError('no TF yet')
+        if fixed != header.frame_id:
+            self._transforms.tree.lookup(fixed, header.frame_id, nanoseconds(header.stamp))
+
+    def _ready(self, item: SensorData) -> None:
+        self.offer(nanoseconds(item.color.header.stamp), item)
+
+    def _is_rectified(self, topic: str) -> bool:
+        """Return whether the images of a topic are rectified: its name says so, or the user."""
+        if self._config.rectified != 'auto':
+            return self._config.rectified == 'yes'
+        return 'rect' in topic
+
+    def _jumped(self) -> None:
+        self._transforms.clear()
+        self._waiting.clear()
+
+    def _report(self) -> None:
+        """Say what is missing, if anything is."""
+        dropped, self._waiting.dropped = self._waiting.dropped, 0
+        complaint = self._inputs.complaint()
+        if dropped and self._waiting.reason:
+            complaint = f'{dropped} images dropped for want of TF: {self._waiting.reason}'
+        if complaint:
+            self.get_logger().warning(complaint)
+
+    def _show(self, frame: Frame) -> None:
+        """Publish the public cloud and its CameraInfo while somebody listens."""
+        classes, header = typestore().types, header_message(_TYPES, frame.stamp_ns, frame.frame_id)
+        if self._points.get_subscription_count() > 0:
+            field = classes['sensor_msgs/msg/PointField']
+            cloud = encode_pointmap(frame.pointmap, frame.rgb, classes[POINTS.type], field, header)
+            self._points.publish(encode(cloud, POINTS.type))
+        if self._camera_info.get_subscription_count() > 0:
+            roi = classes['sensor_msgs/msg/RegionOfInterest']
+            info = encode_camera(frame.camera, classes[CAMERA_INFO.type], roi, header)
+            self._camera_info.publish(encode(info, CAMERA_INFO.type))
+
+
+_TYPES = StoreTypes()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until Ctrl-C."""
+    return run(lambda: [PointmapNode()], arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
