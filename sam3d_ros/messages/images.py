@@ -184,7 +184,8 @@ def metres_from(image: AnyArray, encoding: str) -> Float32Array:
         depth = image.astype(np.float32)
         depth[~(np.isfinite(depth) & (depth > 0))] = np.nan
         return depth
-    depth = np.multiply(image, np.float32(1e-3), dtype=np.float32)
+    # Division rounds once: 1500 mm is the float 1.5 that a 32FC1 image would hold.
+    depth = np.divide(image, np.float32(1000), dtype=np.float32)
     depth[image == 0] = np.nan
     return depth
 

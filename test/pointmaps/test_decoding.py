@@ -65,11 +65,11 @@ def test_messages_become_inputs():
 
 
 def test_errors_name_the_topic():
-    with pytest.raises(InputError, match='^/rgb/image: colour image with encoding "16UC1"'):
+    with pytest.raises(InputError, match=r'^/rgb/image: colour image with encoding "16UC1"'):
         wrong = image(np.zeros((4, 6), np.uint16), '16UC1')
         color_from(wrong, INFO, rectified=True, topic='/rgb/image')
-    with pytest.raises(InputError, match='^/depth: an image of 3x2 with a CameraInfo for 6x4'):
+    with pytest.raises(InputError, match=r'^/depth: an image of 3x2 with a CameraInfo for 6x4'):
         small = image(np.zeros((2, 3), np.uint16), '16UC1')
         depth_from(small, INFO, rectified=True, topic='/depth')
-    with pytest.raises(InputError, match='^colour: .*empty frame_id'):
+    with pytest.raises(InputError, match=r'^colour: .*empty frame_id'):
         color_from(image(RGB, 'rgb8', ''), INFO, rectified=True)
