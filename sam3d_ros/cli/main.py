@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``sam3d``: finds the subcommand and runs it; its module is imported only then."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from sam3d_ros.core.errors import Sam3dError
+
+COMMANDS = {
+    'process': 'a recording to meshes, poses and a result recording, without ROS',
+    'demo': 'a made-up recording through the real nodes, checked against its truth',
+    'up': 'start the nodes',
+    'replay': 'publish a recording',
+    'doctor': 'what is wrong with the inputs, live or recorded',
+    'bench': 'measure accuracy and speed',
+    'world': 'write a made-up recording with its truth',
+    'weights': 'list, fetch and check the weights of learned backends',
+    'version': 'versions of this project and of what results depend on',
+}
+"""Each is a module ``sam3d_ros.cli.<name>`` with ``add_arguments(parser)`` and ``run(args)``."""
+
+INTERRUPTED = 130
+FAILED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return its exit code: 0 = done, 2 = an error that was explained."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    name = arguments[0] if arguments else ''
+    try:
+        if name not in available():
+            _overview().parse_args(arguments or ['--help'])
+            return FAILED
+        module = importlib.import_module(f'sam3d_ros.cli.{name}')
+        parser = argparse.ArgumentParser(prog=f'sam3d {name}', description=module.__doc__)
+        module.add_arguments(parser)
+        return int(module.run(parser.parse_args(arguments[1:])))
+    except Sam3dError as error:
+        return _failed(name, str(error))
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        return _failed(name, str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith('sam3d_ros'):
+            raise
+        return _failed(
+            name,
+            f'the Python package "{error.name}" is not installed. ./sam3d setup installs what '
+            'this command needs; README, section Install, names the extras.',
+        )
+
+
+def available() -> dict[str, str]:
+    """Return the subcommands of this installation and what each does."""
+    return {name: text for name, text in COMMANDS.items() if find_spec(f'sam3d_ros.cli.{name}')}
+
+
+def _overview() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='sam3d',
+        description='Complete, metric, persistent objects from RGB-D or RGB and LiDAR.',
+        epilog='"sam3d COMMAND --help" says more.',
+    )
+    commands = parser.add_subparsers(metavar='COMMAND', required=True)
+    for name, text in available().items():
+        commands.add_parser(name, help=text, add_help=False)
+    return parser
+
+
+def _failed(name: str, text: str) -> int:
+    print(f'sam3d {name}: {text}', file=sys.stderr)
+    return FAILED
+
+
+if __name__ == '__main__':
+    sys.exit(main())

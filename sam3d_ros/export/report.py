@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""report.json: how long each stage took, what was read and what could not be, what made it."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sam3d_ros.bags.frames import BadFrame
+from sam3d_ros.bags.pairing import Pairing
+from sam3d_ros.core.types import Provenance
+from sam3d_ros.pipeline.pipeline import FrameResult
+
+FILE = 'report.json'
+
+
+@dataclass(slots=True)
+class Report:
+    """What is collected while a recording is processed.
+
+    :param latencies_s: seconds by stage, one number a frame.
+    :param bad: frames that could not be made or processed.
+    :param refused: messages beside the frames that could not be used, a sentence for each.
+    """
+
+    latencies_s: dict[str, list[float]] = field(default_factory=dict)
+    bad: list[BadFrame] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    made_by: set[Provenance] = field(default_factory=set)
+    frames: int = 0
+
+    def add(self, result: FrameResult, read_s: float, write_s: float) -> None:
+        """Count a frame and how long it took to read, to process and to write."""
+        self.frames += 1
+        times = {
+            item.name.removesuffix('_s'): getattr(result.times, item.name)
+            for item in fields(result.times)
+        }
+        times = {'pointmaps': read_s, **times}
+        for stage, seconds in {**times, 'total': sum(times.values()), 'write': write_s}.items():
+            self.latencies_s.setdefault(stage, []).append(seconds)
+        self.made_by |= {item.provenance for item in result.reconstructions.items}
+
+    def write(
+        self,
+        folder: Path,
+        topics: Mapping[str, str],
+        pairing: Pairing,
+        backends: Mapping[str, str],
+        config: Mapping[str, Any],
+    ) -> None:
+        """Write ``folder/report.json``."""
+        made_by = sorted(self.made_by, key=lambda item: (item.backend, item.weights_hash))
+        tree = {
+            'frames': self.frames,
+            'dropped': 0,
+            'bad_frames': [
+                {'stamp_ns': item.stamp_ns, 'reason': item.reason} for item in self.bad
+            ],
+            'unmatched': {'rgb': pairing.alone_first, 'depth': pairing.alone_second},
+            'repeated_stamps': pairing.repeated,
+            'refused': self.refused,
+            'latency_ms': {stage: _summary(times) for stage, times in self.latencies_s.items()},
+            'peak_memory_mb': peak_memory_mb(),
+            'backends': {**backends, 'completion': sorted({item.backend for item in made_by})},
+            'weights': {item.backend: item.weights_hash for item in made_by if item.weights_hash},
+            'topics': dict(topics),
+            'config': dict(config),
+        }
+        (folder / FILE).write_text(json.dumps(tree, indent=2) + '\n')
+
+
+def _summary(times_s: Sequence[float]) -> dict[str, float]:
+    p50, p95, largest = np.percentile(times_s, [50, 95, 100]) * 1e3
+    return {'p50': round(p50, 2), 'p95': round(p95, 2), 'max': round(largest, 2)}
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident size of this process so far, MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)

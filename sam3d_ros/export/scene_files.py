@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scene as a folder: scene.json, each object's mesh as PLY and GLB, all of them in scene.glb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sam3d_ros.core.types import Scene
+from sam3d_ros.export.glb import write_glb
+from sam3d_ros.export.ply import write_ply
+from sam3d_ros.export.scene_json import read_scene_json, write_scene_json
+from sam3d_ros.messages.meshes import mesh_hash
+
+MESHES = 'meshes'
+SCENE_GLB = 'scene.glb'
+
+
+def mesh_name(object_id: int, content_hash: str) -> str:
+    """Return a file name without suffix that changes with the content: viewers cache by name."""
+    return f'{object_id}_{content_hash[:8]}'
+
+
+def write_scene(scene: Scene, folder: Path) -> dict[int, Path]:
+    """Write a scene into ``folder`` (made when missing); return each object's PLY file by id."""
+    (folder / MESHES).mkdir(parents=True, exist_ok=True)
+    files: dict[int, Path] = {}
+    for item in scene.objects:
+        stem = folder / MESHES / mesh_name(item.id, mesh_hash(item.mesh))
+        files[item.id] = stem.with_suffix('.ply')
+        write_ply(files[item.id], item.mesh)
+        write_glb(stem.with_suffix('.glb'), [(str(item.id), item.mesh, np.eye(4))])
+    write_glb(
+        folder / SCENE_GLB,
+        [(str(item.id), item.mesh, item.T_fixed_obj) for item in scene.objects],
+    )
+    write_scene_json(folder, scene, {id_: f'{MESHES}/{file.name}' for id_, file in files.items()})
+    return files
+
+
+def read_scene(folder: Path) -> Scene:
+    """Return the scene that :func:`write_scene` wrote into ``folder``.
+
+    :raises InputError: when a file is missing or malformed.
+    """
+    return read_scene_json(folder)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""scene.json: the known objects as text, with the paths of their meshes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.types import FloatArray, Mesh, ObjectState, Provenance, Scene, SceneObject
+from sam3d_ros.export.ply import read_ply
+from sam3d_ros.geometry.transforms import from_quaternion, quaternion
+
+FILE = 'scene.json'
+
+
+def write_scene_json(folder: Path, scene: Scene, meshes: Mapping[int, str]) -> None:
+    """Write ``folder/scene.json``.
+
+    :param meshes: path of each object's mesh, relative to ``folder``, by id.
+    """
+    lines = ',\n'.join(json.dumps(_item(item, meshes[item.id])) for item in scene.objects)
+    head = f'{{"frame": {json.dumps(scene.fixed_frame)}, "stamp_ns": {scene.stamp_ns}'
+    (folder / FILE).write_text(f'{head}, "objects": [\n{lines}\n]}}\n')
+
+
+def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
+    return {
+        'id': str(item.id),
+        'state': item.state.name.lower(),
+        'label': item.label,
+        'score': float(item.score),
+        'pose': {
+            'position': _numbers(item.T_fixed_obj[:3, 3]),
+            'orientation': _numbers(quaternion(item.T_fixed_obj)),
+            'covariance': _numbers(item.covariance),
+        },
+        'size': _numbers(item.size_m),
+        'box_center': _numbers(item.box_center_m),
+        'scale_sigma': float(item.scale_sigma),
+        'mesh': mesh,
+        'observed_fraction': float(item.observed_fraction),
+        'backend': item.provenance.backend,
+        'last_seen_ns': int(item.last_seen_ns),
+    }
+
+
+def _numbers(values: FloatArray) -> list[float]:
+    flat: list[float] = np.asarray(values, np.float64).reshape(-1).tolist()
+    return flat
+
+
+def read_scene_json(folder: Path) -> Scene:
+    """Return the scene in ``folder/scene.json`` with its meshes.
+
+    What the file does not say (first sight, hits, weights, seed) comes back as the least that
+    it says: first seen when last seen, one hit.
+
+    :raises InputError: when the file or a mesh is missing or malformed.
+    """
+    path = folder / FILE
+    try:
+        tree = json.loads(path.read_text())
+        objects = tuple(_object(folder, item) for item in tree['objects'])
+        return Scene(int(tree['stamp_ns']), str(tree['frame']), objects)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f'{path} cannot be read: {type(error).__name__}: {error}', wanted='a saved scene'
+        ) from error
+
+
+def _object(folder: Path, item: Mapping[str, Any]) -> SceneObject:
+    pose = item['pose']
+    mesh: Mesh = read_ply(folder / item['mesh'])
+    position, orientation = np.array(pose['position']), np.array(pose['orientation'])
+    return SceneObject(
+        id=int(item['id']),
+        state=ObjectState[item['state'].upper()],
+        label=str(item['label']),
+        score=float(item['score']),
+        T_fixed_obj=from_quaternion(orientation, position),
+        covariance=np.array(pose['covariance'], np.float64).reshape(6, 6),
+        size_m=np.array(item['size'], np.float64),
+        box_center_m=np.array(item['box_center'], np.float64),
+        scale_sigma=float(item['scale_sigma']),
+        mesh=mesh,
+        observed_fraction=float(item['observed_fraction']),
+        provenance=Provenance(str(item['backend'])),
+        first_seen_ns=int(item['last_seen_ns']),
+        last_seen_ns=int(item['last_seen_ns']),
+        hits=1,
+        missed=0,
+    )
