@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sam3d_ros.core.config import option
+from sam3d_ros.core.config import group, option
+from sam3d_ros.reconstruction.sam3d_objects.config import Sam3dObjectsConfig
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,57 @@ class EvidenceConfig:
     max_points: int = option(
         4096, 'observed points kept for one object', minimum=64, maximum=100000
     )
+
+
+@dataclass(frozen=True)
+class LayoutConfig:
+    """How the pose of a known shape follows what each frame shows."""
+
+    iterations: int = option(6, 'Gauss-Newton steps per frame', minimum=0, maximum=50)
+    gate_m: float = option(
+        0.02, 'points farther than this from the surface do not pull, m', minimum=0.001, maximum=1
+    )
+    floor_m: float = option(
+        0.001, 'least believed position error, one sigma, m', minimum=0.0, maximum=0.1
+    )
+    floor_rad: float = option(
+        0.01, 'least believed rotation error, one sigma, rad', minimum=0.0, maximum=1.0
+    )
+    moved_sigmas: float = option(
+        5.0, 'an object has moved when its pose is off by this many sigmas', minimum=1, maximum=100
+    )
+
+
+@dataclass(frozen=True)
+class ReconstructionConfig:
+    """The reconstruction stage."""
+
+    backend: str = option(
+        'geometric',
+        'who completes the hidden side; geometric takes over when a result fails the evidence',
+        choices=('geometric', 'volume', 'auto', 'sam3d_objects'),
+        read_only=True,
+    )
+    max_keyframes: int = option(5, 'views kept per object', minimum=1, maximum=50)
+    keyframe_angle_rad: float = option(
+        0.06, 'a view this much to the side of all kept ones is kept too', minimum=0.0, maximum=3.2
+    )
+    keyframe_growth: float = option(
+        1.3, 'a view with this many times the pixels is kept too', minimum=1.0, maximum=100.0
+    )
+    max_faces: int = option(10_000, 'faces of a published mesh', minimum=100, maximum=1_000_000)
+    min_inliers: float = option(
+        0.5,
+        'share of observed points within 2 sigma that a result must reach',
+        minimum=0,
+        maximum=1,
+    )
+    max_free_volume: float = option(
+        0.05,
+        'share of its volume in seen-through space that a result may have',
+        minimum=0,
+        maximum=1,
+    )
+    evidence: EvidenceConfig = group(EvidenceConfig)
+    layout: LayoutConfig = group(LayoutConfig)
+    sam3d_objects: Sam3dObjectsConfig = group(Sam3dObjectsConfig)

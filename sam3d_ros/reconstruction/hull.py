@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convex hulls as signed distance volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
+from sam3d_ros.reconstruction.grid import Grid
+
+
+def hull_distance(points_m: FloatArray, grid: Grid, where: BoolArray) -> Float32Array:
+    """Return (N, N, N) float32 signed distance to the convex hull of points in the grid frame.
+
+    Exact inside, a lower bound outside; +1 voxel where not asked for, and everywhere when the
+    points are flat.
+
+    :param where: (N, N, N) bool, the voxels to compute.
+    """
+    distance = np.full(where.shape, grid.voxel_m, np.float32)
+    try:
+        planes = np.unique(np.round(ConvexHull(points_m).equations, 5), axis=0)
+    except (QhullError, ValueError):
+        return distance
+    a = grid.axis_m.astype(np.float32)
+    index = np.argwhere(where)
+    centres = a[index]
+    best = np.full(len(centres), -np.inf, np.float32)
+    for start in range(0, len(planes), 64):
+        part = planes[start : start + 64].astype(np.float32)
+        np.maximum(best, (centres @ part[:, :3].T + part[:, 3]).max(axis=1), out=best)
+    distance[where] = best
+    return distance

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where each face of a mesh comes from, and how sure it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, ByteArray, FaceLabel, Float32Array, IndexArray
+from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.meshing import face_normals
+
+PROBE_VOXELS = 0.75
+OBSERVED_LIKELIHOOD = 0.1
+OBSERVED_CONFIDENCE = 0.97
+
+
+def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -> ByteArray:
+    """Return (F,) uint8 of FaceLabel for a mesh in the grid frame.
+
+    Observed: the observed surface passes through it. Contradicted: what lies under the face was
+    seen through. Occluded: the rest.
+    """
+    centres, normals = _centres_and_normals(vertices, faces)
+    probe = PROBE_VOXELS * evidence.grid.voxel_m
+    observed = sample(evidence.surface, centres, evidence) > OBSERVED_LIKELIHOOD
+    facing = _faces_a_view(centres, normals, evidence)
+    under = centres - probe * normals
+    empty = sample(evidence.free.astype(np.float32), under, evidence) > 0.5
+    labels = np.full(len(faces), FaceLabel.OCCLUDED, np.uint8)
+    labels[empty] = FaceLabel.CONTRADICTED
+    labels[observed & facing] = FaceLabel.OBSERVED
+    return labels
+
+
+def face_confidence(
+    vertices: Float32Array,
+    faces: IndexArray,
+    labels: ByteArray,
+    probability: Float32Array,
+    evidence: Evidence,
+) -> Float32Array:
+    """Return (F,) float32 probability that the surface is there: in below it, out above it."""
+    centres, normals = _centres_and_normals(vertices, faces)
+    probe = PROBE_VOXELS * evidence.grid.voxel_m
+    below = sample(probability, centres - probe * normals, evidence)
+    above = sample(probability, centres + probe * normals, evidence)
+    confidence = np.clip(below * (1.0 - above), 0.0, 1.0)
+    confidence[labels == FaceLabel.OBSERVED] = OBSERVED_CONFIDENCE
+    confidence[labels == FaceLabel.CONTRADICTED] = 0.0
+    return confidence.astype(np.float32)
+
+
+def sample(volume: Float32Array, points_m: Float32Array, evidence: Evidence) -> Float32Array:
+    """Return (P,) values of a volume at points of the grid frame, trilinear; border outside."""
+    size = evidence.grid.size
+    at = np.clip(evidence.grid.coordinates(points_m.astype(np.float64)), 0, size - 1.001)
+    low = at.astype(np.intp)
+    share = (at - low).astype(np.float32)
+    total = np.zeros(len(points_m), np.float32)
+    flat = volume.ravel()
+    for corner in range(8):
+        bits = np.array([corner >> 2 & 1, corner >> 1 & 1, corner & 1])
+        weight = np.where(bits, share, 1.0 - share).prod(axis=1)
+        index = low + bits
+        total += weight * flat[(index[:, 0] * size + index[:, 1]) * size + index[:, 2]]
+    return total
+
+
+def _centres_and_normals(
+    vertices: Float32Array, faces: IndexArray
+) -> tuple[Float32Array, Float32Array]:
+    normals = face_normals(vertices, faces)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return vertices[faces].mean(axis=1), normals / np.maximum(length, 1e-20)
+
+
+def _faces_a_view(centres: Float32Array, normals: Float32Array, evidence: Evidence) -> BoolArray:
+    facing = np.zeros(len(centres), bool)
+    T_grid_ref = np.linalg.inv(evidence.grid.T_ref_grid)
+    for view in evidence.views:
+        eye = (T_grid_ref @ view.T_ref_cam)[:3, 3].astype(np.float32)
+        facing |= np.einsum('fc,fc->f', eye - centres, normals) > 0
+    return facing

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reconstruction stage: evidence per track, completion in one batch, layout per frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.types import (
+    Frame,
+    Reconstruction,
+    Reconstructions,
+    Track,
+    Tracks,
+    TrackState,
+)
+from sam3d_ros.geometry.transforms import adjoint_rotation, inverse
+from sam3d_ros.reconstruction.completion import CompletionBackend
+from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
+from sam3d_ros.reconstruction.memory import TrackMemory
+from sam3d_ros.reconstruction.shape import Shape, build_shape
+from sam3d_ros.reconstruction.views import crop_view
+
+LEAST_POINTS = 30
+"""Own pixels with a return below which a view says too little to start an object."""
+
+
+class ObjectReconstructor:
+    """Shape and layout of every track that a frame shows.
+
+    Every seen track that has a shape gets a reconstruction in every frame. A shape is made again
+    when a kept view adds evidence; it is the same object as before otherwise.
+    """
+
+    def __init__(self, config: ReconstructionConfig) -> None:
+        self._config = config
+        self._backends: list[tuple[str, CompletionBackend]] = []
+        for name in dict.fromkeys((config.backend, 'geometric')):
+            self._backends.append((name, load_backend('reconstruction', name)(config)))
+        self._memories: dict[int, TrackMemory] = {}
+
+    def clear(self) -> None:
+        """Forget every object."""
+        self._memories = {}
+
+    def reconstruct(self, frame: Frame, tracks: Tracks) -> Reconstructions:
+        """Return the reconstructions of the tracks seen in ``frame``; frames in stamp order."""
+        alive = {track.id for track in tracks.items}
+        self._memories = {key: kept for key, kept in self._memories.items() if key in alive}
+        seen = [track for track in tracks.items if track.instance >= 0]
+        due = [track for track in seen if self._observe(frame, tracks, track)]
+        self._complete(due)
+        return Reconstructions(
+            frame.stamp_ns,
+            tuple(
+                _published(track.id, self._memories[track.id], shape, frame)
+                for track in seen
+                if track.id in self._memories
+                and (shape := self._memories[track.id].shape) is not None
+            ),
+        )
+
+    def _observe(self, frame: Frame, tracks: Tracks, track: Track) -> bool:
+        """Follow the track's pose and keep its view; return whether its shape is due."""
+        view = crop_view(frame, tracks.instances, track.instance)
+        if np.count_nonzero(view.own) < LEAST_POINTS:
+            return False
+        memory = self._memories.setdefault(track.id, TrackMemory())
+        memory.follow(frame, view, self._config)
+        due = memory.offer(memory.anchored(view), self._config)
+        if track.state == TrackState.CONFIRMED and memory.shape is not None and not due:
+            memory.frame_final = True
+        return due
+
+    def _complete(self, due: list[Track]) -> None:
+        """Make the shapes of these tracks, all in one batch, falling back where one fails."""
+        open_tracks = list(due)
+        evidence = {
+            track.id: build_evidence(self._memories[track.id].views, self._config.evidence)
+            for track in due
+        }
+        best: dict[int, Shape] = {}
+        tried: dict[int, tuple[str, ...]] = {track.id: () for track in due}
+        for name, backend in self._backends:
+            shapes = self._shapes(backend, [evidence[track.id] for track in open_tracks])
+            for track, shape in zip(open_tracks, shapes, strict=True):
+                tried[track.id] += (name,)
+                if track.id not in best or _agreement(shape) > _agreement(best[track.id]):
+                    best[track.id] = shape
+            open_tracks = [track for track in open_tracks if not self._passes(best[track.id])]
+            if not open_tracks:
+                break
+        for track in due:
+            if len(best[track.id].mesh.faces):
+                memory = self._memories[track.id]
+                memory.backends = tried[track.id]
+                memory.adopt(best[track.id], track.state == TrackState.CONFIRMED)
+
+    def _shapes(self, backend: CompletionBackend, evidence: list[Evidence]) -> list[Shape]:
+        completions = backend.complete(evidence)
+        return [
+            build_shape(item, completion, self._config.max_faces)
+            for item, completion in zip(evidence, completions, strict=True)
+        ]
+
+    def _passes(self, shape: Shape) -> bool:
+        return (
+            len(shape.mesh.faces) > 0
+            and shape.score.observed_inliers >= self._config.min_inliers
+            and shape.score.free_volume <= self._config.max_free_volume
+        )
+
+
+def _agreement(shape: Shape) -> float:
+    score = shape.score
+    return score.observed_inliers + score.silhouette_iou - score.free_volume
+
+
+def _published(track_id: int, memory: TrackMemory, shape: Shape, frame: Frame) -> Reconstruction:
+    T_cam_fixed = inverse(frame.T_fixed_cam)
+    return Reconstruction(
+        track_id=track_id,
+        mesh=shape.mesh,
+        T_cam_obj=T_cam_fixed @ memory.T_fixed_obj,
+        covariance=adjoint_rotation(memory.covariance, T_cam_fixed[:3, :3]),
+        scale_sigma=shape.scale_sigma,
+        observed_fraction=shape.observed_fraction,
+        confidence=shape.confidence,
+        score=shape.score,
+        provenance=shape.provenance,
+        refined=memory.refined,
+        backends=memory.backends,
+    )

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shape of one object: its published mesh, and what layout refinement needs of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sam3d_ros.core.types import (
+    EvidenceScore,
+    FaceLabel,
+    Float32Array,
+    FloatArray,
+    Mesh,
+    Provenance,
+)
+from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.reconstruction.completion import Completion
+from sam3d_ros.reconstruction.consistent import consistent_distance
+from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.labels import face_confidence, face_labels
+from sam3d_ros.reconstruction.meshing import face_normals, finished_surface, vertex_normals
+from sam3d_ros.reconstruction.scoring import score_mesh
+from sam3d_ros.reconstruction.symmetry import find_mirror
+from sam3d_ros.reconstruction.texture import vertex_colors
+
+SIGMA_SEEN = 0.01
+SIGMA_HIDDEN = 0.15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """A complete object.
+
+    :param mesh: surface in the frame that the function which made it names.
+    :param normals: (V, 3) float32 outward unit normals of the mesh's vertices.
+    :param tree: over the mesh's vertices.
+    :param observed_fraction: share of the area that was observed.
+    :param scale_sigma: relative one-sigma uncertainty of size.
+    :param score: agreement with the evidence it was made from.
+    """
+
+    mesh: Mesh
+    normals: Float32Array
+    tree: cKDTree
+    observed_fraction: float
+    scale_sigma: float
+    score: EvidenceScore
+    provenance: Provenance
+
+    @property
+    def confidence(self) -> float:
+        """0..1: agreement with the evidence times the mean confidence of the surface."""
+        agreement = self.score.observed_inliers * (1.0 - self.score.free_volume)
+        return float(agreement * self.mesh.face_confidence.mean()) if len(self.mesh.faces) else 0.0
+
+    def moved(self, T_new_old: FloatArray) -> Shape:
+        """Return the shape expressed in another frame."""
+        vertices = apply(T_new_old, self.mesh.vertices_m)
+        return replace(
+            self,
+            mesh=replace(self.mesh, vertices_m=vertices),
+            normals=self.normals @ T_new_old[:3, :3].T.astype(np.float32),
+            tree=cKDTree(vertices),
+        )
+
+
+def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> Shape:
+    """Return the finished shape of a completion, in the evidence's ref frame.
+
+    An impossible completion gives a shape without faces.
+    """
+    distance_m = consistent_distance(evidence, completion)
+    vertices, faces = finished_surface(distance_m, evidence, max_faces)
+    labels = face_labels(vertices, faces, evidence)
+    confidence = face_confidence(vertices, faces, labels, completion.probability, evidence)
+    sigma_m = float(np.median(evidence.points.sigmas_m)) if len(evidence.points.sigmas_m) else 0.0
+    colors = vertex_colors(vertices, faces, evidence, find_mirror(evidence), sigma_m)
+    area = np.linalg.norm(face_normals(vertices, faces), axis=1)
+    seen = float(area[labels == FaceLabel.OBSERVED].sum() / max(area.sum(), 1e-20))
+    shape = Shape(
+        mesh=Mesh(vertices, faces, colors, labels, confidence),
+        normals=vertex_normals(vertices, faces),
+        tree=cKDTree(vertices),
+        observed_fraction=seen,
+        scale_sigma=float(np.hypot(SIGMA_SEEN, SIGMA_HIDDEN * (1.0 - min(2.0 * seen, 1.0)))),
+        score=score_mesh(vertices, faces, distance_m, evidence),
+        provenance=Provenance(completion.backend, completion.weights_hash, completion.seed),
+    )
+    return shape.moved(evidence.grid.T_ref_grid)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Upright mirror planes that the evidence allows and, best of all, confirms.
+
+A plane is good when reflected observed points land on observed surface or in space that nobody
+saw, and bad when they land in space that a ray proved empty (Thrun and Wegbreit, "Shape from
+symmetry", ICCV 2005, the same idea scored by likelihood).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.core.types import Float32Array, FloatArray
+from sam3d_ros.reconstruction.evidence import Evidence
+
+YAWS = 24
+OFFSETS = 17
+SAMPLES = 256
+CONTRADICTION_WEIGHT = 4.0
+REACH = 0.35
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MirrorPlane:
+    """An upright plane in the grid frame: ``normal @ p = offset_m``.
+
+    :param normal: (3,) float64 unit, horizontal.
+    :param contradicted: share of the observed points whose mirror image is proven empty.
+    :param confirmed: share whose mirror image is on observed surface.
+    """
+
+    normal: FloatArray
+    offset_m: float
+    contradicted: float
+    confirmed: float
+
+    def reflect(self, points: FloatArray) -> FloatArray:
+        """Return (P, 3) points mirrored."""
+        points = np.asarray(points, np.float64)
+        away = points @ self.normal - self.offset_m
+        return points - 2.0 * away[:, None] * self.normal
+
+
+def find_mirror(evidence: Evidence) -> MirrorPlane | None:
+    """Return the best upright mirror plane, or None when there are too few points."""
+    points = _thinned(evidence.points.points_m, SAMPLES)
+    if len(points) < 16:
+        return None
+    yaws = np.arange(YAWS) * np.pi / YAWS
+    normals = np.stack([np.cos(yaws), np.sin(yaws), np.zeros(YAWS)], axis=1)
+    along = points @ normals.T.astype(np.float32)
+    low, high = along.min(axis=0), along.max(axis=0)
+    centre, span = 0.5 * (low + high), high - low
+    # Candidates run from inside the seen extent to beyond its far side, away from the camera.
+    steps = np.linspace(-REACH, REACH, OFFSETS)
+    offsets = centre[:, None] + span.max() * steps[None, :]
+    images = _images(points, normals, offsets)
+    empty, surface = _look_up(evidence, images)
+    score = surface - CONTRADICTION_WEIGHT * empty
+    score = score - 0.3 * np.abs(offsets - centre[:, None]) / max(float(span.max()), 1e-6)
+    yaw, step = np.unravel_index(int(np.argmax(score)), score.shape)
+    return MirrorPlane(
+        normal=normals[yaw],
+        offset_m=float(offsets[yaw, step]),
+        contradicted=float(empty[yaw, step]),
+        confirmed=float(surface[yaw, step]),
+    )
+
+
+def _thinned(points: Float32Array, most: int) -> Float32Array:
+    if len(points) <= most:
+        return points
+    return points[np.linspace(0, len(points) - 1, most).astype(np.intp)]
+
+
+def _images(points: Float32Array, normals: FloatArray, offsets: FloatArray) -> Float32Array:
+    """(yaws, offsets, P, 3) mirror images."""
+    away = (points @ normals.T).T[:, None, :] - offsets[:, :, None]
+    images = points[None, None] - 2.0 * away[..., None] * normals[:, None, None, :]
+    return images.astype(np.float32)
+
+
+def _look_up(evidence: Evidence, images: Float32Array) -> tuple[FloatArray, FloatArray]:
+    """Shares of images in proven empty space (outside the volume counts) and on the surface."""
+    size = evidence.grid.size
+    index = np.rint(images / evidence.grid.voxel_m + (size / 2 - 0.5)).astype(np.int32)
+    inside = ((index >= 0) & (index < size)).all(axis=-1)
+    index = np.clip(index, 0, size - 1)
+    flat = (index[..., 0] * size + index[..., 1]) * size + index[..., 2]
+    empty = (evidence.free | evidence.outside).ravel()[flat].astype(bool) | ~inside
+    surface = evidence.surface.ravel()[flat] * inside
+    return empty.mean(axis=-1), surface.mean(axis=-1)

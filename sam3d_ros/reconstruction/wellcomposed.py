@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Well-composed volumes: no two voxels touch along an edge or at a corner only.
+
+Latecki, "3D well-composed pictures", Graphical Models and Image Processing 59(3), 1997: the
+boundary of such a volume is a 2-manifold.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array
+
+CORNERS = np.array(list(itertools.product((0, 1), repeat=3)))
+
+
+def well_composed(field: Float32Array) -> BoolArray:
+    """Return ``field < 0`` with voxels taken away until it is well-composed.
+
+    Only removes, so that nothing gets into free space; of the voxels in question the one nearest
+    to the surface goes first. The border must be outside.
+
+    :param field: (X, Y, Z) float32, < 0 inside.
+    :returns: (X, Y, Z) bool.
+    """
+    inside = field < 0
+    while True:
+        codes = _codes(inside)
+        where = np.argwhere(_REMOVABLE[codes] > 0)
+        if len(where) == 0:
+            return inside
+        removable = _REMOVABLE[codes[tuple(where.T)]]
+        corners = where[:, None] + CORNERS
+        values = field[corners[..., 0], corners[..., 1], corners[..., 2]]
+        values = np.where(removable[:, None] >> np.arange(8) & 1, values, -np.inf)
+        chosen = corners[np.arange(len(where)), np.argmax(values, axis=1)]
+        inside[tuple(chosen.T)] = False
+
+
+def _codes(inside: BoolArray) -> ByteArray:
+    """(X-1, Y-1, Z-1) uint8: bit b is corner ``CORNERS[b]`` of each 2x2x2 block."""
+    bits = inside.view(np.uint8)
+    shape = [n - 1 for n in inside.shape]
+    codes = np.zeros(shape, np.uint8)
+    for bit, corner in enumerate(CORNERS):
+        part = tuple(slice(o, o + n) for o, n in zip(corner, shape, strict=True))
+        codes |= bits[part] << np.uint8(bit)
+    return codes
+
+
+def _removable_corners() -> ByteArray:
+    """(256,) uint8: for each code the inside corners of which one must go, 0 when it is fine."""
+    table = np.zeros(256, np.uint8)
+    pairs = list(itertools.combinations(range(8), 2))
+    distance = {(a, b): int(np.abs(CORNERS[a] - CORNERS[b]).sum()) for a, b in pairs}
+    for code in range(256):
+        inside = {bit for bit in range(8) if code >> bit & 1}
+        removable: set[int] = set()
+        for a, b in pairs:
+            if distance[a, b] == 2:
+                square = _square(a, b)
+                if len({a, b} & inside) == 2 and not square & inside:
+                    removable |= {a, b}
+            elif distance[a, b] == 3 and inside in ({a, b}, set(range(8)) - {a, b}):
+                removable |= inside
+        table[code] = sum(1 << bit for bit in removable)
+    return table
+
+
+def _square(a: int, b: int) -> set[int]:
+    """The other two corners of the face on which ``a`` and ``b`` are diagonal."""
+    low, high = np.minimum(CORNERS[a], CORNERS[b]), np.maximum(CORNERS[a], CORNERS[b])
+    on_face = {i for i, c in enumerate(CORNERS) if (c >= low).all() and (c <= high).all()}
+    return on_face - {a, b}
+
+
+_REMOVABLE = _removable_corners()
