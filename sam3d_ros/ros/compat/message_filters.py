@@ -143,10 +143,10 @@ class ApproximateTimeSynchronizer(TimeSynchronizer):
         slop_ns = self.slop.nanoseconds
         choices = []
         for queue in self.queues:
-            near = [s for s in queue if abs(s - stamp_ns) <= slop_ns]
-            choices.append(
-                [stamp_ns] if queue is my_queue else sorted(near, key=lambda s: abs(s - stamp_ns))
-            )
+            # The new message is gone already when its full queue holds only later ones.
+            reach_ns = 0 if queue is my_queue else slop_ns
+            near = [s for s in queue if abs(s - stamp_ns) <= reach_ns]
+            choices.append(sorted(near, key=lambda s: abs(s - stamp_ns)))
         for stamps in itertools.product(*choices):
             if max(stamps) - min(stamps) < slop_ns:
                 yield stamps
