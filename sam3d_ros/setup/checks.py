@@ -19,7 +19,7 @@ LINTERS = {
 def main(arguments: Sequence[str]) -> int:
     """Run every check, pytest last with ``arguments``; return 0 when all passed."""
     failed = [name for name, command in LINTERS.items() if not _passes(name, command)]
-    if not _passes('pytest', ['-m', 'pytest', *arguments]):
+    if not _passes('pytest', ['-P', '-m', 'pytest', *arguments]):
         return 1
     if failed:
         print(f'sam3d test: pytest passed, {" and ".join(failed)} did not', file=sys.stderr)

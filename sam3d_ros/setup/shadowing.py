@@ -19,7 +19,7 @@ def shadowing_variables(environ: Mapping[str, str], prefix: Path) -> list[str]:
     found = []
     for name in ('PYTHONPATH', 'AMENT_PREFIX_PATH', 'COLCON_PREFIX_PATH', 'LD_LIBRARY_PATH'):
         folders = [Path(entry) for entry in environ.get(name, '').split(os.pathsep) if entry]
-        if any(_holds_ros(folder) and prefix not in folder.parents for folder in folders):
+        if any(_holds_ros(folder) and not folder.is_relative_to(prefix) for folder in folders):
             found.append(f'{name}={environ[name]}')
     rmw = environ.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
     return found if rmw == 'rmw_fastrtps_cpp' else [*found, f'RMW_IMPLEMENTATION={rmw}']
