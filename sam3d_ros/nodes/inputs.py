@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from sam3d_ros.nodes.config import InputConfig
 from sam3d_ros.ros.qos import sensor_profile
+from sam3d_ros.ros.sync import Synchronizer
 from sam3d_ros.ros.upstream import message_filters
 
 COLOR, COLOR_INFO = 'rgb/image_rect_color', 'rgb/camera_info'
@@ -84,10 +85,15 @@ class SensorInputs:
     """Subscribes to the sensor topics and hands on what belongs together.
 
     :param on_data: called with each set of messages, in the executor's thread.
+    :param on_reset: called when the stamps of the inputs go back.
     """
 
     def __init__(
-        self, node: Node, config: InputConfig, on_data: Callable[[SensorData], None]
+        self,
+        node: Node,
+        config: InputConfig,
+        on_data: Callable[[SensorData], None],
+        on_reset: Callable[[], None],
     ) -> None:
         self._on_data = on_data
         color_kind = Image if config.color_transport == 'raw' else CompressedImage
@@ -102,10 +108,14 @@ class SensorInputs:
             self._range_info = _Source(node, CameraInfo, info_topic, needed=False)
         else:
             self._range = _Source(node, PointCloud2, node.resolve_topic_name(POINTS))
-        self._sync = message_filters.ApproximateTimeSynchronizer(
-            [self._color, self._range], config.queue_size, config.slop_s
+        self._sync = Synchronizer(
+            [self._color, self._range],
+            config.queue_size,
+            config.slop_s,
+            self._on_pair,
+            node.get_logger(),
+            on_reset,
         )
-        self._sync.registerCallback(self._on_pair)
         self._pairs = 0
 
     @property
@@ -146,6 +156,10 @@ class SensorInputs:
             f'{self._color.topic} ({counts[self._color.topic]} messages) and {self._range.topic} '
             f'({counts[self._range.topic]}) have no stamps within inputs.slop_s of each other'
         )
+
+    def clear(self) -> None:
+        """Forget what waits for its partner, as after a jump of the clock."""
+        self._sync.clear()
 
     def close(self) -> None:
         """Unsubscribe from everything."""

@@ -18,12 +18,12 @@ from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.config import InputConfig
-from sam3d_ros.nodes.decoding import cloud_from, color_from, depth_from
 from sam3d_ros.nodes.inputs import SensorData, SensorInputs
 from sam3d_ros.nodes.links import FRAMES
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.pointmaps.decoding import cloud_from, color_from, depth_from, is_rectified
 from sam3d_ros.pointmaps.frames import FrameBuilder
 from sam3d_ros.ros.clock import on_jump_back
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
@@ -52,13 +52,14 @@ class PointmapNode(StageNode):
     def connect(self) -> None:
         """Listen to the sensors and to TF."""
         inputs: InputConfig = self.config('inputs')
+        self._source = inputs.source
         self._transforms = LiveTransforms(self, lambda: self._waiting.recheck())
         self._fixed = FixedFrameChoice(
             self._transforms.tree, self._config.fixed_frame, inputs.tf_wait_s
         )
         # Twice as long: the first images also wait for the choice of the fixed frame.
         self._waiting = TransformWait(self._check, self._ready, 2 * inputs.tf_wait_s)
-        self._inputs = SensorInputs(self, inputs, self._waiting.put)
+        self._inputs = SensorInputs(self, inputs, self._waiting.put, self._jumped)
         jump = on_jump_back(self, self._jumped)
         for close in (self._transforms.close, self._inputs.close, jump.unregister):
             self.on_close(close)
@@ -68,14 +69,16 @@ class PointmapNode(StageNode):
 
     def process(self, item: SensorData) -> None:
         """Build one frame."""
-        rectified = self._is_rectified(self._inputs.color_topic)
-        color = color_from(item.color, item.color_info, rectified=rectified)
-        tree, fixed = self._transforms.tree, self._fixed.chosen
-        if self.config('inputs').source == 'points':
-            frame = self._builder.from_cloud(color, cloud_from(item.range), tree, fixed)
+        topic, mode = self._inputs.color_topic, self._config.rectified
+        rectified = is_rectified(topic, mode)
+        color = color_from(item.color, item.color_info, rectified=rectified, topic=topic)
+        tree, fixed, topic = self._transforms.tree, self._fixed.chosen, self._inputs.range_topic
+        if self._source == 'points':
+            cloud = cloud_from(item.range, topic=topic)
+            frame = self._builder.from_cloud(color, cloud, tree, fixed)
         else:
-            rectified = self._is_rectified(self._inputs.range_topic)
-            depth = depth_from(item.range, item.range_info, rectified=rectified)
+            rectified = is_rectified(topic, mode)
+            depth = depth_from(item.range, item.range_info, rectified=rectified, topic=topic)
             frame = self._builder.from_depth(color, depth, tree, fixed)
         self._frames.send(frame, frame)
         self._show(frame)
@@ -95,13 +98,8 @@ class PointmapNode(StageNode):
     def _ready(self, item: SensorData) -> None:
         self.offer(nanoseconds(item.color.header.stamp), item)
 
-    def _is_rectified(self, topic: str) -> bool:
-        """Return whether the images of a topic are rectified: its name says so, or the user."""
-        if self._config.rectified != 'auto':
-            return self._config.rectified == 'yes'
-        return 'rect' in topic
-
     def _jumped(self) -> None:
+        """Forget what is of a time that is over; frames that go back tell the stages behind."""
         self._transforms.clear()
         self._waiting.clear()
 
