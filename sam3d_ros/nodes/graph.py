@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,17 @@ class GraphOptions:
     fixed_frame: str = ''
     use_sim_time: bool = False
 
+    def inputs(self) -> dict[str, str]:
+        """Return the parameters that say what kind the named inputs are of."""
+        chosen = {}
+        if self.points:
+            chosen['source'] = 'points'
+        if self.rgb.endswith('/compressed'):
+            chosen['color_transport'] = 'compressed'
+        if self.depth.endswith('/compressedDepth'):
+            chosen['depth_transport'] = 'compressedDepth'
+        return chosen
+
     def remappings(self) -> list[tuple[str, str]]:
         """Return (relative name, topic) for every input that was named."""
         pairs = [
@@ -52,11 +64,27 @@ class GraphOptions:
             arguments += ['-r', f'{name}:={topic}']
         if self.config is not None:
             arguments += ['--params-file', str(self.config)]
+        for name, value in self.inputs().items():
+            arguments += ['-p', f'inputs.{name}:={value}']
         if self.fixed_frame:
             arguments += ['-p', f'pointmaps.fixed_frame:={self.fixed_frame}']
         if self.use_sim_time:
             arguments += ['-p', 'use_sim_time:=true']
         return arguments
+
+
+def options_from(args: argparse.Namespace) -> GraphOptions:
+    """Return the options that ``sam3d up`` was given."""
+    return GraphOptions(
+        namespace=f'/{args.namespace.strip("/")}',
+        config=args.config,
+        rgb=args.rgb,
+        depth=args.depth,
+        info=args.info,
+        points=args.points,
+        fixed_frame=args.fixed_frame,
+        use_sim_time=args.sim_time,
+    )
 
 
 def beside(image_topic: str) -> str:

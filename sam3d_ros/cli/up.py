@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sam3d up``: start the nodes, in this process or one process each, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sam3d_ros.nodes.graph import GraphOptions
+
+MOST_RESTARTS = 3
+"""A node that dies more often than this takes the graph down."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``sam3d up``."""
+    parser.add_argument(
+        '--config', type=Path, metavar='YAML', help='ROS parameter file, see config/sam3d.yaml'
+    )
+    parser.add_argument('--rgb', default='', metavar='TOPIC', help='colour image')
+    parser.add_argument('--depth', default='', metavar='TOPIC', help='depth image')
+    parser.add_argument('--info', default='', metavar='TOPIC', help='CameraInfo of colour')
+    parser.add_argument('--points', default='', metavar='TOPIC', help='cloud, instead of depth')
+    parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
+    parser.add_argument('--namespace', default='/sam3d', metavar='NS', help='of the nodes')
+    parser.add_argument(
+        '--sim-time', action='store_true', help='take time from /clock, e.g. of sam3d replay'
+    )
+    parser.add_argument(
+        '--processes',
+        action='store_true',
+        help='a process for each node: uses all cores, and a crash ends one node only',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the graph; 0 after Ctrl-C, 1 when a node could not start or kept dying."""
+    from sam3d_ros.nodes.graph import options_from
+
+    options = options_from(args)
+    return supervise(options) if args.processes else run_together(options)
+
+
+def run_together(options: GraphOptions) -> int:
+    """Run all nodes in this process; stage data passes without DDS."""
+    from sam3d_ros.nodes.bus import Bus
+    from sam3d_ros.nodes.pointmap_node import PointmapNode
+    from sam3d_ros.nodes.program import run
+    from sam3d_ros.nodes.reconstruction_node import ReconstructionNode
+    from sam3d_ros.nodes.scene_node import SceneNode
+    from sam3d_ros.nodes.segmentation_node import SegmentationNode
+
+    bus = Bus()
+    # Later stages first: nobody speaks before the others listen.
+    kinds = (SceneNode, ReconstructionNode, SegmentationNode, PointmapNode)
+    return run(lambda: [kind(bus) for kind in kinds], [sys.argv[0], *options.ros_arguments()])
+
+
+def supervise(options: GraphOptions) -> int:
+    """Run each node in a process; report one that dies and start it again."""
+    from sam3d_ros.nodes.graph import NODES, node_command
+    from sam3d_ros.nodes.processes import Processes
+
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    deaths: Counter[str] = Counter()
+    with Processes() as processes:
+        for name in NODES:
+            processes.start(name, node_command(name, options.ros_arguments()))
+        while not stop.wait(0.2):
+            for death in processes.deaths():
+                deaths[death.name] += 1
+                if deaths[death.name] > MOST_RESTARTS:
+                    print(f'{death}, too often: stopping', file=sys.stderr)
+                    return 1
+                print(f'{death}: starting it again', file=sys.stderr, flush=True)
+                processes.restart(death.name)
+        late = processes.stop()
+    for death in late:
+        print(f'{death} while stopping', file=sys.stderr)
+    return 1 if late else 0
