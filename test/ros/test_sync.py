@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pairs go on after a raising callback, a loop, and with upstream's own synchroniser."""
+
+import pytest
+
+pytest.importorskip('rclpy', reason='no ROS in this environment')
+
+from builtin_interfaces.msg import Time
+from rclpy.logging import get_logger
+from std_msgs.msg import Header
+
+from sam3d_ros.ros.sync import Synchronizer
+from sam3d_ros.ros.upstream import message_filters
+
+
+class Message:
+    def __init__(self, seconds):
+        self.seconds = seconds
+        nanoseconds = round(seconds * 1e9)
+        stamp = Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+        self.header = Header(stamp=stamp)
+
+
+def connected(callback, **arguments):
+    filters = [message_filters.SimpleFilter() for _ in range(2)]
+    made = Synchronizer(filters, 10, 0.02, callback, get_logger('test_sync'), **arguments)
+    return filters, made
+
+
+def test_a_callback_that_raises_is_logged_and_counted(capfd):
+    pairs = []
+
+    def use(a, b):
+        pairs.append((a.seconds, b.seconds))
+        if a.seconds == 1:
+            raise ValueError('cannot use it')
+
+    (a, b), sync = connected(use)
+    for seconds in (1, 2, 3):
+        a.signalMessage(Message(seconds))
+        b.signalMessage(Message(seconds))
+    assert pairs == [(1, 1), (2, 2), (3, 3)] and sync.failures == 1
+    assert 'ValueError: cannot use it' in capfd.readouterr().err
+
+
+def test_a_loop_starts_anew_before_its_first_message():
+    events = []
+    (a, b), _ = connected(
+        lambda x, y: events.append(x.seconds), on_reset=lambda: events.append('reset')
+    )
+    for _ in range(3):
+        for seconds in (1.0, 1.5, 2.0):
+            b.signalMessage(Message(seconds + 0.01))
+            a.signalMessage(Message(seconds))
+        a.signalMessage(Message(2.5))
+    assert events == [1.0, 1.5, 2.0, 'reset', 1.0, 1.5, 2.0, 'reset', 1.0, 1.5, 2.0]
+
+
+def test_old_and_new_are_never_paired_after_a_clock_jump():
+    pairs = []
+    (a, b), sync = connected(lambda x, y: pairs.append(x.seconds))
+    a.signalMessage(Message(5.0))
+    sync.clear()
+    b.signalMessage(Message(5.0))
+    assert pairs == []
+    a.signalMessage(Message(5.01))
+    assert pairs == [5.01]
