@@ -12,7 +12,8 @@ from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.distance import pdist
 
 from sam3d_ros.core.types import FloatArray
-from sam3d_ros.geometry.transforms import apply, rotation_angle, transform
+from sam3d_ros.geometry.alignment import rigid_fit
+from sam3d_ros.geometry.transforms import apply, rotation_angle
 
 
 def box_iou(points_a: FloatArray, points_b: FloatArray) -> float:
@@ -58,15 +59,6 @@ def icp_rotation_rad(predicted: FloatArray, truth: FloatArray, iterations: int =
         if np.abs(step - np.eye(4)).max() < 1e-6:
             break
     return rotation_angle(total)
-
-
-def rigid_fit(source: FloatArray, target: FloatArray) -> FloatArray:
-    """Return the rigid (4, 4) that best maps (N, 3) points onto their partners (Kabsch 1976)."""
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    U, _, Vt = np.linalg.svd((source - source_mean).T @ (target - target_mean))
-    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(Vt.T @ U.T))])
-    R = Vt.T @ flip @ U.T
-    return transform(R, target_mean - R @ source_mean)
 
 
 def match(iou: FloatArray, min_iou: float) -> list[tuple[int, int]]:

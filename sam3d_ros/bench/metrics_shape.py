@@ -13,8 +13,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
-from sam3d_ros.bench.metrics_layout import rigid_fit
 from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
+from sam3d_ros.geometry.alignment import rigid_fit
 from sam3d_ros.geometry.transforms import apply
 
 
@@ -31,24 +31,6 @@ class SurfaceScore:
         """Harmonic mean of precision and recall."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total > 0 else 0.0
-
-
-def sample_surface(
-    vertices: FloatArray, faces: IndexArray, count: int, seed: int = 0
-) -> FloatArray:
-    """Return (count, 3) points spread uniformly over a mesh's area."""
-    rng = np.random.default_rng(seed)
-    corners = vertices[faces].astype(np.float64)
-    edges = corners[:, 1:] - corners[:, :1]
-    areas = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
-    chosen = rng.choice(len(faces), count, p=areas / areas.sum())
-    u, v = rng.random((2, count))
-    outside = u + v > 1
-    u[outside], v[outside] = 1 - u[outside], 1 - v[outside]
-    points: FloatArray = (
-        corners[chosen, 0] + u[:, None] * edges[chosen, 0] + v[:, None] * edges[chosen, 1]
-    )
-    return points
 
 
 def compare_surfaces(

@@ -15,6 +15,7 @@ import numpy as np
 from sam3d_ros.bench import metrics_layout as layout
 from sam3d_ros.bench import metrics_shape as shape
 from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
+from sam3d_ros.geometry.meshes import sample_surface
 
 MATCH_IOU = 0.25
 """Least axis-aligned box IoU for a result to count as a find of an object."""
@@ -33,7 +34,7 @@ class PosedMesh:
 
     def samples(self) -> FloatArray:
         """Return surface points, always the same ones."""
-        return shape.sample_surface(self.vertices_m, self.faces, SAMPLES)
+        return sample_surface(self.vertices_m, self.faces, SAMPLES)
 
 
 @dataclass(frozen=True, slots=True)

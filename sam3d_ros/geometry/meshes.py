@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Triangle meshes as arrays of vertices and faces."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sam3d_ros.core.types import FloatArray, IndexArray
+
+
+def sample_surface(
+    vertices: FloatArray, faces: IndexArray, count: int, seed: int = 0
+) -> FloatArray:
+    """Return (count, 3) points spread uniformly over a mesh's area."""
+    rng = np.random.default_rng(seed)
+    corners = vertices[faces].astype(np.float64)
+    edges = corners[:, 1:] - corners[:, :1]
+    areas = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    chosen = rng.choice(len(faces), count, p=areas / areas.sum())
+    u, v = rng.random((2, count))
+    outside = u + v > 1
+    u[outside], v[outside] = 1 - u[outside], 1 - v[outside]
+    points: FloatArray = (
+        corners[chosen, 0] + u[:, None] * edges[chosen, 0] + v[:, None] * edges[chosen, 1]
+    )
+    return points

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages between the adapter and its worker: a header, JSON fields, arrays in shared memory.
+
+Imported by both sides, in two interpreters: standard library and numpy only, nothing of ours.
+Arrays lie in one anonymous memory file whose descriptor travels over the Unix socket, so nothing
+is pickled, copied through the socket, named, or left behind when a process dies.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import mmap
+import os
+import socket
+import struct
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+MAGIC = b'S3DW'
+VERSION = 1
+HEADER = struct.Struct('<4sHHIQ')
+MAX_FIELDS = 1 << 20
+ALIGNMENT = 64
+
+
+class Kind(IntEnum):
+    """What a message is about; the adapter sends the first five."""
+
+    LOAD = 1
+    UNLOAD = 2
+    RECONSTRUCT = 3
+    CANCEL = 4
+    QUIT = 5
+    READY = 16
+    PROGRESS = 17
+    RESULT = 18
+    FAILURE = 19
+
+
+class ProtocolError(Exception):
+    """The other side does not speak this protocol, or not this version of it."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: its kind, JSON fields, and named arrays."""
+
+    kind: Kind
+    fields: dict = field(default_factory=dict)
+    arrays: dict = field(default_factory=dict)
+
+
+def send(connection: socket.socket, message: Message) -> None:
+    """Send a message; its arrays are copied once, into shared memory."""
+    layout, size = _layout(message.arrays)
+    text = json.dumps({'fields': message.fields, 'arrays': layout}).encode()
+    header = HEADER.pack(MAGIC, VERSION, message.kind, len(text), size)
+    if size == 0:
+        connection.sendall(header + text)
+        return
+    memory = os.memfd_create('sam3d')
+    try:
+        os.ftruncate(memory, size)
+        with mmap.mmap(memory, size) as view:
+            for entry, values in zip(layout, message.arrays.values(), strict=True):
+                flat = np.frombuffer(view, values.dtype, values.size, entry['offset'])
+                flat[:] = values.ravel()
+                del flat
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [memory]))]
+        sent = connection.sendmsg([header], rights)
+        connection.sendall(header[sent:] + text)
+    finally:
+        os.close(memory)
+
+
+def receive(connection: socket.socket) -> Message:
+    """Return the next message; its arrays are views of memory that this process alone holds.
+
+    :raises ProtocolError: when what arrives is not a message of this version.
+    :raises EOFError: when the other side is gone.
+    """
+    header, memory = _receive_header(connection)
+    try:
+        magic, version, kind, length, size = HEADER.unpack(header)
+        if magic != MAGIC or version != VERSION or length > MAX_FIELDS:
+            raise ProtocolError(
+                f'got {magic!r} version {version}, {length} bytes of fields; '
+                f'wanted {MAGIC!r} version {VERSION}'
+            )
+        content = json.loads(_receive_exactly(connection, length))
+        if size == 0:
+            empty = {e['name']: np.empty(e['shape'], e['dtype']) for e in content['arrays']}
+            return Message(Kind(kind), content['fields'], empty)
+        if memory is None:
+            raise ProtocolError(f'{size} bytes of arrays announced, but no memory came along')
+        view = mmap.mmap(memory, size)
+    finally:
+        if memory is not None:
+            os.close(memory)
+    arrays = {
+        entry['name']: np.frombuffer(
+            view, entry['dtype'], int(np.prod(entry['shape'])), entry['offset']
+        ).reshape(entry['shape'])
+        for entry in content['arrays']
+    }
+    return Message(Kind(kind), content['fields'], arrays)
+
+
+def _layout(arrays: dict) -> tuple[list, int]:
+    layout, offset = [], 0
+    for name, values in arrays.items():
+        dtype, shape = values.dtype.str, list(values.shape)
+        layout.append({'name': name, 'dtype': dtype, 'shape': shape, 'offset': offset})
+        offset += -(-values.nbytes // ALIGNMENT) * ALIGNMENT
+    return layout, offset
+
+
+def _receive_header(connection: socket.socket) -> tuple[bytes, int | None]:
+    space = socket.CMSG_SPACE(array.array('i').itemsize)
+    first, rights, _, _ = connection.recvmsg(HEADER.size, space)
+    if not first:
+        raise EOFError('the other side closed the connection')
+    memory = None
+    for level, kind, data in rights:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            memory = array.array('i', data[:4])[0]
+    return first + _receive_exactly(connection, HEADER.size - len(first)), memory
+
+
+def _receive_exactly(connection: socket.socket, count: int) -> bytes:
+    chunks = []
+    while count > 0:
+        chunk = connection.recv(count)
+        if not chunk:
+            raise EOFError('the other side closed the connection within a message')
+        chunks.append(chunk)
+        count -= len(chunk)
+    return b''.join(chunks)
