@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -31,7 +32,7 @@ PROGRAMS = {('cli', 'nodes')}
 
 BASE = {'cv2', 'numpy', 'rosbags', 'scipy', 'yaml'}
 VIEWER = {'PIL', 'open3d', 'trimesh', 'xatlas'}
-BENCH = {'manifold3d', 'matplotlib', 'mujoco', 'open3d', 'skimage', 'trimesh'}
+BENCH = {'manifold3d', 'matplotlib', 'mujoco', 'open3d', 'trimesh'}
 TRAIN = {'accelerate', 'onnx', 'onnxscript', 'safetensors', 'torch', *BENCH}
 MESSAGES = {'builtin_interfaces', 'action_msgs', 'diagnostic_msgs', 'geometry_msgs'}
 MESSAGES |= {'lifecycle_msgs', 'moveit_msgs', 'rcl_interfaces', 'rosgraph_msgs', 'sam3d_msgs'}
@@ -134,6 +135,12 @@ def test_rule_knows_up_from_down() -> None:
 def test_rclpy_only_in_the_ros_layer_and_the_nodes() -> None:
     users = {item.module for item in OTHERS if item.root in ROS}
     assert [user for user in sorted(users) if user.split('.')[1] not in {'ros', 'nodes'}] == []
+
+
+def test_manifest_names_every_ros_package_that_is_imported() -> None:
+    manifest = ElementTree.parse(PACKAGE.parent / 'package.xml').getroot()
+    declared = {node.text for node in manifest.iter('exec_depend')}
+    assert {item.root for item in OTHERS if item.root in ROS - {'rpyutils'}} <= declared
 
 
 @pytest.mark.parametrize('layer', sorted(RANK))
