@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import trimesh
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
-from trimesh.poses import compute_stable_poses
 
 from sam3d_ros.core.types import BoolArray, FloatArray
-from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.surface import Surface
 
 Rng = np.random.Generator
 HULL_DIRECTIONS = 256
-"""Support directions of the hull that stable poses are read from."""
+"""Directions whose extreme vertices make the hull that a body rests and collides with."""
 GRID_M = 0.003
+EPSILON_M = 1e-6
 
 
 class Body:
@@ -38,14 +37,53 @@ class Body:
         return outer[ConvexHull(outer).vertices]
 
     @cached_property
-    def center_of_mass_m(self) -> FloatArray:
-        """(3,) float64 centre of mass: of the solid when it is closed, else of its hull."""
-        return np.asarray(self._closed.center_mass, np.float64)
+    def mass_m(self) -> tuple[float, FloatArray]:
+        """Volume (m^3) and (3,) centre of mass: of the solid when it is closed, else its hull."""
+        if is_closed(self.solid):
+            corners = self.solid.vertices_m.astype(np.float64)[self.solid.faces]
+        else:
+            corners = _outward(self.hull_m)
+        signed = np.einsum('ij,ij->i', corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
+        volume = float(signed.sum())
+        return volume, signed @ corners.sum(axis=1) / (4 * volume)
+
+    @property
+    def volume_m3(self) -> float:
+        """Volume, cubic metres."""
+        return self.mass_m[0]
+
+    def resting_side(self, rng: Rng) -> FloatArray:
+        """Return the (3,) object direction that points down at rest after a random throw.
+
+        The body lands on the face of its hull that a random direction from the centre of mass
+        hits and topples over edges while the centre is not above the face. Every step lowers the
+        centre, so it ends, and sides come with their quasi-static probability (Goldberg et al.,
+        Part pose statistics, 1999).
+        """
+        center = self.mass_m[1]
+        planes = self._planes
+        height = -(planes[:, :3] @ center + planes[:, 3])
+        throw = rng.normal(size=3)
+        side = int(np.argmax(planes[:, :3] @ throw / height))
+        while True:
+            normal = planes[side, :3]
+            below = center + height[side] * normal
+            beyond = planes[:, :3] @ below + planes[:, 3]
+            if beyond.max() < EPSILON_M:
+                return normal
+            touching = np.abs(self.hull_m @ normal + planes[side, 3]) < EPSILON_M
+            middle = self.hull_m[touching].mean(axis=0)
+            inside = planes[:, :3] @ middle + planes[:, 3]
+            crossed = np.flatnonzero(beyond >= EPSILON_M)
+            share = -inside[crossed] / (beyond[crossed] - inside[crossed])
+            side = int(crossed[np.argmin(share)])
 
     @cached_property
-    def volume_m3(self) -> float:
-        """Volume of the solid when it is closed, else of its hull."""
-        return float(self._closed.volume)
+    def _planes(self) -> FloatArray:
+        """(F, 4) planes of the hull's faces, each once, outward."""
+        planes = ConvexHull(self.hull_m).equations
+        _, first = np.unique(planes.round(5), axis=0, return_index=True)
+        return planes[np.sort(first)]
 
     def contains(self, points_m: FloatArray) -> BoolArray:
         """Return (N,) bool, whether (N, 3) points in the object frame are inside the solid."""
@@ -57,18 +95,24 @@ class Body:
     def _surface(self) -> Surface:
         return Surface([self.solid])
 
-    @cached_property
-    def _closed(self) -> trimesh.Trimesh:
-        mesh = trimesh.Trimesh(self.solid.vertices_m, self.solid.faces, process=False)
-        return mesh if mesh.is_watertight else mesh.convex_hull
 
-    @cached_property
-    def stable_poses(self) -> tuple[FloatArray, FloatArray]:
-        """(P, 4, 4) rotations onto a support at z = 0 and their (P,) probabilities."""
-        hull = trimesh.Trimesh(self.hull_m, ConvexHull(self.hull_m).simplices)
-        hull.fix_normals()
-        poses, weights = compute_stable_poses(hull, center_mass=self.center_of_mass_m)
-        return np.asarray(poses), np.asarray(weights) / np.sum(weights)
+def is_closed(solid: Solid) -> bool:
+    """Return whether every edge of a solid's surface has a face on both sides."""
+    edges = solid.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2).astype(np.int64)
+    count = len(solid.vertices_m)
+    there = np.sort(edges[:, 0] * count + edges[:, 1])
+    back = np.sort(edges[:, 1] * count + edges[:, 0])
+    return np.array_equal(there, back)
+
+
+def _outward(hull_m: FloatArray) -> FloatArray:
+    """Return (F, 3, 3) triangles of a hull's surface, counter-clockwise seen from outside."""
+    hull = ConvexHull(hull_m)
+    corners = hull_m[hull.simplices]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    inward = np.einsum('ij,ij->i', normal, hull.equations[:, :3]) < 0
+    corners[inward] = corners[inward][:, ::-1]
+    return corners
 
 
 def _directions() -> FloatArray:
@@ -112,8 +156,8 @@ def upright(body: Body, rng: Rng) -> Stance:
 
 def stable(body: Body, rng: Rng) -> Stance:
     """Return the body in a stable pose drawn by its probability, turned at random."""
-    poses, weights = body.stable_poses
-    return _stance(body, poses[rng.choice(len(poses), p=weights)], rng)
+    down = Rotation.align_vectors([0, 0, -1], body.resting_side(rng))[0]
+    return _stance(body, transform(down.as_matrix(), np.zeros(3)), rng)
 
 
 def _stance(body: Body, T: FloatArray, rng: Rng) -> Stance:
