@@ -14,6 +14,7 @@ from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.clearing import ClearedGate
 from sam3d_ros.nodes.links import FRAMES, RECONSTRUCTIONS, TRACKS, Arrival
 from sam3d_ros.nodes.program import run
+from sam3d_ros.nodes.reconstruct_action import ReconstructServer
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
@@ -39,6 +40,10 @@ class ReconstructionNode(StageNode):
         """Listen to the stages before and offer the services."""
         self.follow(FRAMES, TRACKS)
         self.serve(ClearScene, '~/clear', self._clear)
+        action = ReconstructServer(
+            self, self.requests, lambda: self._latest, self._reconstructor.again, self.call_worker
+        )
+        self.on_close(action.close)
 
     def process(self, item: Parts) -> None:
         """Reconstruct what one frame shows."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from time import perf_counter
 from typing import Any, TypeVar
@@ -178,15 +178,22 @@ class StageNode(LifecycleNode, ABC):
         """Have ``close`` called when the node is deactivated."""
         self._closers.append(close)
 
+    def call_worker(self, function: Callable[[], Result]) -> Future[Result]:
+        """Run ``function`` in the worker, between two frames; its outcome is in the future.
+
+        :raises BackendError: when the node is not configured.
+        """
+        if self._worker is None:
+            raise BackendError(f'{self.get_name()} is not configured')
+        return self._worker.call(function)
+
     def ask_worker(self, function: Callable[[], Result]) -> Result:
         """Run ``function`` in the worker, between two frames, and return its result.
 
         :raises BackendError: when the worker is too busy or the node is shutting down.
         """
-        if self._worker is None:
-            raise BackendError(f'{self.get_name()} is not configured')
         try:
-            return self._worker.call(function).result(REQUEST_TIMEOUT_S)
+            return self.call_worker(function).result(REQUEST_TIMEOUT_S)
         except (FutureTimeoutError, CancelledError) as error:
             raise BackendError(
                 f'{self.get_name()} did not come to the request', remedy='Ask again.'

@@ -35,9 +35,7 @@ class ObjectReconstructor:
 
     def __init__(self, config: ReconstructionConfig) -> None:
         self._config = config
-        self._backends: list[tuple[str, CompletionBackend]] = []
-        for name in dict.fromkeys((config.backend, 'geometric')):
-            self._backends.append((name, load_backend('reconstruction', name)(config)))
+        self._backends = self._load(config.backend)
         self._memories: dict[int, TrackMemory] = {}
 
     def clear(self) -> None:
@@ -50,7 +48,7 @@ class ObjectReconstructor:
         self._memories = {key: kept for key, kept in self._memories.items() if key in alive}
         seen = [track for track in tracks.items if track.instance >= 0]
         due = [track for track in seen if self._observe(frame, tracks, track)]
-        self._complete(due)
+        self._complete(due, self._backends)
         return Reconstructions(
             frame.stamp_ns,
             tuple(
@@ -60,6 +58,31 @@ class ObjectReconstructor:
                 and (shape := self._memories[track.id].shape) is not None
             ),
         )
+
+    def again(
+        self, frame: Frame, tracks: Tracks, track_id: int, backend: str = ''
+    ) -> Reconstruction | None:
+        """Make the shape of one track again from all its kept views, and return it as it is now.
+
+        :param frame: the latest frame that was reconstructed, with its ``tracks``.
+        :param backend: who completes it this once; empty = as configured.
+        :return: None when the track is not known or has never shown enough.
+        :raises BackendError: when there is no such backend or it cannot be loaded.
+        """
+        backends = self._load(backend) if backend else self._backends
+        known = [track for track in tracks.items if track.id == track_id]
+        memory = self._memories.get(track_id)
+        if not known or memory is None or not memory.views:
+            return None
+        self._complete(known, backends)
+        return _published(track_id, memory, memory.shape, frame) if memory.shape else None
+
+    def _load(self, backend: str) -> list[tuple[str, CompletionBackend]]:
+        """Return a backend and the one that stands in for it."""
+        return [
+            (name, load_backend('reconstruction', name)(self._config))
+            for name in dict.fromkeys((backend, 'geometric'))
+        ]
 
     def _observe(self, frame: Frame, tracks: Tracks, track: Track) -> bool:
         """Follow the track's pose and keep its view; return whether its shape is due."""
@@ -73,7 +96,7 @@ class ObjectReconstructor:
             memory.frame_final = True
         return due
 
-    def _complete(self, due: list[Track]) -> None:
+    def _complete(self, due: list[Track], backends: list[tuple[str, CompletionBackend]]) -> None:
         """Make the shapes of these tracks, all in one batch, falling back where one fails."""
         open_tracks = list(due)
         evidence = {
@@ -82,7 +105,7 @@ class ObjectReconstructor:
         }
         best: dict[int, Shape] = {}
         tried: dict[int, tuple[str, ...]] = {track.id: () for track in due}
-        for name, backend in self._backends:
+        for name, backend in backends:
             shapes = self._shapes(backend, [evidence[track.id] for track in open_tracks])
             for track, shape in zip(open_tracks, shapes, strict=True):
                 tried[track.id] += (name,)
