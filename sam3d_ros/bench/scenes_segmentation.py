@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labelled frames: real ones of the Object Segmentation Database, and made-up clutter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.types import BoolArray, Camera, Frame, IndexArray
+from sam3d_ros.geometry.cameras import pointmap_from_depth
+from sam3d_ros.world.render import Renderer
+from sam3d_ros.world.sources import ObjectSource
+from sam3d_ros.world.suites import make_episode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledFrame:
+    """A frame and its truth.
+
+    :param truth: (H, W) int32, 0 = no object.
+    :param valid: (H, W) bool, pixels that carry truth.
+    """
+
+    name: str
+    frame: Frame
+    truth: IndexArray
+    valid: BoolArray
+
+
+def frame_files(folder: Path) -> list[Path]:
+    """Return the labelled frames of a folder, sorted by name.
+
+    :raises InputError: when there are none.
+    """
+    found = sorted(folder.glob('*.npz'))
+    if not found:
+        raise InputError(
+            f'no .npz in {folder}',
+            wanted='frames with rgb_png, depth_mm, inst and K',
+            remedy='Name the folder: sam3d bench segmentation DATA_DIR.',
+        )
+    return found
+
+
+def read_frame(path: Path) -> LabelledFrame:
+    """Read one frame of the Object Segmentation Database (keys as in the data's description)."""
+    with np.load(path) as stored:
+        encoded = np.frombuffer(stored['rgb_png'].tobytes(), np.uint8)
+        depth_mm, inst, K = stored['depth_mm'], stored['inst'], stored['K'].astype(np.float64)
+    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise InputError(f'{path.name}: rgb_png is no image', wanted='a PNG')
+    valid = depth_mm > 0
+    depth_m = np.where(valid, depth_mm * np.float32(0.001), np.float32(np.nan))
+    camera = Camera(depth_mm.shape[1], depth_mm.shape[0], K)
+    rgb = np.ascontiguousarray(bgr[..., ::-1]).astype(np.uint8, copy=False)
+    pointmap = pointmap_from_depth(depth_m, camera)
+    frame = Frame(0, 'camera', camera, rgb, pointmap, 'camera', np.eye(4))
+    truth = np.where(inst > 1, inst, 0).astype(np.int32)
+    return LabelledFrame(path.stem, frame, truth, valid)
+
+
+def world_frames(
+    suite: str, count: int, seed: int, source: ObjectSource | None
+) -> Iterator[LabelledFrame]:
+    """Yield the first frame of ``count`` episodes of a suite, with noise and gravity."""
+    for number in range(seed, seed + count):
+        episode = make_episode(suite, number, source, frames=1)
+        renderer = Renderer(episode.objects, episode.surroundings, episode.light)
+        T_fixed_cam = episode.T_fixed_cam[0]
+        rendering = renderer.render(episode.camera, T_fixed_cam, episode.T_fixed_obj[0])
+        rng = np.random.default_rng([number, 7])
+        depth_m = episode.sensor.measure(rendering, episode.camera, rng)
+        frame = Frame(
+            int(episode.stamps_ns[0]),
+            'camera',
+            episode.camera,
+            rendering.rgb,
+            pointmap_from_depth(depth_m, episode.camera),
+            'world',
+            T_fixed_cam,
+            T_fixed_cam[2, :3].copy(),
+        )
+        truth = rendering.instances.astype(np.int32)
+        yield LabelledFrame(f'{suite}_{number}', frame, truth, depth_m > 0)

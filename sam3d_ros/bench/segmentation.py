@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of the segmentation backend: labelled real frames, made-up clutter, time, and the peer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
+from sam3d_ros.bench.metrics_segmentation import SegmentationScore, mean_score, score_labels
+from sam3d_ros.bench.peers_segmentation import open3d_tutorial
+from sam3d_ros.bench.scenes_segmentation import (
+    LabelledFrame,
+    frame_files,
+    read_frame,
+    world_frames,
+)
+from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.types import ByteArray, Frame, IndexArray
+from sam3d_ros.world.sources import ScanSource
+
+QUICK_FRAMES = 10
+CLUTTER_FRAMES = 40
+QUICK_CLUTTER_FRAMES = 5
+PICTURES = 10
+
+SegmentFrame = Callable[[Frame], IndexArray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Result:
+    """Scores and times of one way to segment, frame by frame."""
+
+    names: tuple[str, ...]
+    scores: tuple[SegmentationScore, ...]
+    times_s: tuple[float, ...]
+    pictures: tuple[ByteArray, ...]
+
+    @property
+    def mean(self) -> SegmentationScore:
+        return mean_score(self.scores)
+
+    @property
+    def time_s(self) -> float:
+        return float(np.median(self.times_s))
+
+
+def run(options: BenchOptions) -> Measurement:
+    """Measure the configured backend and the peer on the same frames, alternating."""
+    config = options.config.segmentation
+    segmenter = load_backend('segmentation', config.backend)(config)
+
+    def ours(frame: Frame) -> IndexArray:
+        return label_image(frame, [item.mask for item in segmenter.segment(frame).items])
+
+    values: dict[str, Value] = {}
+    tables: list[Table] = []
+    pictures: list[Picture] = []
+    notes: list[str] = []
+    for name, frames in _frame_sets(options, notes):
+        save = options.save_labels if name == 'real' else None
+        results = _measure(frames, (ours, open3d_tutorial), save)
+        values |= _values(name, *results)
+        tables.append(_table(name, config.backend, *results))
+        pictures += _worst(name, results[0])
+    return Measurement('segmentation', values, tuple(tables), tuple(pictures), tuple(notes))
+
+
+def label_image(frame: Frame, masks: Sequence[np.ndarray]) -> IndexArray:
+    """Return (H, W) int32 labels 1..n of masks; where two overlap, the later one."""
+    labels = np.zeros(frame.depth_m.shape, np.int32)
+    for index, mask in enumerate(masks, start=1):
+        labels[mask] = index
+    return labels
+
+
+def _frame_sets(
+    options: BenchOptions, notes: list[str]
+) -> Iterable[tuple[str, Iterable[LabelledFrame]]]:
+    if options.data is None:
+        notes.append('No folder of labelled frames was given: real frames are left out.')
+    else:
+        files = frame_files(options.data)
+        if options.quick:
+            files = files[:: max(1, len(files) // QUICK_FRAMES)]
+        yield 'real', (read_frame(path) for path in files)
+    source = None
+    if options.objects is None:
+        notes.append('No scanned objects were given: clutter is made of procedural ones.')
+    else:
+        source = ScanSource(options.objects, 'test')
+    count = QUICK_CLUTTER_FRAMES if options.quick else CLUTTER_FRAMES
+    yield 'clutter', world_frames('clutter', count, options.seed, source)
+
+
+def _measure(
+    frames: Iterable[LabelledFrame], ways: Sequence[SegmentFrame], save: Path | None
+) -> list[_Result]:
+    names: list[str] = []
+    scores: list[list[SegmentationScore]] = [[] for _ in ways]
+    times: list[list[float]] = [[] for _ in ways]
+    pictures: list[list[ByteArray]] = [[] for _ in ways]
+    for item in frames:
+        if not names:
+            for way in ways:
+                way(item.frame)  # imports and caches are not what is timed
+        names.append(item.name)
+        for k, way in enumerate(ways):
+            start_s = time.perf_counter()
+            labels = way(item.frame)
+            times[k].append(time.perf_counter() - start_s)
+            scores[k].append(score_labels(labels, item.truth, item.valid))
+            pictures[k].append(_picture(item, labels))
+            if save is not None and k == 0:
+                save.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(save / f'{item.name}.png'), labels.astype(np.uint16))
+    return [
+        _Result(tuple(names), tuple(scores[k]), tuple(times[k]), tuple(pictures[k]))
+        for k in range(len(ways))
+    ]
+
+
+def _values(name: str, ours: _Result, peer: _Result) -> dict[str, Value]:
+    values: dict[str, Value] = {f'{name}_frames': len(ours.names)}
+    for prefix, result in ((name, ours), (f'{name}_peer', peer)):
+        mean = result.mean
+        values |= {f'{prefix}_{field}': getattr(mean, field) for field in mean.__slots__}
+        values[f'{prefix}_time_s'] = result.time_s
+    values[f'{name}_time_ratio'] = ours.time_s / peer.time_s
+    for half in (0, 1):
+        if len(ours.scores) > 1:
+            part = mean_score(ours.scores[half::2])
+            suffix = ('even', 'odd')[half]
+            values[f'{name}_{suffix}_overlap_f'] = part.overlap_f
+            values[f'{name}_{suffix}_boundary_f'] = part.boundary_f
+            values[f'{name}_{suffix}_detected'] = part.detected
+    return values
+
+
+def _table(name: str, backend: str, ours: _Result, peer: _Result) -> Table:
+    rows = []
+    for label, result in ((backend, ours), ('Open3D tutorial', peer)):
+        mean = result.mean
+        figures = [f'{getattr(mean, field):.3f}' for field in mean.__slots__]
+        rows.append((label, *figures, f'{result.time_s * 1e3:.0f}'))
+    head = ('', *(field.replace('_', ' ') for field in SegmentationScore.__slots__), 'ms')
+    return Table(f'{name}, {len(ours.names)} frames', head, tuple(rows))
+
+
+def _worst(name: str, result: _Result) -> list[Picture]:
+    order = np.argsort([score.overlap_f for score in result.scores], kind='stable')[:PICTURES]
+    return [
+        Picture(
+            f'{name} {result.names[k]}: colour, truth, result; '
+            f'overlap F {result.scores[k].overlap_f:.2f}',
+            result.pictures[k],
+        )
+        for k in order
+    ]
+
+
+def _picture(item: LabelledFrame, labels: IndexArray) -> ByteArray:
+    """Colour, truth and result side by side at half size."""
+    palette = np.random.default_rng(5).integers(60, 256, (256, 3)).astype(np.uint8)
+    panels = [item.frame.rgb]
+    for marks in (item.truth, labels):
+        tinted = (item.frame.rgb // 3 + palette[marks % 256] // 3 * 2).astype(np.uint8)
+        panels.append(np.where((marks > 0)[..., None], tinted, item.frame.rgb))
+    side_by_side = np.concatenate(panels, axis=1)
+    height, width = side_by_side.shape[0] // 2, side_by_side.shape[1] // 2
+    small = cv2.resize(side_by_side, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
