@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Look at the inputs, live or recorded, and at this installation; say what to do.
+
+The exit code is 1 when something would stop the pipeline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from sam3d_ros.bags.frames import SLOP_S
+from sam3d_ros.bags.recording import Recording
+from sam3d_ros.bags.selection import Overrides
+from sam3d_ros.core.errors import BackendError, Sam3dError
+from sam3d_ros.core.registry import backend_names, load_backend
+from sam3d_ros.core.weights import models_folder, read_registry, verified_file
+from sam3d_ros.pipeline.checkup import Finding, Level, check_up
+from sam3d_ros.pipeline.config import PipelineConfig, load_config
+
+INTERFACES = ('tf2_msgs', 'vision_msgs', 'moveit_msgs', 'sam3d_msgs')
+STAGES = ('segmentation', 'tracking', 'reconstruction')
+STOPS = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``sam3d doctor``."""
+    parser.add_argument(
+        'recording', nargs='?', type=Path, help='a recording; without, live topics'
+    )
+    parser.add_argument(
+        '--seconds', type=float, default=5.0, help='how long to listen (%(default)s)'
+    )
+    parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
+    parser.add_argument('--rgb', default='', metavar='TOPIC', help='colour images')
+    parser.add_argument('--depth', default='', metavar='TOPIC', help='depth images')
+    parser.add_argument('--info', default='', metavar='TOPIC', help='CameraInfo of colour')
+    parser.add_argument('--points', default='', metavar='TOPIC', help='points instead of depth')
+    parser.add_argument(
+        '--namespace', default='/sam3d', help='our own graph, not an input (%(default)s)'
+    )
+    parser.add_argument(
+        '--slop', type=float, default=SLOP_S, metavar='S', help='largest difference of stamps, s'
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; return 1 when one of them would stop the pipeline."""
+    stops = 0
+    for finding in _findings(args):
+        print(f'{finding.level:5s} {finding.subject}: {finding.text}', flush=True)
+        if finding.remedy and finding.level != Level.OK:
+            print(f'      -> {finding.remedy}', flush=True)
+        stops += finding.level == Level.ERROR
+    print(f'{stops} finding(s) stop the pipeline' if stops else 'nothing stops the pipeline')
+    return STOPS if stops else 0
+
+
+def _findings(args: argparse.Namespace) -> Iterator[Finding]:
+    config = load_config(args.config)
+    live = args.recording is None
+    yield from installation(config, live=live)
+    if live and not all(map(find_spec, ('rclpy', *INTERFACES))):
+        return
+    overrides = Overrides(args.rgb, args.depth, args.info, args.points)
+    try:
+        with _listen(args) if live else Recording(args.recording) as recording:
+            yield from check_up(recording, config.pointmaps, overrides, args.slop)
+    except Sam3dError as error:
+        yield Finding(Level.ERROR, 'recording', error.seen, error.remedy)
+
+
+def _listen(args: argparse.Namespace) -> Recording:
+    """Return what is heard on the live topics."""
+    import rclpy
+    from rclpy.node import Node
+
+    from sam3d_ros.ros.capture import Capture
+
+    rclpy.init()
+    try:
+        node = Node('sam3d_doctor')
+        try:
+            return Capture(node, args.seconds, args.namespace)
+        finally:
+            node.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+
+
+def installation(config: PipelineConfig, *, live: bool) -> Iterator[Finding]:
+    """Yield findings about this machine: ROS, backends, weights, GPU."""
+    yield from _ros(live)
+    for stage in STAGES:
+        yield _backend(stage, getattr(config, stage).backend)
+    yield from _weights()
+    yield _gpu()
+
+
+def _ros(live: bool) -> Iterator[Finding]:
+    missing = [name for name in ('rclpy', *INTERFACES) if find_spec(name) is None]
+    if missing:
+        yield Finding(
+            Level.ERROR if live else Level.WARN,
+            'ROS',
+            f'not installed: {", ".join(missing)}',
+            'Type ./sam3d setup, or source the workspace. Recordings are processed without.',
+        )
+        return
+    from sam3d_ros.ros.upstream import choose
+
+    ours = [
+        n for n in ('message_filters', 'tf2_ros', 'cv_bridge') if 'compat' in choose(n).__name__
+    ]
+    domain = os.environ.get('ROS_DOMAIN_ID', '0')
+    reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    text = f'domain {domain}, discovery {reach}, our own {", ".join(ours) or "nothing"}'
+    yield Finding(Level.OK, 'ROS', text)
+
+
+def _backend(stage: str, name: str) -> Finding:
+    others = ', '.join(other for other in backend_names(stage) if other != name) or 'none'
+    try:
+        load_backend(stage, name)
+    except BackendError as error:
+        return Finding(Level.ERROR, stage, error.seen, error.remedy)
+    return Finding(Level.OK, stage, f'backend "{name}"; others registered: {others}')
+
+
+def _weights() -> Iterator[Finding]:
+    """Yield the state of each entry of the registry; none is needed by the default backends."""
+    try:
+        folder = models_folder()
+        known = read_registry(folder)
+    except BackendError as error:
+        yield Finding(Level.WARN, 'weights', error.seen, error.remedy)
+        return
+    for weights in known:
+        if not (folder / weights.file).exists():
+            yield Finding(Level.OK, 'weights', f'"{weights.name}" not here ({weights.source})')
+            continue
+        try:
+            verified_file(weights.name, folder)
+        except BackendError as error:
+            yield Finding(Level.WARN, 'weights', error.seen, error.remedy)
+        else:
+            yield Finding(Level.OK, 'weights', f'"{weights.name}" here, hash as registered')
+
+
+def _gpu() -> Finding:
+    driver = 'NVIDIA driver' if shutil.which('nvidia-smi') else 'no NVIDIA driver'
+    if find_spec('onnxruntime') is None:
+        return Finding(Level.OK, 'GPU', f'{driver}, no ONNX Runtime: learned backends are off')
+    import onnxruntime
+
+    providers = ', '.join(onnxruntime.get_available_providers())
+    return Finding(Level.OK, 'GPU', f'{driver}, ONNX Runtime with {providers}')

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Live topics as a recording in memory, for looking at them by the rules for recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from sam3d_ros.bags.recording import RawMessage, Recording, TopicInfo
+from sam3d_ros.bags.selection import CLOUD, COMPRESSED, IMAGE, INFO
+from sam3d_ros.core.errors import RecordingError
+from sam3d_ros.messages.topics import TF, TF_STATIC, Quality
+from sam3d_ros.messages.types import import_message
+from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.ros.qos import profile, sensor_profile
+
+_HEAVY = (IMAGE, COMPRESSED, CLOUD)
+# So much is kept whole of images and clouds, all together; of the rest only the stamp, with the
+# four bytes of encapsulation before it.
+_WHOLE_BYTES = 256_000_000
+_STAMP_BYTES = 12
+_DISCOVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Extension:
+    """What rosbags' connections carry of a topic's publishers."""
+
+    offered_qos_profiles: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    topic: str
+    msgtype: str
+    ext: _Extension
+
+
+@dataclass(slots=True)
+class _Heard:
+    type: str
+    qos: list[Any]
+    messages: list[RawMessage] = field(default_factory=list)
+
+
+class Capture(Recording):
+    """What was heard on the sensor topics and TF of a running system.
+
+    :param node: listens; must not be spun by anybody else meanwhile.
+    :param seconds: how long, by the steady clock, after a second for discovery.
+    :param leave_out: topics below this namespace are our own and no inputs.
+    """
+
+    def __init__(self, node: Node, seconds: float, leave_out: str = '') -> None:
+        self.path = Path(node.get_namespace())
+        self._heard: dict[str, _Heard] = {}
+        self._order: list[RawMessage] = []
+        self._bytes = 0
+        self._node = node
+        executor = SingleThreadedExecutor(context=node.context)
+        executor.add_node(node)
+        _spin(executor, _DISCOVERY_S)
+        subscriptions = [self._listen(*item) for item in self._topics_of_interest(leave_out)]
+        _spin(executor, seconds)
+        for subscription in subscriptions:
+            node.destroy_subscription(subscription)
+        executor.remove_node(node)
+        executor.shutdown()
+
+    @property
+    def is_ros1(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def topics(self) -> list[TopicInfo]:
+        """Every topic that was listened to, silent ones too."""
+        return [
+            TopicInfo(name, heard.type, len(heard.messages))
+            for name, heard in sorted(self._heard.items())
+        ]
+
+    def connections(self, topics: Collection[str]) -> list[Any]:
+        """Return one connection for each topic, with the publishers' quality of service."""
+        return [
+            _Connection(name, heard.type, _Extension(heard.qos))
+            for name, heard in self._heard.items()
+            if name in topics
+        ]
+
+    def messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
+        """Yield the messages of some topics in the order they were received."""
+        return (message for message in self._order if message.topic in topics)
+
+    def decode(self, message: RawMessage) -> Any:
+        """Return the message object.
+
+        :raises RecordingError: when only its stamp was kept, or its bytes are malformed.
+        """
+        if len(message.data) <= _STAMP_BYTES:
+            raise RecordingError(f'only the stamp of a message on {message.topic} was kept')
+        return typestore().deserialize_cdr(message.data, message.type)
+
+    def close(self) -> None:
+        """Forget what was heard."""
+        self._heard.clear()
+        self._order.clear()
+
+    def _topics_of_interest(self, leave_out: str) -> Iterator[tuple[str, str]]:
+        names = dict(self._node.get_topic_names_and_types())
+        own = f'{leave_out}/' if leave_out else None
+        for name, types in sorted(names.items()):
+            if types[0] in (*_HEAVY, INFO) and not (own and name.startswith(own)):
+                yield name, types[0]
+        for topic in (TF, TF_STATIC):
+            yield topic.name, topic.type
+
+    def _listen(self, name: str, kind: str) -> Any:
+        publishers = self._node.get_publishers_info_by_topic(name)
+        heard = self._heard[name] = _Heard(kind, [info.qos_profile for info in publishers])
+        quality = {TF.name: profile(Quality.TF), TF_STATIC.name: profile(Quality.TF_STATIC)}
+
+        def received(data: bytes) -> None:
+            if kind in _HEAVY:
+                self._bytes += len(data)
+                if self._bytes > _WHOLE_BYTES:
+                    data = data[:_STAMP_BYTES]
+            message = RawMessage(name, kind, len(self._order), data)
+            heard.messages.append(message)
+            self._order.append(message)
+
+        return self._node.create_subscription(
+            import_message(kind),
+            name,
+            received,
+            quality.get(name) or sensor_profile(publishers),
+            raw=True,
+        )
+
+
+def _spin(executor: SingleThreadedExecutor, seconds: float) -> None:
+    end = monotonic() + seconds
+    while (left := end - monotonic()) > 0:
+        executor.spin_once(timeout_sec=left)
