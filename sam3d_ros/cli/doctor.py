@@ -68,28 +68,18 @@ def _findings(args: argparse.Namespace) -> Iterator[Finding]:
         return
     overrides = Overrides(args.rgb, args.depth, args.info, args.points)
     try:
-        with _listen(args) if live else Recording(args.recording) as recording:
+        with _open(args) as recording:
             yield from check_up(recording, config.pointmaps, overrides, args.slop)
     except Sam3dError as error:
         yield Finding(Level.ERROR, 'recording', error.seen, error.remedy)
 
 
-def _listen(args: argparse.Namespace) -> Recording:
-    """Return what is heard on the live topics."""
-    import rclpy
-    from rclpy.node import Node
+def _open(args: argparse.Namespace) -> Recording:
+    if args.recording is not None:
+        return Recording(args.recording)
+    from sam3d_ros.ros.capture import listen
 
-    from sam3d_ros.ros.capture import Capture
-
-    rclpy.init()
-    try:
-        node = Node('sam3d_doctor')
-        try:
-            return Capture(node, args.seconds, args.namespace)
-        finally:
-            node.destroy_node()
-    finally:
-        rclpy.try_shutdown()
+    return listen(args.seconds, args.namespace)
 
 
 def installation(config: PipelineConfig, *, live: bool) -> Iterator[Finding]:

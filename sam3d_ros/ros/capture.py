@@ -9,6 +9,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import rclpy
+from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -142,6 +144,18 @@ class Capture(Recording):
             quality.get(name) or sensor_profile(publishers),
             raw=True,
         )
+
+
+def listen(seconds: float, leave_out: str = '') -> Capture:
+    """Return what a node of its own hears in so many seconds; see :class:`Capture`."""
+    context = Context()
+    rclpy.init(context=context)
+    node = Node('sam3d_doctor', context=context)
+    try:
+        return Capture(node, seconds, leave_out)
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
 
 
 def _spin(executor: SingleThreadedExecutor, seconds: float) -> None:
