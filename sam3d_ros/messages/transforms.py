@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sam3d_ros.core.errors import TransformError
 from sam3d_ros.core.types import FloatArray, ObjectState, Scene
 from sam3d_ros.geometry.transforms import from_quaternion
 from sam3d_ros.messages.headers import (
@@ -69,9 +70,19 @@ def transforms_from(message: Any) -> list[StampedTransform]:
 
 
 def transform_from(item: Any) -> StampedTransform:
-    """Return the transform of a TransformStamped."""
+    """Return the transform of a TransformStamped.
+
+    :raises TransformError: when its quaternion is zero or not finite.
+    """
     q = item.transform.rotation
-    T = from_quaternion(np.array([q.x, q.y, q.z, q.w]), vector(item.transform.translation))
+    xyzw = np.array([q.x, q.y, q.z, q.w])
+    if not 1e-6 < float(np.linalg.norm(xyzw)) < np.inf:
+        raise TransformError(
+            f'transform of "{item.child_frame_id}" in "{item.header.frame_id}" with the '
+            f'quaternion {q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}',
+            wanted='a unit quaternion',
+        )
+    T = from_quaternion(xyzw, vector(item.transform.translation))
     return StampedTransform(
         nanoseconds(item.header.stamp), item.header.frame_id, item.child_frame_id, T
     )

@@ -61,7 +61,7 @@ class LiveTransforms:
             item = transform_from(message)
             stamp_ns = None if is_static else item.stamp_ns
             self.tree.add(item.parent, item.child, item.T_parent_child, stamp_ns)
-        except (TransformError, ValueError) as error:
+        except TransformError as error:
             self.refused += 1
             self._node.get_logger().warning(
                 f'transform of "{message.child_frame_id}" refused: {error}',
