@@ -9,8 +9,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
-from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.core.errors import ConfigurationError, Sam3dError
+from sam3d_ros.setup.shadowing import shadowing_variables
 
 COMMANDS = {
     'process': 'a recording to meshes, poses and a result recording, without ROS',
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in available():
             _overview().parse_args(arguments or ['--help'])
             return FAILED
+        _refuse_other_ros()
         module = importlib.import_module(f'sam3d_ros.cli.{name}')
         parser = argparse.ArgumentParser(prog=f'sam3d {name}', description=module.__doc__)
         module.add_arguments(parser)
@@ -67,11 +70,23 @@ def available() -> dict[str, str]:
     return {name: text for name, text in COMMANDS.items() if find_spec(f'sam3d_ros.cli.{name}')}
 
 
+def _refuse_other_ros() -> None:
+    """Stop before a ROS that the shell has sourced is taken for the wheels of this environment."""
+    found = shadowing_variables(os.environ, Path(sys.prefix))
+    if found:
+        raise ConfigurationError(
+            f'this shell leads to another ROS: {", ".join(found)}',
+            wanted=f'the ROS wheels in {sys.prefix} alone',
+            remedy='Call ./sam3d, which drops these variables, or unset them.',
+        )
+
+
 def _overview() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='sam3d',
         description='Complete, metric, persistent objects from RGB-D or RGB and LiDAR.',
-        epilog='"sam3d COMMAND --help" says more.',
+        epilog='"sam3d COMMAND --help" says more. "./sam3d setup" only makes the environment, '
+        '"./sam3d test" runs the tests in it.',
     )
     commands = parser.add_subparsers(metavar='COMMAND', required=True)
     for name, text in available().items():

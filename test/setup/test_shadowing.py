@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A shell with another ROS sourced is noticed, one without is left alone."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,3 +61,16 @@ def test_without_wheels_another_ros_is_the_one_to_use(
 ) -> None:
     monkeypatch.setattr('sam3d_ros.setup.shadowing.importlib.util.find_spec', lambda name: None)
     assert shadowing_variables({'AMENT_PREFIX_PATH': str(other_ros)}, PREFIX) == []
+
+
+def test_inner_command_refuses_and_says_what_to_type() -> None:
+    done = subprocess.run(
+        [sys.executable, '-m', 'sam3d_ros.cli.main', 'version'],
+        env=os.environ | {'RMW_IMPLEMENTATION': 'rmw_other_cpp'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and done.stdout == ''
+    assert 'RMW_IMPLEMENTATION=rmw_other_cpp' in done.stderr and './sam3d' in done.stderr
+    assert 'Traceback' not in done.stderr
