@@ -8,6 +8,7 @@ could not be placed that way (the caller then draws others).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -96,7 +97,11 @@ def piled(
     starts[:, :2, 3] = [_in_disc(rng, spread_m / 2) for _ in bodies]
     poses, is_resting = drop(bodies, starts, support_z_m, clearance_m=0.02, interval_s=0.3)
     is_near = np.linalg.norm(poses[:, :2, 3], axis=1).max() <= within_m / 2
-    return poses if is_resting and is_near else None
+    if not is_resting or not is_near:
+        return None
+    pairs = combinations(range(len(bodies)), 2)
+    shares = (shared_volume(bodies[i], poses[i], bodies[j], poses[j]) for i, j in pairs)
+    return poses if max(shares) <= MAX_SHARED_VOLUME else None
 
 
 def stacked(stances: Sequence[Stance], rng: Rng, support_z_m: float) -> FloatArray | None:

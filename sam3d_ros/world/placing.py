@@ -18,7 +18,7 @@ from sam3d_ros.world.surface import Surface
 Rng = np.random.Generator
 HULL_DIRECTIONS = 256
 """Directions whose extreme vertices make the hull that a body rests and collides with."""
-GRID_M = 0.003
+INTERIOR_POINTS = 5000
 EPSILON_M = 1e-6
 
 
@@ -84,6 +84,15 @@ class Body:
         planes = ConvexHull(self.hull_m).equations
         _, first = np.unique(planes.round(5), axis=0, return_index=True)
         return planes[np.sort(first)]
+
+    @cached_property
+    def interior_m(self) -> FloatArray:
+        """(P, 3) float64 points of a grid inside the solid, about :data:`INTERIOR_POINTS`."""
+        pitch = np.cbrt(self.volume_m3 / INTERIOR_POINTS)
+        half = self.solid.extents_m / 2
+        ticks = [np.arange(pitch / 2 - h, h, pitch) for h in half]
+        points = np.stack(np.meshgrid(*ticks, indexing='ij'), axis=-1).reshape(-1, 3)
+        return points[self.contains(points)]
 
     def contains(self, points_m: FloatArray) -> BoolArray:
         """Return (N,) bool, whether (N, 3) points in the object frame are inside the solid."""
@@ -175,20 +184,11 @@ def _stance(body: Body, T: FloatArray, rng: Rng) -> Stance:
 def shared_volume(
     first: Body, T_fixed_first: FloatArray, second: Body, T_fixed_second: FloatArray
 ) -> float:
-    """Return the volume that both solids fill, as a share of the smaller one (3 mm grid)."""
-    boxes = [_box(first, T_fixed_first), _box(second, T_fixed_second)]
-    low, high = np.maximum(boxes[0][0], boxes[1][0]), np.minimum(boxes[0][1], boxes[1][1])
-    if (low >= high).any():
-        return 0.0
-    ticks = [
-        np.arange(a + GRID_M / 2, b + GRID_M / 2, GRID_M) for a, b in zip(low, high, strict=True)
-    ]
-    points = np.stack(np.meshgrid(*ticks, indexing='ij'), axis=-1).reshape(-1, 3)
-    points = points[first.contains(apply(inverse(T_fixed_first), points))]
-    both = second.contains(apply(inverse(T_fixed_second), points)).sum()
-    return float(both) * GRID_M**3 / min(first.volume_m3, second.volume_m3)
-
-
-def _box(body: Body, T_fixed_obj: FloatArray) -> tuple[FloatArray, FloatArray]:
-    moved = apply(T_fixed_obj, body.solid.vertices_m.astype(np.float64))
-    return moved.min(axis=0), moved.max(axis=0)
+    """Return the volume that both solids fill, as a share of the smaller one's."""
+    if first.volume_m3 > second.volume_m3:
+        first, second = second, first
+        T_fixed_first, T_fixed_second = T_fixed_second, T_fixed_first
+    points = apply(inverse(T_fixed_second) @ T_fixed_first, first.interior_m)
+    half = second.solid.extents_m / 2
+    near = points[(np.abs(points) <= half).all(axis=1)]
+    return float(second.contains(near).sum()) / len(points)
