@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Score completions on unseen objects: solid IoU on the evidence grid, calibration, time.
+
+``python -m sam3d_ros.training.volume.evaluate --data DIR --scans DIR --split test --json FILE``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sam3d_ros.core.types import BoolArray
+from sam3d_ros.reconstruction.completion import Completion, CompletionBackend
+from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.consistent import consistent_distance
+from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.geometric import GeometricCompletion
+from sam3d_ros.reconstruction.volume import VolumeCompletion
+from sam3d_ros.training.volume.calibration import calibration_error
+from sam3d_ros.training.volume.objects import pool_files, write_pool
+from sam3d_ros.training.volume.samples import Sample, SceneOptions, scene_samples
+
+LOG = logging.getLogger(__name__)
+SURFACE_LIKELIHOOD = 0.3
+
+
+def closing(evidence: Evidence) -> BoolArray:
+    """Return what closing the occluded space says: all that hides behind the surface seen.
+
+    Bounded by the box of the observed points, stretched away from the camera (grid x) to the
+    smaller of its width and height, and standing on the support.
+    """
+    low = evidence.points.points_m.min(axis=0)
+    high = evidence.points.points_m.max(axis=0)
+    if evidence.support_m is not None:
+        low[2] = -np.inf
+    high[0] = max(high[0], low[0] + min(high[1] - low[1], np.ptp(evidence.points.points_m[:, 2])))
+    centres = evidence.grid.centres_m()
+    boxed = ((centres >= low) & (centres <= high)).all(axis=-1)
+    hidden = evidence.occluded.astype(bool) | (evidence.surface > SURFACE_LIKELIHOOD)
+    closed: BoolArray = hidden & boxed & ~(evidence.free | evidence.below).astype(bool)
+    return closed
+
+
+def iou(found: BoolArray, sample: Sample) -> float:
+    """Return the solid IoU of a (N, N, N) occupancy with a sample's truth."""
+    truth = sample.distance_m < 0
+    return float((found & truth).sum() / max((found | truth).sum(), 1))
+
+
+def scores(sample: Sample, learned: Completion, geometric: Completion) -> dict[str, float]:
+    """Return the IoU by method; ``*_consistent`` after the evidence had its say."""
+    evidence = sample.evidence
+    possible = evidence.free == 0
+    return {
+        'closing': iou(closing(evidence), sample),
+        'geometric_consistent': iou(consistent_distance(evidence, geometric) < 0, sample),
+        'volume': iou((learned.probability > 0.5) & possible, sample),
+        'volume_distance': iou((learned.distance_m < 0) & possible, sample),
+        'volume_consistent': iou(consistent_distance(evidence, learned) < 0, sample),
+    }
+
+
+def samples(
+    pool: tuple[list[Path], list[Path]], scenes: range, options: SceneOptions, single: bool
+) -> Iterator[Sample]:
+    """Yield the samples of seeded scenes; ``single`` leaves out those of several views."""
+    for seed in scenes:
+        for sample in scene_samples(seed, pool, options):
+            if not single or len(sample.evidence.views) == 1:
+                yield sample
+
+
+def _timed(backend: CompletionBackend, evidence: Evidence) -> tuple[Completion, float]:
+    start = time.perf_counter()
+    completion = backend.complete([evidence])[0]
+    return completion, time.perf_counter() - start
+
+
+def evaluate(
+    pool: tuple[list[Path], list[Path]], scenes: range, options: SceneOptions, single: bool
+) -> dict[str, float]:
+    """Return flat mean and median scores, overall, by family and by arrangement."""
+    config = ReconstructionConfig()
+    volume, geometric = VolumeCompletion(config), GeometricCompletion(config)
+    values: dict[str, list[float]] = defaultdict(list)
+    probabilities, truths = [], []
+    for sample in samples(pool, scenes, options, single):
+        learned, seconds = _timed(volume, sample.evidence)
+        values['time_s'].append(seconds)
+        result = scores(sample, learned, _timed(geometric, sample.evidence)[0])
+        for method, score in result.items():
+            for part in ('all', sample.family, sample.arrangement):
+                values[f'iou.{method}.{part}'].append(score)
+        LOG.info('%s %s %s', sample.arrangement, sample.name, result)
+        undecided = sample.evidence.free == 0
+        probabilities.append(learned.probability[undecided])
+        truths.append((sample.distance_m < 0)[undecided])
+    report = {name: float(np.mean(part)) for name, part in sorted(values.items())}
+    report |= {
+        f'{name}.median': float(np.median(part))
+        for name, part in sorted(values.items())
+        if name.endswith('.all') or name == 'time_s'
+    }
+    report['samples'] = len(values['time_s'])
+    report['calibration_error'] = calibration_error(
+        torch.from_numpy(np.concatenate(probabilities)), torch.from_numpy(np.concatenate(truths))
+    )
+    return report
+
+
+def _pool(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    """Held-out training objects, or every scan of another split."""
+    if arguments.split == 'train':
+        return pool_files(arguments.data / 'pool', held_out=True)
+    folder = arguments.data / f'pool_{arguments.split}'
+    write_pool(folder, arguments.scans, 0, arguments.split)
+    return [], sorted(folder.glob('scan_*.npz'))
+
+
+def main() -> None:
+    """Print and write the scores."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', type=Path, required=True, help='folder with the object pool')
+    parser.add_argument('--scans', type=Path, help='folder of scans with an index.json')
+    parser.add_argument('--split', default='train', help='train: its held-out objects')
+    parser.add_argument('--scenes', default='900000:900030', help='first:last seed')
+    parser.add_argument('--single', action='store_true', help='single views only')
+    parser.add_argument('--no-noise', action='store_true', help='an ideal sensor')
+    parser.add_argument('--json', type=Path, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    first, last = (int(part) for part in arguments.scenes.split(':'))
+    options = SceneOptions(noise=not arguments.no_noise, vary=False)
+    report = evaluate(_pool(arguments), range(first, last), options, arguments.single)
+    arguments.json.write_text(json.dumps(report, indent=1))
+    for name, value in report.items():
+        LOG.info('%s %.4f', name, value)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='the train extra is not installed')
+pytest.importorskip('accelerate', reason='the train extra is not installed')
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.reconstruction.volume_input import CHANNELS
+from sam3d_ros.training.volume.calibration import (
+    calibration_error,
+    fit_temperature,
+)
+from sam3d_ros.training.volume.config import TrainingConfig
+from sam3d_ros.training.volume.data import SampleFiles
+from sam3d_ros.training.volume.export import CalibratedNet, write_onnx
+from sam3d_ros.training.volume.loss import FREE, solid_iou, volume_loss
+from sam3d_ros.training.volume.network import NetworkConfig, VolumeNet
+from sam3d_ros.training.volume.train import averaged_network, learning_rate, train
+
+SIZE = 16
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Eight samples in which the answer is one of the inputs."""
+    (tmp_path / 'train').mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        channels = np.zeros((len(CHANNELS), SIZE, SIZE, SIZE), np.uint8)
+        low = rng.integers(2, 6, 3)
+        channels[0, low[0] : low[0] + 8, low[1] : low[1] + 8, low[2] : low[2] + 8] = 255
+        distance = np.where(channels[0] > 0, -100, 100).astype(np.int8)
+        np.savez(tmp_path / 'train' / f'{number}.npz', channels=channels, distance=distance)
+    return tmp_path
+
+
+def config(data: Path, steps: int) -> TrainingConfig:
+    return TrainingConfig(
+        data=str(data),
+        out=str(data / 'run'),
+        steps=steps,
+        batch=4,
+        warmup_steps=2,
+        average=0.5,
+        precision='no',
+        workers=0,
+        save_every=100,
+    )
+
+
+def test_training_learns_what_can_be_seen_and_resumes(data: Path) -> None:
+    train(config(data, 20))
+    train(config(data, 80))
+    assert torch.load(data / 'run' / 'checkpoint.pt', weights_only=True)['step'] == 80
+    channels, target = next(
+        iter(
+            torch.utils.data.DataLoader(
+                SampleFiles(sorted((data / 'train').glob('*.npz')), mirror=False), batch_size=8
+            )
+        )
+    )
+    channels = channels.float() / 255.0
+    network = averaged_network(data / 'run' / 'checkpoint.pt')
+    with torch.no_grad():
+        logits, distance = network(channels)
+    assert float(solid_iou(logits > 0, channels, target).mean()) > 0.8
+    assert float(solid_iou(distance < 0, channels, target).mean()) > 0.8
+
+
+def test_no_samples_is_an_error_that_says_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'training\.volume\.data'):
+        train(config(tmp_path, 1))
+
+
+def test_mirror_reflects_input_and_truth_alike(data: Path) -> None:
+    files = sorted((data / 'train').glob('*.npz'))
+    plain, mirrored = SampleFiles(files, mirror=False), SampleFiles(files, mirror=True)
+    assert 0 < mirrored.flips.sum() < len(files)
+    for i in range(len(files)):
+        wanted = [part.flip(-2) if mirrored.flips[i] else part for part in plain[i]]
+        assert all(torch.equal(a, b) for a, b in zip(wanted, mirrored[i], strict=True))
+
+
+def test_rate_rises_stays_and_falls_to_zero() -> None:
+    schedule = TrainingConfig(steps=100, warmup_steps=10, cooldown=0.4, learning_rate=1.0)
+    rates = [learning_rate(step, schedule) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1) and rates[10] == rates[59] == 1.0
+    assert rates[80] == pytest.approx(0.5) and rates[100] == 0.0
+    longer = replace(schedule, steps=200)
+    assert [learning_rate(step, longer) for step in range(60)] == rates[:60]
+
+
+def test_loss_falls_with_the_truth_and_ignores_what_was_seen_through() -> None:
+    target = torch.full((1, SIZE, SIZE, SIZE), 100, dtype=torch.int8)
+    target[:, 4:12, 4:12, 4:12] = -100
+    channels = torch.zeros(1, len(CHANNELS), SIZE, SIZE, SIZE)
+    truth = target.float() / 127
+    wrong = truth.clone()
+    wrong[:, :2] = -1.0
+
+    def loss(field: torch.Tensor) -> float:
+        options = replace(TrainingConfig(), free_weight=0.0)
+        return float(volume_loss(-20 * field, field, channels, target, options))
+
+    assert loss(truth) < 0.01 < loss(wrong) < loss(-truth)
+    channels[:, FREE, :2] = 1.0
+    assert loss(wrong) < 0.01
+
+
+def test_temperature_undoes_overconfidence() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(200_000, generator=generator) * 2
+    truth = torch.rand(200_000, generator=generator) < torch.sigmoid(logits)
+    temperature = fit_temperature(3.0 * logits, truth)
+    assert temperature == pytest.approx(3.0, rel=0.03)
+    assert calibration_error(torch.sigmoid(logits), truth) < 0.01
+    assert calibration_error(torch.sigmoid(3.0 * logits), truth) > 0.05
+
+
+@pytest.mark.parametrize('temperature', [1.0, 2.0])
+def test_exported_network_computes_the_same(tmp_path: Path, temperature: float) -> None:
+    torch.manual_seed(0)
+    network = VolumeNet(NetworkConfig(len(CHANNELS), (8, 8, 16), 2)).eval()
+    write_onnx(CalibratedNet(network, temperature).eval(), tmp_path / 'net.onnx')
+    assert (tmp_path / 'net.onnx').stat().st_size > 1000
