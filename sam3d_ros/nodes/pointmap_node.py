@@ -24,7 +24,7 @@ from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import cloud_from, color_from, depth_from, is_rectified
-from sam3d_ros.pointmaps.frames import FrameBuilder
+from sam3d_ros.pointmaps.frames import FrameBuilder, require_transforms
 from sam3d_ros.ros.clock import on_jump_back
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
 
@@ -87,13 +87,15 @@ class PointmapNode(StageNode):
         """Nothing is kept between frames but TF, which heard of the jump itself."""
 
     def _check(self, item: SensorData) -> None:
-        """Raise TransformError as long as TF does not say where the camera was."""
-        header = item.color.header
-        fixed = self._fixed(header.frame_id)
+        """Raise TransformError as long as TF does not say where both sensors were."""
+        color, other = (
+            (message.header.frame_id, nanoseconds(message.header.stamp))
+            for message in (item.color, item.range)
+        )
+        fixed = self._fixed(color[0])
         if fixed is None:
             raise TransformError('no TF yet')
-        if fixed != header.frame_id:
-            self._transforms.tree.lookup(fixed, header.frame_id, nanoseconds(header.stamp))
+        require_transforms(self._transforms.tree, fixed, color, other)
 
     def _ready(self, item: SensorData) -> None:
         self.offer(nanoseconds(item.color.header.stamp), item)
