@@ -15,7 +15,7 @@ from typing import IO, Self
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A process that ended although nobody had asked it to."""
+    """A process that ended with a failure."""
 
     name: str
     exit_code: int
@@ -67,16 +67,20 @@ class Processes:
         """Return the process id of a running process."""
         return self._running[name].pid
 
+    def exit_code(self, name: str) -> int | None:
+        """Return the exit code of a process that has ended, None while it runs."""
+        return self._running[name].poll()
+
     def running(self, name: str) -> bool:
         """Return whether a process was started and has not ended."""
         return name in self._running and self._running[name].poll() is None
 
     def deaths(self) -> list[Death]:
-        """Return the processes that ended since the last call, and forget them."""
+        """Return the processes that ended badly since the last call, and forget them."""
         dead = [
             Death(name, code)
             for name, process in self._running.items()
-            if (code := process.poll()) is not None
+            if (code := process.poll()) not in (None, 0)
         ]
         for death in dead:
             del self._running[death.name]
@@ -104,7 +108,7 @@ class Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        return [death for death in self.deaths() if death.exit_code != 0]
+        return self.deaths()
 
     def log_tail(self, name: str, lines: int = 12) -> str:
         """Return the last lines a process wrote; empty when its output was not kept."""

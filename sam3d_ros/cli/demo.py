@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sam3d demo``: a made-up recording through the real nodes on real DDS, checked against truth.
+
+Leaves the world with its truth, the result recording, scene.json, meshes, scene.glb and a picture.
+Exit code 1 when an object is missing or more than 2 cm off, or when a process died.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING
+
+from sam3d_ros.core.errors import Sam3dError
+
+if TYPE_CHECKING:
+    from sam3d_ros.core.types import Scene, Tracks
+    from sam3d_ros.nodes.collector import Collector
+    from sam3d_ros.nodes.processes import Processes
+    from sam3d_ros.world.truth import Truth
+
+WORLD, RESULT, LOGS = 'world', 'result', 'logs'
+START_TIMEOUT_S = 60.0
+PLAY_TIMEOUT_S = 240.0
+
+
+class DemoError(Sam3dError):
+    """A process that died, or a graph that did not come to life."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``sam3d demo``."""
+    parser.add_argument('--out', type=Path, default=Path('out/demo'), metavar='DIR')
+    parser.add_argument('--seed', type=int, default=0, help='another seed, other objects')
+    parser.add_argument('--frames', type=int, default=40, metavar='N', help='at 10 Hz')
+    parser.add_argument('--size', default='640x480', metavar='WxH', help='of the images')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make, play, collect, compare; 0 when every object was found where it is."""
+    from sam3d_ros.cli.demo_table import compare, text
+
+    begin = time.monotonic()
+    _prepare(args.out)
+    _alone_on_this_machine()
+    with _graph(args.out / LOGS) as processes:
+        _say(begin, 'nodes started as separate processes; making the recording')
+        truth = _make_world(args)
+        with _collecting(args.out / RESULT, len(truth.frames)) as collector:
+            _say(begin, 'waiting for the nodes to find each other')
+            _wait_for_graph(collector, processes)
+            _say(begin, f'playing {len(truth.frames)} frames')
+            _play(args.out, processes)
+            scene, tracks = collector.scene, collector.tracks
+        failures = [f'{death} while stopping' for death in processes.stop()]
+    if scene is None or tracks is None:
+        raise DemoError('the nodes published no scene', remedy=f'See {args.out / LOGS}.')
+    _write(args.out, scene, tracks)
+    verdict = compare(scene, truth)
+    print(text(verdict))
+    _say(begin, f'results in {args.out}')
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return 0 if verdict.good and not failures else 1
+
+
+def _prepare(out: Path) -> None:
+    """Make the output folder; only what an earlier demo left there is taken away."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (WORLD, RESULT, LOGS, 'meshes'):
+        if (out / name).exists():
+            rmtree(out / name)
+
+
+def _alone_on_this_machine() -> None:
+    """Keep DDS on this machine and away from other graphs on it."""
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+
+
+@contextmanager
+def _graph(logs: Path) -> Iterator[Processes]:
+    """Run the stage nodes, each in its own process."""
+    from sam3d_ros.nodes.graph import NODES, GraphOptions, node_command
+    from sam3d_ros.nodes.processes import Processes
+    from sam3d_ros.world import recording
+
+    options = GraphOptions(rgb=recording.COLOR.name, depth=recording.DEPTH.name, use_sim_time=True)
+    with Processes(logs) as processes:
+        for name in NODES:
+            processes.start(name, node_command(name, options.ros_arguments()))
+        yield processes
+
+
+def _make_world(args: argparse.Namespace) -> Truth:
+    from sam3d_ros.world.recording import write_episode
+    from sam3d_ros.world.suites import make_episode
+
+    width, _, height = args.size.partition('x')
+    size_px = (int(width), int(height))
+    episode = make_episode('demo', args.seed, frames=args.frames, size_px=size_px)
+    return write_episode(episode, args.out / WORLD, progress=_progress('frame drawn'))
+
+
+@contextmanager
+def _collecting(path: Path, frames: int) -> Iterator[Collector]:
+    """Record the graph's outputs for as long as the context lasts."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.signals import SignalHandlerOptions
+
+    from sam3d_ros.bags.writer import RecordingWriter
+    from sam3d_ros.nodes.collector import Collector
+
+    show = _progress('frame processed')
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        with RecordingWriter(path) as writer:
+            collector = Collector(writer, on_objects=lambda count: show(count, frames))
+            executor = SingleThreadedExecutor()
+            executor.add_node(collector)
+            thread = threading.Thread(target=executor.spin, name='collector', daemon=True)
+            thread.start()
+            try:
+                yield collector
+            finally:
+                executor.shutdown(timeout_sec=2.0)
+                thread.join(2.0)
+                collector.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+
+
+def _wait_for_graph(collector: Collector, processes: Processes) -> None:
+    """Wait until every stage listens to the ones before it.
+
+    :raises DemoError: when a process dies or it takes too long.
+    """
+    from sam3d_ros.messages import topics
+    from sam3d_ros.nodes.links import FRAMES
+    from sam3d_ros.world.recording import COLOR, DEPTH
+
+    # The collector is one of the listeners of instances and reconstructions.
+    listeners = {
+        COLOR.name: 1,
+        DEPTH.name: 1,
+        FRAMES.topic.resolve(): 3,
+        topics.INSTANCES.resolve(): 3,
+        topics.RECONSTRUCTIONS.resolve(): 2,
+    }
+
+    def is_complete() -> bool:
+        return all(collector.count_subscribers(name) >= n for name, n in listeners.items())
+
+    if not _wait(is_complete, processes, START_TIMEOUT_S):
+        known = {name: collector.count_subscribers(name) for name in listeners}
+        raise DemoError(
+            f'after {START_TIMEOUT_S:.0f} s the nodes listen to {known}', wanted=f'{listeners}'
+        )
+
+
+def _play(out: Path, processes: Processes) -> None:
+    """Replay the recording, each frame when the one before is through all stages.
+
+    :raises DemoError: when a process dies or it takes too long.
+    """
+    from sam3d_ros.messages.topics import OBJECTS
+    from sam3d_ros.nodes.graph import node_command
+    from sam3d_ros.world.recording import RECORDING
+
+    parameters = {
+        'recording': out / WORLD / RECORDING,
+        'clock': 'true',
+        'pace': OBJECTS.resolve(),
+        'pace_timeout_s': 20.0,
+        'wait_s': 20.0,
+    }
+    arguments = ['--ros-args']
+    for name, value in parameters.items():
+        arguments += ['-p', f'replay.{name}:={value}']
+    processes.start('replay', node_command('replay', arguments))
+    if not _wait(lambda: processes.exit_code('replay') == 0, processes, PLAY_TIMEOUT_S):
+        raise DemoError(f'the recording did not play in {PLAY_TIMEOUT_S:.0f} s')
+
+
+def _wait(condition: Callable[[], bool], processes: Processes, timeout_s: float) -> bool:
+    """Wait for a condition, as long as every process lives; return False on timeout."""
+    deadline = time.monotonic() + timeout_s
+    pause = threading.Event()
+    while not condition():
+        for death in processes.deaths():
+            raise DemoError(
+                str(death), remedy=f'Its last words:\n{processes.log_tail(death.name)}'
+            )
+        if time.monotonic() > deadline:
+            return False
+        pause.wait(0.1)
+    return True
+
+
+def _write(out: Path, scene: Scene, tracks: Tracks) -> None:
+    """Write the last scene as files, and a picture of it beside the last image."""
+    from sam3d_ros.export.scene_files import write_scene
+
+    write_scene(scene, out)
+
+
+def _progress(what: str) -> Callable[[int, int], None]:
+    """Return a progress line: rewritten on a terminal, every tenth elsewhere."""
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            end = '\n' if done == total else ''
+            print(f'\r  {what}: {done} of {total}', end=end, file=sys.stderr, flush=True)
+        elif done % 10 == 0 or done == total:
+            print(f'  {what}: {done} of {total}', file=sys.stderr, flush=True)
+
+    return show
+
+
+def _say(begin: float, sentence: str) -> None:
+    print(f'[{time.monotonic() - begin:5.1f} s] {sentence}', flush=True)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects what the nodes of a graph publish into a recording, as the bytes that came."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from rclpy.node import Node
+
+from sam3d_ros.bags.writer import RecordingWriter
+from sam3d_ros.core.types import Scene, Tracks
+from sam3d_ros.messages import topics
+from sam3d_ros.messages.instances import tracks_from
+from sam3d_ros.messages.scene import scene_from
+from sam3d_ros.messages.topics import Topic
+from sam3d_ros.messages.types import import_message
+from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.nodes.links import stamp_of
+from sam3d_ros.ros.qos import profile
+
+COLLECTED = (
+    topics.TF_STATIC,
+    topics.TF,
+    topics.INSTANCES,
+    topics.RECONSTRUCTIONS,
+    topics.OBJECTS,
+    topics.MARKERS,
+    topics.DETECTIONS,
+    topics.COLLISION_OBJECTS,
+)
+_BEGIN_WITH_SEQUENCE = (topics.TF_STATIC, topics.TF, topics.MARKERS)
+
+
+class Collector(Node):
+    """Writes every message of the graph's output topics, and of TF, to a recording.
+
+    :param on_objects: called in the executor's thread with each count of scenes so far.
+    """
+
+    def __init__(
+        self,
+        writer: RecordingWriter,
+        namespace: str = topics.NAMESPACE,
+        on_objects: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        super().__init__('collector')
+        self._writer = writer
+        self._on_objects = on_objects
+        self._lock = threading.Lock()
+        self._latest: dict[str, bytes] = {}
+        self._stamp_ns = 0
+        self.counts: dict[str, int] = {topic.name: 0 for topic in COLLECTED}
+        for topic in COLLECTED:
+            name = topic.resolve(namespace)
+            writer.declare(name, topic.type, topic.quality)
+            self.create_subscription(
+                import_message(topic.type),
+                name,
+                partial(self._take, topic, name),
+                profile(topic.quality),
+                raw=True,
+            )
+
+    @property
+    def scene(self) -> Scene | None:
+        """The last scene that was published."""
+        data = self._latest.get(topics.OBJECTS.name)
+        return None if data is None else scene_from(_decoded(data, topics.OBJECTS))
+
+    @property
+    def tracks(self) -> Tracks | None:
+        """The last tracks that were published."""
+        data = self._latest.get(topics.INSTANCES.name)
+        return None if data is None else tracks_from(_decoded(data, topics.INSTANCES))
+
+    def _take(self, topic: Topic, name: str, data: bytes) -> None:
+        with self._lock:
+            self._stamp_ns = _stamp(topic, data) or self._stamp_ns
+            self._writer.write(name, topic.type, self._stamp_ns, data, topic.quality)
+            self._latest[topic.name] = data
+            self.counts[topic.name] += 1
+        if topic is topics.OBJECTS:
+            self._on_objects(self.counts[topic.name])
+
+
+def _stamp(topic: Topic, data: bytes) -> int:
+    """Return the stamp of a message's header, or of its first element's; 0 when it has none."""
+    if topic not in _BEGIN_WITH_SEQUENCE:
+        return stamp_of(data)
+    is_empty = int.from_bytes(data[4:8], 'little') == 0
+    return 0 if is_empty else stamp_of(data[4:])
+
+
+def _decoded(data: bytes, topic: Topic) -> object:
+    decoded: object = typestore().deserialize_cdr(data, topic.type)
+    return decoded
