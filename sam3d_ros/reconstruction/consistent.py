@@ -20,7 +20,16 @@ SKIN_VOXELS = 1.0
 MARGIN_VOXELS = 0.3
 """Distance by which a voxel proven empty stays outside, voxels."""
 
-LEAST_PART = 0.08
+TOLERANCE_SIGMAS = 1.5
+"""Room around the measured surface in which the (smoother) completion is believed."""
+
+SUPPORT_SKIN_VOXELS = 2.0
+"""So near to the support a ray's end does not tell the support from a thin object."""
+
+LARGEST_CAVITY = 0.02
+"""An enclosed cavity is filled up to this share of the object's volume."""
+
+LEAST_PART = 0.03
 """A separate part is kept when it carries at least this share of the observed surface."""
 
 
@@ -30,24 +39,39 @@ def consistent_distance(evidence: Evidence, completion: Completion) -> Float32Ar
     """
     voxel = evidence.grid.voxel_m
     measured = evidence.distance_m
-    empty = (evidence.free | evidence.outside).astype(bool)
+    empty = _proven_empty(evidence)
     near = (evidence.surface > 0) & ~evidence.outside.astype(bool)
     field = completion.distance_m.copy()
-    skin = near & (measured <= 0) & (measured > -SKIN_VOXELS * voxel)
-    field[skin] = np.minimum(field[skin], measured[skin])
+    tolerance = TOLERANCE_SIGMAS * float(np.median(evidence.points.sigmas_m))
+    skin = near & (measured <= 0) & (measured > -SKIN_VOXELS * voxel - tolerance)
+    field[skin] = np.minimum(field[skin], measured[skin] + tolerance)
     front = near & (measured > 0)
-    field[front] = np.maximum(field[front], measured[front])
+    field[front] = np.maximum(field[front], measured[front] - tolerance)
+    missing = _behind_points(evidence) & ~ndimage.binary_dilation(field < 0, np.ones((3, 3, 3)))
+    field[missing] = -MARGIN_VOXELS * voxel
     field[empty] = np.maximum(field[empty], MARGIN_VOXELS * voxel)
     if evidence.support_m is not None:
-        field = np.maximum(field, -_support_heights(evidence))
+        field = np.maximum(field, -evidence.grid.heights_m(evidence.support_m))
     return _solid(field, skin, evidence)
 
 
-def _support_heights(evidence: Evidence) -> Float32Array:
-    a = evidence.grid.axis_m
-    nx, ny, nz, d = evidence.support_m if evidence.support_m is not None else (0, 0, 0, 0)
-    heights = (nx * a)[:, None, None] + (ny * a)[None, :, None] + (nz * a + d)[None, None, :]
-    return heights.astype(np.float32)
+def _behind_points(evidence: Evidence) -> BoolArray:
+    """(N, N, N) bool: the voxels half a voxel under the observed points, where thin things are."""
+    grid, points = evidence.grid, evidence.points
+    under = points.points_m - 0.5 * grid.voxel_m * points.normals
+    index = np.clip(np.rint(grid.coordinates(under)).astype(np.intp), 0, grid.size - 1)
+    behind = np.zeros((grid.size,) * 3, bool)
+    behind[index[:, 0], index[:, 1], index[:, 2]] = True
+    return behind
+
+
+def _proven_empty(evidence: Evidence) -> BoolArray:
+    """Free, or outside and clear of the support's skin, where thin things lie too."""
+    outside = evidence.outside.astype(bool)
+    if evidence.support_m is not None:
+        heights = evidence.grid.heights_m(evidence.support_m)
+        outside &= heights > SUPPORT_SKIN_VOXELS * evidence.grid.voxel_m
+    return outside | evidence.free.astype(bool)
 
 
 def _solid(field: Float32Array, skin: BoolArray, evidence: Evidence) -> Float32Array:
@@ -67,6 +91,6 @@ def _solid(field: Float32Array, skin: BoolArray, evidence: Evidence) -> Float32A
     if count > 1:
         seen = np.zeros(count + 1, bool)
         seen[np.unique(holes[(evidence.free | evidence.outside).astype(bool)])] = True
-        seen[holes[0, 0, 0]] = True
+        seen[np.bincount(holes.ravel()) > LARGEST_CAVITY * inside.sum()] = True
         field = np.where((holes > 0) & ~seen[holes], np.float32(-MARGIN_VOXELS * voxel), field)
     return field

@@ -86,7 +86,7 @@ def build_evidence(
     plane = support_plane(views, grid)
     below = np.zeros((grid.size,) * 3, np.uint8)
     if plane is not None:
-        below[:] = _heights(plane, grid) < 0
+        below[:] = grid.heights_m(plane) < 0
     return Evidence(
         grid=grid,
         below=below,
@@ -135,9 +135,3 @@ def _fuse(rays: Sequence[ViewRays], truncation_m: float) -> dict[str, Any]:
         'distance_m': distance.astype(np.float32),
         'silhouette': inside / np.maximum(looks, 1.0),
     }
-
-
-def _heights(plane: FloatArray, grid: Grid) -> Float32Array:
-    x, y, z = (plane[i] * grid.axis_m for i in range(3))
-    heights = x[:, None, None] + y[None, :, None] + z[None, None, :] + plane[3]
-    return np.asarray(heights, np.float32)

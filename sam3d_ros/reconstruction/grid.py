@@ -45,6 +45,12 @@ class Grid:
         a = self.axis_m.astype(np.float32)
         return np.stack(np.meshgrid(a, a, a, indexing='ij'), axis=-1)
 
+    def heights_m(self, plane: FloatArray) -> Float32Array:
+        """(size, size, size) float32 heights of the voxel centres over a plane (nx, ny, nz, d)."""
+        x, y, z = (plane[i] * self.axis_m for i in range(3))
+        heights = x[:, None, None] + y[None, :, None] + (z + plane[3])[None, None, :]
+        return np.asarray(heights, np.float32)
+
     def coordinates(self, points_m: FloatArray) -> FloatArray:
         """Return (..., 3) fractional voxel indices of points in the grid frame."""
         return np.asarray(points_m) / self.voxel_m + (self.size / 2 - 0.5)

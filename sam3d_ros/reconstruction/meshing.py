@@ -15,7 +15,8 @@ FAIR_STEPS = 3
 TAUBIN_LAMBDA, TAUBIN_MU = 0.5, -0.53
 SNAP_NEIGHBOURS = 12
 SNAP_VOXELS = 1.5
-FACING = 0.3
+SNAP_STEP_VOXELS = 0.5
+FACING = 0.5
 
 
 def finished_surface(
@@ -86,4 +87,5 @@ def _snapped(
     # The step along the vertex normal that meets the mean plane.
     slope = np.where(total > 0, (weight * facing).sum(axis=1) / safe, 1.0)
     step = (weight * plane).sum(axis=1) / safe / np.maximum(slope, FACING)
-    return vertices + np.clip(step, -reach, reach)[:, None].astype(np.float32) * normals
+    most = SNAP_STEP_VOXELS * voxel_m
+    return vertices + np.clip(step, -most, most)[:, None].astype(np.float32) * normals

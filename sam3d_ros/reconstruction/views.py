@@ -21,6 +21,9 @@ from sam3d_ros.core.types import (
 
 CROP_MARGIN = 0.6
 NORMAL_STEP_PX = 2
+RIM_PX = 2
+FLYING_M, FLYING_PER_Z2 = 0.01, 0.008
+"""A rim pixel this far (0.01 m + 0.008/m z^2) behind its nearest neighbour is not the object."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +80,7 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
     K[1, 2] -= top
     support = instances.supports[instance.support] if instance.support >= 0 else None
     return View(
-        pointmap=np.ascontiguousarray(frame.pointmap[part]),
+        pointmap=_without_flying(frame.pointmap[part], mask),
         rgb=np.ascontiguousarray(frame.rgb[part]),
         mask=mask,
         foreign=foreign & ~mask,
@@ -86,6 +89,23 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
         up_cam=_up(frame.up_cam, support),
         support=support,
     )
+
+
+def _without_flying(pointmap: Float32Array, mask: BoolArray) -> Float32Array:
+    """A copy without the mask's rim pixels that lie far behind their neighbours in the mask.
+
+    Sensors mix object and background at depth edges, and masks leak over them.
+    """
+    pointmap = pointmap.copy()
+    depth = pointmap[..., 2]
+    own = np.where(mask & np.isfinite(depth), depth, np.float32(np.inf))
+    window = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)
+    nearest = cv2.erode(own, window, borderType=cv2.BORDER_REPLICATE)
+    rim = mask & (cv2.erode(mask.astype(np.uint8), window) == 0)
+    with np.errstate(invalid='ignore'):
+        flying = rim & (depth > nearest + FLYING_M + FLYING_PER_Z2 * np.square(nearest))
+    pointmap[flying] = np.nan
+    return pointmap
 
 
 def _crop_box(box: tuple[int, int, int, int], camera: Camera) -> tuple[int, int, int, int]:

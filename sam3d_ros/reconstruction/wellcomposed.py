@@ -17,10 +17,10 @@ CORNERS = np.array(list(itertools.product((0, 1), repeat=3)))
 
 
 def well_composed(field: Float32Array) -> BoolArray:
-    """Return ``field < 0`` with voxels taken away until it is well-composed.
+    """Return ``field < 0`` with voxels added until it is well-composed.
 
-    Only removes, so that nothing gets into free space; of the voxels in question the one nearest
-    to the surface goes first. The border must be outside.
+    Only adds, so that thin sheets stay whole; of the voxels in question the one nearest to the
+    surface comes first. The border must be outside.
 
     :param field: (X, Y, Z) float32, < 0 inside.
     :returns: (X, Y, Z) bool.
@@ -28,15 +28,15 @@ def well_composed(field: Float32Array) -> BoolArray:
     inside = field < 0
     while True:
         codes = _codes(inside)
-        where = np.argwhere(_REMOVABLE[codes] > 0)
+        where = np.argwhere(_ADDABLE[codes] > 0)
         if len(where) == 0:
             return inside
-        removable = _REMOVABLE[codes[tuple(where.T)]]
+        addable = _ADDABLE[codes[tuple(where.T)]]
         corners = where[:, None] + CORNERS
         values = field[corners[..., 0], corners[..., 1], corners[..., 2]]
-        values = np.where(removable[:, None] >> np.arange(8) & 1, values, -np.inf)
-        chosen = corners[np.arange(len(where)), np.argmax(values, axis=1)]
-        inside[tuple(chosen.T)] = False
+        values = np.where(addable[:, None] >> np.arange(8) & 1, values, np.inf)
+        chosen = corners[np.arange(len(where)), np.argmin(values, axis=1)]
+        inside[tuple(chosen.T)] = True
 
 
 def _codes(inside: BoolArray) -> ByteArray:
@@ -50,22 +50,22 @@ def _codes(inside: BoolArray) -> ByteArray:
     return codes
 
 
-def _removable_corners() -> ByteArray:
-    """(256,) uint8: for each code the inside corners of which one must go, 0 when it is fine."""
+def _addable_corners() -> ByteArray:
+    """(256,) uint8: for each code the outside corners of which one must come in, 0 = fine."""
     table = np.zeros(256, np.uint8)
     pairs = list(itertools.combinations(range(8), 2))
     distance = {(a, b): int(np.abs(CORNERS[a] - CORNERS[b]).sum()) for a, b in pairs}
     for code in range(256):
         inside = {bit for bit in range(8) if code >> bit & 1}
-        removable: set[int] = set()
+        addable: set[int] = set()
         for a, b in pairs:
             if distance[a, b] == 2:
                 square = _square(a, b)
                 if len({a, b} & inside) == 2 and not square & inside:
-                    removable |= {a, b}
+                    addable |= square
             elif distance[a, b] == 3 and inside in ({a, b}, set(range(8)) - {a, b}):
-                removable |= inside
-        table[code] = sum(1 << bit for bit in removable)
+                addable |= set(range(8)) - inside
+        table[code] = sum(1 << bit for bit in addable)
     return table
 
 
@@ -76,4 +76,4 @@ def _square(a: int, b: int) -> set[int]:
     return on_face - {a, b}
 
 
-_REMOVABLE = _removable_corners()
+_ADDABLE = _addable_corners()
