@@ -75,17 +75,30 @@ def convex_hull(points: FloatArray) -> ConvexPart:
     return ConvexPart(corners, faces)
 
 
+def _directions() -> FloatArray:
+    """Return (26, 3) directions: those to a cube's faces, edges and corners."""
+    grid = np.indices((3, 3, 3)).reshape(3, -1).T - 1.0
+    surface = grid[np.abs(grid).max(axis=1) == 1]
+    directions: FloatArray = surface / np.linalg.norm(surface, axis=1, keepdims=True)
+    return directions
+
+
+_DIRECTIONS = _directions()
+
+
 class _Side:
     """The faces on one side of the cuts so far."""
 
     def __init__(self, vertices: FloatArray, faces: IndexArray) -> None:
         self._vertices, self._faces = vertices, faces
-        self.points = vertices[np.unique(faces)]
+        is_used = np.zeros(len(vertices), bool)
+        is_used[faces] = True
+        self.points = vertices[is_used]
 
     @cached_property
     def volume(self) -> float:
         """About the volume of the hull: that of its extreme points in fixed directions."""
-        extremes = np.unique(np.argmax(self.points @ _directions().T, axis=0))
+        extremes = np.unique(np.argmax(self.points @ _DIRECTIONS.T, axis=0))
         try:
             return float(ConvexHull(self.points[extremes]).volume)
         except QhullError:
@@ -98,10 +111,10 @@ class _Side:
         best: list[_Side] = []
         for axis in range(3):
             spans = self._vertices[self._faces, axis]
+            starts, ends = spans.min(axis=1), spans.max(axis=1)
             for cut in _CUTS:
                 place = low[axis] + cut * (high[axis] - low[axis])
-                below = self._faces[spans.min(axis=1) < place]
-                above = self._faces[spans.max(axis=1) > place]
+                below, above = self._faces[starts < place], self._faces[ends > place]
                 if 0 < len(below) < len(self._faces) and 0 < len(above) < len(self._faces):
                     sides = [_Side(self._vertices, below), _Side(self._vertices, above)]
                     best = min(best or sides, sides, key=_total)
@@ -121,14 +134,6 @@ def _volume(triangles: FloatArray) -> float:
 
 def _total(sides: list[_Side]) -> float:
     return sum(side.volume for side in sides)
-
-
-def _directions() -> FloatArray:
-    """Return (98, 3) directions: those to the surface points of a 5 x 5 x 5 grid."""
-    grid = np.indices((5, 5, 5)).reshape(3, -1).T - 2.0
-    surface = grid[np.abs(grid).max(axis=1) == 2]
-    directions: FloatArray = surface / np.linalg.norm(surface, axis=1, keepdims=True)
-    return directions
 
 
 def _outer(hull: ConvexHull) -> ConvexHull:
