@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real nodes over real DDS for the tests: a graph, a made-up camera, listeners with bounded waits.
+
+Everything runs on this machine alone, in a DDS domain of its own.
+"""
+
+import os
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sam3d_ros.core.types import Frame
+from sam3d_ros.messages.cameras import encode_camera
+from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.headers import header_message
+from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.topics import TF, Quality
+from sam3d_ros.messages.transforms import StampedTransform, transforms_message
+from sam3d_ros.messages.types import StoreTypes, import_message
+from sam3d_ros.messages.typestore import typestore
+
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+
+WAIT_S = 25.0
+"""Longest wait for anything; only a failing test waits that long."""
+BOXES = (
+    ((0.0, 0.15, 0.06), (0.10, 0.08, 0.12), (200, 40, 40)),
+    ((0.05, -0.15, 0.05), (0.12, 0.12, 0.10), (40, 200, 40)),
+)
+EYE = (0.9, 0.0, 0.7)
+FRAME_NS = 100_000_000
+
+
+class Listener:
+    """The decoded messages of one topic, oldest first."""
+
+    def __init__(self, node, name, typename, quality):
+        from sam3d_ros.ros.qos import profile
+
+        self.messages = []
+        self._typename = typename
+        self._changed = threading.Condition()
+        self._node = node
+        self._subscription = node.create_subscription(
+            import_message(typename), name, self._take, profile(quality), raw=True
+        )
+
+    def _take(self, data):
+        message = typestore().deserialize_cdr(data, self._typename)
+        with self._changed:
+            self.messages.append(message)
+            self._changed.notify_all()
+
+    def wait(self, wanted=lambda message: True, timeout_s=WAIT_S):
+        """Return the first message that ``wanted`` says yes to."""
+        found = []
+
+        def look():
+            found[:] = [message for message in self.messages if wanted(message)][:1]
+            return bool(found)
+
+        with self._changed:
+            if not self._changed.wait_for(look, timeout_s):
+                raise AssertionError(f'no such message among {len(self.messages)}')
+        return found[0]
+
+    def clear(self):
+        with self._changed:
+            self.messages.clear()
+
+    def close(self):
+        self._node.destroy_subscription(self._subscription)
+
+
+class FakeCamera:
+    """Publishes frames as a depth camera and a localisation would."""
+
+    def __init__(self, node, namespace, encoding='16UC1', quality=Quality.SENSOR_DATA):
+        from sam3d_ros.ros.qos import profile
+
+        self._types = StoreTypes()
+        self.encoding = encoding
+
+        def publisher(name, typename, chosen=quality):
+            kind = import_message(typename)
+            return node.create_publisher(kind, name, profile(chosen)), typename
+
+        image, info = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CameraInfo'
+        self._outputs = {
+            'rgb': publisher(f'{namespace}/rgb/image_rect_color', image),
+            'rgb_info': publisher(f'{namespace}/rgb/camera_info', info),
+            'depth': publisher(f'{namespace}/depth_registered/image_rect', image),
+            'depth_info': publisher(f'{namespace}/depth_registered/camera_info', info),
+            'tf': publisher('/tf', TF.type, TF.quality),
+        }
+        self._node = node
+
+    def subscribers(self):
+        return min(self._outputs[name][0].get_subscription_count() for name in ('rgb', 'depth'))
+
+    def messages(self, frame: Frame):
+        """Return the messages of a frame by the name of their output."""
+        header = header_message(self._types, frame.stamp_ns, frame.frame_id)
+        classes = {
+            name: typestore().types[f'sensor_msgs/msg/{name}']
+            for name in ('Image', 'CameraInfo', 'RegionOfInterest')
+        }
+        info = encode_camera(
+            frame.camera, classes['CameraInfo'], classes['RegionOfInterest'], header
+        )
+        depth = frame.depth_m.copy()
+        if self.encoding == '16UC1':
+            depth = np.rint(np.nan_to_num(depth, nan=0.0) * 1000).astype(np.uint16)
+        edge = StampedTransform(
+            frame.stamp_ns, frame.fixed_frame, frame.frame_id, frame.T_fixed_cam
+        )
+        return {
+            'tf': transforms_message(self._types, [edge]),
+            'rgb_info': info,
+            'depth_info': info,
+            'rgb': encode_image(frame.rgb, 'rgb8', classes['Image'], header),
+            'depth': encode_image(depth, self.encoding, classes['Image'], header),
+        }
+
+    def show(self, frame: Frame, without=(), **changed):
+        """Publish a frame, some messages left out or replaced."""
+        for name, message in (self.messages(frame) | changed).items():
+            if name not in without:
+                output, typename = self._outputs[name]
+                output.publish(encode(message, typename))
+
+    def close(self):
+        for output, _ in self._outputs.values():
+            self._node.destroy_publisher(output)
+
+
+class Graph:
+    """The four nodes in one namespace, and what it takes to feed and to watch them."""
+
+    def __init__(self, ros, namespace, parameters=None, bus=None):
+        from sam3d_ros.nodes.pointmap_node import PointmapNode
+        from sam3d_ros.nodes.reconstruction_node import ReconstructionNode
+        from sam3d_ros.nodes.scene_node import SceneNode
+        from sam3d_ros.nodes.segmentation_node import SegmentationNode
+
+        self.ros = ros
+        self.namespace = namespace
+        self.nodes = {}
+        for kind in (SceneNode, ReconstructionNode, SegmentationNode, PointmapNode):
+            arguments = ['--ros-args']
+            for name, value in (parameters or {}).items():
+                arguments += ['-p', f'{name}:={value}']
+            node = kind(bus, namespace=namespace, cli_args=arguments)
+            self.nodes[node.get_name()] = node
+            ros.executor.add_node(node)
+            assert node.start()
+
+    def listen(self, topic):
+        return Listener(self.ros.node, topic.resolve(self.namespace), topic.type, topic.quality)
+
+    def camera(self, **options):
+        camera = FakeCamera(self.ros.node, self.namespace, **options)
+        self.ros.until(lambda: camera.subscribers() > 0)
+        return camera
+
+    def call(self, kind, name, **fields):
+        """Return the response of a service of the graph."""
+        return self.ros.call(kind, f'{self.namespace}/{name}', **fields)
+
+    def close(self):
+        for node in self.nodes.values():
+            self.ros.executor.remove_node(node)
+            node.destroy_node()
+
+
+class Ros:
+    """A running context, an executor in a thread, and a node for the tests' own use."""
+
+    def __init__(self):
+        import rclpy
+        from rclpy.executors import MultiThreadedExecutor
+        from rclpy.signals import SignalHandlerOptions
+
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self.node = rclpy.create_node('tests')
+        self.executor = MultiThreadedExecutor(num_threads=16)
+        self.executor.add_node(self.node)
+        self._thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self._thread.start()
+        self._graphs = []
+        self._stamp_ns = 1_700_000_000_000_000_000
+
+    def graph(self, namespace, parameters=None, bus=None):
+        graph = Graph(self, namespace, parameters, bus)
+        self._graphs.append(graph)
+        return graph
+
+    def stamp(self):
+        """Return the stamp of the next frame."""
+        self._stamp_ns += FRAME_NS
+        return self._stamp_ns
+
+    def until(self, condition, timeout_s=WAIT_S):
+        deadline = time.monotonic() + timeout_s
+        pause = threading.Event()
+        while not condition():
+            assert time.monotonic() < deadline, 'it did not come to pass'
+            pause.wait(0.02)
+
+    def call(self, kind, name, **fields):
+        client = self.node.create_client(kind, name)
+        assert client.wait_for_service(WAIT_S), name
+        response = client.call(kind.Request(**fields), timeout_sec=WAIT_S)
+        self.node.destroy_client(client)
+        assert response is not None, f'no answer from {name}'
+        return response
+
+    def close(self):
+        import rclpy
+
+        for graph in self._graphs:
+            graph.close()
+        self.executor.shutdown(timeout_sec=5.0)
+        self._thread.join(5.0)
+        self.node.destroy_node()
+        rclpy.try_shutdown()
+
+
+@pytest.fixture(scope='module')
+def ros():
+    ros = Ros()
+    yield ros
+    ros.close()
+
+
+@pytest.fixture
+def frames(ros, boxes_world):
+    """Return a function that makes the next ``count`` frames of a still camera."""
+
+    def make(count=1, boxes=BOXES, eye=EYE, frame_id='camera', size=(160, 120)):
+        drawn, _ = boxes_world(eye, boxes, size=size)
+        return [replace(drawn, stamp_ns=ros.stamp(), frame_id=frame_id) for _ in range(count)]
+
+    return make
+
+
+def stamp_ns(message) -> int:
+    """Return the header stamp of a decoded message."""
+    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+
+
+@pytest.fixture
+def play():
+    """Return a function that shows frames one by one, each when the one before is through."""
+
+    def run(camera, listener, frames):
+        for frame in frames:
+            camera.show(frame)
+            last = listener.wait(lambda m, at=frame.stamp_ns: stamp_ns(m) == at)
+        return last
+
+    return run
