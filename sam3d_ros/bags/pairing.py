@@ -36,21 +36,27 @@ def pair_nearest(first_ns: Sequence[int], second_ns: Sequence[int], slop_ns: int
     repeated = len(first_ns) - len(first) + len(second_ns) - len(second)
     if not len(first) or not len(second):
         return Pairing((), len(first), len(second), repeated)
+    # Midway between two, both sides must agree: the earlier of the second, the later of the first.
     partner = _nearest(first, second)
-    mutual = _nearest(second, first)[partner] == np.arange(len(first))
+    mutual = _nearest(second, first, later=True)[partner] == np.arange(len(first))
     close = np.abs(second[partner] - first) <= slop_ns
     chosen = np.flatnonzero(mutual & close)
     pairs = tuple((int(first_at[at]), int(second_at[partner[at]])) for at in chosen)
     return Pairing(pairs, len(first) - len(pairs), len(second) - len(pairs), repeated)
 
 
-def _nearest(of: npt.NDArray[np.int64], among: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return for each sorted stamp the position of the nearest in another sorted list."""
+def _nearest(
+    of: npt.NDArray[np.int64], among: npt.NDArray[np.int64], *, later: bool = False
+) -> npt.NDArray[np.int64]:
+    """Return for each sorted stamp the position of the nearest in another sorted list.
+
+    Of two as near, the earlier one counts, or the later.
+    """
     after = np.clip(np.searchsorted(among, of), 1, max(len(among) - 1, 1))
     if len(among) == 1:
         return np.zeros(len(of), np.int64)
     before = after - 1
-    nearest: npt.NDArray[np.int64] = np.where(
-        of - among[before] <= among[after] - of, before, after
-    )
+    gap_before, gap_after = np.abs(of - among[before]), np.abs(among[after] - of)
+    takes_before = gap_before < gap_after if later else gap_before <= gap_after
+    nearest: npt.NDArray[np.int64] = np.where(takes_before, before, after)
     return nearest

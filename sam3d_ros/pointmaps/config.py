@@ -24,11 +24,12 @@ class LidarConfig:
         minimum=0.0,
         maximum=1.0,
     )
-    residual: float = option(
-        0.01,
-        'largest relative residual of the plane fit; above it the gap stays open',
-        minimum=0.0,
-        maximum=0.2,
+    noise_m: float = option(
+        0.02,
+        'one-sigma range noise of the LiDAR, metres; where the plane fit leaves clearly more, '
+        'there is an edge and the gap stays open',
+        minimum=0.001,
+        maximum=0.5,
     )
 
 

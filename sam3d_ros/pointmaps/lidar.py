@@ -21,6 +21,8 @@ _LARGEST_OFFSET = 0.35
 # Smallest determinant of the normalised moments: returns on one line fix no plane.
 _SMALLEST_SPREAD = 1e-3
 _FEWEST_RETURNS = 3.0
+# Residual beyond which returns do not lie on one plane, in units of the noise.
+_EDGE = 1.5
 
 
 def depth_from_cloud(points_m: Float32Array, camera: Camera, config: LidarConfig) -> Float32Array:
@@ -33,7 +35,8 @@ def depth_from_cloud(points_m: Float32Array, camera: Camera, config: LidarConfig
     filled = _fit(kept, config)
     # Beside a hidden return it is not known which surface shows.
     filled[_distance(~np.isnan(kept)) > _distance(hidden)] = np.nan
-    return np.where(np.isnan(kept), filled, kept)
+    # The fit is less noisy than a single return.
+    return np.where(np.isnan(filled), kept, filled)
 
 
 def _hidden(sparse: Float32Array, config: LidarConfig) -> BoolArray:
@@ -84,8 +87,9 @@ def _fit(depth_m: Float32Array, config: LidarConfig) -> Float32Array:
         spread = xx * yy - xy * xy
         slope_x, slope_y = (yy * xr - xy * yr) / spread, (xx * yr - xy * xr) / spread
         value = mean - slope_x * x - slope_y * y
-        residual = np.sqrt(np.maximum(rr - slope_x * xr - slope_y * yr, 0.0)) / mean
+        # An error dz of z is one of dz / z^2 of 1/z.
+        residual_m = np.sqrt(np.maximum(rr - slope_x * xr - slope_y * yr, 0.0)) / (mean * mean)
         count = cv2.boxFilter(weight, cv2.CV_32F, (offset.size,) * 2, normalize=False)
         trusted = (count >= _FEWEST_RETURNS) & (spread > _SMALLEST_SPREAD)
-        trusted &= (np.hypot(x, y) < _LARGEST_OFFSET) & (residual < config.residual)
+        trusted &= (np.hypot(x, y) < _LARGEST_OFFSET) & (residual_m < _EDGE * config.noise_m)
         return np.where(trusted & (value > 0), 1.0 / value, np.float32(np.nan))

@@ -38,6 +38,18 @@ def test_a_scan_becomes_the_depth_the_camera_would_measure():
     assert (error > 0.05).mean() < 0.01
 
 
+def test_noise_is_averaged_not_taken_for_edges():
+    clean = scan()
+    noise = np.random.default_rng(0).normal(scale=0.015, size=(len(clean), 1))
+    distance = np.linalg.norm(clean, axis=1, keepdims=True)
+    noisy = (clean * (1 + noise / distance)).astype(np.float32)
+    found = depth_from_cloud(apply(T_WORLD_LIDAR, noisy), CAMERA, LidarConfig())
+    truth, _ = render(CAMERA, np.eye(4))
+    known = ~np.isnan(found)
+    assert known.mean() > 0.6
+    assert np.median(np.abs(found - truth)[known]) < 0.005
+
+
 def test_gaps_between_few_rings_stay_open():
     found = depth_from_cloud(apply(T_WORLD_LIDAR, scan(rings=5)), CAMERA, LidarConfig())
     assert np.isnan(found).mean() > 0.9
