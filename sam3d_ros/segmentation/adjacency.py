@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sam3d_ros.core.types import FloatArray, IndexArray
+from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
 from sam3d_ros.segmentation.grid import Grid
 from sam3d_ros.segmentation.normals import LocalPlanes
 from sam3d_ros.segmentation.patches import Links
@@ -30,6 +30,7 @@ class Adjacency:
         in -2..2: above 0 the surface bulges outwards there (Stein et al., "Object Partitioning
         using Local Convexity", CVPR 2014, equation 2).
     :param contrast: (E,) float64 mean L*a*b* distance across the border.
+    :param step_m: (E,) float64 mean depth of ``second`` minus that of ``first`` at the border.
     """
 
     count: int
@@ -39,36 +40,38 @@ class Adjacency:
     contact: FloatArray
     convexity: FloatArray
     contrast: FloatArray
+    step_m: FloatArray
 
 
 def find_adjacency(grid: Grid, local: LocalPlanes, patches: IndexArray, links: Links) -> Adjacency:
     """Return the pairs of patches with a common border, sorted by (first, second)."""
     count = int(patches.max())
-    sides = [
-        _sides(grid, local, patches, axis, near)
-        for axis, near in ((1, links.near[0]), (0, links.near[1]))
-    ]
-    pair, touching, bulge, contrast = (
-        np.concatenate(column) for column in zip(*sides, strict=True)
-    )
+    sides = [_sides(grid, local, patches, axis, links.near[1 - axis]) for axis in (1, 0)]
+    pair, *columns = (np.concatenate(column) for column in zip(*sides, strict=True))
     key, inverse = np.unique(pair, return_inverse=True)
     border = np.bincount(inverse, minlength=len(key)).astype(np.float64)
-    contact: FloatArray = np.bincount(inverse, touching, len(key)).astype(np.float64)
+    contact, bulge, contrast, step = (
+        np.bincount(inverse, column, len(key)).astype(np.float64) for column in columns
+    )
     return Adjacency(
         count,
         (key // (count + 1)).astype(np.int32),
         (key % (count + 1)).astype(np.int32),
         border,
         contact,
-        np.bincount(inverse, bulge * touching, len(key)) / np.maximum(contact, 1),
-        np.bincount(inverse, contrast, len(key)) / np.maximum(border, 1),
+        bulge / np.maximum(contact, 1),
+        contrast / np.maximum(border, 1),
+        step / np.maximum(border, 1),
     )
 
 
 def _sides(
-    grid: Grid, local: LocalPlanes, patches: IndexArray, axis: int, near: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
-    """Pair key, contact (0 or 1), convexity and contrast of every border pixel along one axis."""
+    grid: Grid, local: LocalPlanes, patches: IndexArray, axis: int, near: BoolArray
+) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Every border pixel along one axis: pair key, contact (0 or 1), bulge there, contrast, step.
+
+    :param axis: 1 = neighbours to the right, 0 = neighbours below.
+    """
     count = int(patches.max())
     here = patches[:, :-1] if axis else patches[:-1]
     there = patches[:, 1:] if axis else patches[1:]
@@ -78,12 +81,13 @@ def _sides(
     p = _step_back((rows, columns), patches, axis, -REACH)
     q = _step_back((rows + (axis == 0), columns + (axis == 1)), patches, axis, REACH)
     between = grid.points[p] - grid.points[q]
-    between /= np.linalg.norm(between, axis=1, keepdims=True) + np.float32(1e-9)
-    bulge = np.einsum('ij,ij->i', local.normal[p] - local.normal[q], between)
-    bulge[~(local.known[p] & local.known[q])] = 0
+    distance = np.linalg.norm(between, axis=1) + np.float32(1e-9)
+    bulge = np.einsum('ij,ij->i', local.normal[p] - local.normal[q], between) / distance
+    known = local.known[p] & local.known[q]
     contrast = np.linalg.norm(grid.lab[p] - grid.lab[q], axis=1)
     pair = np.minimum(one, two) * (count + 1) + np.maximum(one, two)
-    return pair, touching, bulge.astype(np.float64), contrast.astype(np.float64)
+    step = np.where(one < two, -between[:, 2], between[:, 2])
+    return pair, touching, bulge * touching * known, contrast, step
 
 
 def _step_back(at: Pixels, patches: IndexArray, axis: int, by: int) -> Pixels:

@@ -47,8 +47,11 @@ class GeometricConfig:
     min_area_px: int = option(
         250, 'smallest mask, pixels of a 640x480 image', minimum=10, maximum=100000
     )
-    concave_angle_rad: float = option(
-        0.45, 'inward crease from which two patches are two things', minimum=0.05, maximum=1.5
+    join_bias: float = option(
+        -0.5,
+        'log-odds added to each pair of patches: larger = fewer, larger things',
+        minimum=-5.0,
+        maximum=5.0,
     )
 
 

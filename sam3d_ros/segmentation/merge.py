@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From patches to things: a signed graph of how much each common border speaks for one thing,
-partitioned by greedy contraction (Keuper et al., "Efficient Decomposition of Image and Mesh
-Graphs by Lifted Multicuts", ICCV 2015, algorithm 1), so that no single weak border joins what
-all others separate.
+"""From patches to things: a signed graph of how much each pair speaks for one thing, partitioned
+by greedy contraction (Keuper et al., "Efficient Decomposition of Image and Mesh Graphs by Lifted
+Multicuts", ICCV 2015, algorithm 1), so that no single weak border joins what all others separate.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.segmentation.adjacency import Adjacency
+from sam3d_ros.segmentation.affinity import Pairs
 
-STEP_WEIGHT = 0.5  # a border with a step in depth separates, half as much as a sharp crease
+FAR_LOG_ODDS = 1.0  # a pair without a common border counts only when it surely belongs together
 MIN_CONTACT_CELLS = 2.0
 
 
@@ -26,35 +26,30 @@ class Grouping:
     """Which thing each patch belongs to.
 
     :param thing_of: (patches + 1,) int32 label 1..n of every patch's thing, 0 for label 0.
-    :param certainty: (n + 1,) float64, 0..1: how clearly the borders inside a thing join and
-        those to other things separate, weighted by their length.
+    :param certainty: (n + 1,) float64, 0..1: mean probability that the patches around and
+        inside a thing were rightly kept apart and put together.
     """
 
     thing_of: IndexArray
     certainty: FloatArray
 
 
-def merge_patches(adjacency: Adjacency, concave_angle_rad: float) -> Grouping:
-    """Group patches into things."""
-    votes = border_votes(adjacency, concave_angle_rad)
-    weights = votes * adjacency.border
-    root = contract(adjacency.count + 1, adjacency.first, adjacency.second, weights)
+def merge_patches(pairs: Pairs, log_odds: Float32Array, area: FloatArray) -> Grouping:
+    """Group patches into things.
+
+    :param log_odds: (P,) float32 that a pair is one thing.
+    :param area: (patches + 1,) float64 size of each patch; larger ones carry more evidence.
+    """
+    counted = pairs.bordering | (log_odds > FAR_LOG_ODDS)
+    front, back = pairs.front[counted], pairs.back[counted]
+    odds = log_odds[counted].astype(np.float64)
+    importance = np.sqrt(np.minimum(area[front], area[back]))
+    root = contract(len(area), front, back, odds * importance)
     _, thing_of = np.unique(root, return_inverse=True)  # patch 0 is its own root: label 0
     things = thing_of.astype(np.int32)
-    return Grouping(things, _certainty(adjacency, things, votes))
-
-
-def border_votes(adjacency: Adjacency, concave_angle_rad: float) -> FloatArray:
-    """Return (E,) float64 in -1..1: how much each border speaks for one thing (> 0) or two.
-
-    Along contact, convexity decides (Stein et al. 2014, section 3.2): flat and outward creases
-    join, inward ones from ``concave_angle_rad`` on separate. Steps in depth separate mildly.
-    """
-    limit = 2 * np.sin(concave_angle_rad / 2)
-    crease = np.clip(adjacency.convexity / limit + 1, -1, 1)
-    share = adjacency.contact / np.maximum(adjacency.border, 1)
-    votes: FloatArray = share * crease - (1 - share) * STEP_WEIGHT
-    return votes
+    one, two = things[front], things[back]
+    right = 1 / (1 + np.exp(np.where(one == two, -odds, odds)))
+    return Grouping(things, _certainty(one, two, right, importance, int(things.max()) + 1))
 
 
 def contract(count: int, first: IndexArray, second: IndexArray, weights: FloatArray) -> IndexArray:
@@ -106,14 +101,13 @@ def _root(parent: list[int], node: int) -> int:
     return node
 
 
-def _certainty(adjacency: Adjacency, thing_of: IndexArray, votes: FloatArray) -> FloatArray:
-    one, two = thing_of[adjacency.first], thing_of[adjacency.second]
-    inside = one == two
-    clear = (np.where(inside, votes, -votes) + 1) / 2 * adjacency.border
-    size = int(thing_of.max()) + 1
-    total, good = np.ones(size), np.ones(size)
-    for side, counted in ((one, np.ones_like(inside)), (two, ~inside)):
-        total += np.bincount(side[counted], adjacency.border[counted], size)
-        good += np.bincount(side[counted], clear[counted], size)
+def _certainty(
+    one: IndexArray, two: IndexArray, right: FloatArray, importance: FloatArray, size: int
+) -> FloatArray:
+    """Mean of ``right`` over the pairs that a thing takes part in; 1 for a lone patch."""
+    total, good = np.full(size, 1e-6), np.full(size, 1e-6)
+    for side, counted in ((one, np.ones_like(one, bool)), (two, one != two)):
+        total += np.bincount(side[counted], importance[counted], size)
+        good += np.bincount(side[counted], (right * importance)[counted], size)
     certainty: FloatArray = good / total
     return certainty

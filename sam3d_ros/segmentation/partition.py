@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam3d_ros.core.types import FloatArray, Frame, IndexArray
-from sam3d_ros.segmentation.adjacency import find_adjacency
+from sam3d_ros.segmentation.adjacency import Adjacency, find_adjacency
+from sam3d_ros.segmentation.affinity import Pairs, find_pairs, trained_network
 from sam3d_ros.segmentation.cleaning import drop_unlikely, to_full_size
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.foreground import find_foreground
 from sam3d_ros.segmentation.grid import Grid, make_grid
 from sam3d_ros.segmentation.merge import contact_groups, merge_patches
-from sam3d_ros.segmentation.normals import local_planes
+from sam3d_ros.segmentation.normals import LocalPlanes, local_planes
 from sam3d_ros.segmentation.patches import find_links, find_patches
+from sam3d_ros.segmentation.regions import Regions, describe
 from sam3d_ros.segmentation.supports import Structure, find_structure
 
 SUPPORT_SLACK_M = 0.02
@@ -49,8 +51,21 @@ class Partition:
         return things
 
 
-def partition(frame: Frame, config: SegmentationConfig) -> Partition:
-    """Take a frame apart."""
+@dataclass(frozen=True, slots=True, eq=False)
+class PairedPatches:
+    """A frame cut into patches, and what is known about pairs of them (on the working grid)."""
+
+    grid: Grid
+    local: LocalPlanes
+    structure: Structure
+    patches: IndexArray
+    adjacency: Adjacency
+    regions: Regions
+    pairs: Pairs
+
+
+def pair_patches(frame: Frame, config: SegmentationConfig) -> PairedPatches:
+    """Find supports, cut all above them into patches, describe the patches and their pairs."""
     grid = make_grid(frame)
     local = local_planes(grid)
     structure = find_structure(grid, local, frame.up_cam, config.supports)
@@ -58,16 +73,25 @@ def partition(frame: Frame, config: SegmentationConfig) -> Partition:
     links = find_links(grid, local, foreground)
     patches = find_patches(foreground, links)
     adjacency = find_adjacency(grid, local, patches, links)
-    grouping = merge_patches(adjacency, config.geometric.concave_angle_rad)
-    things = grouping.thing_of[patches]
+    regions = describe(grid, local, structure, patches)
+    pairs = find_pairs(grid, local, patches, adjacency, regions)
+    return PairedPatches(grid, local, structure, patches, adjacency, regions, pairs)
+
+
+def partition(frame: Frame, config: SegmentationConfig) -> Partition:
+    """Take a frame apart."""
+    found = pair_patches(frame, config)
+    log_odds = trained_network().log_odds(found.pairs.features) + config.geometric.join_bias
+    grouping = merge_patches(found.pairs, log_odds, found.regions.area)
+    things = grouping.thing_of[found.patches]
     return Partition(
-        structure,
-        to_full_size(patches, grid, local, frame),
+        found.structure,
+        to_full_size(found.patches, found.grid, found.local, frame),
         grouping.thing_of,
-        contact_groups(adjacency),
-        drop_unlikely(things, grid, config.geometric),
+        contact_groups(found.adjacency),
+        drop_unlikely(things, found.grid, config.geometric),
         grouping.certainty,
-        _supports_of(things, grid, structure),
+        _supports_of(things, found.grid, found.structure),
     )
 
 
