@@ -42,9 +42,15 @@ def mesh_from(item: Any) -> Mesh:
 
 
 def mesh_hash(mesh: Mesh) -> str:
-    """Return the sha256 of a mesh's vertices, faces and colours, in hexadecimal."""
+    """Return the sha256 of all that a mesh holds, in hexadecimal."""
     digest = sha256(b'%d %d ' % (len(mesh.vertices_m), len(mesh.faces)))
-    for values, dtype in ((mesh.vertices_m, '<f4'), (mesh.faces, '<i4'), (mesh.colors, 'u1')):
+    for values, dtype in (
+        (mesh.vertices_m, '<f4'),
+        (mesh.faces, '<i4'),
+        (mesh.colors, 'u1'),
+        (mesh.face_labels, 'u1'),
+        (mesh.face_confidence, '<f4'),
+    ):
         digest.update(np.ascontiguousarray(values, dtype).tobytes())
     return digest.hexdigest()
 

@@ -1,29 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TF messages: there and back, and transforms that are none."""
+"""TF messages hold poses exactly, for confirmed objects only."""
 
 import numpy as np
-import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_up_scenes import STAMP_NS, pose, scene, scene_object
 
-from sam3d_ros.core.errors import TransformError
-from sam3d_ros.geometry.transforms import from_quaternion
-from sam3d_ros.messages.transforms import StampedTransform, transforms_from, transforms_message
+from sam3d_ros.core.types import ObjectState
+from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.transforms import (
+    StampedTransform,
+    object_transforms,
+    transforms_from,
+    transforms_message,
+)
 from sam3d_ros.messages.types import StoreTypes
+from sam3d_ros.messages.typestore import typestore
 
-TYPES = StoreTypes()
-T_MAP_CAMERA = from_quaternion(np.array([0.1, -0.2, 0.3, 0.9]), np.array([1.0, 2.0, 3.0]))
-
-
-def test_there_and_back():
-    sent = StampedTransform(5_000_000_007, 'map', 'camera', T_MAP_CAMERA)
-    (back,) = transforms_from(transforms_message(TYPES, [sent]))
-    assert (back.stamp_ns, back.parent, back.child) == (5_000_000_007, 'map', 'camera')
-    np.testing.assert_allclose(back.T_parent_child, T_MAP_CAMERA, atol=1e-12)
+TYPE = 'tf2_msgs/msg/TFMessage'
 
 
-@pytest.mark.parametrize('value', [0.0, float('nan'), float('inf')])
-def test_a_quaternion_that_is_none_is_named(value):
-    message = transforms_message(TYPES, [StampedTransform(1, 'map', 'camera', T_MAP_CAMERA)])
-    for name in 'xyzw':
-        setattr(message.transforms[0].transform.rotation, name, value)
-    with pytest.raises(TransformError, match='"camera" in "map" with the quaternion'):
-        transforms_from(message)
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 2**31 * 10**9 - 1))
+def test_there_and_back(seed, stamp_ns):
+    before = StampedTransform(stamp_ns, 'parent', 'child', pose(seed))
+    data = encode(transforms_message(StoreTypes(), [before]), TYPE)
+    (after,) = transforms_from(typestore().deserialize_cdr(data, TYPE))
+    assert (after.stamp_ns, after.parent, after.child) == (stamp_ns, 'parent', 'child')
+    assert np.allclose(after.T_parent_child, before.T_parent_child, rtol=0, atol=1e-12)
+
+
+def test_confirmed_objects_have_frames():
+    value = scene(
+        scene_object(3),
+        scene_object(4, ObjectState.TENTATIVE),
+        scene_object(5, ObjectState.OUT_OF_VIEW),
+    )
+    frames = object_transforms(value, 'thing_')
+    assert [(item.parent, item.child) for item in frames] == [
+        ('world', 'thing_3'),
+        ('world', 'thing_5'),
+    ]
+    assert all(item.stamp_ns == STAMP_NS for item in frames)
