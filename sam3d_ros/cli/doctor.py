@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from sam3d_ros.bags.frames import SLOP_S
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import Overrides
 from sam3d_ros.core.errors import BackendError, Sam3dError
@@ -21,6 +20,7 @@ from sam3d_ros.core.registry import backend_names, load_backend
 from sam3d_ros.core.weights import models_folder, read_registry, verified_file
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up
 from sam3d_ros.pipeline.config import PipelineConfig, load_config
+from sam3d_ros.pipeline.frames import SLOP_S
 
 INTERFACES = ('tf2_msgs', 'vision_msgs', 'moveit_msgs', 'sam3d_msgs')
 STAGES = ('segmentation', 'tracking', 'reconstruction')

@@ -13,7 +13,6 @@ from pathlib import Path
 from shutil import rmtree
 from time import perf_counter
 
-from sam3d_ros.bags.frames import SLOP_S, BadFrame, FrameReader
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import Overrides, select
 from sam3d_ros.core.config import build, flatten
@@ -24,6 +23,7 @@ from sam3d_ros.export.report import Report
 from sam3d_ros.export.results import ResultRecording
 from sam3d_ros.messages.config import OutputConfig
 from sam3d_ros.pipeline.config import PipelineConfig, load_config, parameters
+from sam3d_ros.pipeline.frames import SLOP_S, BadFrame, FrameReader
 from sam3d_ros.pipeline.pipeline import FrameResult, Pipeline
 
 RESULT = 'result'

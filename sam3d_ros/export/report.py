@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.bags.frames import BadFrame
 from sam3d_ros.bags.pairing import Pairing
 from sam3d_ros.core.types import Provenance
+from sam3d_ros.pipeline.frames import BadFrame
 from sam3d_ros.pipeline.pipeline import FrameResult
 
 FILE = 'report.json'

@@ -14,7 +14,6 @@ from itertools import islice
 
 import numpy as np
 
-from sam3d_ros.bags.frames import SLOP_S, BadFrame, FrameReader
 from sam3d_ros.bags.pairing import pair_nearest
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.scan import Scan, scan
@@ -34,6 +33,7 @@ from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.geometry.lenses import Lens
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.messages.cameras import lens_from
+from sam3d_ros.pipeline.frames import SLOP_S, BadFrame, FrameReader
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import is_rectified
 
