@@ -33,21 +33,45 @@ class SurfaceScore:
         return 2 * self.precision * self.recall / total if total > 0 else 0.0
 
 
-def compare_surfaces(
-    predicted: FloatArray,
-    truth: FloatArray,
-    threshold: float,
-    part: BoolArray | None = None,
-) -> SurfaceScore:
-    """Compare (N, 3) and (M, 3) surface samples; within ``threshold`` counts as right.
+class Surface:
+    """A mesh that tells distances to it and what lies inside; (V, 3) vertices, (F, 3) faces."""
 
-    :param part: (M,) bool: score this part of the truth alone, against the predicted points whose
-        nearest truth point belongs to it.
+    def __init__(self, vertices: FloatArray, faces: IndexArray) -> None:
+        import open3d as o3d
+
+        self._scene = o3d.t.geometry.RaycastingScene()
+        self._scene.add_triangles(
+            np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.uint32)
+        )
+
+    def distance(self, points: FloatArray) -> FloatArray:
+        """Return (N,) distances of (N, 3) points to the nearest point of the surface."""
+        near = self._scene.compute_distance(np.ascontiguousarray(points, np.float32))
+        distance: FloatArray = near.numpy().astype(np.float64)
+        return distance
+
+    def inside(self, points: FloatArray) -> BoolArray:
+        """Return whether each of (..., 3) points lies inside.
+
+        By ray parity, three rays and the majority, so that small cracks of scans do not matter.
+        """
+        ray_parity = self._scene.compute_occupancy(
+            np.ascontiguousarray(points, np.float32), nsamples=3
+        )
+        inside: BoolArray = ray_parity.numpy() > 0.5
+        return inside
+
+
+def compare_surfaces(there: FloatArray, back: FloatArray, threshold: float) -> SurfaceScore:
+    """Return the score of two surfaces from the distances of samples on each to the other.
+
+    Distances go to the surface itself, not to samples of it, so that they are not limited by how
+    densely it was sampled.
+
+    :param there: (N,) distances of predicted points to the truth.
+    :param back: (M,) distances of points of the truth to the prediction.
+    :param threshold: distance within which a point is right.
     """
-    there, nearest = cKDTree(truth).query(predicted)
-    back = cKDTree(predicted).query(truth)[0]
-    if part is not None:
-        there, back = there[part[nearest]], back[part]
     if len(back) == 0:
         return SurfaceScore(0.0, 1.0, 1.0)
     if len(there) == 0:
@@ -60,31 +84,32 @@ def compare_surfaces(
     )
 
 
-def normalised(points: FloatArray) -> FloatArray:
-    """Return (N, 3) points with their box centred at 0 and its longest side scaled to [-1, 1]."""
+def normalisation(points: FloatArray) -> FloatArray:
+    """Return the (4, 4) similarity that centres the box of (N, 3) points, longest side to 2."""
     low, high = points.min(axis=0), points.max(axis=0)
-    scaled: FloatArray = (points - (low + high) / 2) / (np.max(high - low) / 2)
-    return scaled
+    scale = 2.0 / float(np.max(high - low))
+    S = np.diag([scale, scale, scale, 1.0])
+    S[:3, 3] = -scale * (low + high) / 2
+    return S
 
 
-def aligned(predicted: FloatArray, truth: FloatArray, iterations: int = 30) -> FloatArray:
-    """Return the normalised prediction after rigid ICP onto the normalised truth.
+def alignment(source: FloatArray, target: FloatArray, iterations: int = 30) -> FloatArray:
+    """Return the rigid (4, 4) that ICP finds from normalised (N, 3) points to (M, 3) ones.
 
-    ICP starts from the 4 turns about each box axis and keeps the start that ends nearest.
+    ICP starts from the quarter turns about each axis and keeps the start that ends nearest.
     """
-    source, target = normalised(predicted), normalised(truth)
-    tree = cKDTree(target)
-    coarse = source[:: max(1, len(source) // 1000)]
+    coarse = source[:: max(1, len(source) // 500)]
+    tree = cKDTree(target[:: max(1, len(target) // 2000)])
     best, best_error = np.eye(4), np.inf
     for start in _quarter_turns():
         T = start
         for _ in range(iterations):
             moved = apply(T, coarse)
-            T = rigid_fit(moved, target[tree.query(moved)[1]]) @ T
+            T = rigid_fit(moved, tree.data[tree.query(moved)[1]]) @ T
         error = tree.query(apply(T, coarse))[0].mean()
         if error < best_error:
             best, best_error = T, error
-    return apply(best, source)
+    return best
 
 
 def _quarter_turns() -> list[FloatArray]:
@@ -127,23 +152,6 @@ def solid_iou(inside_a: BoolArray, inside_b: BoolArray) -> float:
     """Return the IoU of two solids given as occupancy on the same grid."""
     union = int((inside_a | inside_b).sum())
     return float((inside_a & inside_b).sum() / union) if union else 0.0
-
-
-def occupancy(vertices: FloatArray, faces: IndexArray, grid: FloatArray) -> BoolArray:
-    """Return whether each of the (..., 3) grid points lies inside a mesh.
-
-    By ray parity along three directions and majority, so that small cracks of scans do not matter.
-    """
-    import open3d as o3d
-
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(
-        np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.uint32)
-    )
-    inside: BoolArray = (
-        scene.compute_occupancy(np.ascontiguousarray(grid, np.float32), nsamples=3).numpy() > 0.5
-    )
-    return inside
 
 
 def shared_grid(points: FloatArray, voxel_m: float) -> FloatArray:

@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from sam3d_ros.bench import metrics_layout as layout
 from sam3d_ros.bench import metrics_shape as shape
 from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
 from sam3d_ros.geometry.meshes import sample_surface
+from sam3d_ros.geometry.transforms import apply
 
 MATCH_IOU = 0.25
 """Least axis-aligned box IoU for a result to count as a find of an object."""
 
 SAMPLES = 6000
+DENSE_SAMPLES = 200_000
 F1_DISTANCE_M = 0.005
 SOLID_VOXEL_M = 0.005
 
@@ -91,12 +94,14 @@ def score_object(
     :param emd: whether to compute the earth mover's distance (slow), else NaN.
     """
     points, target = predicted.samples(), truth.samples()
-    surface = shape.compare_surfaces(points, target, F1_DISTANCE_M)
+    ours, real = _surface(predicted), _surface(truth)
+    there, back = real.distance(points), ours.distance(target)
+    surface = shape.compare_surfaces(there, back, F1_DISTANCE_M)
     part = np.zeros(len(target), bool) if unseen is None else unseen
-    hidden = shape.compare_surfaces(points, target, F1_DISTANCE_M, part)
+    nearest = cKDTree(target).query(points)[1]
+    hidden = shape.compare_surfaces(there[part[nearest]], back[part], F1_DISTANCE_M)
     distance = layout.add_s(points, target)
-    aligned, canonical = shape.aligned(points, target), shape.normalised(target)
-    shape_only = shape.compare_surfaces(aligned, canonical, 0.01)
+    canonical = score_shape(predicted, truth, emd=emd)
     return ObjectScore(
         found=1.0,
         box_iou=layout.box_iou(predicted.vertices_m, truth.vertices_m),
@@ -108,21 +113,49 @@ def score_object(
         solid_iou=solid_overlap(predicted, truth),
         occluded_chamfer_mm=hidden.chamfer * 1e3,
         occluded_f1_5mm=hidden.f1,
-        aligned_f1_001=shape_only.f1,
-        aligned_voxel_iou=shape.surface_voxel_iou(aligned, canonical),
-        aligned_chamfer=shape_only.chamfer,
-        aligned_emd=shape.earth_mover_distance(aligned, canonical) if emd else float('nan'),
+        aligned_f1_001=canonical.surface.f1,
+        aligned_voxel_iou=canonical.voxel_iou,
+        aligned_chamfer=canonical.surface.chamfer,
+        aligned_emd=canonical.emd,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeScore:
+    """How alike two shapes are once size and pose are taken away."""
+
+    surface: shape.SurfaceScore
+    voxel_iou: float
+    emd: float
+
+
+def score_shape(predicted: PosedMesh, truth: PosedMesh, *, emd: bool) -> ShapeScore:
+    """Score the shape alone: both normalised to [-1, 1], the prediction aligned by rigid ICP."""
+    mine, real = (
+        PosedMesh(apply(shape.normalisation(mesh.vertices_m), mesh.vertices_m), mesh.faces)
+        for mesh in (predicted, truth)
+    )
+    T = shape.alignment(mine.samples(), real.samples())
+    mine = PosedMesh(apply(T, mine.vertices_m), mine.faces)
+    points, target = mine.samples(), real.samples()
+    there, back = _surface(real).distance(points), _surface(mine).distance(target)
+    dense = [sample_surface(mesh.vertices_m, mesh.faces, DENSE_SAMPLES) for mesh in (mine, real)]
+    return ShapeScore(
+        shape.compare_surfaces(there, back, 0.01),
+        shape.surface_voxel_iou(dense[0], dense[1]),
+        shape.earth_mover_distance(points, target) if emd else float('nan'),
+    )
+
+
+def _surface(mesh: PosedMesh) -> shape.Surface:
+    return shape.Surface(mesh.vertices_m, mesh.faces)
 
 
 def solid_overlap(predicted: PosedMesh, truth: PosedMesh) -> float:
     """Return the IoU of two solids on a grid of ``SOLID_VOXEL_M``, in place."""
     both = np.concatenate([predicted.vertices_m, truth.vertices_m])
     grid = shape.shared_grid(both, SOLID_VOXEL_M)
-    return shape.solid_iou(
-        shape.occupancy(predicted.vertices_m, predicted.faces, grid),
-        shape.occupancy(truth.vertices_m, truth.faces, grid),
-    )
+    return shape.solid_iou(_surface(predicted).inside(grid), _surface(truth).inside(grid))
 
 
 def grown(truth: PosedMesh, by_m: float = 0.001) -> PosedMesh:

@@ -19,7 +19,9 @@ def test_truth_against_itself_is_perfect():
     scene = scoring.score_scene([box()], [box()], unseen=[np.arange(scoring.SAMPLES) % 2 == 0])
     (score,) = scene.objects
     assert score.found == score.box_iou == score.f1_5mm == score.solid_iou == 1.0
-    assert score.add_s == score.chamfer_mm == score.occluded_chamfer_mm == 0.0
+    assert score.add_s == 0.0
+    assert score.chamfer_mm == pytest.approx(0.0, abs=1e-4)
+    assert score.occluded_chamfer_mm == pytest.approx(0.0, abs=1e-4)
     assert score.add_s_below_01 == score.aligned_f1_001 == score.aligned_voxel_iou == 1.0
 
 
@@ -37,12 +39,12 @@ def test_order_of_results_does_not_matter():
     truth = [box(), box((0.1, 0.2, 0.1), (0.3, 0, 0))]
     one = scoring.score_scene(truth, truth, emd=False).objects
     other = scoring.score_scene(truth[::-1], truth, emd=False).objects
-    assert [s.chamfer_mm for s in one] == [s.chamfer_mm for s in other] == [0.0, 0.0]
+    assert max(s.chamfer_mm for s in (*one, *other)) < 1e-4
 
 
 def test_ceiling_is_the_truth_grown_by_a_millimetre():
     score = scoring.score_scene([scoring.grown(box())], [box()], emd=False).objects[0]
-    assert 0.5 < score.chamfer_mm < 1.5
+    assert 0.5 < score.chamfer_mm < 1.1
     assert score.f1_5mm == 1.0
     # Corners of a box move along the diagonal: sqrt(1/3) mm to each side.
     assert score.box_iou == pytest.approx((100 / (100 + 2 / np.sqrt(3))) ** 3, abs=1e-3)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of reconstruction: recordings in, objects scored in place, peers on the same input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
+from sam3d_ros.bench.peers_reconstruction import PEERS, PeerShape
+from sam3d_ros.bench.peers_segmentation import open3d_tutorial
+from sam3d_ros.bench.pictures import compare_meshes
+from sam3d_ros.bench.report import bar_plot
+from sam3d_ros.bench.scoring import PosedMesh, SceneScore, grown, score_scene, summary
+from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
+from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Scene
+from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.pipeline.pipeline import FrameResult, Pipeline
+
+COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (12, 2), 'clutter': (8, 1), 'piled': (4, 0)}
+"""Episodes of each suite: full, quick."""
+
+MIN_POINTS = 30
+PICTURES = 10
+
+SHOWN = (
+    'recall',
+    'precision',
+    'box_iou',
+    'add_s_below_01',
+    'icp_rotation_deg',
+    'chamfer_mm',
+    'f1_5mm',
+    'solid_iou',
+    'occluded_f1_5mm',
+    'aligned_f1_001',
+    'aligned_voxel_iou',
+)
+
+
+@dataclass(slots=True)
+class _Way:
+    """The results of one way to reconstruct, over the episodes of a suite."""
+
+    label: str
+    scores: list[SceneScore] = field(default_factory=list)
+
+    def add(self, case: Case, found: Sequence[PosedMesh], *, emd: bool) -> None:
+        self.scores.append(score_scene(found, case.truth, unseen=case.unseen, emd=emd))
+
+
+@dataclass(slots=True)
+class _Agreement:
+    """What the pipeline says of itself and costs: per reconstruction and per frame."""
+
+    inliers: list[float] = field(default_factory=list)
+    free: list[float] = field(default_factory=list)
+    time_per_object_s: list[float] = field(default_factory=list)
+
+    def add(self, result: FrameResult) -> None:
+        items = result.reconstructions.items
+        self.inliers += [item.score.observed_inliers for item in items]
+        self.free += [item.score.free_volume for item in items]
+        if items:
+            self.time_per_object_s.append(result.times.reconstruction_s / len(items))
+
+    def values(self, suite: str) -> dict[str, Value]:
+        return {
+            f'{suite}_observed_inliers': _mean(self.inliers),
+            f'{suite}_free_volume': _mean(self.free),
+            f'{suite}_time_per_object_s': float(np.median(self.time_per_object_s or [np.nan])),
+        }
+
+
+def run(options: BenchOptions) -> Measurement:
+    """Measure the configured pipeline with its own and with the true masks, and the peers."""
+    values: dict[str, Value] = {}
+    tables: list[Table] = []
+    pictures: list[Picture] = []
+    notes = [] if options.objects else ['No scanned objects were given: procedural ones only.']
+    for suite, (full, quick) in COUNTS.items():
+        count = quick if options.quick else full
+        if count == 0:
+            notes.append(f'Suite {suite} is left out of the quick bench.')
+            continue
+        measured = _suite(suite, count, options)
+        values |= measured.values
+        tables += measured.tables
+        pictures += measured.pictures
+    return Measurement('reconstruction', values, tuple(tables), tuple(pictures), tuple(notes))
+
+
+def _suite(suite: str, count: int, options: BenchOptions) -> Measurement:
+    ways = {
+        'own': _Way('ours, own masks'),
+        'given': _Way('ours, true masks'),
+        'tutorial': _Way('Open3D tutorial, own masks'),
+        **{name: _Way(f'{name}, true masks') for name in PEERS if name != 'tutorial'},
+        'ceiling': _Way('truth grown by 1 mm'),
+    }
+    agreement = _Agreement()
+    gallery: list[tuple[float, Picture]] = []
+    for case in cases(suite, count, options):
+        emd = not options.quick
+        found = posed(_process(Pipeline.from_config(options.config), case, agreement.add))
+        ways['own'].add(case, found, emd=emd)
+        given = Pipeline.from_config(options.config)
+        given.segmenter = TruthSegmenter(case)
+        ways['given'].add(case, posed(_process(given, case)), emd=emd)
+        tutorial = _labels_to_masks(open3d_tutorial(case.frames[-1]))
+        ways['tutorial'].add(case, _peer(PEERS['tutorial'], case, tutorial), emd=emd)
+        masks = [i.mask for i in TruthSegmenter(case).segment(case.frames[-1]).items]
+        for name in PEERS:
+            if name != 'tutorial':
+                ways[name].add(case, _peer(PEERS[name], case, masks), emd=emd)
+        ways['ceiling'].add(case, [grown(mesh) for mesh in case.truth], emd=emd)
+        score = summary(ways['own'].scores[-1:])
+        caption = f'{case.name}: image, truth, result; solid IoU {score["solid_iou"]:.2f}'
+        picture = compare_meshes(caption, case.frames[-1], case.truth, found)
+        gallery.append((score['solid_iou'], picture))
+    values = _values(suite, ways) | agreement.values(suite)
+    plot = bar_plot(
+        f'{suite}: in place',
+        [name.replace('_', ' ') for name in ('box_iou', 'f1_5mm', 'solid_iou')],
+        [
+            (way.label, [_number(values[f'{suite}_{k}_{m}']) for m in PLOTTED])
+            for k, way in ways.items()
+        ],
+    )
+    worst = [picture for _, picture in sorted(gallery, key=lambda item: item[0])]
+    shown = worst if len(worst) <= PICTURES else [*worst[:PICTURES], worst[-1]]
+    return Measurement(suite, values, (_table(suite, count, ways),), (plot, *shown))
+
+
+PLOTTED = ('box_iou', 'f1_5mm', 'solid_iou')
+
+
+def _process(
+    pipeline: Pipeline, case: Case, watch: Callable[[FrameResult], None] | None = None
+) -> Scene:
+    for frame in case.frames:
+        result = pipeline.process(frame)
+        if watch is not None:
+            watch(result)
+    return result.scene
+
+
+def posed(scene: Scene) -> list[PosedMesh]:
+    """Return the objects of a scene as meshes in the fixed frame."""
+    return [
+        PosedMesh(
+            apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64)), item.mesh.faces
+        )
+        for item in scene.objects
+    ]
+
+
+def _labels_to_masks(labels: np.ndarray) -> list[BoolArray]:
+    return [labels == value for value in np.unique(labels[labels > 0])]
+
+
+def _peer(shape: PeerShape, case: Case, masks: Sequence[BoolArray]) -> list[PosedMesh]:
+    """Return what a peer makes of each mask of the last frame."""
+    frame = case.frames[-1]
+    made = [
+        shape(points, case.support_z_m, frame.T_fixed_cam[:3, 3])
+        for points in (_points(frame, mask) for mask in masks)
+        if len(points) >= MIN_POINTS
+    ]
+    return [mesh for mesh in made if mesh is not None]
+
+
+def _points(frame: Frame, mask: BoolArray) -> FloatArray:
+    points = frame.pointmap[mask & np.isfinite(frame.depth_m)].astype(np.float64)
+    return apply(frame.T_fixed_cam, points)
+
+
+def _values(suite: str, ways: Mapping[str, _Way]) -> dict[str, Value]:
+    values: dict[str, Value] = {f'{suite}_objects': len(_objects(ways['own']))}
+    for key, way in ways.items():
+        values |= {f'{suite}_{key}_{name}': v for name, v in summary(way.scores).items()}
+    for name in PLOTTED:
+        ours, peer = values[f'{suite}_own_{name}'], values[f'{suite}_tutorial_{name}']
+        values[f'{suite}_{name}_ratio_to_tutorial'] = _number(ours) / max(_number(peer), 1e-9)
+    return values
+
+
+def _objects(way: _Way) -> list[object]:
+    return [item for scene in way.scores for item in scene.objects]
+
+
+def _table(suite: str, count: int, ways: Mapping[str, _Way]) -> Table:
+    rows = []
+    for way in ways.values():
+        figures = summary(way.scores)
+        rows.append((way.label, *(f'{figures[name]:.3g}' for name in SHOWN)))
+    head = ('', *(name.replace('_', ' ') for name in SHOWN))
+    return Table(f'{suite}, {count} episodes, in place and aligned', head, tuple(rows))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float('nan')
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else float('nan')

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Episodes of the world as cases of a bench: frames, posed truth, what no frame has shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.bench.harness import BenchOptions
+from sam3d_ros.bench.scoring import PosedMesh
+from sam3d_ros.core.types import BoolArray, Frame, Instance, Instances, Plane, Prompt
+from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.geometry.visibility import judge
+from sam3d_ros.world.samples import Sample, samples
+from sam3d_ros.world.sources import ScanSource
+from sam3d_ros.world.suites import make_episode
+
+SEEN_WITHIN_M = 0.003
+"""A point of the truth counts as seen when an ideal camera saw its object this near to it."""
+
+MIN_MASK_PX = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One episode, drawn.
+
+    :param truth: objects at the last frame, fixed frame.
+    :param unseen: for each object, which of its surface samples no frame has shown.
+    """
+
+    name: str
+    samples: tuple[Sample, ...]
+    frames: tuple[Frame, ...]
+    truth: tuple[PosedMesh, ...]
+    unseen: tuple[BoolArray, ...]
+    support_z_m: float
+
+
+def cases(
+    suite: str, count: int, options: BenchOptions, frames: int | None = None
+) -> Iterator[Case]:
+    """Yield ``count`` episodes of a suite, made of scans where the options name a folder."""
+    source = None if options.objects is None else ScanSource(options.objects, 'test')
+    for seed in range(options.seed, options.seed + count):
+        episode = make_episode(suite, seed, source, frames=frames)
+        drawn = tuple(samples(episode))
+        last = drawn[-1].truth
+        chosen = [k for k in range(len(episode.objects)) if last.present[k]]
+        truth = [
+            PosedMesh(
+                apply(last.T_fixed_obj[k], episode.objects[k].vertices_m.astype(np.float64)),
+                episode.objects[k].faces,
+            )
+            for k in chosen
+        ]
+        yield Case(
+            name=f'{suite} {seed}',
+            samples=drawn,
+            frames=tuple(sample.frame() for sample in drawn),
+            truth=tuple(truth),
+            unseen=tuple(_unseen(mesh, k, drawn) for mesh, k in zip(truth, chosen, strict=True)),
+            support_z_m=episode.support_z_m,
+        )
+
+
+def _unseen(mesh: PosedMesh, index: int, drawn: Sequence[Sample]) -> BoolArray:
+    points = mesh.samples()
+    seen = np.zeros(len(points), bool)
+    for sample in drawn:
+        points_cam = apply(inverse(sample.truth.T_fixed_cam), points)
+        verdict = judge(points_cam, sample.camera, sample.rendering.depth_m, SEEN_WITHIN_M)
+        own = sample.truth.instances[verdict.rows, verdict.columns] == index + 1
+        seen |= verdict.confirmed & own
+    return ~seen
+
+
+class TruthSegmenter:
+    """A segmenter that gives the true masks of a case's frames, by stamp."""
+
+    def __init__(self, case: Case) -> None:
+        self._samples = {sample.truth.stamp_ns: sample for sample in case.samples}
+        self._support_z_m = case.support_z_m
+
+    def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
+        """Return the visible mask of every object, and the true support."""
+        image = self._samples[frame.stamp_ns].truth.instances
+        R, t = frame.T_fixed_cam[:3, :3], frame.T_fixed_cam[:3, 3]
+        support = Plane(R[2].copy(), float(t[2] - self._support_z_m))
+        items = []
+        for value in np.unique(image[image > 0]):
+            mask = image == value
+            if mask.sum() < MIN_MASK_PX:
+                continue
+            rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+            box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+            items.append(Instance(mask, 1.0, box, f'truth:{value}', support=0))
+        return Instances(frame.stamp_ns, tuple(items), (support,))
