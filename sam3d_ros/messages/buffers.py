@@ -20,14 +20,14 @@ def as_bytes(data: Any) -> ByteArray:
     return np.asarray(data, np.uint8)
 
 
-def new_bytes(message_class: type, size: int) -> tuple[Any, ByteArray]:
-    """Return (sequence, view): the byte sequence ``message_class`` takes and a view to fill.
+def message_with(message_class: type, data: ByteArray, **fields: Any) -> Any:
+    """Return ``message_class(data=data, **fields)``, made without touching single bytes.
 
-    rclpy's classes take ``array.array('B')`` as it is and check anything else element by
-    element; rosbags' classes take numpy arrays.
+    The setters of rclpy's classes copy an ``array.array`` element by element (40 ms for a cloud
+    of 640x480 points); ``frombytes`` on the array that they start with does not.
     """
-    if hasattr(message_class, 'get_fields_and_field_types'):
-        sequence = array.array('B', bytes(size))
-        return sequence, np.frombuffer(sequence, np.uint8)
-    filled = np.zeros(size, np.uint8)
-    return filled, filled
+    if not hasattr(message_class, 'get_fields_and_field_types'):
+        return message_class(data=data.reshape(-1), **fields)
+    message: Any = message_class(**fields)
+    message.data.frombytes(np.ascontiguousarray(data))
+    return message

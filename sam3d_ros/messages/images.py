@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import ByteArray, Float32Array
-from sam3d_ros.messages.buffers import as_bytes, new_bytes
+from sam3d_ros.messages.buffers import as_bytes, message_with
 from sam3d_ros.messages.compressed import decode_compressed, is_compressed
 
 AnyArray = npt.NDArray[Any]
@@ -206,17 +206,17 @@ def encode_image(image: AnyArray, encoding: str, image_class: type, header: Any)
             f'an array of shape {image.shape} and dtype {image.dtype} for encoding {encoding}',
             wanted=f'{dtype} and {channels} channel(s)',
         )
-    sequence, view = new_bytes(image_class, image.nbytes)
-    view.view(dtype.newbyteorder('<')).reshape(image.shape)[...] = image
+    little = np.ascontiguousarray(image, dtype.newbyteorder('<'))
     height, width = image.shape[:2]
-    return image_class(
+    return message_with(
+        image_class,
+        little.reshape(-1).view(np.uint8),
         header=header,
         height=height,
         width=width,
         encoding=encoding,
         is_bigendian=0,
         step=image.nbytes // height,
-        data=sequence,
     )
 
 
