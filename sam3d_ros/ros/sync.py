@@ -16,9 +16,6 @@ from sam3d_ros.messages.headers import nanoseconds
 from sam3d_ros.ros.clock import StampWatch
 from sam3d_ros.ros.upstream import message_filters
 
-# One input may lag behind another by less; a recording that is looped is longer.
-_JUMP_BACK_S = 0.5
-
 
 class Synchronizer:
     """Calls back with one message of each filter when their stamps are within the slop.
@@ -39,29 +36,30 @@ class Synchronizer:
         on_reset: Callable[[], None] = lambda: None,
     ) -> None:
         self._callback, self._on_reset, self._logger = callback, on_reset, logger
-        self._watch = StampWatch(_JUMP_BACK_S)
+        self._watches = [StampWatch() for _ in filters]
         self.failures = 0
         # Filters call back in the order of registration: the watch sees a message first.
-        for each in filters:
-            each.registerCallback(self._look)
+        for each, watch in zip(filters, self._watches, strict=True):
+            each.registerCallback(self._look, watch)
         self._sync = message_filters.ApproximateTimeSynchronizer(filters, queue_size, slop_s)
         self._sync.registerCallback(self._matched)
 
     def clear(self) -> None:
         """Forget what is queued; call it on a clock jump."""
-        self._watch.clear()
+        for watch in self._watches:
+            watch.clear()
         with self._sync.lock:
             for queue in self._sync.queues:
                 queue.clear()
 
-    def _look(self, message: Any) -> None:
+    def _look(self, message: Any, watch: StampWatch) -> None:
         stamp_ns = nanoseconds(message.header.stamp)
-        if self._watch.goes_back(stamp_ns):
+        if watch.goes_back(stamp_ns):
             self._logger.warning(
                 f'stamps of the inputs went back to {stamp_ns * 1e-9:.3f} s: starting anew'
             )
             self.clear()
-            self._watch.goes_back(stamp_ns)
+            watch.goes_back(stamp_ns)
             self._on_reset()
 
     def _matched(self, *messages: Any) -> None:

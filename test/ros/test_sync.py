@@ -21,9 +21,9 @@ class Message:
         self.header = Header(stamp=stamp)
 
 
-def connected(callback, **arguments):
+def connected(callback, queue_size=10, **arguments):
     filters = [message_filters.SimpleFilter() for _ in range(2)]
-    made = Synchronizer(filters, 10, 0.02, callback, get_logger('test_sync'), **arguments)
+    made = Synchronizer(filters, queue_size, 0.02, callback, get_logger('test_sync'), **arguments)
     return filters, made
 
 
@@ -65,3 +65,15 @@ def test_old_and_new_are_never_paired_after_a_clock_jump():
     assert pairs == []
     a.signalMessage(Message(5.01))
     assert pairs == [5.01]
+
+
+def test_an_input_that_lags_is_no_jump_in_time():
+    events = []
+    (a, b), _ = connected(
+        lambda x, y: events.append(x.seconds), 50, on_reset=lambda: events.append('reset')
+    )
+    for step in range(60):
+        a.signalMessage(Message(10 + step / 30))
+        if step >= 30:
+            b.signalMessage(Message(10 + (step - 30) / 30))
+    assert events == [10 + step / 30 for step in range(30)]
