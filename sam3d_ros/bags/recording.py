@@ -7,6 +7,7 @@ import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from sam3d_ros.core.errors import RecordingError
 from sam3d_ros.messages.typestore import new_typestore
 
 NS_PER_S = 1_000_000_000
+_FILES = ('.mcap', '.db3', '.bag')
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +51,26 @@ class Recording:
         self.path = Path(path)
         if not self.path.exists():
             raise RecordingError(f'nothing at {path}', wanted='a recording')
-        is_recording = (self.path / 'metadata.yaml').is_file()
-        if not is_recording and self.path.suffix not in ('.mcap', '.db3', '.bag'):
+        is_folder = (self.path / 'metadata.yaml').is_file()
+        if not is_folder and self.path.suffix not in _FILES:
             raise RecordingError(
                 f'{path} is no recording',
                 wanted='a folder with metadata.yaml, an .mcap or .db3 file, or a ROS 1 .bag',
             )
         try:
-            self._reader = AnyReader([self.path], default_typestore=new_typestore())
+            path = self._alias() if is_folder and self.path.suffix in _FILES else self.path
+            self._reader = AnyReader([path], default_typestore=new_typestore())
             self._reader.open()
         except Exception as error:  # rosbags raises many kinds on damaged files
             raise self._damaged(error) from error
         self._complete_types()
+
+    def _alias(self) -> Path:
+        """Return another name of a folder that is called like a file: rosbags goes by suffix."""
+        self._aliases = TemporaryDirectory(prefix='sam3d_')
+        alias = Path(self._aliases.name) / 'recording'
+        alias.symlink_to(self.path.resolve(), target_is_directory=True)
+        return alias
 
     def _complete_types(self) -> None:
         """Add the definitions that the recording itself lacks."""

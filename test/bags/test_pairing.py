@@ -38,3 +38,15 @@ def test_stamps_midway_between_two_are_paired():
 def test_the_nearer_of_two_is_taken():
     assert pair_nearest([0, 10], [9, 30], 20).pairs == ((1, 0),)
     assert pair_nearest([5], [], 20).pairs == ()
+
+
+def test_a_slower_stream_leaves_the_rest_alone():
+    found = pair_nearest([0, 33, 66, 100, 133], [1, 67, 134], 10)
+    assert found.pairs == ((0, 0), (2, 1), (4, 2))
+    assert (found.alone_first, found.alone_second, found.repeated) == (2, 0, 0)
+
+
+def test_out_of_order_and_repeated():
+    found = pair_nearest([20, 10, 20], [10, 20], 0)
+    assert found.pairs == ((1, 0), (0, 1))
+    assert found.repeated == 1
