@@ -31,9 +31,9 @@ class Body:
     @cached_property
     def hull_m(self) -> FloatArray:
         """(P, 3) float64 vertices of the convex hull, thinned to the extreme ones."""
-        vertices = self.solid.vertices_m.astype(np.float64)
-        extreme = np.unique(np.argmax(vertices @ _directions().T, axis=0))
-        outer = vertices[extreme]
+        vertices = self.solid.vertices_m
+        extreme = np.unique(np.argmax(vertices @ _directions().T.astype(np.float32), axis=0))
+        outer = vertices[extreme].astype(np.float64)
         return outer[ConvexHull(outer).vertices]
 
     @cached_property

@@ -71,7 +71,8 @@ class StructuredLight:
     def axial_sigma(self, depth_m: Float32Array, theta_rad: Float32Array) -> Float32Array:
         """Return the one-sigma axial noise, metres, at a depth and an angle of incidence."""
         tilt = theta_rad**2 / (np.pi / 2 - theta_rad) ** 2
-        sigma = 0.0012 + 0.0019 * (depth_m - 0.4) ** 2 + 0.0001 / np.sqrt(depth_m) * tilt
+        grazing = 0.0001 / np.sqrt(np.maximum(depth_m, self.range_m[0])) * tilt
+        sigma = 0.0012 + 0.0019 * (depth_m - 0.4) ** 2 + grazing
         return sigma.astype(np.float32)
 
     def lateral_sigma_px(self, theta_rad: Float32Array) -> Float32Array:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from manifold3d import Error, Manifold, Mesh
+from manifold3d import Error, Manifold
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray, IndexArray
@@ -82,16 +82,6 @@ def solid_from_manifold(
     low, high = np.split(np.array(manifold.bounding_box()), 2)
     centred = manifold.translate(tuple(-(low + high) / 2)).refine_to_length(edge_m)
     mesh = centred.to_mesh()
-    vertices = np.ascontiguousarray(mesh.vert_properties[:, :3], np.float32)
-    faces = np.ascontiguousarray(mesh.tri_verts, np.int32)
+    vertices = np.array(mesh.vert_properties[:, :3], np.float32, order='C')
+    faces = np.array(mesh.tri_verts, np.int32, order='C')
     return Solid(name, vertices, faces, paint(vertices.astype(np.float64)), family)
-
-
-def manifold_from_solid(solid: Solid) -> Manifold:
-    """Return the manifold of a solid; an empty one when its surface is not closed."""
-    mesh = Mesh(
-        np.ascontiguousarray(solid.vertices_m, np.float32),
-        np.ascontiguousarray(solid.faces, np.uint32),
-    )
-    mesh.merge()
-    return Manifold(mesh)

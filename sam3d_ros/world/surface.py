@@ -13,8 +13,8 @@ import open3d as o3d
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.world.solid import Solid
 
-CREASE_COS = 0.8
-"""Faces that differ from the smooth normal by more than 37 degrees keep their own."""
+CREASE_COS = 0.94
+"""Faces that differ from the smooth normal by more than 20 degrees keep their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,18 +93,22 @@ def _colors(solid: Solid, face: IndexArray, uv: Float32Array) -> Float32Array:
 
 
 def corner_normals(solid: Solid) -> Float32Array:
-    """Return (F, 3, 3) float32 unit normals per face corner: smooth, but creased at edges."""
+    """Return (F, 3, 3) float32 unit normals per face corner: smooth, but creased at edges.
+
+    Vertex normals are weighted by angle (Thuermer, Wuethrich 1998), so that they do not depend on
+    how a flat side was cut into triangles.
+    """
     corners = solid.vertices_m[solid.faces]
-    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    summed = np.zeros_like(solid.vertices_m)
-    for k in range(3):
-        for axis in range(3):
-            index = solid.faces[:, k]
-            summed[:, axis] += np.bincount(index, area[:, axis], len(summed)).astype(np.float32)
-    smooth = _unit(summed)[solid.faces]
-    flat = np.broadcast_to(_unit(area)[:, None], smooth.shape)
-    is_smooth = (smooth * flat).sum(axis=2, keepdims=True) > CREASE_COS
-    normals: Float32Array = np.where(is_smooth, smooth, flat).astype(np.float32)
+    along = _unit(np.roll(corners, -1, axis=1) - corners)
+    back = -np.roll(along, 1, axis=1)
+    flat = _unit(np.cross(along[:, 0], along[:, 1]))
+    angle = np.arccos(np.clip(np.einsum('ijk,ijk->ij', along, back), -1, 1))
+    index, count = solid.faces.reshape(-1), len(solid.vertices_m)
+    weighted = (angle[:, :, None] * flat[:, None]).reshape(-1, 3)
+    summed = [np.bincount(index, weighted[:, axis], count) for axis in range(3)]
+    smooth = _unit(np.column_stack(summed).astype(np.float32))[solid.faces]
+    is_smooth = np.einsum('ijk,ik->ij', smooth, flat) > CREASE_COS
+    normals: Float32Array = np.where(is_smooth[..., None], smooth, flat[:, None])
     return normals
 
 
@@ -113,6 +117,8 @@ def rotated(vectors: Float32Array, R: FloatArray) -> Float32Array:
 
     cv2 does an image of them in a fraction of a millisecond; a threaded BLAS can take fifty.
     """
+    if vectors.size == 0:
+        return vectors
     flat = vectors.reshape(1, -1, 3)
     turned = np.asarray(cv2.transform(flat, np.asarray(R, np.float64)), np.float32)
     return turned.reshape(vectors.shape)

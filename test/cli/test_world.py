@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sam3d world`` makes what its options say."""
+
+import argparse
+
+import numpy as np
+
+from sam3d_ros.cli import world
+from sam3d_ros.world.suites import SUITES
+from sam3d_ros.world.truth import read_truth
+
+
+def parsed(*words):
+    parser = argparse.ArgumentParser()
+    world.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_options_reach_the_recording(tmp_path, capsys):
+    out = tmp_path / 'w'
+    options = ['--seed', '3', '--frames', '4', '--size', '160x120', '--taken-away', '--moving']
+    assert world.run(parsed('spaced', '--out', str(out), *options)) == 0
+    truth = read_truth(out)
+    assert (truth.suite, truth.seed, len(truth.frames)) == ('spaced', 3, 4)
+    assert (truth.camera.width, truth.camera.height) == (160, 120)
+    assert not truth.frames[-1].present[-1] and truth.frames[0].present.all()
+    assert not np.allclose(truth.frames[0].T_fixed_obj[0], truth.frames[-1].T_fixed_obj[0])
+    said = capsys.readouterr().out
+    assert str(out / 'recording') in said and 'procedural' in said
+
+
+def test_help_names_every_suite():
+    for name in SUITES:
+        assert parsed(name, '--out', 'x').suite == name
