@@ -32,6 +32,7 @@ from sam3d_ros.nodes.join import StampJoin
 from sam3d_ros.nodes.links import Arrival, Link, Sender, receive
 from sam3d_ros.nodes.requests import answering, call
 from sam3d_ros.nodes.worker import Worker
+from sam3d_ros.ros.diagnostics import Diagnostics, Health, Status
 from sam3d_ros.ros.parameters import Parameters
 from sam3d_ros.ros.qos import profile
 
@@ -50,6 +51,9 @@ ALL_GROUPS = (
     'replay',
 )
 """Prefixes that one parameter file for the whole graph may hold."""
+
+REPEAT_S = 5.0
+"""How long the same failure is not logged again."""
 
 REQUEST_TIMEOUT_S = 10.0
 """How long a service waits for the worker to finish the frame it is at."""
@@ -75,6 +79,7 @@ class StageNode(LifecycleNode, ABC):
     ) -> None:
         super().__init__(name, **arguments)
         self.bus = bus
+        self.health = Health()
         self._groups = {'node': NodeConfig, **groups}
         self._live = tuple(f'{prefix}.' for prefix in live)
         self._options = Parameters(self, self._groups, ALL_GROUPS)
@@ -86,6 +91,7 @@ class StageNode(LifecycleNode, ABC):
         self._publishers_made: list[Publisher] = []
         self._closers: list[Callable[[], None]] = []
         self._last_stamp_ns: int | None = None
+        self._last_failure = '', 0.0
 
     # What a stage provides
 
@@ -214,7 +220,7 @@ class StageNode(LifecycleNode, ABC):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
-        return self._guarded('activate', self.connect)
+        return self._guarded('activate', self._connect)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and drop the input that waits."""
@@ -246,6 +252,13 @@ class StageNode(LifecycleNode, ABC):
         self.build()
         self._worker = Worker(self._work, self._failed, f'{self.get_name()} worker')
 
+    def _connect(self) -> None:
+        self.connect()
+        self.on_close(Diagnostics(self, [self._status]).close)
+
+    def _status(self) -> Status:
+        return self.health.status('stage', self._worker.dropped if self._worker else 0)
+
     def _disconnect(self) -> None:
         while self._closers:
             self._closers.pop()()
@@ -274,7 +287,7 @@ class StageNode(LifecycleNode, ABC):
         self._last_stamp_ns = stamp_ns
         begin = perf_counter()
         self.process(item)
-        self._latency_s = perf_counter() - begin
+        self.health.done(perf_counter() - begin)
 
     def _failed(self, error: Exception) -> None:
         """Report what the stage raised; the next frame gets a new chance."""
@@ -282,7 +295,10 @@ class StageNode(LifecycleNode, ABC):
             text = str(error)
         else:
             text = ''.join(traceback.format_exception(error))
-        self.get_logger().error(text, throttle_duration_sec=5.0)
+        said, since = self._last_failure
+        if text != said or perf_counter() - since > REPEAT_S:
+            self._last_failure = text, perf_counter()
+            self.get_logger().error(text)
 
     def _guarded(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
         """Run a lifecycle step; rclpy would swallow what it raises."""

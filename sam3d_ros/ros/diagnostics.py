@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from time import perf_counter
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -60,6 +61,52 @@ class Latency:
             return {}
         p50, p95 = np.percentile(known, [50, 95]) * 1e3
         return {f'{name} p50 ms': f'{p50:.1f}', f'{name} p95 ms': f'{p95:.1f}'}
+
+
+class Health:
+    """What a stage knows about itself: rate, latency, drops, what failed, what is missing.
+
+    Safe from any thread: the worker tells, the executor asks.
+    """
+
+    def __init__(self) -> None:
+        self.latency = Latency()
+        self._lock = threading.Lock()
+        self._frames = self._reported = 0
+        self._since = perf_counter()
+        self._failure = self._missing = ''
+
+    def done(self, seconds: float) -> None:
+        """Count a frame that was worked on in so many seconds; what failed before is over."""
+        self.latency.add(seconds)
+        with self._lock:
+            self._frames += 1
+            self._failure = ''
+
+    def failed(self, text: str) -> None:
+        """Take the reason why a frame could not be worked on."""
+        with self._lock:
+            self._failure = text
+
+    def missing(self, text: str) -> None:
+        """Take what keeps inputs from coming; an empty text when they come."""
+        with self._lock:
+            self._missing = text
+
+    def status(self, name: str, dropped: int = 0) -> Status:
+        """Return the status now, with the rate since the last call."""
+        now = perf_counter()
+        with self._lock:
+            rate_hz = (self._frames - self._reported) / max(now - self._since, 1e-3)
+            self._since, self._reported = now, self._frames
+            level = Level.ERROR if self._failure else Level.WARN if self._missing else Level.OK
+            message = self._failure or self._missing or f'{rate_hz:.1f} Hz'
+            values = {
+                'frames': str(self._frames),
+                'rate Hz': f'{rate_hz:.1f}',
+                'inputs replaced by newer': str(dropped),
+            }
+        return Status(name, level, message, values | self.latency.values('stage'))
 
 
 class Diagnostics:

@@ -7,7 +7,7 @@ pytest.importorskip('rclpy', reason='no ROS in this environment')
 
 from diagnostic_msgs.msg import DiagnosticArray
 
-from sam3d_ros.ros.diagnostics import Diagnostics, Latency, Level, Status
+from sam3d_ros.ros.diagnostics import Diagnostics, Health, Latency, Level, Status
 
 
 def test_latency_percentiles():
@@ -16,6 +16,25 @@ def test_latency_percentiles():
     for milliseconds in range(101):
         latency.add(milliseconds * 1e-3)
     assert latency.values('stage') == {'stage p50 ms': '50.0', 'stage p95 ms': '95.0'}
+
+
+def test_health_says_the_worst_and_recovers():
+    health = Health()
+    health.done(0.02)
+    status = health.status('stage', dropped=3)
+    assert (status.level, status.values['frames']) == (Level.OK, '1')
+    assert status.values['inputs replaced by newer'] == '3'
+    assert status.values['stage p50 ms'] == '20.0'
+    health.missing('no depth on /depth')
+    assert health.status('stage').level == Level.WARN
+    health.failed('K[0] = 0')
+    status = health.status('stage')
+    assert (status.level, status.message) == (Level.ERROR, 'K[0] = 0')
+    health.done(0.02)
+    assert health.status('stage').message == 'no depth on /depth'
+    health.missing('')
+    status = health.status('stage')
+    assert (status.level, status.values['rate Hz']) == (Level.OK, '0.0')
 
 
 @pytest.mark.dds
