@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make, play, collect, compare; 0 when every object was found where it is."""
     from sam3d_ros.cli.demo_table import compare, text
+    from sam3d_ros.nodes.collector import collecting
 
     begin = time.monotonic()
     _prepare(args.out)
@@ -53,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     with _graph(args.out / LOGS) as processes:
         _say(begin, 'nodes started as separate processes; making the recording')
         truth = _make_world(args)
-        with _collecting(args.out / RESULT, len(truth.frames)) as collector:
+        show, total = _progress('frame processed'), len(truth.frames)
+        with collecting(args.out / RESULT, lambda done: show(done, total)) as collector:
             _say(begin, 'waiting for the nodes to find each other')
             _wait_for_graph(collector, processes)
             _say(begin, f'playing {len(truth.frames)} frames')
@@ -107,35 +109,6 @@ def _make_world(args: argparse.Namespace) -> Truth:
     size_px = (int(width), int(height))
     episode = make_episode('demo', args.seed, frames=args.frames, size_px=size_px)
     return write_episode(episode, args.out / WORLD, progress=_progress('frame drawn'))
-
-
-@contextmanager
-def _collecting(path: Path, frames: int) -> Iterator[Collector]:
-    """Record the graph's outputs for as long as the context lasts."""
-    import rclpy
-    from rclpy.executors import SingleThreadedExecutor
-    from rclpy.signals import SignalHandlerOptions
-
-    from sam3d_ros.bags.writer import RecordingWriter
-    from sam3d_ros.nodes.collector import Collector
-
-    show = _progress('frame processed')
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        with RecordingWriter(path) as writer:
-            collector = Collector(writer, on_objects=lambda count: show(count, frames))
-            executor = SingleThreadedExecutor()
-            executor.add_node(collector)
-            thread = threading.Thread(target=executor.spin, name='collector', daemon=True)
-            thread.start()
-            try:
-                yield collector
-            finally:
-                executor.shutdown(timeout_sec=2.0)
-                thread.join(2.0)
-                collector.destroy_node()
-    finally:
-        rclpy.try_shutdown()
 
 
 def _wait_for_graph(collector: Collector, processes: Processes) -> None:

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from sam3d_ros.bags.writer import RecordingWriter
 from sam3d_ros.core.types import Scene, Tracks
@@ -83,6 +88,30 @@ class Collector(Node):
             self.counts[topic.name] += 1
         if topic is topics.OBJECTS:
             self._on_objects(self.counts[topic.name])
+
+
+@contextmanager
+def collecting(path: Path, on_objects: Callable[[int], None]) -> Iterator[Collector]:
+    """Record the graph's outputs to ``path`` for as long as the context lasts.
+
+    :param on_objects: as :class:`Collector` has it.
+    """
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        with RecordingWriter(path) as writer:
+            collector = Collector(writer, on_objects=on_objects)
+            executor = SingleThreadedExecutor()
+            executor.add_node(collector)
+            thread = threading.Thread(target=executor.spin, name='collector', daemon=True)
+            thread.start()
+            try:
+                yield collector
+            finally:
+                executor.shutdown(timeout_sec=2.0)
+                thread.join(2.0)
+                collector.destroy_node()
+    finally:
+        rclpy.try_shutdown()
 
 
 def _stamp(topic: Topic, data: bytes) -> int:

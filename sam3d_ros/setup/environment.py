@@ -30,8 +30,8 @@ PROFILES = {
 }
 SIZES = {
     'default': 'about 0.5 GB to download, 1.4 GB on disk',
-    'test': 'PyTorch too: about 0.2 GB more to download and 1 GB on disk as a CPU build, '
-    'several GB where your package index has only the CUDA build (README, "PyTorch")',
+    'test': 'with PyTorch: about 0.8 GB to download, 2.5 GB on disk as a CPU build; several GB '
+    'more where your package index has only the CUDA build (README, "PyTorch")',
 }
 
 
