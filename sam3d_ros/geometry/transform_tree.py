@@ -231,6 +231,19 @@ class TransformTree:
             self._edges = {child: edge for child, edge in self._edges.items() if edge.is_static}
             self._parents = {edge.parents[0] for edge in self._edges.values()}
 
+    def forget_after(self, stamp_ns: int, child: str | None = None) -> None:
+        """Forget samples later than a time, of one moving frame or of all: time went back."""
+        with self._lock:
+            for name in list(self._edges) if child is None else [child.lstrip('/')]:
+                edge = self._edges.get(name)
+                if edge is None or edge.is_static:
+                    continue
+                later = slice(bisect_right(edge.stamps, stamp_ns), None)
+                del edge.stamps[later], edge.parents[later], edge.transforms[later]
+                if not edge.stamps:
+                    del self._edges[name]
+            self._parents = {parent for edge in self._edges.values() for parent in edge.parents}
+
     def _ancestors(self, frame: str, stamp_ns: int) -> list[str]:
         chain = [frame]
         while (edge := self._edges.get(chain[-1])) is not None:

@@ -117,6 +117,10 @@ class SensorInputs:
             on_reset,
         )
         self._pairs = 0
+        self._held: tuple[Any, Any] | None = None
+        for source in (self._color_info, self._range_info):
+            if source is not None:
+                source.registerCallback(self._on_info)
 
     @property
     def sources(self) -> list[_Source]:
@@ -160,6 +164,7 @@ class SensorInputs:
     def clear(self) -> None:
         """Forget what waits for its partner, as after a jump of the clock."""
         self._sync.clear()
+        self._held = None
 
     def close(self) -> None:
         """Unsubscribe from everything."""
@@ -170,11 +175,50 @@ class SensorInputs:
         return source is self._color_info and source.latest is not None
 
     def _on_pair(self, color: Any, range_: Any) -> None:
-        if self._color_info.latest is None:
-            return
+        """Hand a pair on; hold it while its CameraInfo is still on its way."""
+        self._held = None
+        if self._is_described(self._color_info, color) and self._is_described(
+            self._range_info, range_
+        ):
+            self._hand_on(color, range_)
+        else:
+            self._held = (color, range_)
+
+    def _on_info(self, info: Any) -> None:
+        """Hand on the pair that waited for this; whether it fits is judged where it is used."""
+        color_ready = self._color_info.latest is not None
+        if self._held is not None and color_ready:
+            color, range_ = self._held
+            self._on_pair(color, range_)
+            if self._held is not None and _same_stamp(info, color):
+                self._held = None
+                self._hand_on(color, range_)
+
+    def _hand_on(self, color: Any, range_: Any) -> None:
         self._pairs += 1
         info = self._range_info.latest if self._range_info is not None else None
         self._on_data(SensorData(color, self._color_info.latest, range_, info))
+
+    @staticmethod
+    def _is_described(source: _Source | None, image: Any) -> bool:
+        """Return whether the newest CameraInfo can be that of an image, or none will come."""
+        if source is None:
+            return True
+        info = source.latest
+        if info is None:
+            return not (source.needed or source.publishers())
+        if not (hasattr(image, 'encoding') and info.width):
+            return True
+        return (info.width, info.height) == (image.width, image.height) or _is_cropped(info)
+
+
+def _same_stamp(a: Any, b: Any) -> bool:
+    return bool(a.header.stamp == b.header.stamp)
+
+
+def _is_cropped(info: Any) -> bool:
+    """Return whether the images of a CameraInfo are smaller than it says: cut out or binned."""
+    return bool(info.roi.width or info.binning_x > 1 or info.binning_y > 1)
 
 
 def _transported(node: Node, name: str, transport: str) -> str:

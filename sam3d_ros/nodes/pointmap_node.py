@@ -25,7 +25,6 @@ from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import cloud_from, color_from, depth_from, is_rectified
 from sam3d_ros.pointmaps.frames import FrameBuilder, require_transforms
-from sam3d_ros.ros.clock import on_jump_back
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
 
 CHECK_PERIOD_S = 0.1
@@ -59,10 +58,10 @@ class PointmapNode(StageNode):
         )
         # Twice as long: the first images also wait for the choice of the fixed frame.
         self._waiting = TransformWait(self._check, self._ready, 2 * inputs.tf_wait_s)
-        self._inputs = SensorInputs(self, inputs, self._waiting.put, self._jumped)
-        jump = on_jump_back(self, self._jumped)
-        for close in (self._transforms.close, self._inputs.close, jump.unregister):
-            self.on_close(close)
+        self._inputs = SensorInputs(self, inputs, self._take, self._on_jump_back)
+        self._jumped_back = False
+        self.on_close(self._transforms.close)
+        self.on_close(self._inputs.close)
         self.every(CHECK_PERIOD_S, self._waiting.recheck)
         self.every(1.0, self._inputs.follow_publishers)
         self.every(REPORT_PERIOD_S, self._report)
@@ -100,10 +99,16 @@ class PointmapNode(StageNode):
     def _ready(self, item: SensorData) -> None:
         self.offer(nanoseconds(item.color.header.stamp), item)
 
-    def _jumped(self) -> None:
-        """Forget what is of a time that is over; frames that go back tell the stages behind."""
-        self._transforms.clear()
+    def _on_jump_back(self) -> None:
+        """Forget images of a time that is over; frames that go back tell the stages behind."""
         self._waiting.clear()
+        self._jumped_back = True
+
+    def _take(self, item: SensorData) -> None:
+        if self._jumped_back:
+            self._jumped_back = False
+            self._transforms.forget_after(nanoseconds(item.color.header.stamp))
+        self._waiting.put(item)
 
     def _report(self) -> None:
         """Say what is missing, if anything is."""
@@ -111,6 +116,7 @@ class PointmapNode(StageNode):
         complaint = self._inputs.complaint()
         if dropped and self._waiting.reason:
             complaint = f'{dropped} images dropped for want of TF: {self._waiting.reason}'
+        self.health.missing(complaint)
         if complaint:
             self.get_logger().warning(complaint)
 

@@ -18,12 +18,15 @@ from rclpy.node import Node
 from sam3d_ros.core.errors import TransformError
 from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree
 from sam3d_ros.messages.transforms import transform_from
+from sam3d_ros.ros.clock import StampWatch
 from sam3d_ros.ros.upstream import tf2_ros
 
 Item = TypeVar('Item')
 
 # Inputs that may wait at a time; beyond, the oldest is dropped.
 _WAITING = 10
+# Seconds; what is later than this is of another time, not merely out of order.
+_JUMP_BACK_S = 0.5
 
 
 class LiveTransforms:
@@ -38,6 +41,7 @@ class LiveTransforms:
         self.refused = 0
         self._node = node
         self._on_new = on_new
+        self._watches: dict[str, StampWatch] = {}
         self._listener = tf2_ros.TransformListener(self, node)
 
     def set_transform(self, transform: Any, authority: str) -> None:
@@ -52,6 +56,13 @@ class LiveTransforms:
         """Forget all that moves; for jumps in time."""
         self.tree.clear()
 
+    def forget_after(self, stamp_ns: int) -> None:
+        """Forget what moves of a later time: the inputs went back to ``stamp_ns``.
+
+        TF of the new time may have come before its images; it stays.
+        """
+        self.tree.forget_after(stamp_ns + round(_JUMP_BACK_S * 1e9))
+
     def close(self) -> None:
         """Stop listening."""
         self._listener.unregister()
@@ -60,6 +71,10 @@ class LiveTransforms:
         try:
             item = transform_from(message)
             stamp_ns = None if is_static else item.stamp_ns
+            if stamp_ns is not None:
+                watch = self._watches.setdefault(item.child, StampWatch(_JUMP_BACK_S))
+                if watch.goes_back(stamp_ns):
+                    self.tree.forget_after(stamp_ns, item.child)
             self.tree.add(item.parent, item.child, item.T_parent_child, stamp_ns)
         except TransformError as error:
             self.refused += 1

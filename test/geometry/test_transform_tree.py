@@ -154,3 +154,17 @@ def test_clear_keeps_what_is_static():
     assert tree.frames() == ['base', 'camera']
     tree.add('map', 'base', at(3), 1 * S)
     assert tree.lookup('map', 'camera', 1 * S)[0, 3] == 4
+
+
+def test_time_that_goes_back_takes_later_samples_with_it_but_not_the_new_ones() -> None:
+    tree = TransformTree()
+    tree.add('base', 'mount', np.eye(4))
+    for stamp_ns in (10, 20, 30):
+        tree.add('world', 'base', np.eye(4), stamp_ns)
+    tree.add('world', 'other', np.eye(4), 30)
+    tree.forget_after(20)
+    assert tree.bounds('world', 'base') == (10, 20)
+    assert not tree.knows('other')
+    assert tree.knows('mount')
+    tree.forget_after(5, 'base')
+    assert tree.root('mount') == 'base'

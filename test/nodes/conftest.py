@@ -172,7 +172,8 @@ class Graph:
         return self.ros.call(kind, f'{self.namespace}/{name}', **fields)
 
     def close(self):
-        for node in self.nodes.values():
+        while self.nodes:
+            node = self.nodes.popitem()[1]
             self.ros.executor.remove_node(node)
             node.destroy_node()
 
