@@ -2,6 +2,7 @@
 """``sam3d doctor``: findings in words, exit code by whether something stops the pipeline."""
 
 import argparse
+import os
 
 import pytest
 
@@ -36,3 +37,13 @@ def test_the_chosen_backends_are_looked_at(tmp_path, capsys, yaml, words):
     config.write_text(f'/**: {{ros__parameters: {{segmentation: {{backend: {yaml}}}}}}}')
     run(tmp_path / 'nowhere', '--config', config)
     assert words in capsys.readouterr().out
+
+
+@pytest.mark.dds
+def test_live_topics_that_nobody_publishes_stop_the_pipeline(monkeypatch, capsys):
+    pytest.importorskip('tf2_msgs', reason='no ROS interfaces in this environment')
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
+    assert run('--seconds', '0.2') == 1
+    text = capsys.readouterr().out
+    assert 'error topics: no topic with a colour encoding; images: none' in text
