@@ -46,10 +46,9 @@ class Light:
         up = T_fixed_cam[2, :3].astype(np.float32)
         lambert = np.clip(normals @ toward_lamp, 0, 1)
         sky = self.ambient * (0.75 + 0.25 * (normals @ up))
-        is_hit = np.isfinite(depth_m)
-        points_cam = rays * np.where(is_hit, depth_m, 0)[..., None]
-        lifted = points_cam + np.float32(SHADOW_BIAS_M) * normals
-        lit = shadow.lit(lifted, T_fixed_cam)
+        points_cam = rays * np.where(np.isfinite(depth_m), depth_m, 0)[..., None]
+        points_cam += np.float32(SHADOW_BIAS_M) * normals
+        lit = shadow.lit(points_cam, T_fixed_cam)
         light = self.exposure * (sky + (1 - self.ambient) * lambert * lit)
         shaded: ByteArray = np.clip(albedo * light[..., None], 0, 255).astype(np.uint8)
         return shaded

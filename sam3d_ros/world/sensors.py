@@ -100,9 +100,11 @@ class StructuredLight:
         sigma = self.lateral_sigma_px(theta)
         rows, columns = depth_m.shape
         shift = rng.standard_normal((2, rows, columns), np.float32) * sigma
-        row = np.arange(rows)[:, None] + np.rint(shift[0]).astype(np.int32)
-        column = np.arange(columns) + np.rint(shift[1]).astype(np.int32)
-        return depth_m[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)]
+        steps = np.rint(shift).astype(np.int32)
+        row = np.clip(np.arange(rows)[:, None] + steps[0], 0, rows - 1)
+        column = np.clip(np.arange(columns) + steps[1], 0, columns - 1)
+        jittered: Float32Array = np.take(depth_m, row * columns + column)
+        return jittered
 
 
 def incidence(rendering: Rendering, camera: Camera) -> Float32Array:

@@ -43,6 +43,7 @@ class Surface:
         self._scene = o3d.t.geometry.RaycastingScene()
         self._scene.add_triangles(vertices, np.concatenate(faces).astype(np.uint32))
         self._normals = np.concatenate([corner_normals(solid) for solid in solids])
+        self._is_curved = (self._normals != self._normals[:, :1]).any(axis=(1, 2))
         low, high = vertices.min(axis=0), vertices.max(axis=0)
         steps = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing='ij'), -1).reshape(8, 3)
         self.corners_m: Float32Array = low + steps.astype(np.float32) * (high - low)
@@ -68,7 +69,10 @@ class Surface:
 
     def normals(self, face: IndexArray, uv: Float32Array) -> Float32Array:
         """Return (N, 3) float32 unit normals, object frame, at hits."""
-        return _unit(_blend(self._normals[face], uv))
+        normals = np.take(self._normals[:, 0], face, axis=0)
+        curved = np.flatnonzero(np.take(self._is_curved, face))
+        normals[curved] = _unit(_blend(np.take(self._normals, face[curved], axis=0), uv[curved]))
+        return normals
 
     def colors(self, face: IndexArray, uv: Float32Array) -> Float32Array:
         """Return (N, 3) float32 colours, 0..255, at hits."""
@@ -84,12 +88,13 @@ class Surface:
 
 def _colors(solid: Solid, face: IndexArray, uv: Float32Array) -> Float32Array:
     if solid.texture is None:
-        return _blend(solid.colors[solid.faces[face]].astype(np.float32), uv)
-    at = _blend(solid.texture.uv[face], uv)
+        corners = np.take(solid.colors, np.take(solid.faces, face, axis=0), axis=0)
+        return _blend(corners.astype(np.float32), uv)
+    at = _blend(np.take(solid.texture.uv, face, axis=0), uv)
     rows, columns = solid.texture.image.shape[:2]
-    u = np.minimum((at[:, 0] % 1.0 * columns).astype(np.int32), columns - 1)
-    v = np.minimum(((1.0 - at[:, 1]) % 1.0 * rows).astype(np.int32), rows - 1)
-    return solid.texture.image[v, u].astype(np.float32)
+    u = np.floor(at[:, 0] * columns).astype(np.int32) % columns
+    v = np.floor((1 - at[:, 1]) * rows).astype(np.int32) % rows
+    return np.take(solid.texture.image.reshape(-1, 3), v * columns + u, axis=0).astype(np.float32)
 
 
 def corner_normals(solid: Solid) -> Float32Array:
