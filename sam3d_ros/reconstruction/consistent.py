@@ -51,7 +51,9 @@ def consistent_distance(evidence: Evidence, completion: Completion) -> Float32Ar
     field[missing] = -MARGIN_VOXELS * voxel
     field[empty] = np.maximum(field[empty], MARGIN_VOXELS * voxel)
     if evidence.support_m is not None:
-        field = np.maximum(field, -evidence.grid.heights_m(evidence.support_m))
+        # Half a voxel of room lets thin things on the support exist; the mesh is cut flat later.
+        depths = -evidence.grid.heights_m(evidence.support_m) - np.float32(0.5 * voxel)
+        field = np.maximum(field, depths)
     return _solid(field, skin, evidence)
 
 
@@ -78,14 +80,11 @@ def _solid(field: Float32Array, skin: BoolArray, evidence: Evidence) -> Float32A
     """Drop parts that carry no observed surface; fill cavities that no ray has seen."""
     inside = field < 0
     voxel = evidence.grid.voxel_m
-    parts, count = ndimage.label(inside)
+    parts, count = ndimage.label(inside, np.ones((3, 3, 3)))
     if count > 1:
         carried = np.bincount(parts[skin & inside], minlength=count + 1).astype(float)
         carried[0] = 0.0
-        kept = carried >= LEAST_PART * max(carried.sum(), 1.0)
-        kept[
-            np.argmax(carried) if carried.any() else np.argmax(np.bincount(parts.ravel())[1:]) + 1
-        ] = True
+        kept = carried >= max(LEAST_PART * carried.sum(), 1.0)
         field = np.where(inside & ~kept[parts], np.float32(MARGIN_VOXELS * voxel), field)
     holes, count = ndimage.label(field >= 0)
     if count > 1:

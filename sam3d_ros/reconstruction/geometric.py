@@ -11,10 +11,9 @@ from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.completion import Completion
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.hollow import is_hollow, wall_distance
 from sam3d_ros.reconstruction.hull import hull_distance
 from sam3d_ros.reconstruction.symmetry import MirrorPlane, find_mirror
-
-HULL_POINTS = 600
 
 
 class GeometricCompletion:
@@ -32,7 +31,10 @@ def _complete(evidence: Evidence) -> Completion:
     voxel = evidence.grid.voxel_m
     mirror = find_mirror(evidence)
     possible = _possible(evidence)
-    distance = hull_distance(_hull_points(evidence, mirror), evidence.grid, possible)
+    points = _with_images(evidence, mirror)
+    distance = hull_distance(points, evidence.grid, possible)
+    if is_hollow(points, evidence):
+        distance = np.maximum(distance, wall_distance(points, evidence))
     distance[~possible] = np.maximum(distance[~possible], 0.5 * voxel)
     return Completion(distance, _probability(distance, evidence), 'geometric')
 
@@ -42,14 +44,17 @@ def _possible(evidence: Evidence) -> BoolArray:
     return possible
 
 
-def _hull_points(evidence: Evidence, mirror: MirrorPlane | None) -> FloatArray:
+def _with_images(evidence: Evidence, mirror: MirrorPlane | None) -> FloatArray:
+    """Observed points and, where the mirror does not put them into empty space, their images."""
     points = evidence.points.points_m.astype(np.float64)
-    if len(points) > HULL_POINTS:
-        points = points[np.linspace(0, len(points) - 1, HULL_POINTS).astype(np.intp)]
-    images = [points]
-    if mirror is not None:
-        images.append(mirror.reflect(points))
-    return np.concatenate(images)
+    if mirror is None:
+        return points
+    images = mirror.reflect(points)
+    size = evidence.grid.size
+    index = np.rint(evidence.grid.coordinates(images)).astype(np.intp)
+    within = ((index >= 0) & (index < size)).all(axis=1)
+    at = tuple(np.clip(index, 0, size - 1).T)
+    return np.concatenate([points, images[within & ((evidence.free | evidence.outside)[at] == 0)]])
 
 
 def _probability(distance_m: Float32Array, evidence: Evidence) -> Float32Array:

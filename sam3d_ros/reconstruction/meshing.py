@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sam3d_ros.core.types import Float32Array, IndexArray
+from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.points import ObservedPoints
 from sam3d_ros.reconstruction.surface import extract_surface
@@ -32,7 +32,17 @@ def finished_surface(
     if len(faces) == 0:
         return vertices, faces
     vertices = faired(vertices, faces)
-    return _snapped(vertices, faces, evidence.points, evidence.grid.voxel_m), faces
+    vertices = _snapped(vertices, faces, evidence.points, evidence.grid.voxel_m)
+    if evidence.support_m is not None:
+        vertices = _above(vertices, evidence.support_m)
+    return vertices, faces
+
+
+def _above(vertices: Float32Array, support_m: FloatArray) -> Float32Array:
+    """Move what is below the support (nx, ny, nz, d) onto it."""
+    normal = support_m[:3].astype(np.float32)
+    heights = vertices @ normal + np.float32(support_m[3])
+    return vertices - np.minimum(heights, 0.0)[:, None] * normal
 
 
 def faired(vertices: Float32Array, faces: IndexArray) -> Float32Array:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upright mirror planes that the evidence allows and, best of all, confirms.
+"""The upright mirror plane that gives an object its far side.
 
-A plane is good when reflected observed points land on observed surface or in space that nobody
-saw, and bad when they land in space that a ray proved empty (Thrun and Wegbreit, "Shape from
-symmetry", ICCV 2005, the same idea scored by likelihood).
+Reflected observed points must not land in space that a ray proved empty, and had better land on
+observed surface (Thrun and Wegbreit, "Shape from symmetry", ICCV 2005, score by likelihood alike).
+Of the planes that pass, one farther from the camera explains more of what is hidden.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ import numpy as np
 from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.reconstruction.evidence import Evidence
 
-YAWS = 24
-OFFSETS = 17
+YAWS_RAD = np.deg2rad(np.arange(-60.0, 61.0, 10.0))
+"""Directions of the plane's normal, from the axis that leads away from the camera."""
+
+SHARES = np.linspace(0.35, 1.2, 18)
+"""Places of the plane between the nearest (0) and the farthest (1) observed point."""
+
 SAMPLES = 256
-CONTRADICTION_WEIGHT = 4.0
-REACH = 0.35
+CONTRADICTION_WEIGHT, CONTRADICTION_FREE = 20.0, 0.02
+FAR_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,18 +52,13 @@ def find_mirror(evidence: Evidence) -> MirrorPlane | None:
     points = _thinned(evidence.points.points_m, SAMPLES)
     if len(points) < 16:
         return None
-    yaws = np.arange(YAWS) * np.pi / YAWS
-    normals = np.stack([np.cos(yaws), np.sin(yaws), np.zeros(YAWS)], axis=1)
+    normals = np.stack([np.cos(YAWS_RAD), np.sin(YAWS_RAD), np.zeros(len(YAWS_RAD))], axis=1)
     along = points @ normals.T.astype(np.float32)
     low, high = along.min(axis=0), along.max(axis=0)
-    centre, span = 0.5 * (low + high), high - low
-    # Candidates run from inside the seen extent to beyond its far side, away from the camera.
-    steps = np.linspace(-REACH, REACH, OFFSETS)
-    offsets = centre[:, None] + span.max() * steps[None, :]
-    images = _images(points, normals, offsets)
-    empty, surface = _look_up(evidence, images)
-    score = surface - CONTRADICTION_WEIGHT * empty
-    score = score - 0.3 * np.abs(offsets - centre[:, None]) / max(float(span.max()), 1e-6)
+    offsets = low[:, None] + (high - low)[:, None] * SHARES
+    empty, surface = _look_up(evidence, _images(points, normals, offsets))
+    score = surface + FAR_WEIGHT * SHARES
+    score = score - CONTRADICTION_WEIGHT * np.maximum(empty - CONTRADICTION_FREE, 0.0)
     yaw, step = np.unravel_index(int(np.argmax(score)), score.shape)
     return MirrorPlane(
         normal=normals[yaw],

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layout refinement: finds a perturbed pose again, with an honest covariance."""
+
+import numpy as np
+import pytest
+
+from sam3d_ros.geometry.transforms import inverse
+from sam3d_ros.reconstruction.completion import Completion
+from sam3d_ros.reconstruction.config import EvidenceConfig, LayoutConfig
+from sam3d_ros.reconstruction.evidence import build_evidence
+from sam3d_ros.reconstruction.layout import measure_pose, moved_by, twist_between
+from sam3d_ros.reconstruction.shape import build_shape
+from sam3d_ros.reconstruction.views import crop_view
+
+NOISE, CONFIG = EvidenceConfig(), LayoutConfig()
+
+
+def true_shape(scenes, solids, frame, instances):
+    """The first solid's shape in the world frame, from its true signed distance."""
+    evidence = build_evidence([crop_view(frame, instances, 0)], NOISE)
+    box = solids[0]
+    points = evidence.grid.centres_m() @ evidence.grid.T_ref_grid[:3, :3].T
+    points = points + evidence.grid.T_ref_grid[:3, 3]
+    outside = np.abs(points - np.array(box.centre)) - 0.5 * np.array(box.size)
+    far = np.linalg.norm(np.maximum(outside, 0), axis=-1)
+    distance = (far + np.minimum(outside.max(axis=-1), 0)).astype(np.float32)
+    return build_shape(
+        evidence, Completion(distance, (distance < 0) * np.float32(1), 'true'), 8000
+    )
+
+
+@pytest.fixture(scope='module')
+def seen(scenes):
+    box = scenes.Box((0.0, 0.0, 0.05), (0.08, 0.12, 0.10))
+    eye = (-0.4, -0.3, 0.4)
+    clean_frame, clean = scenes.see([box], eye)
+    shape = true_shape(scenes, [box], clean_frame, clean)
+    centred = shape.moved(inverse(moved_by(np.eye(4), np.array([0, 0, 0.05, 0, 0, 0]))))
+    T_cam_obj = inverse(clean_frame.T_fixed_cam) @ moved_by(
+        np.eye(4), np.array([0, 0, 0.05, 0, 0, 0])
+    )
+    return box, eye, centred, T_cam_obj
+
+
+def test_twists_compose():
+    T = moved_by(np.eye(4), np.array([0.1, -0.2, 0.3, 0.4, -0.1, 0.2]))
+    twist = np.array([0.01, 0.02, -0.03, 0.05, 0.1, -0.2])
+    np.testing.assert_allclose(twist_between(T, moved_by(T, twist)), twist, atol=1e-12)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_a_perturbed_pose_is_found_again(scenes, seen, seed):
+    box, eye, shape, T_cam_obj = seen
+    frame, instances = scenes.see([box], eye, noise_seed=seed)
+    rng = np.random.default_rng(seed)
+    start = moved_by(T_cam_obj, rng.normal(0, [0.006] * 3 + [0.05] * 3))
+    update = measure_pose(shape, crop_view(frame, instances, 0), start, CONFIG, NOISE)
+    error = twist_between(T_cam_obj, moved_by(start, update.twist))
+    assert update.score_after > update.score_before
+    assert np.linalg.norm(error[:3]) < 0.002
+    assert np.linalg.norm(error[3:]) < 0.03
+
+
+def test_a_far_displacement_is_followed(scenes, seen):
+    box, eye, shape, T_cam_obj = seen
+    frame, instances = scenes.see([box], eye, noise_seed=9)
+    start = moved_by(T_cam_obj, np.array([0.06, 0.02, -0.05, 0, 0, 0]))
+    update = measure_pose(shape, crop_view(frame, instances, 0), start, CONFIG, NOISE)
+    error = twist_between(T_cam_obj, moved_by(start, update.twist))
+    assert np.linalg.norm(error[:3]) < 0.008
+
+
+def test_covariance_covers_the_errors(scenes, seen):
+    box, eye, shape, T_cam_obj = seen
+    distances = []
+    for seed in range(12):
+        frame, instances = scenes.see([box], eye, noise_seed=100 + seed)
+        update = measure_pose(shape, crop_view(frame, instances, 0), T_cam_obj, CONFIG, NOISE)
+        assert np.linalg.eigvalsh(update.covariance).min() > 0
+        distances.append(update.twist @ np.linalg.solve(update.covariance, update.twist))
+    # Chi-square with 6 degrees of freedom: mean 6, 99.9 % below 22.5.
+    assert np.mean(distances) < 9.0
+    assert np.mean(distances) > 0.02
+    assert max(distances) < 22.5

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage as a whole: shapes agree with every ray, one frame for life, poses follow."""
+
+import numpy as np
+import pytest
+
+from sam3d_ros.core.types import FaceLabel
+from sam3d_ros.geometry.transforms import apply, rotation_angle
+from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.evidence import build_evidence
+from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
+from sam3d_ros.reconstruction.views import crop_view
+
+CONFIG = ReconstructionConfig()
+EYES = [(-0.5, y, 0.35) for y in (0.0, 0.05, 0.10, 0.15)]
+
+
+def run(scenes, solids, eyes=EYES, config=CONFIG):
+    stage = ObjectReconstructor(config)
+    results = []
+    for number, eye in enumerate(eyes):
+        frame, instances = scenes.see(solids, eye, noise_seed=number, stamp_ns=number)
+        results.append((frame, stage.reconstruct(frame, scenes.tracked(instances, number + 1))))
+    return results
+
+
+@pytest.fixture(scope='module')
+def solids(scenes):
+    return [
+        scenes.Box((0.0, -0.08, 0.05), (0.07, 0.11, 0.10)),
+        scenes.Ball((0.0, 0.08, 0.04), 0.04),
+    ]
+
+
+@pytest.fixture(scope='module')
+def results(scenes, solids):
+    return run(scenes, solids)
+
+
+def solid_iou(solid, mesh, T_fixed_obj):
+    o3d = pytest.importorskip('open3d')
+    vertices = apply(T_fixed_obj, mesh.vertices_m.astype(np.float64)).astype(np.float32)
+    low, high = vertices.min(axis=0) - 0.04, vertices.max(axis=0) + 0.04
+    axes = [np.arange(a, b, 0.004, np.float32) for a, b in zip(low, high, strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing='ij'), axis=-1)
+    scene = o3d.t.geometry.RaycastingScene()
+    scene.add_triangles(vertices, mesh.faces.astype(np.uint32))
+    inside = scene.compute_occupancy(points).numpy() > 0.5
+    truth = solid.inside(points)
+    return (inside & truth).sum() / (inside | truth).sum()
+
+
+def test_every_seen_track_has_a_reconstruction_every_frame(results):
+    for _, out in results:
+        assert [item.track_id for item in out.items] == [1, 2]
+        assert all(item.backends == ('geometric',) for item in out.items)
+
+
+def test_simple_solids_are_completed(results, solids):
+    frame, out = results[-1]
+    for solid, item in zip(solids, out.items, strict=True):
+        assert solid_iou(solid, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.7
+
+
+def test_meshes_are_closed_outward_and_in_budget(results):
+    for _, out in results:
+        for item in out.items:
+            faces = item.mesh.faces
+            edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+            forward = {tuple(edge) for edge in edges.tolist()}
+            assert len(forward) == len(edges) and all((b, a) in forward for a, b in forward)
+            a, b, c = (item.mesh.vertices_m[faces[:, k]] for k in range(3))
+            assert np.einsum('fc,fc->', a, np.cross(b, c)) > 0
+            assert len(faces) <= CONFIG.max_faces
+
+
+def test_results_agree_with_the_evidence(results):
+    for _, out in results:
+        for item in out.items:
+            assert item.score.observed_inliers > 0.9
+            assert item.score.free_volume < 0.01
+            assert item.score.silhouette_iou > 0.85
+
+
+def test_labels_know_the_seen_side_from_the_hidden_side(results):
+    frame, out = results[0]
+    mesh = out.items[1].mesh
+    T = frame.T_fixed_cam @ out.items[1].T_cam_obj
+    centres = apply(T, mesh.vertices_m.astype(np.float64))[mesh.faces].mean(axis=1)
+    front = centres[:, 0] < -0.015
+    back = centres[:, 0] > 0.02
+    assert (mesh.face_labels[front] == FaceLabel.OBSERVED).mean() > 0.7
+    assert (mesh.face_labels[back] == FaceLabel.OBSERVED).mean() < 0.05
+    assert (mesh.face_labels == FaceLabel.CONTRADICTED).mean() < 0.02
+    assert mesh.face_confidence[front].mean() > mesh.face_confidence[back].mean()
+
+
+def test_colors_come_from_the_image(results):
+    for _, out in results:
+        for item, color in zip(out.items, ((200, 40, 40), (40, 200, 40)), strict=True):
+            assert (item.mesh.colors == color).all(axis=1).mean() > 0.98
+
+
+def test_the_object_frame_never_changes_after_confirmation(results):
+    poses = [frame.T_fixed_cam @ out.items[0].T_cam_obj for frame, out in results[2:]]
+    for pose in poses[1:]:
+        assert np.linalg.norm(pose[:3, 3] - poses[0][:3, 3]) < 0.002
+        assert rotation_angle(np.linalg.inv(poses[0]) @ pose) < 0.01
+
+
+def test_a_static_object_keeps_its_mesh_and_does_not_jitter(scenes, solids):
+    results = run(scenes, solids, [EYES[0]] * 6)
+    meshes = [out.items[0].mesh for _, out in results]
+    assert all(mesh is meshes[0] for mesh in meshes)
+    places = np.array([(f.T_fixed_cam @ out.items[0].T_cam_obj)[:3, 3] for f, out in results])
+    assert np.ptp(places, axis=0).max() < 0.0015
+
+
+def test_a_moved_object_is_followed(scenes, solids):
+    stage = ObjectReconstructor(CONFIG)
+    for number in range(3):
+        frame, instances = scenes.see(solids, noise_seed=number)
+        first = stage.reconstruct(frame, scenes.tracked(instances, number + 1))
+    moved = scenes.Box((0.06, -0.13, 0.05), (0.07, 0.11, 0.10))
+    refined = []
+    for number in range(3):
+        frame, instances = scenes.see([moved, solids[1]], noise_seed=10 + number)
+        last = stage.reconstruct(frame, scenes.tracked(instances, 4 + number))
+        refined.append(last.items[0].refined)
+    shift = frame.T_fixed_cam @ last.items[0].T_cam_obj - frame.T_fixed_cam @ (
+        first.items[0].T_cam_obj
+    )
+    np.testing.assert_allclose(shift[:3, 3], [0.06, -0.05, 0.0], atol=0.005)
+    assert refined[0]
+
+
+def test_same_input_same_output(scenes, solids, results):
+    for (_, first), (_, second) in zip(results, run(scenes, solids), strict=True):
+        for a, b in zip(first.items, second.items, strict=True):
+            np.testing.assert_array_equal(a.mesh.vertices_m, b.mesh.vertices_m)
+            np.testing.assert_array_equal(a.T_cam_obj, b.T_cam_obj)
+
+
+def test_a_batch_equals_one_by_one(scenes, solids):
+    frame, instances = scenes.see(solids, noise_seed=0)
+    tracks = scenes.tracked(instances)
+    both = ObjectReconstructor(CONFIG).reconstruct(frame, tracks)
+    for number in range(2):
+        alone = type(tracks)(tracks.stamp_ns, tracks.instances, tracks.items[number : number + 1])
+        item = ObjectReconstructor(CONFIG).reconstruct(frame, alone).items[0]
+        np.testing.assert_array_equal(item.mesh.vertices_m, both.items[number].mesh.vertices_m)
+
+
+def test_covariance_is_a_covariance(results):
+    for _, out in results:
+        for item in out.items:
+            np.testing.assert_allclose(item.covariance, item.covariance.T, atol=1e-15)
+            assert np.linalg.eigvalsh(item.covariance).min() > 0
+
+
+def test_unseen_and_dead_tracks(scenes, solids):
+    stage = ObjectReconstructor(CONFIG)
+    frame, instances = scenes.see(solids)
+    stage.reconstruct(frame, scenes.tracked(instances))
+    empty = type(instances)(1, (), ())
+    assert stage.reconstruct(frame, scenes.tracked(empty)).items == ()
+
+
+def test_an_object_without_depth_is_left_out(scenes, solids):
+    frame, instances = scenes.see(solids)
+    frame.pointmap[instances.items[0].mask] = np.nan
+    out = ObjectReconstructor(CONFIG).reconstruct(frame, scenes.tracked(instances))
+    assert [item.track_id for item in out.items] == [2]
+
+
+def test_published_volume_is_not_in_free_space(scenes, solids, results):
+    frame, instances = scenes.see(solids, EYES[0], noise_seed=0)
+    evidence = build_evidence([crop_view(frame, instances, 0)], CONFIG.evidence)
+    first_frame, out = results[0]
+    T = first_frame.T_fixed_cam @ out.items[0].T_cam_obj
+    vertices = apply(T, out.items[0].mesh.vertices_m.astype(np.float64))
+    T_grid_ref = np.linalg.inv(evidence.grid.T_ref_grid)
+    index = np.rint(evidence.grid.coordinates(apply(T_grid_ref, vertices))).astype(int)
+    index = np.clip(index, 0, evidence.grid.size - 1)
+    assert evidence.free[tuple(index.T)].mean() < 0.05
