@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--rings', type=int, choices=[16, 32, 64], default=64, help='LiDAR rings')
     parser.add_argument(
+        '--hand-held', action='store_true', help='a wandering, shaking camera, no exact orbit'
+    )
+    parser.add_argument(
         '--moving', action='store_true', help='slide the first object 12 cm in the middle third'
     )
     parser.add_argument(
@@ -61,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         frames=args.frames,
         size_px=args.size,
         sensor=depth_sensor(args.sensor),
+        is_hand_held=args.hand_held,
     )
     if episode.lidar:
         episode = with_rings(episode, args.rings)

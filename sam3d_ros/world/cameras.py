@@ -69,15 +69,16 @@ def hand_held(
     target_m: FloatArray,
     distance_m: float,
     elevation_rad: float,
-    frames: int,
+    azimuth_rad: float,
     sweep_rad: float,
+    frames: int,
 ) -> FloatArray:
-    """Return (F, 4, 4) T_fixed_cam of a hand-held sweep: a smooth wander with a slight shake."""
+    """Return (F, 4, 4) T_fixed_cam of an arc as a hand does it: a smooth wander and a shake."""
     knots = max(4, frames // 8)
     time, at = np.linspace(0, 1, frames), np.linspace(0, 1, knots)
     wander = CubicSpline(at, rng.normal(0.0, 1.0, (knots, 4)))(time)
     shake = rng.normal(0.0, 1.0, (frames, 3))
-    azimuth = rng.uniform(0, 2 * np.pi) + sweep_rad * time + 0.03 * wander[:, 0]
+    azimuth = azimuth_rad + sweep_rad * time + 0.03 * wander[:, 0]
     elevation = elevation_rad + 0.04 * wander[:, 1]
     distance = distance_m * (1 + 0.04 * wander[:, 2])
     poses = [

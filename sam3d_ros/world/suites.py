@@ -63,6 +63,7 @@ def make_episode(
     frames: int | None = None,
     size_px: tuple[int, int] = (640, 480),
     sensor: DepthSensor | None = None,
+    is_hand_held: bool = False,
 ) -> Episode:
     """Return the episode of a suite and seed.
 
@@ -71,6 +72,7 @@ def make_episode(
     :param frames: frames, where others than the suite's are wanted; the arc stays the same.
     :param size_px: width and height of the images.
     :param sensor: the depth camera; structured light when not given.
+    :param is_hand_held: the camera wanders and shakes instead of keeping to the orbit.
     :raises ConfigurationError: when there is no such suite, or its objects cannot be placed.
     """
     if name not in SUITES:
@@ -84,6 +86,7 @@ def make_episode(
     support_z_m, surroundings = _surroundings(suite, rng)
     poses[:, 2, 3] += support_z_m
     count = suite.frames if frames is None else frames
+    light, camera = random_light(rng), cameras.pinhole(*size_px, rng=rng)
     return Episode(
         suite=name,
         seed=seed,
@@ -91,11 +94,11 @@ def make_episode(
         objects=tuple(body.solid for body in bodies),
         surroundings=tuple(surroundings),
         support_z_m=support_z_m,
-        light=random_light(rng),
-        camera=cameras.pinhole(*size_px, rng=rng),
+        light=light,
+        camera=camera,
         sensor=sensor or StructuredLight(),
         stamps_ns=stamps(count),
-        T_fixed_cam=_camera_path(suite, poses, count, rng),
+        T_fixed_cam=_camera_path(suite, poses, count, is_hand_held, rng),
         T_fixed_obj=np.tile(poses, (count, 1, 1, 1)),
         present=np.ones((count, len(bodies)), bool),
         lidar=Lidar() if suite.lidar else None,
@@ -113,12 +116,16 @@ def _arranged(name: str, suite: Suite, source: ObjectSource, rng: Rng) -> Placed
     )
 
 
-def _camera_path(suite: Suite, poses: FloatArray, frames: int, rng: Rng) -> FloatArray:
+def _camera_path(
+    suite: Suite, poses: FloatArray, frames: int, is_hand_held: bool, rng: Rng
+) -> FloatArray:
     target = poses[:, :3, 3].mean(axis=0)
-    start = rng.uniform(0, 2 * np.pi)
-    azimuth = start + np.radians(suite.sweep_deg) * np.linspace(0, 1, frames)
+    start, sweep = rng.uniform(0, 2 * np.pi), np.radians(suite.sweep_deg)
     distance = rng.uniform(*suite.distance_m)
     elevation = np.radians(rng.uniform(*suite.elevation_deg))
+    if is_hand_held:
+        return cameras.hand_held(rng, target, distance, elevation, start, sweep, frames)
+    azimuth = start + sweep * np.linspace(0, 1, frames)
     return cameras.orbit(target, distance, elevation, azimuth)
 
 

@@ -35,7 +35,7 @@ def test_orbit_keeps_distance_and_elevation():
 
 
 def test_hand_held_path_is_smooth_and_stays_near():
-    path = hand_held(np.random.default_rng(0), np.zeros(3), 0.9, 0.7, 40, 0.6)
+    path = hand_held(np.random.default_rng(0), np.zeros(3), 0.9, 0.7, 1.0, 0.6, 40)
     steps = np.linalg.norm(np.diff(path[:, :3, 3], axis=0), axis=1)
     assert path.shape == (40, 4, 4) and steps.max() < 0.08
     assert np.abs(np.linalg.norm(path[:, :3, 3], axis=1) - 0.9).max() < 0.3

@@ -108,6 +108,15 @@ def test_same_seed_same_episode(name):
     assert len({solid.name for solid in first.objects}) == len(first.objects)
 
 
+def test_hand_held_camera_changes_the_path_only():
+    orbit = make_episode('spaced', 1, frames=20)
+    hand = make_episode('spaced', 1, frames=20, is_hand_held=True)
+    assert np.array_equal(orbit.T_fixed_obj, hand.T_fixed_obj)
+    assert np.array_equal(orbit.camera.K, hand.camera.K)
+    heights = hand.T_fixed_cam[:, 2, 3]
+    assert np.ptp(heights) > 0.003 and np.ptp(orbit.T_fixed_cam[:, 2, 3]) < 1e-9
+
+
 def test_frames_change_the_sampling_not_the_world():
     short, long = make_episode('spaced', 1, frames=2), make_episode('spaced', 1, frames=9)
     assert np.array_equal(short.T_fixed_obj[0], long.T_fixed_obj[0])
