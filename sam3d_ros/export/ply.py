@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,9 @@ property uchar label
 property float confidence
 end_header
 """
+_PATTERN = re.compile(
+    re.escape(_HEADER.format(vertices='N', faces='N')).replace('\\ N', r'\ (\d+)').encode()
+)
 
 
 def write_ply(path: Path, mesh: Mesh) -> None:
@@ -50,17 +54,12 @@ def read_ply(path: Path) -> Mesh:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f'{path} cannot be read: {error}') from error
-    end = data.find(b'end_header\n') + len(b'end_header\n')
-    counts = [
-        int(line.split()[2])
-        for line in data[:end].decode(errors='replace').splitlines()
-        if line.startswith('element ')
-    ]
-    expected = _HEADER.format(vertices=counts[0], faces=counts[1]) if len(counts) == 2 else ''
-    if data[:end].decode(errors='replace') != expected:
+    header = _PATTERN.match(data)
+    if header is None:
         raise InputError(f'{path} has another layout', wanted='a mesh that this project wrote')
-    split = end + counts[0] * _VERTEX.itemsize
-    if len(data) != split + counts[1] * _FACE.itemsize:
+    end = header.end()
+    split = end + int(header[1]) * _VERTEX.itemsize
+    if len(data) != split + int(header[2]) * _FACE.itemsize:
         raise InputError(f'{path} is {len(data)} bytes long', wanted='a whole file')
     vertices = np.frombuffer(data[end:split], _VERTEX)
     faces = np.frombuffer(data[split:], _FACE)

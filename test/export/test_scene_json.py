@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""scene.json has the documented keys and comes back as a scene."""
+
+import json
+
+import numpy as np
+import pytest
+from made_up_scenes import STAMP_NS, scene, scene_object
+from scipy.spatial.transform import Rotation
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.types import ObjectState
+from sam3d_ros.export.scene_files import read_scene, write_scene
+
+KEYS = {
+    'id',
+    'state',
+    'label',
+    'score',
+    'pose',
+    'size',
+    'box_center',
+    'scale_sigma',
+    'mesh',
+    'observed_fraction',
+    'backend',
+    'last_seen_ns',
+}
+
+
+def test_exactly_the_documented_keys(tmp_path):
+    item = scene_object(3)
+    write_scene(scene(item), tmp_path)
+    tree = json.loads((tmp_path / 'scene.json').read_text())
+    assert set(tree) == {'frame', 'stamp_ns', 'objects'}
+    assert (tree['frame'], tree['stamp_ns']) == ('world', STAMP_NS)
+    (entry,) = tree['objects']
+    assert set(entry) == KEYS
+    assert set(entry['pose']) == {'position', 'orientation', 'covariance'}
+    assert (entry['id'], entry['state'], entry['label']) == ('3', 'visible', 'cup')
+    assert np.allclose(entry['pose']['position'], item.T_fixed_obj[:3, 3], rtol=0, atol=0)
+    rotation = Rotation.from_quat(entry['pose']['orientation']).as_matrix()
+    assert np.allclose(rotation, item.T_fixed_obj[:3, :3], atol=1e-12)
+    assert entry['pose']['covariance'] == item.covariance.reshape(-1).tolist()
+    assert (tmp_path / entry['mesh']).is_file()
+
+
+def test_states_by_name(tmp_path):
+    states = [ObjectState.TENTATIVE, ObjectState.OCCLUDED, ObjectState.OUT_OF_VIEW]
+    write_scene(scene(*(scene_object(at, state) for at, state in enumerate(states))), tmp_path)
+    tree = json.loads((tmp_path / 'scene.json').read_text())
+    names = [entry['state'] for entry in tree['objects']]
+    assert names == ['tentative', 'occluded', 'out_of_view']
+
+
+def test_there_and_back(tmp_path):
+    before = scene(scene_object(3), scene_object(8, ObjectState.OUT_OF_VIEW))
+    write_scene(before, tmp_path)
+    after = read_scene(tmp_path)
+    assert (after.stamp_ns, after.fixed_frame) == (before.stamp_ns, before.fixed_frame)
+    for one, other in zip(before.objects, after.objects, strict=True):
+        assert np.allclose(one.T_fixed_obj, other.T_fixed_obj, rtol=0, atol=1e-12)
+        for name in ('covariance', 'size_m', 'box_center_m'):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ('id', 'state', 'label', 'score', 'scale_sigma', 'last_seen_ns'):
+            assert getattr(one, name) == getattr(other, name)
+        assert np.array_equal(one.mesh.vertices_m, other.mesh.vertices_m)
+        assert other.provenance.backend == 'geometric'
+
+
+def test_an_empty_scene(tmp_path):
+    write_scene(scene(), tmp_path)
+    assert json.loads((tmp_path / 'scene.json').read_text())['objects'] == []
+    assert read_scene(tmp_path).objects == ()
+
+
+@pytest.mark.parametrize('text', ['', '{}', '{"objects": [{"id": "x"}]}', '[1]'])
+def test_files_that_are_no_scene(tmp_path, text):
+    (tmp_path / 'scene.json').write_text(text)
+    with pytest.raises(InputError, match=r'scene\.json cannot be read'):
+        read_scene(tmp_path)
+
+
+def test_a_missing_mesh(tmp_path):
+    files = write_scene(scene(scene_object(3)), tmp_path)
+    files[3].unlink()
+    with pytest.raises(InputError, match=r'\.ply cannot be read'):
+        read_scene(tmp_path)
