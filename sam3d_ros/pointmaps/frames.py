@@ -13,6 +13,7 @@ from sam3d_ros.geometry.transforms import apply, rotation_angle
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.depth import register, same_camera, within_range
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
+from sam3d_ros.pointmaps.lattice import close_lattice
 from sam3d_ros.pointmaps.lidar import depth_from_cloud
 from sam3d_ros.pointmaps.rectification import rectify_color, rectify_depth
 
@@ -58,7 +59,7 @@ class FrameBuilder:
         camera = color.lens.rectified
         straight = rectify_depth(depth.depth_m, source)
         if depth.frame_id == color.frame_id and same_camera(source.rectified, camera):
-            return self._frame(color, straight, tree, fixed_frame)
+            return self._frame(color, close_lattice(straight), tree, fixed_frame)
         T_color_depth = self._between(color, depth, tree)
         registered = register(straight, source.rectified, T_color_depth, camera)
         return self._frame(color, registered, tree, fixed_frame)
