@@ -49,12 +49,14 @@ def models_folder() -> Path:
     """
     named = os.environ.get('SAM3D_MODELS')
     beside = Path(__file__).resolve().parents[2] / 'models'
-    installed = Path(sys.prefix) / 'share' / 'sam3d_ros' / 'models'
-    for folder in [Path(named)] if named else [beside, installed]:
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    installed = [Path(prefix) / 'share' / 'sam3d_ros' / 'models' for prefix in prefixes if prefix]
+    folders = [Path(named)] if named else [beside, *installed]
+    for folder in folders:
         if (folder / REGISTRY).is_file():
             return folder
     raise BackendError(
-        f'no {REGISTRY} in {named or f"{beside} or {installed}"}',
+        f'no {REGISTRY} in {", ".join(map(str, folders))}',
         wanted='the folder with the registry of weights',
         remedy='Set SAM3D_MODELS to it.',
     )
