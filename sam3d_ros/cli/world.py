@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--hand-held', action='store_true', help='a wandering, shaking camera, no exact orbit'
     )
     parser.add_argument(
-        '--moving', action='store_true', help='slide the first object 12 cm in the middle third'
+        '--moving',
+        action='store_true',
+        help='slide the outermost object 12 cm outward in the middle third',
     )
     parser.add_argument(
         '--taken-away', action='store_true', help='take the last object away at half time'
@@ -49,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the recording and say where it is and what it shows."""
-    from sam3d_ros.world.episode import with_moved, with_removed, with_rings
+    from sam3d_ros.world.episode import outermost, with_moved, with_removed, with_rings
     from sam3d_ros.world.recording import RECORDING, write_episode
     from sam3d_ros.world.sensors import depth_sensor
     from sam3d_ros.world.sources import ScanSource
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if episode.lidar:
         episode = with_rings(episode, args.rings)
     if args.moving:
-        episode = with_moved(episode, 0, (0.12, 0.0))
+        episode = with_moved(episode, outermost(episode), 0.12)
     if args.taken_away:
         episode = with_removed(episode, len(episode.objects) - 1, len(episode.stamps_ns) // 2)
     truth = write_episode(episode, args.out, args.depth_encoding, _show)

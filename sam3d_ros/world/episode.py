@@ -59,12 +59,20 @@ def with_rings(episode: Episode, rings: int) -> Episode:
     return replace(episode, lidar=Lidar(rings=rings))
 
 
-def with_moved(episode: Episode, index: int, shift_m: tuple[float, float]) -> Episode:
-    """Return the episode with one object sliding by ``shift_m`` in the middle third."""
+def outermost(episode: Episode) -> int:
+    """Return the index of the object furthest from the middle of all: free to slide outward."""
+    return int(np.argmax(np.linalg.norm(_from_middle(episode), axis=1)))
+
+
+def with_moved(episode: Episode, index: int, distance_m: float) -> Episode:
+    """Return the episode with one object sliding outward in the middle third of the frames."""
     frames = len(episode.stamps_ns)
     share = np.clip(3 * np.linspace(0, 1, frames) - 1, 0, 1)
+    outward = _from_middle(episode)[index]
+    length = float(np.linalg.norm(outward))
+    direction = outward / length if length > 1e-6 else np.array([1.0, 0.0])
     poses = episode.T_fixed_obj.copy()
-    poses[:, index, :2, 3] += share[:, None] * np.array(shift_m)
+    poses[:, index, :2, 3] += share[:, None] * distance_m * direction
     return replace(episode, T_fixed_obj=poses)
 
 
@@ -73,3 +81,9 @@ def with_removed(episode: Episode, index: int, from_frame: int) -> Episode:
     present = episode.present.copy()
     present[from_frame:, index] = False
     return replace(episode, present=present)
+
+
+def _from_middle(episode: Episode) -> FloatArray:
+    """Return (N, 2) horizontal offsets of the objects from their middle in the first frame."""
+    spots: FloatArray = episode.T_fixed_obj[0, :, :2, 3]
+    return spots - spots.mean(axis=0)

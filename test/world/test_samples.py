@@ -16,10 +16,10 @@ SMALL = (160, 120)
 
 def test_moved_object_moves_in_truth_and_picture():
     still = make_episode('single', 1, frames=4, size_px=SMALL)
-    moved = with_moved(still, 0, (0.1, 0.0))
+    moved = with_moved(still, 0, 0.1)
     first, last = (list(samples(moved))[k] for k in (0, -1))
     shift = last.truth.T_fixed_obj[0, :3, 3] - first.truth.T_fixed_obj[0, :3, 3]
-    assert np.allclose(shift, [0.1, 0, 0])
+    assert np.linalg.norm(shift) == pytest.approx(0.1) and shift[2] == 0
     unmoved = list(samples(still))[-1]
     assert (unmoved.truth.instances != last.truth.instances).any()
     assert np.array_equal(next(samples(still)).rgb, first.rgb)

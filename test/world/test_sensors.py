@@ -3,13 +3,13 @@
 
 import numpy as np
 import pytest
-from worlds import LIGHT, at, block
+from worlds import GREY, LIGHT
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.world.cameras import pinhole
 from sam3d_ros.world.render import Renderer, Rendering
 from sam3d_ros.world.sensors import Ideal, StructuredLight, depth_sensor, incidence
-from sam3d_ros.world.surroundings import posed
+from sam3d_ros.world.surroundings import slab
 
 CAMERA = pinhole(320, 240)
 SENSOR = StructuredLight()
@@ -26,6 +26,13 @@ def facing(depth_m, tilt_rad=0.0):
         np.zeros((*shape, 3), np.uint8), depth, np.broadcast_to(normal, (*shape, 3)),
         np.zeros(shape, np.uint8), np.zeros((0, *shape), bool),
     )  # fmt: skip
+
+
+def box_before_wall():
+    """Return a rendering of a 20 cm square at 0.8 m before a wall at 1.2 m."""
+    wall = slab('wall', np.array([-1, -1, 1.2]), np.array([1, 1, 1.3]), GREY, 1.0)
+    box = slab('box', np.array([-0.1, -0.1, 0.8]), np.array([0.1, 0.1, 0.82]), GREY, 1.0)
+    return Renderer([], [wall, box], LIGHT).render(CAMERA, np.eye(4), np.zeros((0, 4, 4)))
 
 
 def middle(image):
@@ -70,9 +77,7 @@ def test_grazed_and_distant_surfaces_return_nothing():
 
 
 def test_shadow_is_left_of_things_and_as_wide_as_the_disparity():
-    wall = posed(block((2.0, 2.0, 0.02)), at(0, 0, 1.21))
-    box = posed(block((0.2, 0.2, 0.02)), at(0, 0, 0.81))
-    drawn = Renderer([], [wall, box], LIGHT).render(CAMERA, np.eye(4), np.zeros((0, 4, 4)))
+    drawn = box_before_wall()
     lost = np.isnan(SENSOR.measure(drawn, CAMERA, np.random.default_rng(3)))[120]
     edge = int(np.argmax(drawn.depth_m[120] < 1.0))
     width = CAMERA.fx * SENSOR.baseline_m * (1 / 0.8 - 1 / 1.2)
@@ -82,9 +87,7 @@ def test_shadow_is_left_of_things_and_as_wide_as_the_disparity():
 
 
 def test_edges_are_ragged_by_about_a_pixel():
-    wall = posed(block((2.0, 2.0, 0.02)), at(0, 0, 1.21))
-    box = posed(block((0.2, 0.2, 0.02)), at(0, 0, 0.81))
-    drawn = Renderer([], [wall, box], LIGHT).render(CAMERA, np.eye(4), np.zeros((0, 4, 4)))
+    drawn = box_before_wall()
     measured = SENSOR.measure(drawn, CAMERA, np.random.default_rng(4))
     is_near, was_near = measured < 1.0, drawn.depth_m < 1.0
     flipped = np.nonzero((is_near != was_near)[90:150] & ~np.isnan(measured[90:150]))
