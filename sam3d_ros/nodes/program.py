@@ -42,7 +42,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | Non
         executor = MultiThreadedExecutor(num_threads=THREADS_PER_NODE * len(nodes))
         for node in nodes:
             executor.add_node(node)
-        spinner = threading.Thread(target=_spin, args=(executor, stop), name='executor')
+        spinner = threading.Thread(target=spin, args=(executor, stop), name='executor')
         spinner.start()
         code = _serve(nodes, stop)
         stop.set()
@@ -85,7 +85,7 @@ def _serve(nodes: Sequence[Node], stop: threading.Event) -> int:
     return max((getattr(node, 'exit_code', 0) for node in nodes), default=0)
 
 
-def _spin(executor: Executor, stop: threading.Event) -> None:
+def spin(executor: Executor, stop: threading.Event) -> None:
     """Spin until told to stop; what a callback raises is logged and ends nothing."""
     while not stop.is_set():
         try:

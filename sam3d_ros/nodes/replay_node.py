@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.duration import Duration
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 
@@ -20,12 +19,12 @@ from sam3d_ros.core.errors import Sam3dError
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.topics import OBJECTS
 from sam3d_ros.messages.types import import_message
-from sam3d_ros.nodes.config import NodeConfig, ReplayConfig
+from sam3d_ros.nodes.config import ReplayConfig
 from sam3d_ros.nodes.links import stamp_of
+from sam3d_ros.nodes.managed_node import ManagedNode
 from sam3d_ros.nodes.pacing import Pace, Timeline, wait_for_subscribers
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.recorded_qos import recorded_profile
-from sam3d_ros.ros.parameters import Parameters
 
 ACKNOWLEDGE_S = 2.0
 """How long the end waits for reliable subscribers to have taken everything."""
@@ -33,63 +32,43 @@ CLOCK_STEP_NS = 10_000_000
 """Most recorded time between two messages on /clock."""
 
 
-class ReplayNode(LifecycleNode):
+class ReplayNode(ManagedNode):
     """Configure opens the recording, activate plays it, deactivate stops it.
 
     ``finished`` is set at the end; ``exit_code`` is then 0, or 1 when it could not be played.
     """
 
     def __init__(self, **arguments: Any) -> None:
-        super().__init__('replay', **arguments)
-        self._options = Parameters(self, {'node': NodeConfig, 'replay': ReplayConfig})
-        self._config = self._options.read('replay', ReplayConfig)
+        super().__init__('replay', {'replay': ReplayConfig}, **arguments)
+        self._config: ReplayConfig = self.config('replay')
         self._stop = threading.Event()
-        self._player: threading.Thread | None = None
         self._recording: Recording | None = None
         self._outputs: dict[str, Publisher] = {}
         self.finished = threading.Event()
         self.exit_code = 0
 
-    def start(self) -> bool:
-        """Configure and activate when ``node.autostart`` says so; False when that failed."""
-        if not self._options.read('node', NodeConfig).autostart:
-            return True
-        success = TransitionCallbackReturn.SUCCESS
-        return self.trigger_configure() == success and self.trigger_activate() == success
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Open the recording and offer its topics."""
-        try:
-            self._open()
-        except Sam3dError as error:
-            self.get_logger().error(f'cannot configure: {error}')
-            return TransitionCallbackReturn.FAILURE
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def connect(self) -> None:
         """Play, in a thread of its own."""
         self._stop.clear()
-        self._player = threading.Thread(target=self._play, name='player', daemon=True)
-        self._player.start()
-        return TransitionCallbackReturn.SUCCESS
+        player = threading.Thread(target=self._play, name='player', daemon=True)
+        player.start()
 
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop playing."""
-        self._halt()
-        return TransitionCallbackReturn.SUCCESS
+        def halt() -> None:
+            self._stop.set()
+            player.join(ACKNOWLEDGE_S + 1.0)
 
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.on_close(halt)
+
+    def release(self) -> None:
         """Close the recording."""
-        self._close()
-        return TransitionCallbackReturn.SUCCESS
+        while self._outputs:
+            self.destroy_publisher(self._outputs.popitem()[1])
+        if self._recording is not None:
+            self._recording.close()
+            self._recording = None
 
-    def destroy_node(self) -> None:
-        """Stop and close, whatever state the node is in."""
-        self._halt()
-        self._close()
-        super().destroy_node()
-
-    def _open(self) -> None:
+    def build(self) -> None:
+        """Open the recording and offer its topics."""
         recording = Recording(Path(self._config.recording))
         self._recording = recording
         for topic in recording.topics:
@@ -111,19 +90,6 @@ class ReplayNode(LifecycleNode):
             self.create_subscription(
                 import_message(OBJECTS.type), self._config.pace, self._on_result, 10, raw=True
             )
-
-    def _close(self) -> None:
-        while self._outputs:
-            self.destroy_publisher(self._outputs.popitem()[1])
-        if self._recording is not None:
-            self._recording.close()
-            self._recording = None
-
-    def _halt(self) -> None:
-        self._stop.set()
-        if self._player is not None:
-            self._player.join(ACKNOWLEDGE_S + 1.0)
-            self._player = None
 
     def _on_result(self, data: bytes) -> None:
         self._pace.result(stamp_of(data))

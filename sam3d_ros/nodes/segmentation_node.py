@@ -166,10 +166,12 @@ class SegmentationNode(StageNode):
         return f'{len(response.ids)} tracks taken over'
 
     def _adopt(self, scene: Scene) -> None:
+        # Born now: what is older may be of the time before a clear, and is kept out elsewhere.
+        born_ns = scene.stamp_ns if self.last_stamp_ns is None else self.last_stamp_ns + 1
         for item in scene.objects:
             points = apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
             color = item.mesh.colors.mean(axis=0)
-            self._tracker.adopt(item.id, points, color, scene.stamp_ns)
+            self._tracker.adopt(item.id, points, color, born_ns)
 
 
 def _shows(tracks: Tracks, index: int, answer: Instance) -> bool:

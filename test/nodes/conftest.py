@@ -186,11 +186,14 @@ class Ros:
         from rclpy.executors import MultiThreadedExecutor
         from rclpy.signals import SignalHandlerOptions
 
+        from sam3d_ros.nodes.program import spin
+
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.node = rclpy.create_node('tests')
         self.executor = MultiThreadedExecutor(num_threads=16)
         self.executor.add_node(self.node)
-        self._thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=spin, args=(self.executor, self._stop), daemon=True)
         self._thread.start()
         self._graphs = []
         self._stamp_ns = 1_700_000_000_000_000_000
@@ -225,8 +228,10 @@ class Ros:
 
         for graph in self._graphs:
             graph.close()
-        self.executor.shutdown(timeout_sec=5.0)
+        self._stop.set()
+        self.executor.wake()
         self._thread.join(5.0)
+        self.executor.shutdown(timeout_sec=5.0)
         self.node.destroy_node()
         rclpy.try_shutdown()
 

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every node of the project is: a lifecycle node that can start itself.
+
+Configure builds, activate connects, deactivate disconnects, clean up lets go; with
+``node.autostart`` the first two happen at once.
+"""
+
+from __future__ import annotations
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
+
+from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.messages.topics import Topic
+from sam3d_ros.messages.types import import_message
+from sam3d_ros.nodes.config import NodeConfig
+from sam3d_ros.nodes.requests import answering, call
+from sam3d_ros.ros.parameters import Parameters
+from sam3d_ros.ros.qos import profile
+
+ALL_GROUPS = (
+    'pointmaps',
+    'segmentation',
+    'tracking',
+    'reconstruction',
+    'scene',
+    'outputs',
+    'inputs',
+    'prompts',
+    'tf',
+    'replay',
+)
+"""Prefixes that one parameter file for the whole graph may hold."""
+
+
+class ManagedNode(LifecycleNode, ABC):
+    """Base of the nodes: parameters, lifecycle, and connections that end with it.
+
+    :param groups: configuration dataclasses by parameter prefix.
+    :param live: prefixes of the groups that a running node takes new values of.
+    """
+
+    def __init__(
+        self, name: str, groups: Mapping[str, type], live: Sequence[str] = (), **arguments: Any
+    ) -> None:
+        super().__init__(name, **arguments)
+        self._groups = {'node': NodeConfig, **groups}
+        self._live = tuple(f'{prefix}.' for prefix in live)
+        self._options = Parameters(self, self._groups, ALL_GROUPS)
+        self.add_on_set_parameters_callback(self._refuse_fixed)
+        # Services and actions wait for the worker, so they must not hold up the topics.
+        self.requests = ReentrantCallbackGroup()
+        self._publishers_made: list[Publisher] = []
+        self._closers: list[Callable[[], None]] = []
+
+    @abstractmethod
+    def build(self) -> None:
+        """Make what the node works with, and its publishers (configure)."""
+
+    @abstractmethod
+    def connect(self) -> None:
+        """Subscribe and offer services; hand what ends that to :meth:`on_close` (activate)."""
+
+    def release(self) -> None:
+        """Let go of what :meth:`build` made (clean up); publishers go by themselves."""
+
+    def config(self, prefix: str) -> Any:
+        """Return the configuration dataclass of a group of parameters, as it is now."""
+        return self._options.read(prefix, self._groups[prefix])
+
+    def publish_topic(self, topic: Topic) -> Publisher:
+        """Return a publisher for one of the graph's topics."""
+        publisher = self.create_publisher(
+            import_message(topic.type), topic.name, profile(topic.quality)
+        )
+        self._publishers_made.append(publisher)
+        return publisher
+
+    def listen(self, kind: type, name: str, callback: Callable[[Any], None]) -> None:
+        """Call ``callback`` with the messages of a reliable topic while the node is active."""
+        subscription = self.create_subscription(kind, name, callback, 10)
+        self.on_close(lambda: _discard(self.destroy_subscription(subscription)))
+
+    def serve(self, kind: type, name: str, handle: Callable[[Any, Any], str]) -> None:
+        """Offer a service while the node is active; see :func:`requests.answering`."""
+        callback = answering(handle, self.get_logger().error)
+        service = self.create_service(kind, name, callback, callback_group=self.requests)
+        self.on_close(lambda: _discard(self.destroy_service(service)))
+
+    def client(self, kind: type, name: str) -> Callable[[Any], Any]:
+        """Return a call of another node's service that raises NotReadyError when that fails."""
+        client = self.create_client(kind, name, callback_group=self.requests)
+        self.on_close(lambda: _discard(self.destroy_client(client)))
+        return lambda request: call(client, request)
+
+    def every(self, period_s: float, callback: Callable[[], None]) -> None:
+        """Call ``callback`` regularly, by the wall clock, while the node is active."""
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        timer = self.create_timer(period_s, callback, clock=clock)
+        self.on_close(lambda: _discard(self.destroy_timer(timer)))
+
+    def on_close(self, close: Callable[[], None]) -> None:
+        """Have ``close`` called when the node is deactivated; the last one first."""
+        self._closers.append(close)
+
+    def start(self) -> bool:
+        """Configure and activate when ``node.autostart`` says so; False when that failed."""
+        if not self.config('node').autostart:
+            return True
+        success = TransitionCallbackReturn.SUCCESS
+        return self.trigger_configure() == success and self.trigger_activate() == success
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Build; FAILURE and an ERROR line when that cannot be done."""
+        return self._guarded('configure', self.build)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Connect."""
+        return self._guarded('activate', self.connect)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Disconnect."""
+        return self._guarded('deactivate', self.disconnect)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything."""
+        return self._guarded('clean up', self._free)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything."""
+        return self._guarded('shut down', self._free)
+
+    def destroy_node(self) -> None:
+        """Let go of everything, whatever state the node is in."""
+        self._free()
+        super().destroy_node()
+
+    def disconnect(self) -> None:
+        """End what :meth:`connect` began."""
+        while self._closers:
+            self._closers.pop()()
+
+    def _free(self) -> None:
+        self.disconnect()
+        self.release()
+        while self._publishers_made:
+            self.destroy_publisher(self._publishers_made.pop())
+
+    def _guarded(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
+        """Run a lifecycle step; rclpy would swallow what it raises."""
+        try:
+            step()
+        except Sam3dError as error:
+            self.get_logger().error(f'cannot {what}: {error}')
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            self.get_logger().error(f'cannot {what}:\n{traceback.format_exc()}')
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def _refuse_fixed(self, parameters: Sequence[Parameter]) -> SetParametersResult:
+        """Reject new values of options that the node was made with."""
+        for parameter in parameters:
+            group = parameter.name.partition('.')[0]
+            if group in self._groups and not parameter.name.startswith(self._live):
+                reason = f'{parameter.name} takes a new value only at start'
+                return SetParametersResult(successful=False, reason=reason)
+        return SetParametersResult(successful=True)
+
+
+def _discard(result: bool) -> None:
+    """Make a closer of a call that returns something."""

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services, prompts and the action of a live graph."""
+
+import threading
+import time
+
+import pytest
+from action_msgs.msg import GoalStatus
+from geometry_msgs.msg import Point, PointStamped
+from rclpy.action import ActionClient
+from sam3d_msgs.action import Reconstruct
+from sam3d_msgs.msg import Prompt
+from sam3d_msgs.srv import AddPrompt, ClearScene, LoadScene, RemoveObject, SaveScene
+from sensor_msgs.msg import RegionOfInterest
+
+from sam3d_ros.messages import topics
+from sam3d_ros.nodes.requests import BAD_REQUEST, NOT_FOUND, NOT_READY
+from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
+
+pytestmark = pytest.mark.dds
+
+REMOVE = 1
+
+
+@pytest.fixture(scope='module')
+def graph(ros):
+    return ros.graph('/served')
+
+
+@pytest.fixture(scope='module')
+def camera(graph):
+    return graph.camera()
+
+
+@pytest.fixture
+def objects(graph):
+    """Return a listener to the objects of a graph that knows none."""
+    listener = graph.listen(topics.OBJECTS)
+    assert graph.call(ClearScene, 'scene/clear').success
+    listener.clear()
+    yield listener
+    listener.close()
+
+
+def ids(message):
+    return [item.id for item in message.objects]
+
+
+def test_a_removed_object_is_gone_everywhere_within_a_second(graph, camera, objects, frames, play):
+    markers, planner = graph.listen(topics.MARKERS), graph.listen(topics.COLLISION_OBJECTS)
+    tf = graph.listen(topics.TF)
+    play(camera, objects, frames(3))
+    planner.wait(lambda m: m.id == 'object_1')
+    objects.clear()
+    tf.clear()
+    assert graph.call(RemoveObject, 'scene/remove', id='1').success
+    assert ids(objects.wait(lambda m: '1' not in ids(m), 1.0)) == ['2']
+    markers.wait(lambda m: any(k.action == 2 and k.id == 1 for k in m.markers), 1.0)
+    planner.wait(lambda m: m.id == 'object_1' and m.operation == REMOVE, 1.0)
+    last = tf.wait(lambda m: any(t.child_frame_id == 'object_2' for t in m.transforms), 1.0)
+    assert 'object_1' not in {edge.child_frame_id for edge in last.transforms}
+    assert ids(play(camera, objects, frames(2))) == ['2'], 'it must not come back'
+    for listener in (markers, planner, tf):
+        listener.close()
+
+
+def test_an_object_taken_away_is_gone_once_free_space_proves_it(camera, objects, frames, play):
+    play(camera, objects, frames(3))
+    left = (((0.0, 0.15, 0.06), (0.10, 0.08, 0.12), (200, 40, 40)),)
+    assert len(ids(play(camera, objects, frames(6, boxes=left)))) == 1
+
+
+def test_ids_start_at_one_after_a_clear_and_never_before(graph, camera, objects, frames, play):
+    assert ids(play(camera, objects, frames(3))) == ['1', '2']
+    play(camera, objects, frames(5, boxes=()))
+    later = ids(play(camera, objects, frames(3)))
+    assert len(later) == 2 and min(int(object_id) for object_id in later) > 2
+    assert graph.call(ClearScene, 'scene/clear').success
+    assert ids(play(camera, objects, frames(3))) == ['1', '2']
+
+
+@pytest.mark.parametrize(('object_id', 'code'), [('77', NOT_FOUND), ('seven', BAD_REQUEST)])
+def test_removing_what_is_not_there_says_so(graph, camera, objects, frames, play, object_id, code):
+    play(camera, objects, frames(1))
+    answer = graph.call(RemoveObject, 'scene/remove', id=object_id)
+    assert (answer.success, answer.code) == (False, code)
+    assert object_id in answer.message
+
+
+def test_a_saved_scene_comes_back_after_a_clear_with_its_ids(
+    graph, camera, objects, frames, play, tmp_path
+):
+    play(camera, objects, frames(5, boxes=()))
+    play(camera, objects, frames(3))
+    before = ids(objects.messages[-1])
+    assert graph.call(SaveScene, 'scene/save', path=str(tmp_path)).success
+    assert (tmp_path / 'scene.json').is_file()
+    assert graph.call(ClearScene, 'scene/clear').success
+    objects.clear()
+    loaded = graph.call(LoadScene, 'scene/load', path=str(tmp_path))
+    assert loaded.success, loaded.message
+    assert list(loaded.ids) == before
+    assert ids(objects.wait(lambda m: m.objects, 5.0)) == before
+    assert ids(play(camera, objects, frames(2))) == before
+
+
+def test_loading_what_is_not_there_says_so(graph, objects, tmp_path):
+    answer = graph.call(LoadScene, 'scene/load', path=str(tmp_path / 'nothing'))
+    assert (answer.success, answer.code) == (False, BAD_REQUEST)
+    assert 'nothing' in answer.message
+
+
+def pixel_of(frame, center):
+    from sam3d_ros.geometry.cameras import project
+    from sam3d_ros.geometry.transforms import apply, inverse
+
+    u, v = project(apply(inverse(frame.T_fixed_cam), center), frame.camera)
+    return float(u), float(v)
+
+
+def test_a_point_prompt_selects_the_object_under_it(graph, camera, objects, frames, play):
+    shown = frames(3)
+    play(camera, objects, shown)
+    u, v = pixel_of(shown[-1], (0.05, -0.15, 0.08))
+    prompt = Prompt(type=Prompt.POINTS, points=[Point(x=u, y=v)], labels=[1])
+    answer = graph.call(AddPrompt, 'segmentation/add_prompt', prompt=prompt)
+    assert answer.success, answer.message
+    assert len(answer.track_ids) == 1
+    assert len(ids(play(camera, objects, frames(2)))) == 2, 'it must not be there twice'
+
+
+@pytest.mark.parametrize(
+    ('prompt', 'code'),
+    [
+        (Prompt(type=Prompt.TEXT, text='mug'), BAD_REQUEST),
+        (Prompt(type=Prompt.POINTS), BAD_REQUEST),
+        (Prompt(type=9), BAD_REQUEST),
+    ],
+)
+def test_a_prompt_that_cannot_be_served_says_why(
+    graph, camera, objects, frames, play, prompt, code
+):
+    play(camera, objects, frames(1))
+    answer = graph.call(AddPrompt, 'segmentation/add_prompt', prompt=prompt)
+    assert (answer.success, answer.code) == (False, code)
+    assert answer.message
+
+
+def test_clicks_in_rviz_and_in_the_image_reach_the_prompts(
+    ros, graph, camera, objects, frames, play
+):
+    shown = frames(3)
+    play(camera, objects, shown)
+    u, v = pixel_of(shown[-1], (0.05, -0.15, 0.08))
+    node = graph.nodes['segmentation']
+    served = []
+    original = node._prompts.add
+    node._prompts.add = lambda *arguments: served.append(arguments[0]) or original(*arguments)
+    in_image = ros.node.create_publisher(PointStamped, '/served/segmentation/prompt/point_px', 5)
+    in_rviz = ros.node.create_publisher(PointStamped, '/served/clicked_point', 5)
+    box = ros.node.create_publisher(RegionOfInterest, '/served/segmentation/prompt/box', 5)
+    for publisher in (in_image, in_rviz, box):
+        ros.until(lambda publisher=publisher: publisher.get_subscription_count() > 0)
+    in_image.publish(PointStamped(point=Point(x=u, y=v)))
+    ros.until(lambda: len(served) == 1)
+    click = PointStamped(point=Point(x=0.05, y=-0.15, z=0.08))
+    click.header.frame_id = 'world'
+    in_rviz.publish(click)
+    ros.until(lambda: len(served) == 2)
+    assert abs(served[1].points_px[0][0] - u) < 1 and abs(served[1].points_px[0][1] - v) < 1
+    region = RegionOfInterest(x_offset=int(u) - 20, y_offset=int(v) - 20, width=40, height=40)
+    box.publish(region)
+    ros.until(lambda: len(served) == 3)
+    node._prompts.add = original
+
+
+@pytest.fixture
+def client(ros):
+    client = ActionClient(ros.node, Reconstruct, '/served/reconstruction/reconstruct')
+    assert client.wait_for_server(20.0)
+    yield client
+    client.destroy()
+
+
+def result_of(future, timeout_s=20.0):
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    assert done.wait(timeout_s)
+    return future.result()
+
+
+def test_reconstruct_makes_objects_again_with_feedback(camera, objects, frames, play, client):
+    play(camera, objects, frames(3))
+    heard = []
+    goal = result_of(
+        client.send_goal_async(
+            Reconstruct.Goal(ids=['1', '2']), lambda m: heard.append(m.feedback)
+        )
+    )
+    answer = result_of(goal.get_result_async())
+    assert answer.status == GoalStatus.STATUS_SUCCEEDED, answer.result.message
+    assert ids(answer.result) == ['1', '2']
+    assert {item.header.frame_id for item in answer.result.objects} == {'world'}
+    assert all(item.mesh.triangles for item in answer.result.objects)
+    assert heard[0].stage and heard[0].fraction == 0.0
+    assert [item.fraction for item in heard] == sorted(item.fraction for item in heard)
+
+
+@pytest.mark.parametrize(
+    ('goal', 'code'),
+    [
+        (Reconstruct.Goal(ids=['99']), NOT_FOUND),
+        (Reconstruct.Goal(region=RegionOfInterest(width=3, height=3)), NOT_FOUND),
+        (Reconstruct.Goal(ids=['1'], backend='no_such'), NOT_READY),
+    ],
+)
+def test_a_goal_that_cannot_be_reached_is_aborted_with_the_reason(
+    camera, objects, frames, play, client, goal, code
+):
+    play(camera, objects, frames(3))
+    answer = result_of(result_of(client.send_goal_async(goal)).get_result_async())
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.code == code
+    assert answer.result.message
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Make every reconstruction on request wait; return the events of its begin and end."""
+    begun, go_on = threading.Event(), threading.Event()
+    again = ObjectReconstructor.again
+
+    def slowly(self, *arguments):
+        begun.set()
+        assert go_on.wait(20.0)
+        return again(self, *arguments)
+
+    monkeypatch.setattr(ObjectReconstructor, 'again', slowly)
+    return begun, go_on
+
+
+@pytest.fixture
+def slow_graph(slow, ros, frames, play):
+    graph = ros.graph('/slow')
+    camera, objects = graph.camera(), graph.listen(topics.OBJECTS)
+    play(camera, objects, frames(3, frame_id='slow_camera'))
+    client = ActionClient(ros.node, Reconstruct, '/slow/reconstruction/reconstruct')
+    assert client.wait_for_server(20.0)
+    yield client
+    slow[1].set()
+    client.destroy()
+    graph.close()
+
+
+def test_a_cancel_takes_effect_within_half_a_second_and_a_second_goal_is_rejected(
+    slow, slow_graph
+):
+    goal = result_of(slow_graph.send_goal_async(Reconstruct.Goal(ids=['1', '2'])))
+    assert goal.accepted
+    assert slow[0].wait(20.0)
+    second = result_of(slow_graph.send_goal_async(Reconstruct.Goal(ids=['1'])))
+    assert not second.accepted
+    result = goal.get_result_async()
+    asked = time.monotonic()
+    assert result_of(goal.cancel_goal_async()).goals_canceling
+    answer = result_of(result)
+    assert answer.status == GoalStatus.STATUS_CANCELED
+    assert time.monotonic() - asked < 0.5
