@@ -8,6 +8,7 @@ import pytest
 from made_up_recordings import (
     START_NS,
     STEP_NS,
+    Message,
     frames,
     messages,
     write,
@@ -19,6 +20,11 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import Overrides, select
 from sam3d_ros.core.errors import RecordingError, TransformError
 from sam3d_ros.core.types import Frame
+from sam3d_ros.messages.clouds import encode_pointmap
+from sam3d_ros.messages.headers import header_message
+from sam3d_ros.messages.transforms import StampedTransform, transforms_message
+from sam3d_ros.messages.types import StoreTypes
+from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader
 from sam3d_ros.pointmaps.config import PointmapConfig
 
@@ -145,6 +151,30 @@ def test_a_configured_fixed_frame(tmp_path, recorded):
     assert np.allclose(got[0].T_fixed_cam[:3, 3], recorded[0].T_fixed_cam[:3, 3] - [0, 0, 0.5])
     with pytest.raises(TransformError, match='nowhere'):
         read(path, PointmapConfig(fixed_frame='nowhere'))
+
+
+def test_points_of_a_lidar_make_frames(tmp_path, recorded):
+    classes = typestore().types
+    made = [item for item in messages(recorded) if not item.topic.startswith('/camera/depth')]
+    for frame in recorded:
+        cloud = encode_pointmap(
+            frame.pointmap,
+            frame.rgb,
+            classes['sensor_msgs/msg/PointCloud2'],
+            classes['sensor_msgs/msg/PointField'],
+            header_message(StoreTypes(), frame.stamp_ns, 'lidar'),
+        )
+        made.append(Message('/lidar', 'sensor_msgs/msg/PointCloud2', frame.stamp_ns, cloud))
+    aside = StampedTransform(START_NS, 'optical', 'lidar', np.eye(4))
+    static = transforms_message(StoreTypes(), [aside])
+    made.append(Message('/tf_static', 'tf2_msgs/msg/TFMessage', START_NS, static))
+    got, reader = read(write(tmp_path / 'r', made))
+    assert reader.selection.points.topic == '/lidar'
+    assert [frame.stamp_ns for frame in got] == [frame.stamp_ns for frame in recorded]
+    for one, other in zip(got, recorded, strict=True):
+        both = np.isfinite(one.depth_m) & np.isfinite(other.depth_m)
+        assert both.mean() > 0.8
+        assert np.median(np.abs(one.depth_m - other.depth_m)[both]) < 1e-3
 
 
 def test_streams_that_never_meet(tmp_path, recorded):
