@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, ByteArray, FaceLabel, Float32Array, IndexArray
 from sam3d_ros.reconstruction.evidence import Evidence
@@ -55,15 +56,20 @@ def sample(volume: Float32Array, points_m: Float32Array, evidence: Evidence) -> 
     size = evidence.grid.size
     at = np.clip(evidence.grid.coordinates(points_m.astype(np.float64)), 0, size - 1.001)
     low = at.astype(np.intp)
-    share = (at - low).astype(np.float32)
-    total = np.zeros(len(points_m), np.float32)
+    share = np.ascontiguousarray((at - low).astype(np.float32).T)
+    base = (low[:, 0] * size + low[:, 1]) * size + low[:, 2]
     flat = volume.ravel()
-    for corner in range(8):
-        bits = np.array([corner >> 2 & 1, corner >> 1 & 1, corner & 1])
-        weight = np.where(bits, share, 1.0 - share).prod(axis=1)
-        index = low + bits
-        total += weight * flat[(index[:, 0] * size + index[:, 1]) * size + index[:, 2]]
-    return total
+
+    def along_z(corner: npt.NDArray[np.intp]) -> Float32Array:
+        before = flat[corner]
+        return np.asarray(before + share[2] * (flat[corner + 1] - before), np.float32)
+
+    def along_y(corner: npt.NDArray[np.intp]) -> Float32Array:
+        before = along_z(corner)
+        return before + share[1] * (along_z(corner + size) - before)
+
+    before = along_y(base)
+    return before + share[0] * (along_y(base + size * size) - before)
 
 
 def _centres_and_normals(

@@ -37,18 +37,18 @@ def render_depth(vertices_cam: Float32Array, faces: IndexArray, camera: Camera) 
     column = left[face] + within % np.maximum(wide[face], 1)
     row = top[face] + within // np.maximum(wide[face], 1)
     weights = _barycentric(fu[face], fv[face], column, row)
-    hit = (weights >= -1e-9).all(axis=1)
-    z_hit = 1.0 / (weights[hit] * inverse_z[face[hit]]).sum(axis=1)
+    hit = np.flatnonzero(weights.min(axis=0) >= -1e-9)
+    z_hit = 1.0 / np.einsum('cm,mc->m', weights[:, hit], inverse_z[face[hit]])
     np.minimum.at(depth, row[hit] * camera.width + column[hit], z_hit.astype(np.float32))
     return depth.reshape(camera.height, camera.width)
 
 
 def _barycentric(u: np.ndarray, v: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """(M, 3) barycentric coordinates of pixels in (M, 3)-cornered faces; -1 when degenerate."""
+    """(3, M) barycentric coordinates of pixels in (M, 3)-cornered faces; -1 when degenerate."""
     ax, ay = u[:, 0] - column, v[:, 0] - row
     bx, by = u[:, 1] - column, v[:, 1] - row
     cx, cy = u[:, 2] - column, v[:, 2] - row
-    weights = np.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx], axis=1)
-    area = weights.sum(axis=1, keepdims=True)
+    weights = np.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx])
+    area = weights.sum(axis=0)
     fine = np.abs(area) > 1e-12
     return np.where(fine, weights / np.where(fine, area, 1.0), -1.0)
