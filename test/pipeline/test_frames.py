@@ -173,7 +173,7 @@ def test_points_of_a_lidar_make_frames(tmp_path, recorded):
     assert [frame.stamp_ns for frame in got] == [frame.stamp_ns for frame in recorded]
     for one, other in zip(got, recorded, strict=True):
         both = np.isfinite(one.depth_m) & np.isfinite(other.depth_m)
-        assert both.mean() > 0.8
+        assert both.mean() > 0.4
         assert np.median(np.abs(one.depth_m - other.depth_m)[both]) < 1e-3
 
 
