@@ -31,6 +31,8 @@ PANEL_PX = 640
 BACKGROUND = (244, 244, 242)
 _ELEVATION_RAD = np.deg2rad(35.0)
 _AZIMUTH_RAD = np.deg2rad(60.0)
+_FILL = 0.85
+_NEAREST_M = 0.1
 _INK, _PAPER = (30, 30, 30), (255, 255, 255)
 
 
@@ -179,36 +181,42 @@ def _up_cam(frame: Frame, tracks: Tracks) -> FloatArray:
 
 def side_view(frame: Frame, scene: Scene, up_cam: FloatArray) -> FloatArray:
     """Return T_fixed_view (4, 4): from above and from a side, all objects in the image."""
-    centers, radius_m = _extent(frame, scene)
-    middle = centers.mean(axis=0)
+    points = _outline(frame, scene)
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
     up = frame.T_fixed_cam[:3, :3] @ up_cam
     away = middle - frame.T_fixed_cam[:3, 3]
     away -= up * (away @ up)
     if np.linalg.norm(away) < 1e-6:
         away = frame.T_fixed_cam[:3, 0]
     away = away / np.linalg.norm(away)
-    across = np.cross(up, away)
-    level = -np.cos(_AZIMUTH_RAD) * away + np.sin(_AZIMUTH_RAD) * across
+    level = -np.cos(_AZIMUTH_RAD) * away + np.sin(_AZIMUTH_RAD) * np.cross(up, away)
     towards = np.cos(_ELEVATION_RAD) * level + np.sin(_ELEVATION_RAD) * up
-    half_field = (
-        min(frame.camera.width / frame.camera.fx, frame.camera.height / frame.camera.fy) / 2
-    )
-    distance_m = 1.1 * radius_m / np.sin(np.arctan(half_field))
-    forward = -towards
-    right = np.cross(forward, up)
+    right = np.cross(-towards, up)
     right /= np.linalg.norm(right)
-    R_fixed_view = np.stack([right, np.cross(forward, right), forward], axis=1)
+    R_fixed_view = np.stack([right, np.cross(-towards, right), -towards], axis=1)
+    distance_m = _distance_m((points - middle) @ R_fixed_view, frame.camera)
     return transform(R_fixed_view, middle + distance_m * towards)
 
 
-def _extent(frame: Frame, scene: Scene) -> tuple[FloatArray, float]:
-    """Return (N, 3) middles of the objects and the radius around their mean that holds them."""
-    if not scene.objects:
-        return (frame.T_fixed_cam @ [0.0, 0.0, 1.0, 1.0])[None, :3], 0.5
-    centers = np.array([_middle(item) for item in scene.objects])
-    radii = np.array([np.linalg.norm(item.size_m) / 2 for item in scene.objects])
-    reach = np.linalg.norm(centers - centers.mean(axis=0), axis=1) + radii
-    return centers, float(max(reach.max(), 0.1))
+def _distance_m(points: FloatArray, camera: Camera) -> float:
+    """Return how far before (N, 3) points (optical axes) a camera sees them all, with a margin."""
+    right, bottom = camera.width - 1 - camera.cx, camera.height - 1 - camera.cy
+    half_px = np.array([min(camera.cx, right), min(camera.cy, bottom)])
+    slopes = _FILL * half_px / [camera.fx, camera.fy]
+    needed_m = np.abs(points[:, :2]) / slopes - points[:, 2:]
+    return float(max(needed_m.max(), _NEAREST_M - points[:, 2].min()))
+
+
+def _outline(frame: Frame, scene: Scene) -> FloatArray:
+    """Return points (N, 3) of the fixed frame that enclose what there is to see."""
+    parts = [
+        apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64)) for item in scene.objects
+    ]
+    parts = [part for part in parts if len(part)]
+    if parts:
+        return np.concatenate(parts)
+    ahead = (frame.T_fixed_cam @ [0.0, 0.0, 1.0, 1.0])[:3]
+    return ahead + np.array([[-0.3, -0.3, -0.3], [0.3, 0.3, 0.3]])
 
 
 def _middle(item: SceneObject) -> FloatArray:
