@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING
 from sam3d_ros.core.errors import Sam3dError
 
 if TYPE_CHECKING:
-    from sam3d_ros.core.types import Scene, Tracks
     from sam3d_ros.nodes.collector import Collector
     from sam3d_ros.nodes.processes import Processes
     from sam3d_ros.world.truth import Truth
 
-WORLD, RESULT, LOGS = 'world', 'result', 'logs'
+WORLD, RESULT, LOGS, SNAPSHOT = 'world', 'result', 'logs', 'snapshot.png'
 START_TIMEOUT_S = 60.0
 PLAY_TIMEOUT_S = 240.0
 
@@ -46,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make, play, collect, compare; 0 when every object was found where it is."""
     from sam3d_ros.cli.demo_table import compare, text
+    from sam3d_ros.export.scene_files import write_scene
+    from sam3d_ros.messages.topics import OBJECTS
     from sam3d_ros.nodes.collector import collecting
+    from sam3d_ros.viewer.snapshot import write_snapshot
 
     begin = time.monotonic()
     _prepare(args.out)
@@ -60,11 +62,13 @@ def run(args: argparse.Namespace) -> int:
             _wait_for_graph(collector, processes)
             _say(begin, f'playing {len(truth.frames)} frames')
             _play(args.out, processes)
-            scene, tracks = collector.scene, collector.tracks
+            _wait(lambda: collector.counts[OBJECTS.name] >= len(truth.frames), processes, 2.0)
+            frame, tracks, scene = collector.frame, collector.tracks, collector.scene
         failures = [f'{death} while stopping' for death in processes.stop()]
-    if scene is None or tracks is None:
+    if frame is None or tracks is None or scene is None:
         raise DemoError('the nodes published no scene', remedy=f'See {args.out / LOGS}.')
-    _write(args.out, scene, tracks)
+    write_scene(scene, args.out)
+    write_snapshot(args.out / SNAPSHOT, frame, tracks, scene)
     verdict = compare(scene, truth)
     print(text(verdict))
     _say(begin, f'results in {args.out}')
@@ -120,11 +124,11 @@ def _wait_for_graph(collector: Collector, processes: Processes) -> None:
     from sam3d_ros.nodes.links import FRAMES
     from sam3d_ros.world.recording import COLOR, DEPTH
 
-    # The collector is one of the listeners of instances and reconstructions.
+    # The collector listens to frames, instances and reconstructions too.
     listeners = {
         COLOR.name: 1,
         DEPTH.name: 1,
-        FRAMES.topic.resolve(): 3,
+        FRAMES.topic.resolve(): 4,
         topics.INSTANCES.resolve(): 3,
         topics.RECONSTRUCTIONS.resolve(): 2,
     }
@@ -176,13 +180,6 @@ def _wait(condition: Callable[[], bool], processes: Processes, timeout_s: float)
             return False
         pause.wait(0.1)
     return True
-
-
-def _write(out: Path, scene: Scene, tracks: Tracks) -> None:
-    """Write the last scene as files, and a picture of it beside the last image."""
-    from sam3d_ros.export.scene_files import write_scene
-
-    write_scene(scene, out)
 
 
 def _progress(what: str) -> Callable[[int, int], None]:

@@ -15,14 +15,14 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from sam3d_ros.bags.writer import RecordingWriter
-from sam3d_ros.core.types import Scene, Tracks
+from sam3d_ros.core.types import Frame, Scene, Tracks
 from sam3d_ros.messages import topics
 from sam3d_ros.messages.instances import tracks_from
 from sam3d_ros.messages.scene import scene_from
 from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.messages.typestore import typestore
-from sam3d_ros.nodes.links import stamp_of
+from sam3d_ros.nodes.links import FRAMES, stamp_of
 from sam3d_ros.ros.qos import profile
 
 COLLECTED = (
@@ -67,6 +67,19 @@ class Collector(Node):
                 profile(topic.quality),
                 raw=True,
             )
+        self.create_subscription(
+            import_message(FRAMES.topic.type),
+            FRAMES.topic.resolve(namespace),
+            partial(self._latest.__setitem__, FRAMES.topic.name),
+            profile(FRAMES.topic.quality),
+            raw=True,
+        )
+
+    @property
+    def frame(self) -> Frame | None:
+        """The last frame that was published; frames are not recorded."""
+        data = self._latest.get(FRAMES.topic.name)
+        return None if data is None else FRAMES.decode(data)
 
     @property
     def scene(self) -> Scene | None:

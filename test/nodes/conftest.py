@@ -79,7 +79,7 @@ class Listener:
 class FakeCamera:
     """Publishes frames as a depth camera and a localisation would."""
 
-    def __init__(self, node, namespace, encoding='16UC1', quality=Quality.SENSOR_DATA):
+    def __init__(self, node, namespace, encoding='32FC1', quality=Quality.SENSOR_DATA):
         from sam3d_ros.ros.qos import profile
 
         self._types = StoreTypes()
