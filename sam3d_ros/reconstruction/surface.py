@@ -52,7 +52,10 @@ def _resampled(distance_m: Float32Array, size: int) -> Float32Array:
 
 
 def _net(distance_m: Float32Array, voxel_m: float) -> tuple[Float32Array, IndexArray]:
-    field = np.pad(distance_m[1:-1, 1:-1, 1:-1], 2, constant_values=voxel_m)
+    low, part = _occupied(distance_m)
+    if part.size == 0:
+        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
+    field = np.pad(part, 2, constant_values=voxel_m)
     inside = well_composed(field)
     # A sign flipped by the repair gets a value that keeps its vertices at mid-edge.
     field = np.where(inside == (field < 0), field, np.where(inside, -1e-3, 1e-3) * voxel_m)
@@ -60,21 +63,30 @@ def _net(distance_m: Float32Array, voxel_m: float) -> tuple[Float32Array, IndexA
     cells = np.concatenate([cell for cell, _, _ in crossings])
     positions = np.concatenate([position for _, position, _ in crossings])
     flips = np.concatenate([flip for _, _, flip in crossings])
-    if len(cells) == 0:
-        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
-    used, quads = np.unique(cells, return_inverse=True)
-    quads = quads.reshape(-1, 4).astype(np.int32)
-    count = np.bincount(quads.ravel(), minlength=len(used))
-    vertices = np.stack(
-        [
-            np.bincount(quads.ravel(), np.repeat(positions[:, k], 4), len(used)) / count
-            for k in range(3)
-        ],
-        axis=1,
-    )
+    used = np.zeros(field.size, bool)
+    used[cells] = True
+    quads = (np.cumsum(used) - 1)[cells].astype(np.int32)
+    count = np.bincount(quads.ravel())
+    total = [np.bincount(quads.ravel(), np.repeat(positions[:, k], 4)) for k in range(3)]
+    vertices = np.stack(total, axis=1) / count[:, None]
     quads[flips] = quads[flips, ::-1]
-    centred = (vertices - 1.0 - (distance_m.shape[0] / 2 - 0.5)) * voxel_m
+    centred = (vertices + low - 2.0 - (distance_m.shape[0] / 2 - 0.5)) * voxel_m
     return centred.astype(np.float32), _split(quads, centred)
+
+
+def _occupied(distance_m: Float32Array) -> tuple[IndexArray, Float32Array]:
+    """The part of a volume that has an inside, one voxel around it, less the volume's border.
+
+    :returns: (3,) index of its first voxel, and the part (empty when nothing is inside).
+    """
+    core = distance_m[1:-1, 1:-1, 1:-1] < 0
+    lines = [np.flatnonzero(core.any(axis=tuple({0, 1, 2} - {k}))) for k in range(3)]
+    if len(lines[0]) == 0:
+        return np.zeros(3, np.int32), distance_m[:0]
+    # Indices in the core are one less than in the volume: this is one voxel to either side.
+    low = np.array([max(line[0], 1) for line in lines], np.int32)
+    high = [min(int(line[-1]) + 3, n - 1) for line, n in zip(lines, distance_m.shape, strict=True)]
+    return low, distance_m[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
 
 
 def _crossings(
@@ -94,8 +106,7 @@ def _crossings(
     b = field[tuple((edges + step).T)]
     positions = edges.astype(np.float32)
     positions[:, axis] += a / (a - b)
-    size = field.shape[0]
-    strides = np.array([size * size, size, 1])
+    strides = np.array([field.shape[1] * field.shape[2], field.shape[2], 1])
     u, v = strides[(axis + 1) % 3], strides[(axis + 2) % 3]
     base = edges @ strides
     cells = base[:, None] + np.array([-u - v, -v, 0, -u])
