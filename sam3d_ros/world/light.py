@@ -54,6 +54,10 @@ class Light:
         return shaded
 
 
+DAYLIGHT = Light(np.array([0.0, 0.0, 1.0]), 0.6, 1.0)
+"""A lamp straight above."""
+
+
 def random_light(rng: np.random.Generator) -> Light:
     """Return a lamp well above the horizon with random strength."""
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(40, 80))

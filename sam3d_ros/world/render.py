@@ -16,7 +16,7 @@ import numpy as np
 from sam3d_ros.core.types import BoolArray, ByteArray, Camera, Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.cameras import project, rays
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.world.light import Light, Shadow
+from sam3d_ros.world.light import DAYLIGHT, Light, Shadow
 from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.surface import Hits, Surface, rotated
 
@@ -43,10 +43,13 @@ class Renderer:
     """Draws fixed solids (surroundings, fixed frame) and objects at the poses of each call."""
 
     def __init__(
-        self, objects: Sequence[Solid], surroundings: Sequence[Solid], light: Light
+        self,
+        objects: Sequence[Solid],
+        surroundings: Sequence[Solid] = (),
+        light: Light = DAYLIGHT,
     ) -> None:
         self._objects = [Surface([solid]) for solid in objects]
-        self._surroundings = Surface(surroundings)
+        self._surroundings = [Surface(surroundings)] if surroundings else []
         self._light = light
         self._shadow: Shadow | None = None
 
@@ -63,17 +66,20 @@ class Renderer:
         :param present: (N,) bool, False = not in the world now; all are when not given.
         """
         here = np.ones(len(self._objects), bool) if present is None else present
-        canvas = _Canvas(camera, len(self._objects))
-        T_cam_fixed = inverse(T_fixed_cam)
-        canvas.draw(self._surroundings, T_cam_fixed, None)
-        for index, surface in enumerate(self._objects):
-            if here[index]:
-                canvas.draw(surface, T_cam_fixed @ T_fixed_obj[index], index)
+        canvas = self._drawn(camera, T_fixed_cam, T_fixed_obj, here)
         normals, albedo = canvas.appearance()
         shadow = self._shadow_of(T_fixed_obj, here)
         rgb = self._light.shade(albedo, normals, canvas.depth_m, rays(camera), T_fixed_cam, shadow)
         depth = np.where(np.isfinite(canvas.depth_m), canvas.depth_m, np.float32(np.nan))
         return Rendering(rgb, depth, normals, canvas.instances(), canvas.amodal)
+
+    def masks(
+        self, camera: Camera, T_fixed_cam: FloatArray, T_fixed_obj: FloatArray
+    ) -> tuple[ByteArray, BoolArray]:
+        """Return the id image and the amodal masks of :class:`Rendering` alone, cheaply."""
+        here = np.ones(len(self._objects), bool)
+        canvas = self._drawn(camera, T_fixed_cam, T_fixed_obj, here)
+        return canvas.instances(), canvas.amodal
 
     def cast(
         self,
@@ -93,7 +99,7 @@ class Renderer:
         ranges = np.full(len(origins_m), np.inf, np.float32)
         owner = np.full(len(origins_m), -1, np.int32)
         normals = np.zeros_like(origins_m)
-        placed = [(self._surroundings, np.eye(4), -1)]
+        placed = [(surface, np.eye(4), -1) for surface in self._surroundings]
         placed += [
             (surface, T_fixed_obj[i], i) for i, surface in enumerate(self._objects) if here[i]
         ]
@@ -112,6 +118,21 @@ class Renderer:
             ranges[at], owner[at] = hits.t[closer], index
             normals[at] = rotated(surface.normals(hits.face[closer], hits.uv[closer]), R)
         return ranges, owner, normals
+
+    def _drawn(
+        self,
+        camera: Camera,
+        T_fixed_cam: FloatArray,
+        T_fixed_obj: FloatArray,
+        present: BoolArray,
+    ) -> _Canvas:
+        canvas = _Canvas(camera, len(self._objects))
+        T_cam_fixed = inverse(T_fixed_cam)
+        for surface in self._surroundings:
+            canvas.draw(surface, T_cam_fixed, None)
+        for index in np.flatnonzero(present).tolist():
+            canvas.draw(self._objects[index], T_cam_fixed @ T_fixed_obj[index], index)
+        return canvas
 
     def _shadow_of(self, T_fixed_obj: FloatArray, present: BoolArray) -> Shadow:
         """Return the shadow map of the objects, made anew only when something moved."""

@@ -16,11 +16,13 @@ from sam3d_ros.world.episode import Episode, stamps
 from sam3d_ros.world.lidar import Lidar
 from sam3d_ros.world.light import random_light
 from sam3d_ros.world.placing import Body, stable, upright
+from sam3d_ros.world.render import Renderer
 from sam3d_ros.world.sensors import DepthSensor, StructuredLight
 from sam3d_ros.world.shapes import random_solid
 from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.sources import ObjectSource, ProceduralSource
 from sam3d_ros.world.surroundings import distractors, floor, table, wall
+from sam3d_ros.world.truth import occlusion
 
 Rng = np.random.Generator
 Placed = tuple[list[Body], FloatArray]
@@ -30,6 +32,8 @@ ATTEMPTS = 60
 """Draws of objects before a suite gives up."""
 CLUTTER_DIAMETER_M = 0.4
 CLUTTER_OVERLAP = 0.38
+SKETCH = cameras.pinhole(160, 120)
+"""Small camera that looks ahead whether objects hide each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Suite:
     :param sweep_deg: arc of the orbit that the recording covers.
     :param surface: ``table``, ``floor``, or ``any`` to draw one.
     :param lidar: the sensor is a spinning LiDAR.
+    :param max_hidden: no object may be hidden by others more than this, anywhere on the orbit.
     """
 
     description: str
@@ -53,6 +58,7 @@ class Suite:
     sweep_deg: float
     surface: str = 'any'
     lidar: bool = False
+    max_hidden: float = 1.0
 
 
 def make_episode(
@@ -82,7 +88,7 @@ def make_episode(
     chosen = source or ProceduralSource()
     if name == 'demo':
         chosen = ProceduralSource(DEMO_FAMILIES)
-    bodies, poses = _arranged(name, suite, chosen, rng)
+    bodies, poses, view = _arranged(name, suite, chosen, rng)
     support_z_m, surroundings = _surroundings(suite, rng)
     poses[:, 2, 3] += support_z_m
     count = suite.frames if frames is None else frames
@@ -98,35 +104,59 @@ def make_episode(
         camera=camera,
         sensor=sensor or StructuredLight(),
         stamps_ns=stamps(count),
-        T_fixed_cam=_camera_path(suite, poses, count, is_hand_held, rng),
+        T_fixed_cam=view.path(poses, count, rng if is_hand_held else None),
         T_fixed_obj=np.tile(poses, (count, 1, 1, 1)),
         present=np.ones((count, len(bodies)), bool),
         lidar=Lidar() if suite.lidar else None,
     )
 
 
-def _arranged(name: str, suite: Suite, source: ObjectSource, rng: Rng) -> Placed:
+@dataclass(frozen=True, slots=True)
+class _View:
+    """An arc about the middle of the objects."""
+
+    distance_m: float
+    elevation_rad: float
+    start_rad: float
+    sweep_rad: float
+
+    def path(self, poses: FloatArray, frames: int, hand: Rng | None = None) -> FloatArray:
+        """Return (F, 4, 4) T_fixed_cam; with ``hand``, as a hand would do it."""
+        target = poses[:, :3, 3].mean(axis=0)
+        arc = self.distance_m, self.elevation_rad
+        if hand is not None:
+            return cameras.hand_held(hand, target, *arc, self.start_rad, self.sweep_rad, frames)
+        return cameras.orbit(
+            target, *arc, self.start_rad + self.sweep_rad * np.linspace(0, 1, frames)
+        )
+
+
+def _arranged(
+    name: str, suite: Suite, source: ObjectSource, rng: Rng
+) -> tuple[list[Body], FloatArray, _View]:
     for _ in range(ATTEMPTS):
         placed = suite.arrange(source, rng)
-        if placed is not None:
-            return placed
+        view = _View(
+            rng.uniform(*suite.distance_m),
+            np.radians(rng.uniform(*suite.elevation_deg)),
+            rng.uniform(0, 2 * np.pi),
+            np.radians(suite.sweep_deg),
+        )
+        if placed is not None and (
+            suite.max_hidden >= 1.0 or _most_hidden(*placed, view) <= suite.max_hidden
+        ):
+            return *placed, view
     raise ConfigurationError(
         f'suite {name}: {source.description} could not be arranged in {ATTEMPTS} attempts',
         wanted='smaller objects, or more to choose from',
     )
 
 
-def _camera_path(
-    suite: Suite, poses: FloatArray, frames: int, is_hand_held: bool, rng: Rng
-) -> FloatArray:
-    target = poses[:, :3, 3].mean(axis=0)
-    start, sweep = rng.uniform(0, 2 * np.pi), np.radians(suite.sweep_deg)
-    distance = rng.uniform(*suite.distance_m)
-    elevation = np.radians(rng.uniform(*suite.elevation_deg))
-    if is_hand_held:
-        return cameras.hand_held(rng, target, distance, elevation, start, sweep, frames)
-    azimuth = start + sweep * np.linspace(0, 1, frames)
-    return cameras.orbit(target, distance, elevation, azimuth)
+def _most_hidden(bodies: list[Body], poses: FloatArray, view: _View) -> float:
+    """Return the largest hidden share of any object, at seven places of the orbit."""
+    renderer = Renderer([body.solid for body in bodies])
+    sketches = [renderer.masks(SKETCH, T, poses) for T in view.path(poses, 7)]
+    return float(np.nanmax([occlusion(*masks) for masks in sketches]))
 
 
 def _surroundings(suite: Suite, rng: Rng) -> tuple[float, list[Solid]]:
@@ -191,6 +221,7 @@ SUITES: dict[str, Suite] = {
         (38, 45),
         50.0,
         'table',
+        max_hidden=0.3,
     ),
     'spaced': Suite(
         '5 objects in stable poses that do not touch', _spaced, 5, (0.75, 1.05), (28, 55), 14.0

@@ -60,8 +60,8 @@ def distractors(rng: Rng, solids: Sequence[Solid], near_m: float, z_m: float) ->
     """Return things that stand on the floor, ``near_m`` or more away: seen, but no objects."""
     placed = []
     for number, solid in enumerate(solids):
-        azimuth, distance = rng.uniform(0, 2 * np.pi), near_m + rng.uniform(0.0, 1.0)
-        scale = rng.uniform(1.5, 3.0)
+        azimuth, scale = rng.uniform(0, 2 * np.pi), rng.uniform(1.5, 3.0)
+        distance = near_m + scale * solid.radius_m + rng.uniform(0.0, 1.0)
         bigger = Solid(
             f'distractor_{number}',
             solid.vertices_m * np.float32(scale),

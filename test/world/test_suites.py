@@ -9,9 +9,11 @@ import pytest
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.world.placing import Body, shared_volume
+from sam3d_ros.world.render import Renderer
 from sam3d_ros.world.sensors import StructuredLight
 from sam3d_ros.world.sources import ScanSource
 from sam3d_ros.world.suites import DEMO_FAMILIES, SUITES, make_episode
+from sam3d_ros.world.truth import occlusion
 
 
 def circles(episode):
@@ -91,6 +93,10 @@ def test_demo_shows_its_families_on_a_table():
     episode = make_episode('demo', 3)
     assert tuple(solid.family for solid in episode.objects) == DEMO_FAMILIES
     assert len(episode.stamps_ns) == 40 and (np.diff(episode.stamps_ns) == 10**8).all()
+    drawn = Renderer(episode.objects)
+    for T in episode.T_fixed_cam[::4]:
+        masks = drawn.masks(episode.camera, T, episode.T_fixed_obj[0])
+        assert occlusion(*masks).max() < 0.35, 'no object hides another'
     assert episode.support_z_m > 0.6 and (episode.camera.width, episode.camera.height) == (
         640,
         480,
