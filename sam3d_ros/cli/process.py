@@ -10,7 +10,6 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from shutil import rmtree
 from time import perf_counter
 
 from sam3d_ros.bags.recording import Recording
@@ -28,6 +27,17 @@ from sam3d_ros.pipeline.pipeline import FrameResult, Pipeline
 
 RESULT = 'result'
 SNAPSHOT = 'snapshot.png'
+OUTPUTS = (
+    scene_json.FILE,
+    scene_files.SCENE_GLB,
+    f'{scene_files.MESHES}/*.ply',
+    f'{scene_files.MESHES}/*.glb',
+    f'{RESULT}/{RESULT}.mcap',
+    f'{RESULT}/metadata.yaml',
+    report.FILE,
+    SNAPSHOT,
+)
+"""What a run writes, and so what the next run takes away first."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,13 +104,23 @@ def read_config(path: Path | None, fixed_frame: str) -> tuple[PipelineConfig, Ou
 
 
 def prepare(folder: Path) -> None:
-    """Make the output folder and take away what an earlier run left in it."""
+    """Make the output folder and take away what an earlier run left in it, and nothing else.
+
+    :raises ConfigurationError: when the folder of the result recording holds other files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (RESULT, scene_files.MESHES):
-        if (folder / name).exists():
-            rmtree(folder / name)
-    for name in (scene_json.FILE, scene_files.SCENE_GLB, report.FILE, SNAPSHOT):
-        (folder / name).unlink(missing_ok=True)
+    for pattern in OUTPUTS:
+        for path in folder.glob(pattern):
+            path.unlink()
+    result = folder / RESULT
+    if result.is_dir() and any(result.iterdir()):
+        raise ConfigurationError(
+            f'{result} holds other files than a result recording',
+            wanted='a folder for the results alone',
+            remedy='Choose another --out.',
+        )
+    if result.is_dir():
+        result.rmdir()
 
 
 def process_all(

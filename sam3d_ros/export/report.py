@@ -56,6 +56,7 @@ class Report:
         config: Mapping[str, Any],
     ) -> None:
         """Write ``folder/report.json``."""
+        second = 'points' if 'points' in topics else 'depth'
         made_by = sorted(self.made_by, key=lambda item: (item.backend, item.weights_hash))
         tree = {
             'frames': self.frames,
@@ -63,7 +64,7 @@ class Report:
             'bad_frames': [
                 {'stamp_ns': item.stamp_ns, 'reason': item.reason} for item in self.bad
             ],
-            'unmatched': {'rgb': pairing.alone_first, 'depth': pairing.alone_second},
+            'unmatched': {'rgb': pairing.alone_first, second: pairing.alone_second},
             'repeated_stamps': pairing.repeated,
             'refused': self.refused,
             'latency_ms': {stage: _summary(times) for stage, times in self.latencies_s.items()},

@@ -23,6 +23,7 @@ _PLANES = 32  # a simple polyhedron of f planes has 2 f - 4 corners
 _GAIN = 0.06  # what a cut must save, of the whole hull's volume
 _GAIN_OF_HOLLOW = 0.005  # a bowl's first cuts save little, the later ones much
 _HOLLOW = 0.6
+_FULL = 0.92  # of its hull: as good as convex
 _CUTS = (0.3, 0.5, 0.7)
 _THICKNESS_M = 1e-4
 _GRID_M = 1e-8
@@ -45,9 +46,9 @@ def convex_parts(mesh: Mesh, most_parts: int = MOST_PARTS) -> tuple[ConvexPart, 
         return ()
     vertices = mesh.vertices_m.astype(np.float64)
     sides = [_Side(vertices, mesh.faces)]
-    is_hollow = _volume(vertices[mesh.faces]) < _HOLLOW * sides[0].volume
-    smallest_gain = (_GAIN_OF_HOLLOW if is_hollow else _GAIN) * sides[0].volume
-    while len(sides) < most_parts:
+    fullness = _volume(vertices[mesh.faces]) / max(sides[0].volume, 1e-12)
+    smallest_gain = (_GAIN_OF_HOLLOW if fullness < _HOLLOW else _GAIN) * sides[0].volume
+    while len(sides) < most_parts and fullness < _FULL:
         at = int(np.argmax([side.gain for side in sides]))
         if sides[at].gain <= smallest_gain:
             break

@@ -8,8 +8,11 @@ J. Rossignac and P. Borrel, "Multi-resolution 3D approximations for rendering co
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from sam3d_ros.core.types import Mesh
+
+IndexRows = npt.NDArray[np.int64]
 
 _GROWTH = 1.2
 
@@ -32,8 +35,7 @@ def decimated(mesh: Mesh, most_faces: int) -> Mesh:
 
 def _clustered(mesh: Mesh, cell: float) -> Mesh:
     keys = np.floor((mesh.vertices_m - mesh.vertices_m.min(axis=0)) / cell).astype(np.int64)
-    _, cluster = np.unique(keys, axis=0, return_inverse=True)
-    cluster = cluster.reshape(-1)
+    cluster = _numbered(keys)[1]
     counts = np.bincount(cluster).astype(np.float64)
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -43,8 +45,8 @@ def _clustered(mesh: Mesh, cell: float) -> Mesh:
     faces = cluster[mesh.faces]
     whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2])
     whole &= faces[:, 2] != faces[:, 0]
-    _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
-    kept = np.intersect1d(np.flatnonzero(whole), first)
+    first, _ = _numbered(np.sort(faces, axis=1))
+    kept = np.sort(first[whole[first]])
     return Mesh(
         vertices_m=mean(mesh.vertices_m).astype(np.float32),
         faces=faces[kept].astype(np.int32),
@@ -52,3 +54,11 @@ def _clustered(mesh: Mesh, cell: float) -> Mesh:
         face_labels=mesh.face_labels[kept],
         face_confidence=mesh.face_confidence[kept],
     )
+
+
+def _numbered(rows: IndexRows) -> tuple[IndexRows, IndexRows]:
+    """Return where each distinct row of (N, 3) counts first appears, and each row's number."""
+    _, second, third = rows.max(axis=0, initial=0) + 1
+    keys = (rows[:, 0] * second + rows[:, 1]) * third + rows[:, 2]
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    return first, number

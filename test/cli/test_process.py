@@ -126,6 +126,7 @@ def test_a_second_run_replaces_the_first(recorded, tmp_path):
     folder = tmp_path / 'out'
     (folder / 'meshes').mkdir(parents=True)
     (folder / 'meshes' / 'old.ply').write_text('old')
+    (folder / 'meshes' / 'kept.txt').write_text('not ours')
     (folder / 'kept.txt').write_text('not ours')
     for _ in range(2):
         assert main(['process', str(path), '--out', str(folder)]) == 0
@@ -133,6 +134,14 @@ def test_a_second_run_replaces_the_first(recorded, tmp_path):
     assert (folder / 'kept.txt').read_text() == 'not ours'
     states = [item.state.name for item in read_scene(folder).objects]
     assert states == ['TENTATIVE', 'TENTATIVE'], 'a recording of one frame lists all'
+
+
+def test_other_peoples_files_stay(path, tmp_path, capsys):
+    (tmp_path / 'result').mkdir()
+    (tmp_path / 'result' / 'thesis.txt').write_text('years of work')
+    assert main(['process', str(path), '--out', str(tmp_path)]) == 2
+    assert 'Choose another --out' in capsys.readouterr().err
+    assert (tmp_path / 'result' / 'thesis.txt').exists()
 
 
 def test_a_bad_frame_is_reported_and_what_is_known_stays(recorded, tmp_path, capsys):
