@@ -53,9 +53,11 @@ class Recording:
             raise RecordingError(f'nothing at {path}', wanted='a recording')
         is_folder = (self.path / 'metadata.yaml').is_file()
         if not is_folder and self.path.suffix not in _FILES:
+            files = sorted(item.name for item in self.path.glob('*') if item.suffix in _FILES)
             raise RecordingError(
                 f'{path} is no recording',
                 wanted='a folder with metadata.yaml, an .mcap or .db3 file, or a ROS 1 .bag',
+                remedy=f'Name a file in it: {self.path / files[0]}' if files else '',
             )
         try:
             path = self._alias() if is_folder and self.path.suffix in _FILES else self.path

@@ -75,6 +75,13 @@ def test_what_is_no_recording(tmp_path, name, content, reason):
         Recording(tmp_path / name)
 
 
+def test_a_folder_whose_recorder_was_killed(made, tmp_path):
+    folder = write(tmp_path / 'r', made)
+    (folder / 'metadata.yaml').unlink()
+    with pytest.raises(RecordingError, match=r'Name a file in it: .*r\.mcap'):
+        Recording(folder)
+
+
 def test_a_cut_off_file(made, tmp_path):
     file = next(write(tmp_path / 'r', made).glob('*.mcap'))
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
