@@ -28,6 +28,8 @@ Rng = np.random.Generator
 Placed = tuple[list[Body], FloatArray]
 
 DEMO_FAMILIES = ('box', 'can', 'bottle', 'mug', 'bowl', 'ball', 'flat')
+DEMO_THINNEST_M = 0.018
+"""Thinner things drown in the noise of structured light at a metre."""
 ATTEMPTS = 60
 """Draws of objects before a suite gives up."""
 CLUTTER_DIAMETER_M = 0.4
@@ -174,6 +176,8 @@ def _surroundings(suite: Suite, rng: Rng) -> tuple[float, list[Solid]]:
 
 def _demo(source: ObjectSource, rng: Rng) -> Placed | None:
     bodies = [ProceduralSource([family]).draw(1, rng)[0] for family in DEMO_FAMILIES]
+    if min(body.solid.extents_m.min() for body in bodies) < DEMO_THINNEST_M:
+        return None
     stances = [upright(body, rng) for body in bodies]
     poses = arrangement.spaced(stances, rng, gap_m=0.05, within_m=0.56, support_z_m=0.0)
     return None if poses is None else (bodies, poses)

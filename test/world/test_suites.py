@@ -93,6 +93,7 @@ def test_demo_shows_its_families_on_a_table():
     episode = make_episode('demo', 3)
     assert tuple(solid.family for solid in episode.objects) == DEMO_FAMILIES
     assert len(episode.stamps_ns) == 40 and (np.diff(episode.stamps_ns) == 10**8).all()
+    assert min(solid.extents_m.min() for solid in episode.objects) > 0.017
     drawn = Renderer(episode.objects)
     for T in episode.T_fixed_cam[::4]:
         masks = drawn.masks(episode.camera, T, episode.T_fixed_obj[0])
