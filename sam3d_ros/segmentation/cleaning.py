@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from sam3d_ros.core.types import BoolArray, Float32Array, Frame, IndexArray
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, Frame, IndexArray
 from sam3d_ros.geometry.cameras import rays
 from sam3d_ros.segmentation.config import GeometricConfig
 from sam3d_ros.segmentation.grid import Grid
@@ -14,14 +14,22 @@ from sam3d_ros.segmentation.normals import LocalPlanes
 
 REFERENCE_PX = 640 * 480
 EXTENT_SAMPLE = 3
+LOW_THING_M = 0.04
 
 
-def drop_unlikely(labels: IndexArray, grid: Grid, config: GeometricConfig) -> BoolArray:
-    """Return (n + 1,) bool: which labels are of a size that things have (0 never is)."""
+def drop_unlikely(
+    labels: IndexArray, grid: Grid, high_m: FloatArray, config: GeometricConfig
+) -> BoolArray:
+    """Return (n + 1,) bool: which labels are of a size that things have (0 never is).
+
+    Too small, too large, or a sliver: nowhere three pixels wide, as edges of large surfaces make
+    them, and not something thin that lies on its support.
+
+    :param high_m: (n + 1,) float64 height of each label's highest point over its support.
+    """
     count = int(labels.max()) + 1
     cells = np.bincount(labels.ravel(), minlength=count)
-    smallest = config.min_area_px * labels.size / REFERENCE_PX
-    keep = cells >= smallest
+    keep = cells >= config.min_area_px * labels.size / REFERENCE_PX
     keep[0] = False
     sample = np.nonzero(labels[::EXTENT_SAMPLE, ::EXTENT_SAMPLE])
     of = labels[::EXTENT_SAMPLE, ::EXTENT_SAMPLE][sample]
@@ -29,7 +37,12 @@ def drop_unlikely(labels: IndexArray, grid: Grid, config: GeometricConfig) -> Bo
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     np.minimum.at(low, of, points)
     np.maximum.at(high, of, points)
-    return keep & ~((high - low).max(axis=1) > config.max_size_m)
+    keep &= ~((high - low).max(axis=1) > config.max_size_m)
+    value = labels.astype(np.float32)
+    square = np.ones((3, 3), np.uint8)
+    inner = labels[cv2.erode(value, square) == cv2.dilate(value, square)]
+    is_thick = np.bincount(inner, minlength=count) > 0
+    return keep & (is_thick | (high_m < LOW_THING_M))
 
 
 def to_full_size(labels: IndexArray, grid: Grid, local: LocalPlanes, frame: Frame) -> IndexArray:

@@ -39,7 +39,7 @@ class GeometricConfig:
     """How the geometric backend separates things."""
 
     min_height_m: float = option(
-        0.005, 'lowest thing on a support that is found', minimum=0.001, maximum=0.2
+        0.004, 'lowest thing on a support that is found', minimum=0.001, maximum=0.2
     )
     max_size_m: float = option(
         0.8, 'largest extent of a thing; larger ones are background', minimum=0.05, maximum=5.0

@@ -3,17 +3,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 
-from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.segmentation.config import GeometricConfig
 from sam3d_ros.segmentation.grid import Grid
 from sam3d_ros.segmentation.normals import LocalPlanes
 from sam3d_ros.segmentation.supports import Structure, Support
 
 NOISE_SIGMAS = 4.0
+HEIGHT_SIGMAS = 3.0
 SIDE_COSINE = float(np.cos(0.6))  # a pixel tilted this much against its support is a side face
 SIDE_HEIGHT_M = 0.002
+GOOD_RESIDUAL = 2.5  # of noise
+OTHER_COLOR = 18.0  # L*a*b* distance from the support around it
+COLORED_HEIGHT = 0.5  # share of the height threshold that suffices for another colour
+WINDOW = 51  # pixels of the grid over which the support's surface is averaged
+WARP_M = 0.012  # farther from the plane than this is no bend of the support
+BOTTOM_HEIGHT_M = 0.002
+MAIN_SHARE = 0.15  # of the largest piece of a support, for a piece to be part of it
 
 
 def find_foreground(
@@ -39,16 +50,92 @@ def _above(
     """Pixels of things over one support, and pixels of the support itself.
 
     The height threshold alone would eat the lowest rows of every thing, so pixels that are
-    tilted against the support count as things almost from the ground up.
+    tilted against the support count as things almost from the ground up, and pixels of another
+    colour than the support from half the height up.
     """
-    height = support.height(grid.points)
-    sigma_height = grid.points[..., 2] * np.float32(local.sigma * support.plane.offset_m)
-    low = np.maximum(np.float32(config.min_height_m), NOISE_SIGMAS * sigma_height)
+    warped = _smooth_height(grid, local, support)
     cosine: Float32Array = local.normal @ support.plane.normal.astype(np.float32)
-    side = local.known & (cosine < SIDE_COSINE) & (height > SIDE_HEIGHT_M)
-    over = grid.valid & ((height > low) | side) & (height < config.max_size_m)
-    on = grid.valid & (np.abs(height) < low) & ~side
+    tilted = local.known & (cosine < SIDE_COSINE) & _fits(local)
+    flat = grid.valid & (np.abs(warped) < WARP_M) & ~(tilted & (warped > SIDE_HEIGHT_M))
+    labels, is_main = _pieces(flat)
+    surface = _around(grid, is_main[labels], warped)
+    height = warped - surface.height
+    difference = np.sqrt(np.square(grid.lab - surface.lab).sum(axis=-1)) * surface.known
+    sigma_height = grid.points[..., 2] * np.float32(local.sigma * support.plane.offset_m)
+    low = np.maximum(np.float32(config.min_height_m), HEIGHT_SIGMAS * sigma_height)
+    lowest = np.where(difference > OTHER_COLOR, COLORED_HEIGHT * low, low)
+    on = grid.valid & (np.abs(height) < lowest) & ~(tilted & (height > SIDE_HEIGHT_M))
+    on &= ~_bottoms(labels, is_main, height, difference)
+    over = grid.valid & (height > -low) & ~on & (height < config.max_size_m)
     return over & support.covers(grid.points), on
+
+
+def _fits(local: LocalPlanes) -> BoolArray:
+    """Pixels whose local plane is good: where surfaces end, planes tilt for no reason."""
+    fits: BoolArray = local.known & (local.residual < GOOD_RESIDUAL * local.sigma)
+    return fits
+
+
+def _pieces(flat: BoolArray) -> tuple[IndexArray, BoolArray]:
+    """Connected pieces of the pixels at a support's height, and which of them are large."""
+    count, labels = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
+    size = np.bincount(labels.ravel(), minlength=count)
+    size[0] = 0
+    return np.asarray(labels, np.int32), size > MAIN_SHARE * max(1, int(size.max()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Surface:
+    """What a support looks like around each pixel.
+
+    :param height: (h, w) float32 mean distance from its own plane: depth cameras bend planes.
+    :param lab: (h, w, 3) float32 mean colour.
+    :param known: (h, w) bool, False = too little of it around here.
+    """
+
+    height: Float32Array
+    lab: Float32Array
+    known: BoolArray
+
+
+def _around(grid: Grid, support: BoolArray, height: Float32Array) -> _Surface:
+    """Average a support over a large window."""
+    weight = support.astype(np.float32)
+    stack = np.dstack([grid.lab * weight[..., None], height * weight, weight])
+    total = np.asarray(cv2.boxFilter(stack, -1, (WINDOW, WINDOW), normalize=False), np.float32)
+    count = total[..., 4]
+    known = count > WINDOW
+    mean = np.asarray(total[..., :4] / np.maximum(count, 1)[..., None], np.float32)
+    return _Surface(mean[..., 3] * known, mean[..., :3], known)
+
+
+def _bottoms(
+    labels: IndexArray, is_main: BoolArray, height: Float32Array, difference: Float32Array
+) -> BoolArray:
+    """Small pieces at the support's height that are the bottom of a bowl or plate.
+
+    They are cut off from the rest of the support, and higher than it or of another colour.
+    """
+    flat, count = labels.ravel(), len(is_main)
+    size = np.maximum(np.bincount(flat, minlength=count), 1)
+    mean_height = np.bincount(flat, height.ravel(), count) / size
+    mean_difference = np.bincount(flat, difference.ravel(), count) / size
+    is_bottom = (mean_height > BOTTOM_HEIGHT_M) | (mean_difference > OTHER_COLOR)
+    is_bottom &= ~is_main
+    is_bottom[0] = False
+    bottoms: BoolArray = is_bottom[labels]
+    return bottoms
+
+
+def _smooth_height(grid: Grid, local: LocalPlanes, support: Support) -> Float32Array:
+    """Height over a support, of the local plane where there is one: a third of the noise."""
+    dual = local.dual
+    fitted = dual[..., 0] * grid.x + dual[..., 1] * grid.y + dual[..., 2]
+    disparity = np.where(_fits(local) & (fitted > 0), fitted, grid.disparity)
+    a, b, c = (np.float32(value) for value in support.plane.normal)
+    along = a * grid.x + b * grid.y + c
+    height = along / np.maximum(disparity, np.float32(1e-3)) + np.float32(support.plane.offset_m)
+    return np.asarray(height, np.float32)
 
 
 def _behind(grid: Grid, dual: FloatArray, tolerance: float) -> BoolArray:

@@ -84,12 +84,14 @@ def partition(frame: Frame, config: SegmentationConfig) -> Partition:
     log_odds = trained_network().log_odds(found.pairs.features) + config.geometric.join_bias
     grouping = merge_patches(found.pairs, log_odds, found.regions.area)
     things = grouping.thing_of[found.patches]
+    high_m = np.zeros(len(grouping.certainty))
+    np.maximum.at(high_m, grouping.thing_of, found.regions.high_m)
     return Partition(
         found.structure,
         to_full_size(found.patches, found.grid, found.local, frame),
         grouping.thing_of,
         contact_groups(found.adjacency),
-        drop_unlikely(things, found.grid, config.geometric),
+        drop_unlikely(things, found.grid, high_m, config.geometric),
         grouping.certainty,
         _supports_of(things, found.grid, found.structure),
     )

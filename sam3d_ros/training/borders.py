@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +30,20 @@ from sam3d_ros.world.suites import make_episode
 LOG = logging.getLogger(__name__)
 
 BOXY = ('box', 'box', 'can', 'box', 'can', 'bowl', 'cup', 'flat', 'mug', 'bottle')
-SUITES = ('clutter', 'piled', 'stacked', 'spaced')
+SCHEDULE = (
+    ('scantrain', 'clutter', range(48)),
+    ('scantrain', 'stacked', range(48)),
+    ('scantrain', 'piled', range(24)),
+    ('scantrain', 'spaced', range(24)),
+    ('proc', 'clutter', range(48)),
+    ('proc', 'stacked', range(48)),
+    ('proc', 'piled', range(24)),
+    ('proc', 'spaced', range(24)),
+    ('boxy', 'clutter', (*range(48), *range(500, 544))),
+    ('boxy', 'stacked', (*range(48), *range(500, 544))),
+)
+"""Source of objects, suite and seeds of the frames that are learned from."""
+
 PURITY = 0.75  # a patch with a smaller share of one truth label teaches nothing
 FAR_WEIGHT = 0.5
 HELD_BACK = 5  # every fifth seed is for validation
@@ -63,17 +76,14 @@ class Examples:
     weight: Float32Array
 
 
-def frames(
-    cache: Path, sources: Sequence[tuple[str, ObjectSource]], seeds: range
-) -> Iterator[tuple[int, Path]]:
+def frames(cache: Path, sources: Mapping[str, ObjectSource]) -> Iterator[tuple[int, Path]]:
     """Render what is missing in ``cache`` and yield (seed, file) of every frame."""
     cache.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        for tag, source in sources:
-            for suite in SUITES:
-                path = cache / f'{tag}_{suite}_{seed:03d}.npz'
-                if path.exists() or _render(path, suite, seed, source):
-                    yield seed, path
+    for tag, suite, seeds in SCHEDULE:
+        for seed in seeds:
+            path = cache / f'{tag}_{suite}_{seed:03d}.npz'
+            if path.exists() or _render(path, suite, seed, sources[tag]):
+                yield seed, path
 
 
 def _render(path: Path, suite: str, seed: int, source: ObjectSource) -> bool:
@@ -207,19 +217,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--objects', type=Path, required=True, help='scans with an index.json')
     parser.add_argument('--frames', type=Path, required=True, help='folder for rendered frames')
-    parser.add_argument('--seeds', type=int, default=60, help='episodes of each suite and source')
     default = Path(__file__).parent.parent / 'segmentation' / 'borders.npz'
     parser.add_argument('--out', type=Path, default=default)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
-    sources = (
-        ('scantrain', ScanSource(arguments.objects, 'train')),
-        ('proc', ProceduralSource()),
-        ('boxy', ProceduralSource(BOXY)),
-    )
+    sources: dict[str, ObjectSource] = {
+        'scantrain': ScanSource(arguments.objects, 'train'),
+        'proc': ProceduralSource(),
+        'boxy': ProceduralSource(BOXY),
+    }
     learned: list[Examples] = []
     held: list[Examples] = []
-    for seed, path in frames(arguments.frames, sources, range(arguments.seeds)):
+    for seed, path in frames(arguments.frames, sources):
         part = examples(path, gravity=seed % 2 == 0)
         (held if seed % HELD_BACK == 0 else learned).append(part)
     data, unseen = joined(learned), joined(held)
