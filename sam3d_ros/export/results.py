@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -65,7 +66,7 @@ class ResultRecording:
         self._types = StoreTypes()
         self._prefix = outputs.frame_prefix
         self._library = MeshLibrary(outputs.marker_faces)
-        self._markers = MarkerState(self._types, outputs)
+        self._markers = MarkerState(self._types, replace(outputs, marker_mode='triangle_list'))
         self._collisions = CollisionState(self._types, outputs)
         self._pointmaps = pointmaps
         self._pending = sorted(transforms, key=lambda item: item.log_ns)

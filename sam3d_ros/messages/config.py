@@ -13,10 +13,17 @@ class OutputConfig:
     frame_prefix: str = option(
         'object_', 'Prefix of the TF frames of objects and of the ids of collision objects.'
     )
+    mesh_folder: str = option(
+        '',
+        'Folder for a mesh file of every object, for planners and viewers on this machine; '
+        'empty = no files.',
+        read_only=True,
+    )
     marker_mode: str = option(
         'auto',
-        'How meshes reach RViz: triangle_list (in the message), mesh_resource (a file that the '
-        'viewer opens), auto (a file only when the graph is confined to this machine).',
+        'How meshes reach RViz: triangle_list (in the message), mesh_resource (a file of '
+        'mesh_folder that the viewer opens), auto (a file when there is one and the graph is '
+        'confined to this machine).',
         choices=('auto', 'mesh_resource', 'triangle_list'),
     )
     marker_faces: int = option(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import FaceLabel, FloatArray, Mesh, ObjectState, Scene, SceneObject
 from sam3d_ros.messages.colors import OBSERVED_RGB, OCCLUDED_RGB, id_color
 from sam3d_ros.messages.config import OutputConfig
@@ -37,6 +38,7 @@ class MarkerState:
 
     :param types: makes the messages.
     :param same_host: whether every viewer can open this machine's files (mode ``auto``).
+    :raises ConfigurationError: when files are to be shown and no folder is set for them.
     """
 
     def __init__(
@@ -45,6 +47,12 @@ class MarkerState:
         self._types = types
         self._config = config
         files = config.marker_mode == 'mesh_resource'
+        if files and not config.mesh_folder:
+            raise ConfigurationError(
+                'outputs.marker_mode = mesh_resource without outputs.mesh_folder',
+                wanted='a folder for the mesh files',
+                remedy='Set outputs.mesh_folder, or outputs.marker_mode to triangle_list.',
+            )
         self._use_files = files or (config.marker_mode == 'auto' and same_host)
         self._signature: tuple[Any, ...] | None = None
         self._shown: dict[tuple[str, int], int] = {}

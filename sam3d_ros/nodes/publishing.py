@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rclpy.publisher import Publisher
 
 from sam3d_ros.core.types import Scene
+from sam3d_ros.export.mesh_folder import MeshFolder
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.collision import CollisionState
 from sam3d_ros.messages.config import OutputConfig
@@ -45,6 +47,7 @@ class ScenePublisher:
         self._prefix = outputs.frame_prefix
         self._tf = tf
         self._library = MeshLibrary(outputs.marker_faces)
+        self._files = MeshFolder(Path(outputs.mesh_folder)) if outputs.mesh_folder else None
         same_host = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'LOCALHOST'
         self._markers = MarkerState(self._types, outputs, same_host=same_host)
         self._collisions = CollisionState(self._types, outputs)
@@ -56,9 +59,10 @@ class ScenePublisher:
         if self._tf.publish:
             transforms = object_transforms(scene, self._prefix)[: self._tf.max_frames]
             self._send(TF, transforms_message(self._types, transforms))
-        self._send(OBJECTS, scene_message(self._types, scene, products))
+        files = self._files.update(scene, products) if self._files else {}
+        self._send(OBJECTS, scene_message(self._types, scene, products, files))
         self._send(DETECTIONS, detections_message(self._types, scene))
-        markers = self._markers.update(scene, products)
+        markers = self._markers.update(scene, products, files)
         if markers is not None:
             self._send(MARKERS, markers)
         for message in self._collisions.update(scene, products):

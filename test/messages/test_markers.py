@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from made_up_scenes import STAMP_NS, ball, pose, scene, scene_object
 
+from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.config import OutputConfig
@@ -150,7 +151,7 @@ def test_leftovers_of_a_run_before_are_cleared_with_the_first_object():
     ],
 )
 def test_marker_modes(mode, same_host, kind):
-    viewer = Viewer(OutputConfig(marker_mode=mode), same_host=same_host)
+    viewer = Viewer(OutputConfig(marker_mode=mode, mesh_folder='/data'), same_host=same_host)
     viewer.update(scene(scene_object(3)), {3: Path('/data/3_ab.ply')})
     marker = viewer.shown['mesh', 3]
     assert marker.type == kind
@@ -159,8 +160,13 @@ def test_marker_modes(mode, same_host, kind):
         assert marker.color.a == 0.0 and marker.mesh_use_embedded_materials
 
 
+def test_files_without_a_folder_are_refused():
+    with pytest.raises(ConfigurationError, match=r'Set outputs\.mesh_folder'):
+        MarkerState(StoreTypes(), OutputConfig(marker_mode='mesh_resource'))
+
+
 def test_a_marker_that_changes_its_type_is_deleted_first():
-    viewer = Viewer(OutputConfig(marker_mode='mesh_resource'))
+    viewer = Viewer(OutputConfig(marker_mode='mesh_resource', mesh_folder='/data'))
     viewer.update(scene(scene_object(3)))
     array = viewer.update(scene(scene_object(3)), {3: Path('/data/3_ab.ply')})
     actions = [m.action for m in array.markers if (m.ns, m.id) == ('mesh', 3)]
