@@ -79,7 +79,7 @@ class ReconstructionConfig:
     max_faces: int = option(10_000, 'faces of a published mesh', minimum=100, maximum=1_000_000)
     min_inliers: float = option(
         0.5,
-        'share of observed points within 2 sigma that a result must reach',
+        'share of observed points that a completion and its mesh must pass through',
         minimum=0,
         maximum=1,
     )

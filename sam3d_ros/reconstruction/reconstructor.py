@@ -30,12 +30,14 @@ class ObjectReconstructor:
     """Shape and layout of every track that a frame shows.
 
     Every seen track that has a shape gets a reconstruction in every frame. A shape is made again
-    when a kept view adds evidence; it is the same object as before otherwise.
+    when a kept view adds evidence; it is the same object as before otherwise. Backend ``auto``
+    makes the first shape of a track without weights, and by ``volume`` when it is seen next.
     """
 
     def __init__(self, config: ReconstructionConfig) -> None:
         self._config = config
-        self._backends = self._load(config.backend)
+        self._previews = config.backend == 'auto'
+        self._backends = self._load('volume' if self._previews else config.backend)
         self._memories: dict[int, TrackMemory] = {}
 
     def clear(self) -> None:
@@ -48,6 +50,10 @@ class ObjectReconstructor:
         self._memories = {key: kept for key, kept in self._memories.items() if key in alive}
         seen = [track for track in tracks.items if track.instance >= 0]
         due = [track for track in seen if self._observe(frame, tracks, track)]
+        if self._previews:
+            first = [track for track in due if self._memories[track.id].shape is None]
+            self._complete(first, self._backends[-1:])
+            due = [track for track in due if track not in first]
         self._complete(due, self._backends)
         return Reconstructions(
             frame.stamp_ns,
@@ -92,12 +98,15 @@ class ObjectReconstructor:
         memory = self._memories.setdefault(track.id, TrackMemory())
         memory.follow(frame, view, self._config)
         due = memory.offer(memory.anchored(view), self._config)
+        due |= self._previews and len(memory.backends) == 1 and memory.backends[0] == 'geometric'
         if track.state == TrackState.CONFIRMED and memory.shape is not None and not due:
             memory.frame_final = True
         return due
 
     def _complete(self, due: list[Track], backends: list[tuple[str, CompletionBackend]]) -> None:
         """Make the shapes of these tracks, all in one batch, falling back where one fails."""
+        if not due:
+            return
         open_tracks = list(due)
         evidence = {
             track.id: build_evidence(self._memories[track.id].views, self._config.evidence)
@@ -109,16 +118,20 @@ class ObjectReconstructor:
             shapes = self._shapes(backend, [evidence[track.id] for track in open_tracks])
             for track, shape in zip(open_tracks, shapes, strict=True):
                 tried[track.id] += (name,)
-                if track.id not in best or _agreement(shape) > _agreement(best[track.id]):
+                known = best.get(track.id)
+                if known is None or self._passes(shape) or _agreement(shape) > _agreement(known):
                     best[track.id] = shape
             open_tracks = [track for track in open_tracks if not self._passes(best[track.id])]
             if not open_tracks:
                 break
         for track in due:
-            if len(best[track.id].mesh.faces):
+            shape = best[track.id]
+            if len(shape.mesh.faces):
                 memory = self._memories[track.id]
-                memory.backends = tried[track.id]
-                memory.adopt(best[track.id], track.state == TrackState.CONFIRMED)
+                maker = shape.provenance.backend
+                others = tuple(name for name in tried[track.id] if name != maker)
+                memory.backends = (*others, maker)
+                memory.adopt(shape, track.state == TrackState.CONFIRMED)
 
     def _shapes(self, backend: CompletionBackend, evidence: list[Evidence]) -> list[Shape]:
         completions = backend.complete(evidence)
@@ -130,7 +143,7 @@ class ObjectReconstructor:
     def _passes(self, shape: Shape) -> bool:
         return (
             len(shape.mesh.faces) > 0
-            and shape.score.observed_inliers >= self._config.min_inliers
+            and min(shape.score.observed_inliers, shape.own_inliers) >= self._config.min_inliers
             and shape.score.free_volume <= self._config.max_free_volume
         )
 

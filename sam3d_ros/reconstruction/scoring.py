@@ -10,6 +10,7 @@ from sam3d_ros.core.types import EvidenceScore, Float32Array, FloatArray, IndexA
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.grid import T_cam_grid
+from sam3d_ros.reconstruction.labels import sample
 from sam3d_ros.reconstruction.meshing import face_normals
 from sam3d_ros.reconstruction.raster import render_depth
 from sam3d_ros.reconstruction.views import View
@@ -37,6 +38,18 @@ def score_mesh(
         free_volume=free,
         silhouette_iou=float(np.mean(silhouettes)),
     )
+
+
+def completion_inliers(distance_m: Float32Array, evidence: Evidence) -> float:
+    """Share of the observed points within a voxel + 2 sigma of a completion's own surface.
+
+    Judges the backend; the finished surface is made to pass through the points anyway.
+    """
+    points = evidence.points
+    if len(points.points_m) == 0:
+        return 0.0
+    off = np.abs(sample(distance_m, points.points_m, evidence))
+    return float((off <= evidence.grid.voxel_m + INLIER_SIGMAS * points.sigmas_m).mean())
 
 
 def surface_distance(

@@ -22,7 +22,7 @@ from sam3d_ros.reconstruction.consistent import consistent_distance
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.labels import face_confidence, face_labels
 from sam3d_ros.reconstruction.meshing import face_normals, finished_surface, vertex_normals
-from sam3d_ros.reconstruction.scoring import score_mesh
+from sam3d_ros.reconstruction.scoring import completion_inliers, score_mesh
 from sam3d_ros.reconstruction.symmetry import find_mirror
 from sam3d_ros.reconstruction.texture import vertex_colors
 
@@ -40,6 +40,7 @@ class Shape:
     :param observed_fraction: share of the area that was observed.
     :param scale_sigma: relative one-sigma uncertainty of size.
     :param score: agreement with the evidence it was made from.
+    :param own_inliers: share of the observed points that the completion itself had met.
     """
 
     mesh: Mesh
@@ -48,6 +49,7 @@ class Shape:
     observed_fraction: float
     scale_sigma: float
     score: EvidenceScore
+    own_inliers: float
     provenance: Provenance
 
     @property
@@ -87,6 +89,7 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
         observed_fraction=seen,
         scale_sigma=float(np.hypot(SIGMA_SEEN, SIGMA_HIDDEN * (1.0 - min(2.0 * seen, 1.0)))),
         score=score_mesh(vertices, faces, distance_m, evidence),
+        own_inliers=completion_inliers(completion.distance_m, evidence),
         provenance=Provenance(completion.backend, completion.weights_hash, completion.seed),
     )
     return shape.moved(evidence.grid.T_ref_grid)

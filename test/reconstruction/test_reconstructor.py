@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stage as a whole: shapes agree with every ray, one frame for life, poses follow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sam3d_ros.core.types import FaceLabel
 from sam3d_ros.geometry.transforms import apply, rotation_angle
+from sam3d_ros.reconstruction import reconstructor
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import build_evidence
+from sam3d_ros.reconstruction.geometric import GeometricCompletion
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.views import crop_view
 
@@ -183,3 +187,50 @@ def test_published_volume_is_not_in_free_space(scenes, solids, results):
     index = np.rint(evidence.grid.coordinates(apply(T_grid_ref, vertices))).astype(int)
     index = np.clip(index, 0, evidence.grid.size - 1)
     assert evidence.free[tuple(index.T)].mean() < 0.05
+
+
+class Scripted:
+    """A backend that fails, or that copies the geometric one under another name."""
+
+    def __init__(self, fails):
+        self._fails = fails
+        self._inner = GeometricCompletion(CONFIG)
+
+    def complete(self, evidence):
+        made = self._inner.complete(evidence)
+        shift = np.float32(1.0 if self._fails else 0.0)
+        return [
+            replace(item, distance_m=item.distance_m + shift, backend='volume') for item in made
+        ]
+
+
+@pytest.fixture()
+def scripted(monkeypatch):
+    def use(fails):
+        real = reconstructor.load_backend
+        monkeypatch.setattr(
+            reconstructor,
+            'load_backend',
+            lambda stage, name: (
+                (lambda config: Scripted(fails)) if name == 'volume' else real(stage, name)
+            ),
+        )
+
+    return use
+
+
+def test_a_result_that_fails_is_replaced_and_says_so(scenes, solids, scripted):
+    scripted(fails=True)
+    out = run(scenes, solids, EYES[:1], replace(CONFIG, backend='volume'))[0][1]
+    assert all(item.backends == ('volume', 'geometric') for item in out.items)
+    assert all(item.provenance.backend == 'geometric' for item in out.items)
+
+
+def test_auto_shows_a_preview_then_the_better_result_in_the_same_frame(scenes, solids, scripted):
+    scripted(fails=False)
+    results = run(scenes, solids, [EYES[0]] * 2, replace(CONFIG, backend='auto'))
+    (_, first), (_, second) = results
+    assert [item.provenance.backend for item in first.items] == ['geometric'] * 2
+    assert [item.provenance.backend for item in second.items] == ['volume'] * 2
+    for before, after in zip(first.items, second.items, strict=True):
+        assert np.linalg.norm((before.T_cam_obj - after.T_cam_obj)[:3, 3]) < 0.01
