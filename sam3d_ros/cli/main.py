@@ -22,6 +22,7 @@ COMMANDS = {
     'doctor': 'what is wrong with the inputs, live or recorded',
     'bench': 'measure accuracy and speed',
     'world': 'write a made-up recording with its truth',
+    'config': 'print every option with its default, as a parameter file',
     'weights': 'list, fetch and check the weights of learned backends',
     'version': 'versions of this project and of what results depend on',
 }

@@ -28,7 +28,7 @@ class AutomaticMaskConfig:
     )
     crop_layers: int = option(0, 'layers of 4^k crops, each segmented anew', minimum=0, maximum=4)
     crop_overlap: float = option(
-        512 / 1500, 'overlap of crops, share of their side', minimum=0.0, maximum=0.9
+        0.3413, 'overlap of crops, share of the shorter side', minimum=0.0, maximum=0.9
     )
     crop_point_divisor: int = option(
         1, 'grid points a side are divided by this in each layer', minimum=1, maximum=8

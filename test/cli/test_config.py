@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped parameter files and README's tables are in step with the options in the code."""
+
+import dataclasses
+
+import pytest
+import yaml
+
+from sam3d_ros.cli.config import NODE_GROUPS, every_option, markdown, parameter_file
+from sam3d_ros.core.config import build, flatten
+from sam3d_ros.messages.topics import MARKERS, OVERLAY, POINTS, Quality
+from sam3d_ros.pipeline.config import PipelineConfig, load_config, parameters
+
+REFRESH = '`./sam3d config > config/sam3d.yaml` and `./sam3d config --markdown` refresh them'
+
+
+def test_shipped_file_is_what_the_command_prints(root):
+    assert (root / 'config' / 'sam3d.yaml').read_text() == parameter_file(), REFRESH
+
+
+def test_readme_has_the_tables(root):
+    assert markdown() in (root / 'README.md').read_text(), REFRESH
+
+
+def test_file_gives_the_defaults_with_their_types(root):
+    path = root / 'config' / 'sam3d.yaml'
+    assert flatten(load_config(path)) == flatten(PipelineConfig())
+    values = parameters(path)
+    for name, kind in NODE_GROUPS.items():
+        assert flatten(build(kind, values[name])) == flatten(kind())
+    for item in every_option():
+        value = values
+        for part in item.name.split('.'):
+            value = value[part]
+        assert type(value) is item.kind, item.name
+
+
+def test_realsense_file_holds_known_options_that_differ(root):
+    path = root / 'config' / 'realsense.yaml'
+    changed = set(flatten(load_config(path)).items()) - set(flatten(PipelineConfig()).items())
+    assert len(changed) == len(_leaves(parameters(path)))
+
+
+def test_every_option_is_explained_and_its_default_in_range():
+    for item in every_option():
+        assert len(item.description) > 10, item.name
+        assert item.check(item.default) == item.default
+
+
+def test_rviz_file_shows_our_topics_with_their_quality(root):
+    tree = yaml.safe_load((root / 'config' / 'sam3d.rviz').read_text())
+    topics = {
+        display['Topic']['Value']: display['Topic']
+        for display in tree['Visualization Manager']['Displays']
+        if 'Topic' in display
+    }
+    assert set(topics) == {topic.resolve() for topic in (POINTS, MARKERS, OVERLAY)}
+    assert topics[MARKERS.resolve()]['Durability Policy'] == 'Transient Local'
+    for topic in (POINTS, OVERLAY):
+        assert topic.quality is Quality.SENSOR_DATA
+        assert topics[topic.resolve()]['Reliability Policy'] == 'Best Effort'
+
+
+def _leaves(tree):
+    return [leaf for v in tree.values() for leaf in (_leaves(v) if isinstance(v, dict) else [v])]
+
+
+@pytest.mark.parametrize('kind', [PipelineConfig, *NODE_GROUPS.values()])
+def test_configurations_are_frozen(kind):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(kind(), dataclasses.fields(kind)[0].name, None)
