@@ -45,7 +45,7 @@ class GeometricConfig:
         0.8, 'largest extent of a thing; larger ones are background', minimum=0.05, maximum=5.0
     )
     min_area_px: int = option(
-        250, 'smallest mask, pixels of a 640x480 image', minimum=10, maximum=100000
+        120, 'smallest mask, pixels of a 640x480 image', minimum=10, maximum=100000
     )
     join_bias: float = option(
         -0.5,

@@ -67,7 +67,8 @@ def _above(
     on = grid.valid & (np.abs(height) < lowest) & ~(tilted & (height > SIDE_HEIGHT_M))
     on &= ~_bottoms(labels, is_main, height, difference)
     over = grid.valid & (height > -low) & ~on & (height < config.max_size_m)
-    return over & support.covers(grid.points), on
+    covered = support.covers(grid.points)
+    return over & covered, on & covered
 
 
 def _fits(local: LocalPlanes) -> BoolArray:

@@ -24,6 +24,7 @@ SAMPLE_STEP = 5
 LOOSE_TOLERANCE_M = 0.012  # a local plane, extended over the image, is no better than this
 FIRST_AREA_M2 = 0.02  # the only plane in sight is a support even if little of it is seen
 FOOTPRINT_CELL_M = 0.01
+LEVEL_GAP_M = 0.04
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,13 +98,19 @@ def find_structure(
         level = up_cam is None or float(normal @ up_cam) > np.cos(config.max_tilt_rad)
         if area_m2 < min(config.min_area_m2, config.min_wall_area_m2) and not (first and level):
             break
-        if level and area_m2 >= (FIRST_AREA_M2 if first else config.min_area_m2):
+        apart = all(_apart(support, search.points[members]) for support in supports)
+        if level and apart and area_m2 >= (FIRST_AREA_M2 if first else config.min_area_m2):
             supports.append(_support(dual, search.points[members], config.margin_m))
             up_cam = normal if up_cam is None else up_cam
         elif not level and area_m2 >= config.min_wall_area_m2:
             walls.append(dual)
         search = search.without(dual, members)
     return Structure(tuple(supports), tuple(walls))
+
+
+def _apart(support: Support, points: Float32Array) -> bool:
+    """Whether points are on a level of their own, not on a bent part of a known support."""
+    return abs(float(np.median(support.height(points)))) > LEVEL_GAP_M
 
 
 def _preference(
