@@ -155,6 +155,8 @@ def _play(out: Path, processes: Processes) -> None:
     parameters = {
         'recording': out / WORLD / RECORDING,
         'clock': 'true',
+        # Large best-effort images are lost between processes, and the demo may not lose any.
+        'reliability': 'reliable',
         'pace': OBJECTS.resolve(),
         'pace_timeout_s': 20.0,
         'wait_s': 20.0,

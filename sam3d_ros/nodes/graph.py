@@ -102,4 +102,4 @@ def beside(image_topic: str) -> str:
 
 def node_command(name: str, arguments: Sequence[str]) -> list[str]:
     """Return the command that runs one node of the graph as a process."""
-    return [sys.executable, '-m', f'sam3d_ros.nodes.{name}_node', *arguments]
+    return [sys.executable, '-m', 'sam3d_ros.nodes', name, *arguments]

@@ -29,6 +29,8 @@ from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
 
 CHECK_PERIOD_S = 0.1
 """How often waiting images are checked for a passed deadline."""
+FOLLOW_PERIOD_S = 0.2
+"""How soon a publisher of another reliability is followed."""
 REPORT_PERIOD_S = 4.0
 """How often missing inputs are reported."""
 
@@ -63,7 +65,7 @@ class PointmapNode(StageNode):
         self.on_close(self._transforms.close)
         self.on_close(self._inputs.close)
         self.every(CHECK_PERIOD_S, self._waiting.recheck)
-        self.every(1.0, self._inputs.follow_publishers)
+        self.every(FOLLOW_PERIOD_S, self._inputs.follow_publishers)
         self.every(REPORT_PERIOD_S, self._report)
 
     def process(self, item: SensorData) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+DEFERRED = {signal.SIGINT, signal.SIGTERM}
+
 
 @dataclass(frozen=True, slots=True)
 class Death:
@@ -42,10 +44,15 @@ class Processes:
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> None:
-        """Start a process in a session of its own: a terminal's Ctrl-C reaches only us."""
+        """Start a process in a session of its own: a terminal's Ctrl-C reaches only us.
+
+        It starts with SIGINT and SIGTERM blocked, so that none is lost or kills it before it can
+        listen; it unblocks them when it can, as ``python -m sam3d_ros.nodes`` does.
+        """
         self._commands[name] = command
         self._environments[name] = environment
         output = self._log(name)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, DEFERRED)
         try:
             self._running[name] = subprocess.Popen(
                 command,
@@ -56,6 +63,7 @@ class Processes:
                 start_new_session=True,
             )
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             if output:
                 output.close()
 
@@ -93,7 +101,7 @@ class Processes:
         except subprocess.TimeoutExpired:
             return None
 
-    def stop(self, timeout_s: float = 5.0) -> list[Death]:
+    def stop(self, timeout_s: float = 15.0) -> list[Death]:
         """Interrupt all processes; return those that did not end well by themselves.
 
         What still runs after ``timeout_s`` is killed.

@@ -61,5 +61,5 @@ def test_every_node_of_the_graph_is_a_module() -> None:
     from importlib.util import find_spec
 
     for name in NODES:
-        module = node_command(name, [])[2]
-        assert find_spec(module) is not None
+        assert node_command(name, ['--ros-args'])[-3:] == ['sam3d_ros.nodes', name, '--ros-args']
+        assert find_spec(f'sam3d_ros.nodes.{name}_node') is not None

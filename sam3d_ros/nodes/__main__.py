@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m sam3d_ros.nodes NAME [ROS arguments]``: one node as a program.
+
+A Ctrl-C that comes before the node's modules are imported ends it as quietly as a later one.
+"""
+
+import signal
+import sys
+from importlib import import_module
+
+if __name__ == '__main__':
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    sys.exit(import_module(f'sam3d_ros.nodes.{sys.argv[1]}_node').main(sys.argv[1:]))
