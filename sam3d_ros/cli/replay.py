@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--pace',
         default='',
         metavar='TOPIC',
-        help='hold each image back until this topic of results (e.g. /sam3d/scene/objects) has '
-        'shown the one before: nothing is dropped, however slow the machine',
+        help='let only two images be on their way to this topic of results, e.g. '
+        '/sam3d/scene/objects: nothing is dropped, however slow the machine',
     )
     parser.add_argument(
         '--wait', type=float, default=5.0, metavar='S', help='longest wait for subscribers'

@@ -125,8 +125,8 @@ class ReplayConfig:
     )
     pace: str = option(
         '',
-        'topic of results, e.g. /sam3d/scene/objects: each image waits until the result of the '
-        'one before has come; empty = play at the given rate whatever happens',
+        'topic of results, e.g. /sam3d/scene/objects: at most two images are on their way at a '
+        'time, so that nothing is dropped; empty = play at the given rate whatever happens',
         read_only=True,
     )
     pace_timeout_s: float = option(

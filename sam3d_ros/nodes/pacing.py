@@ -44,36 +44,51 @@ class Timeline:
 
 
 class Pace:
-    """Holds each image back until the result of the one before it has come.
+    """Lets only so many images be on their way: each waits until results of earlier ones came.
+
+    Two at a time keep a pipeline of processes busy and can never make one of them drop an input:
+    one is worked on, one waits.
 
     :param timeout_s: longest wait for one result.
     """
 
-    def __init__(self, timeout_s: float, stop: threading.Event) -> None:
+    def __init__(self, timeout_s: float, stop: threading.Event, ahead: int = 2) -> None:
         self._timeout_s = timeout_s
         self._stop = stop
+        self._ahead = ahead
         self._changed = threading.Condition()
-        self._due_ns: int | None = None
-        self._done_ns: int | None = None
+        self._due_ns: list[int] = []
         self.missed = 0
 
     def result(self, stamp_ns: int) -> None:
-        """Note a result."""
+        """Note a result; what was due before it will not come any more."""
         with self._changed:
-            self._done_ns = stamp_ns
-            self._changed.notify_all()
+            if stamp_ns in self._due_ns:
+                place = self._due_ns.index(stamp_ns)
+                self.missed += place
+                del self._due_ns[: place + 1]
+                self._changed.notify_all()
 
     def wait(self, next_stamp_ns: int) -> None:
-        """Wait for the result of the image before, then expect that of this one."""
+        """Wait until there is room for one more image, then expect the result of this one."""
+        self._wait_for(self._ahead - 1)
         with self._changed:
-            if self._due_ns is not None:
-                deadline = time.monotonic() + self._timeout_s
-                while self._done_ns != self._due_ns and not self._stop.is_set():
-                    if time.monotonic() > deadline:
-                        self.missed += 1
-                        break
+            self._due_ns.append(next_stamp_ns)
+
+    def wait_for_all(self) -> None:
+        """Wait for every result that is due."""
+        self._wait_for(0)
+
+    def _wait_for(self, room: int) -> None:
+        deadline = time.monotonic() + self._timeout_s
+        with self._changed:
+            while len(self._due_ns) > room and not self._stop.is_set():
+                if time.monotonic() > deadline:
+                    self.missed += 1
+                    del self._due_ns[0]
+                    deadline = time.monotonic() + self._timeout_s
+                else:
                     self._changed.wait(POLL_S)
-            self._due_ns, self._done_ns = next_stamp_ns, None
 
 
 def wait_for_subscribers(

@@ -164,7 +164,7 @@ class ReplayNode(ManagedNode):
     def _finish(self, rounds: int) -> None:
         """Wait for the last result and for reliable subscribers; say how it went."""
         if self._paced:
-            self._pace.wait(0)
+            self._pace.wait_for_all()
         for output in self._outputs.values():
             if not self._stop.is_set():
                 output.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))

@@ -21,16 +21,17 @@ def test_a_stopped_timeline_waits_no_longer() -> None:
     assert not timeline.wait_until(3_600_000_000_000)
 
 
-def test_an_image_waits_for_the_result_of_the_one_before() -> None:
-    pace = Pace(5.0, threading.Event())
+def test_a_third_image_waits_for_the_result_of_the_first() -> None:
+    pace = Pace(5.0, threading.Event(), ahead=2)
     pace.wait(10)
+    pace.wait(20)
     passed = threading.Event()
 
-    def second_image() -> None:
-        pace.wait(20)
+    def third_image() -> None:
+        pace.wait(30)
         passed.set()
 
-    thread = threading.Thread(target=second_image)
+    thread = threading.Thread(target=third_image)
     thread.start()
     pace.result(9)
     assert not passed.wait(0.2)
@@ -41,10 +42,22 @@ def test_an_image_waits_for_the_result_of_the_one_before() -> None:
 
 
 def test_a_result_that_never_comes_is_counted_and_waited_for_no_longer() -> None:
-    pace = Pace(0.1, threading.Event())
+    pace = Pace(0.1, threading.Event(), ahead=1)
     pace.wait(10)
     pace.wait(20)
     assert pace.missed == 1
+
+
+def test_a_result_takes_those_before_it_with_it() -> None:
+    pace = Pace(5.0, threading.Event(), ahead=3)
+    for stamp_ns in (10, 20, 30):
+        pace.wait(stamp_ns)
+    pace.result(20)
+    assert pace.missed == 1
+    pace.result(30)
+    begin = time.monotonic()
+    pace.wait_for_all()
+    assert time.monotonic() - begin < 1.0
 
 
 def test_subscribers_are_waited_for_until_no_more_come() -> None:
