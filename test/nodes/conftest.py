@@ -21,6 +21,7 @@ from sam3d_ros.messages.topics import TF, Quality
 from sam3d_ros.messages.transforms import StampedTransform, transforms_message
 from sam3d_ros.messages.types import StoreTypes, import_message
 from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.ros.transport import use_large_segments
 
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
@@ -188,6 +189,7 @@ class Ros:
 
         from sam3d_ros.nodes.program import spin
 
+        use_large_segments()
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.node = rclpy.create_node('tests')
         self.executor = MultiThreadedExecutor(num_threads=16)
