@@ -24,6 +24,7 @@ from sam3d_ros.messages.types import import_message
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.links import FRAMES, stamp_of
 from sam3d_ros.ros.qos import profile
+from sam3d_ros.ros.transport import use_large_segments
 
 COLLECTED = (
     topics.TF_STATIC,
@@ -109,6 +110,7 @@ def collecting(path: Path, on_objects: Callable[[int], None]) -> Iterator[Collec
 
     :param on_objects: as :class:`Collector` has it.
     """
+    use_large_segments()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         with RecordingWriter(path) as writer:

@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.ros.transport import use_large_segments
 
 THREADS_PER_NODE = 3
 """One for topics, one for a service or action that waits for the worker, one to cancel it."""
@@ -31,6 +32,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | Non
     :param arguments: command line with ROS arguments; ``sys.argv`` when None.
     """
     stop = _stop_on_signals()
+    use_large_segments()
     rclpy.init(
         args=None if arguments is None else list(arguments),
         signal_handler_options=SignalHandlerOptions.NO,

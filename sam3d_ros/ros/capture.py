@@ -21,6 +21,7 @@ from sam3d_ros.messages.topics import TF, TF_STATIC, Quality
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.ros.qos import profile, sensor_profile
+from sam3d_ros.ros.transport import use_large_segments
 
 _HEAVY = (IMAGE, COMPRESSED, CLOUD)
 # So much is kept whole of images and clouds, all together; of the rest only the stamp, with the
@@ -149,6 +150,7 @@ class Capture(Recording):
 def listen(seconds: float, leave_out: str = '') -> Capture:
     """Return what a node of its own hears in so many seconds; see :class:`Capture`."""
     context = Context()
+    use_large_segments()
     rclpy.init(context=context)
     node = Node('sam3d_doctor', context=context)
     try:
