@@ -48,7 +48,7 @@ class GeometricConfig:
         120, 'smallest mask, pixels of a 640x480 image', minimum=10, maximum=100000
     )
     join_bias: float = option(
-        -0.5,
+        -0.3,
         'log-odds added to each pair of patches: larger = fewer, larger things',
         minimum=-5.0,
         maximum=5.0,

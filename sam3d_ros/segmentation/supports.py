@@ -24,7 +24,8 @@ SAMPLE_STEP = 5
 LOOSE_TOLERANCE_M = 0.012  # a local plane, extended over the image, is no better than this
 FIRST_AREA_M2 = 0.02  # the only plane in sight is a support even if little of it is seen
 FOOTPRINT_CELL_M = 0.01
-LEVEL_GAP_M = 0.04
+LEVEL_GAP_M = 0.03
+PARALLEL_COSINE = float(np.cos(0.06))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +99,7 @@ def find_structure(
         level = up_cam is None or float(normal @ up_cam) > np.cos(config.max_tilt_rad)
         if area_m2 < min(config.min_area_m2, config.min_wall_area_m2) and not (first and level):
             break
-        apart = all(_apart(support, search.points[members]) for support in supports)
+        apart = all(_apart(support, normal, search.points[members]) for support in supports)
         if level and apart and area_m2 >= (FIRST_AREA_M2 if first else config.min_area_m2):
             supports.append(_support(dual, search.points[members], config.margin_m))
             up_cam = normal if up_cam is None else up_cam
@@ -108,9 +109,11 @@ def find_structure(
     return Structure(tuple(supports), tuple(walls))
 
 
-def _apart(support: Support, points: Float32Array) -> bool:
-    """Whether points are on a level of their own, not on a bent part of a known support."""
-    return abs(float(np.median(support.height(points)))) > LEVEL_GAP_M
+def _apart(support: Support, normal: FloatArray, points: Float32Array) -> bool:
+    """Whether a plane is another level, not a bent or noisy part of a known support."""
+    if float(normal @ support.plane.normal) < PARALLEL_COSINE:
+        return False
+    return float(np.quantile(np.abs(support.height(points)), 0.1)) > LEVEL_GAP_M
 
 
 def _preference(
