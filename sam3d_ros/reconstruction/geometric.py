@@ -13,7 +13,10 @@ from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.hollow import is_hollow, wall_distance
 from sam3d_ros.reconstruction.hull import hull_distance
-from sam3d_ros.reconstruction.symmetry import MirrorPlane, find_mirror
+from sam3d_ros.reconstruction.revolution import Axis, find_axis, revolved_distance
+from sam3d_ros.reconstruction.symmetry import MirrorPlane, emptiness, find_mirror, thinned
+
+TURNED_POINTS = 800
 
 
 class GeometricCompletion:
@@ -28,15 +31,24 @@ class GeometricCompletion:
 
 
 def _complete(evidence: Evidence) -> Completion:
-    voxel = evidence.grid.voxel_m
-    mirror = find_mirror(evidence)
     possible = _possible(evidence)
-    points = _with_images(evidence, mirror)
-    distance = hull_distance(points, evidence.grid, possible)
+    axis = find_axis(evidence)
+    if axis is not None:
+        points = _with_turns(evidence, axis)
+        distance = revolved_distance(evidence, axis)
+    else:
+        points = _with_images(evidence, find_mirror(evidence))
+        distance = hull_distance(points, evidence.grid, possible)
     if is_hollow(points, evidence):
         distance = np.maximum(distance, wall_distance(points, evidence))
-    distance[~possible] = np.maximum(distance[~possible], 0.5 * voxel)
+    distance[~possible] = np.maximum(distance[~possible], 0.5 * evidence.grid.voxel_m)
     return Completion(distance, _probability(distance, evidence), 'geometric')
+
+
+def _with_turns(evidence: Evidence, axis: Axis) -> FloatArray:
+    """Observed points and their images under rotation about an axis."""
+    points = thinned(evidence.points.points_m.astype(np.float64), TURNED_POINTS)
+    return np.concatenate([points, axis.turned(points).reshape(-1, 3)])
 
 
 def _possible(evidence: Evidence) -> BoolArray:
@@ -50,11 +62,7 @@ def _with_images(evidence: Evidence, mirror: MirrorPlane | None) -> FloatArray:
     if mirror is None:
         return points
     images = mirror.reflect(points)
-    size = evidence.grid.size
-    index = np.rint(evidence.grid.coordinates(images)).astype(np.intp)
-    within = ((index >= 0) & (index < size)).all(axis=1)
-    at = tuple(np.clip(index, 0, size - 1).T)
-    return np.concatenate([points, images[within & ((evidence.free | evidence.outside)[at] == 0)]])
+    return np.concatenate([points, images[~emptiness(evidence, images)]])
 
 
 def _probability(distance_m: Float32Array, evidence: Evidence) -> Float32Array:

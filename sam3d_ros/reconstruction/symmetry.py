@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from sam3d_ros.core.types import Float32Array, FloatArray
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.evidence import Evidence
 
 YAWS_RAD = np.deg2rad(np.arange(-60.0, 61.0, 10.0))
@@ -49,14 +50,14 @@ class MirrorPlane:
 
 def find_mirror(evidence: Evidence) -> MirrorPlane | None:
     """Return the best upright mirror plane, or None when there are too few points."""
-    points = _thinned(evidence.points.points_m, SAMPLES)
+    points = thinned(evidence.points.points_m.astype(np.float64), SAMPLES)
     if len(points) < 16:
         return None
     normals = np.stack([np.cos(YAWS_RAD), np.sin(YAWS_RAD), np.zeros(len(YAWS_RAD))], axis=1)
-    along = points @ normals.T.astype(np.float32)
+    along = points @ normals.T
     low, high = along.min(axis=0), along.max(axis=0)
     offsets = low[:, None] + (high - low)[:, None] * SHARES
-    empty, surface = _look_up(evidence, _images(points, normals, offsets))
+    empty, surface = _shares(evidence, _images(points, normals, offsets))
     score = surface + FAR_WEIGHT * SHARES
     score = score - CONTRADICTION_WEIGHT * np.maximum(empty - CONTRADICTION_FREE, 0.0)
     yaw, step = np.unravel_index(int(np.argmax(score)), score.shape)
@@ -68,26 +69,56 @@ def find_mirror(evidence: Evidence) -> MirrorPlane | None:
     )
 
 
-def _thinned(points: Float32Array, most: int) -> Float32Array:
+def thinned(points: FloatArray, most: int) -> FloatArray:
+    """Return at most ``most`` of the points, evenly taken."""
     if len(points) <= most:
         return points
     return points[np.linspace(0, len(points) - 1, most).astype(np.intp)]
 
 
-def _images(points: Float32Array, normals: FloatArray, offsets: FloatArray) -> Float32Array:
+def _images(points: FloatArray, normals: FloatArray, offsets: FloatArray) -> Float32Array:
     """(yaws, offsets, P, 3) mirror images."""
     away = (points @ normals.T).T[:, None, :] - offsets[:, :, None]
     images = points[None, None] - 2.0 * away[..., None] * normals[:, None, None, :]
     return images.astype(np.float32)
 
 
-def _look_up(evidence: Evidence, images: Float32Array) -> tuple[FloatArray, FloatArray]:
-    """Shares of images in proven empty space (outside the volume counts) and on the surface."""
-    size = evidence.grid.size
-    index = np.rint(images / evidence.grid.voxel_m + (size / 2 - 0.5)).astype(np.int32)
-    inside = ((index >= 0) & (index < size)).all(axis=-1)
-    index = np.clip(index, 0, size - 1)
-    flat = (index[..., 0] * size + index[..., 1]) * size + index[..., 2]
-    empty = (evidence.free | evidence.outside).ravel()[flat].astype(bool) | ~inside
+def _shares(evidence: Evidence, images: Float32Array) -> tuple[FloatArray, FloatArray]:
+    """Shares of images in proven empty space and on the surface."""
+    flat, inside = _voxels(evidence, images)
     surface = evidence.surface.ravel()[flat] * inside
-    return empty.mean(axis=-1), surface.mean(axis=-1)
+    return emptiness(evidence, images).mean(axis=-1), surface.mean(axis=-1)
+
+
+def emptiness(
+    evidence: Evidence, images: FloatArray | Float32Array, *, border: bool = True
+) -> BoolArray:
+    """Return (...) bool: which (..., 3) points lie where the object cannot be.
+
+    That is everything outside the volume, and proven empty space.
+
+    :param border: count the outermost voxels of empty space too; on them pixels, voxels and noise
+        decide, not the object.
+    """
+    flat, inside = _voxels(evidence, images)
+    empty = (evidence.free | evidence.outside).astype(bool)
+    for axis in () if border else range(3):
+        lines = np.moveaxis(empty, axis, 0)
+        around = lines.copy()
+        around[1:] &= lines[:-1]
+        around[:-1] &= lines[1:]
+        empty = np.moveaxis(around, 0, axis)
+    found: BoolArray = empty.reshape(-1)[flat] | ~inside
+    return found
+
+
+def _voxels(
+    evidence: Evidence, points: FloatArray | Float32Array
+) -> tuple[npt.NDArray[np.integer], BoolArray]:
+    """Flat indices of the voxels of points, and which points are inside the volume."""
+    size = evidence.grid.size
+    index = np.rint(points / evidence.grid.voxel_m + (size / 2 - 0.5)).astype(np.int32)
+    x, y, z = index[..., 0], index[..., 1], index[..., 2]
+    inside = (np.minimum(np.minimum(x, y), z) >= 0) & (np.maximum(np.maximum(x, y), z) < size)
+    index = np.clip(index, 0, size - 1)
+    return (index[..., 0] * size + index[..., 1]) * size + index[..., 2], inside

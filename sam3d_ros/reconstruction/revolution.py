@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Solids of revolution about an upright axis: cans, bottles, balls, cups, bowls, plates.
+
+The normals of such a surface meet the axis (Pottmann and Wallner, "Computational Line Geometry",
+2001, chapter 4, for an axis of known direction): a linear least squares problem for its place.
+The axis counts when the points, turned about it, never enter proven empty space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.core.types import Float32Array, FloatArray
+from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.symmetry import emptiness, thinned
+
+SAMPLES = 400
+TURNS_RAD = np.arange(1, 24) * (2.0 * np.pi / 24)
+CONTRADICTED = 0.03
+LEAST_LEVEL_NORMALS = 0.25
+"""Share of the points whose normals must be level enough to say where the axis is."""
+LEVEL = 0.5
+RADIUS_QUANTILE = 0.9
+ROBUST_STEPS = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """An upright axis of revolution through (x, y), metres, grid frame."""
+
+    x: float
+    y: float
+
+    def radii(self, points: FloatArray) -> FloatArray:
+        """Return (P,) distances of (P, 3) points from the axis."""
+        return np.hypot(points[..., 0] - self.x, points[..., 1] - self.y)
+
+    def turned(self, points: FloatArray) -> FloatArray:
+        """Return (T, P, 3) points turned about the axis by all of ``TURNS_RAD``."""
+        x, y = points[:, 0] - self.x, points[:, 1] - self.y
+        c, s = np.cos(TURNS_RAD)[:, None], np.sin(TURNS_RAD)[:, None]
+        z = np.broadcast_to(points[:, 2], (len(TURNS_RAD), len(points)))
+        return np.stack([c * x - s * y + self.x, s * x + c * y + self.y, z], axis=-1)
+
+
+def find_axis(evidence: Evidence) -> Axis | None:
+    """Return the upright axis of revolution that the evidence allows, or None."""
+    points = evidence.points.points_m.astype(np.float64)
+    normals = evidence.points.normals.astype(np.float64)
+    level = np.linalg.norm(normals[:, :2], axis=1)
+    chosen = level > LEVEL
+    if chosen.sum() < max(16, LEAST_LEVEL_NORMALS * len(points)):
+        return None
+    axis = _meeting_point(points[chosen, :2], normals[chosen, :2] / level[chosen, None])
+    if axis is None:
+        return None
+    images = axis.turned(thinned(points, SAMPLES))
+    empty = emptiness(evidence, images, border=False)
+    return axis if empty.mean() <= CONTRADICTED else None
+
+
+def revolved_distance(evidence: Evidence, axis: Axis) -> Float32Array:
+    """Return (N, N, N) float32 signed distance to the observed profile turned about the axis.
+
+    The profile is the radius per layer of voxels; between layers that were seen it is linear,
+    below them it goes on as the lowest ones do, and never gets wider.
+    """
+    grid = evidence.grid
+    points = evidence.points.points_m.astype(np.float64)
+    radii = axis.radii(points)
+    layer = np.rint(grid.coordinates(points)[:, 2]).astype(np.intp)
+    sigma_m = float(np.median(evidence.points.sigmas_m))
+    seen = [k for k in range(grid.size) if np.count_nonzero(layer == k) >= 5]
+    if not seen:
+        return np.full((grid.size,) * 3, grid.voxel_m, np.float32)
+    profile = [np.quantile(radii[layer == k], RADIUS_QUANTILE) - sigma_m for k in seen]
+    radius = np.interp(np.arange(grid.size), seen, profile)
+    radius[: seen[0]] = _continued(np.array(profile), seen[0])
+    low = -np.inf if evidence.support_m is not None else seen[0]
+    layers = np.arange(grid.size)
+    beyond = np.maximum(layers - seen[-1] - 0.5, low - 0.5 - layers) * grid.voxel_m
+    a = grid.axis_m
+    from_axis = np.hypot(a[:, None] - axis.x, a[None, :] - axis.y)
+    side = from_axis[:, :, None] - radius[None, None, :]
+    return np.maximum(side, np.where(np.isfinite(beyond), beyond, -1.0)).astype(np.float32)
+
+
+def _meeting_point(places: FloatArray, directions: FloatArray) -> Axis | None:
+    """The 2D point nearest to all the lines (place, direction), robustly; None if parallel."""
+    across = np.stack([-directions[:, 1], directions[:, 0]], axis=1)
+    offset = np.einsum('pc,pc->p', across, places)
+    weight = np.ones(len(places))
+    centre = np.zeros(2)
+    for _ in range(ROBUST_STEPS):
+        H = (across * weight[:, None]).T @ across
+        if np.linalg.cond(H) > 1e4:
+            return None
+        centre = np.linalg.solve(H, across.T @ (weight * offset))
+        miss = across @ centre - offset
+        scale = 1.4826 * np.median(np.abs(miss)) + 1e-4
+        weight = 1.0 / (1.0 + np.square(miss / (2.0 * scale)))
+    return Axis(float(centre[0]), float(centre[1]))
+
+
+def _continued(profile: FloatArray, missing: int) -> FloatArray:
+    """Radii of the ``missing`` layers below the lowest seen one, lowest first."""
+    few = profile[: min(4, len(profile))]
+    slope = max(float(np.polyfit(np.arange(len(few)), few, 1)[0]), 0.0) if len(few) > 1 else 0.0
+    steps = np.arange(missing, 0, -1)
+    return np.maximum(few[0] - slope * steps, 0.3 * few[0])

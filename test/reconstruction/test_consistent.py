@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consistency by construction: whatever a backend claims, no ray is contradicted."""
+
+import numpy as np
+import pytest
+
+from sam3d_ros.reconstruction.completion import Completion
+from sam3d_ros.reconstruction.config import EvidenceConfig
+from sam3d_ros.reconstruction.consistent import consistent_distance
+from sam3d_ros.reconstruction.evidence import build_evidence
+from sam3d_ros.reconstruction.scoring import completion_inliers
+from sam3d_ros.reconstruction.shape import build_shape
+from sam3d_ros.reconstruction.views import crop_view
+
+
+@pytest.fixture(scope='module')
+def evidence(scenes):
+    frame, instances = scenes.see([scenes.Box((0, 0, 0.05), (0.08, 0.12, 0.10))], noise_seed=0)
+    return build_evidence([crop_view(frame, instances, 0)], EvidenceConfig(grid=40))
+
+
+def claim(evidence, value):
+    shape = (evidence.grid.size,) * 3
+    return Completion(np.full(shape, value, np.float32), np.full(shape, 0.5, np.float32), 'claim')
+
+
+def test_a_completion_that_fills_everything_is_carved(evidence):
+    field = consistent_distance(evidence, claim(evidence, -0.1))
+    assert not evidence.free[field < 0].any()
+    heights = evidence.grid.heights_m(evidence.support_m)
+    assert heights[field < 0].min() > -evidence.grid.voxel_m
+
+
+def test_a_completion_of_nothing_keeps_the_observed_skin(evidence):
+    shape = build_shape(evidence, claim(evidence, 0.1), 10_000)
+    assert shape.score.observed_inliers > 0.7
+    assert shape.own_inliers < 0.05
+
+
+def test_the_mesh_does_not_go_under_the_support(evidence):
+    shape = build_shape(evidence, claim(evidence, -0.1), 10_000)
+    assert shape.mesh.vertices_m[:, 2].min() > -1e-4
+
+
+def test_parts_without_observed_surface_are_dropped(evidence):
+    completion = claim(evidence, 0.1)
+    completion.distance_m[30:33, 3:6, 20:23] = -0.01
+    hidden = consistent_distance(evidence, completion)[30:33, 3:6, 20:23]
+    assert (hidden > 0).all()
+
+
+def test_inliers_of_a_completion_are_measured_on_its_own_surface(evidence):
+    exact = Completion(evidence.distance_m, evidence.surface, 'exact')
+    assert completion_inliers(exact.distance_m, evidence) > 0.95
