@@ -25,7 +25,8 @@ class TrackingConfig:
     )
     absent_frames: int = option(
         3,
-        'Consecutive frames in which free space must disprove a track before it ends.',
+        'Frames in which free space or another track must disprove a track, net of those that '
+        'confirm it, before it ends.',
         minimum=1,
         maximum=100,
     )

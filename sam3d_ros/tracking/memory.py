@@ -48,7 +48,7 @@ class Memory:
     hits: int = 1
     missed: int = 0
     missed_in_a_row: int = 0
-    disproved_in_a_row: int = 0
+    doubts: int = 0
     tree: cKDTree = field(init=False)
 
     def __post_init__(self) -> None:

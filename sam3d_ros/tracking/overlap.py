@@ -153,7 +153,7 @@ class OverlapTracker:
         memory.hits += 1
         memory.last_seen_ns = stamp_ns
         memory.missed_in_a_row = 0
-        memory.disproved_in_a_row = 0
+        memory.doubts = max(0, memory.doubts - 1)
 
     def _miss(
         self, memory: Memory, verdict: DepthVerdict, votes: IndexArray, matched: set[int]
@@ -166,11 +166,14 @@ class OverlapTracker:
             return
         taken_over = int(sum(votes[index] for index in matched))
         against = int(verdict.seen_through.sum()) + taken_over
-        disproved = against >= self._config.absent_share * known
-        memory.disproved_in_a_row = memory.disproved_in_a_row + 1 if disproved else 0
+        # A part that is segmented on its own every other frame gathers doubts all the same.
+        if against >= self._config.absent_share * known:
+            memory.doubts += 1
+        else:
+            memory.doubts = max(0, memory.doubts - 1)
 
     def _lives(self, memory: Memory) -> bool:
-        if memory.disproved_in_a_row >= self._config.absent_frames:
+        if memory.doubts >= self._config.absent_frames:
             return False
         confirmed = memory.hits >= self._config.confirm_hits
         return confirmed or memory.missed_in_a_row < self._config.tentative_misses

@@ -141,6 +141,22 @@ def test_split_masks_do_not_leave_ghosts(tracker, boxes_world):
     assert len(tracks.items) == 1
 
 
+def test_part_that_is_now_and_then_a_mask_of_its_own_does_not_stay(tracker, boxes_world):
+    """A bottle's cap, split off in one frame of three, must not become an object for ever."""
+    eye = (0.8, 0.0, 0.6)
+    cap = ((0.0, 0.0, 0.12), (0.06, 0.06, 0.04), RED)
+    body = ((0.0, 0.0, 0.05), (0.06, 0.06, 0.10), RED)
+    alive = []
+    for k in range(24):
+        frame, index = boxes_world(eye, [body, cap], stamp_ns=k)
+        split = k < 4 or k % 3 == 0
+        whole = index if split else np.where(index >= 0, 0, index)
+        items = tracker.update(frame, instances_of(frame, whole)).items
+        alive.append(sum(track.state == TrackState.CONFIRMED for track in items))
+    assert alive[3] == 2
+    assert set(alive[12:]) == {1}
+
+
 def test_clear_restarts_ids_and_reset_does_not(tracker, boxes_world):
     eye = (0.8, 0.0, 0.6)
     step(tracker, boxes_world, eye, BOXES, 0)
