@@ -14,9 +14,10 @@ from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 
 from sam3d_ros.bags.recording import RawMessage, Recording
-from sam3d_ros.bags.selection import CLOUD, COMPRESSED, IMAGE, select
-from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.bags.selection import CLOUD, COMPRESSED, IMAGE, read_streams
+from sam3d_ros.core.errors import RecordingError, Sam3dError
 from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.images import is_color
 from sam3d_ros.messages.topics import OBJECTS
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.config import ReplayConfig
@@ -86,7 +87,7 @@ class ReplayNode(ManagedNode):
         self._timeline = Timeline(self._config.rate, self._stop)
         self._paced, self._pace = '', Pace(self._config.pace_timeout_s, self._stop)
         if self._config.pace:
-            self._paced = select(recording).rgb.topic
+            self._paced = first_color_topic(recording)
             self.create_subscription(
                 import_message(OBJECTS.type), self._config.pace, self._on_result, 10, raw=True
             )
@@ -174,6 +175,17 @@ class ReplayNode(ManagedNode):
     def _opened(self) -> Recording:
         assert self._recording is not None
         return self._recording
+
+
+def first_color_topic(recording: Recording) -> str:
+    """Return the first topic by name that carries colour images.
+
+    :raises RecordingError: when there is none.
+    """
+    for stream in read_streams(recording):
+        if stream.type != CLOUD and is_color(stream.encoding):
+            return stream.topic
+    raise RecordingError(f'no colour images in {recording.path}', wanted='images to pace by')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -161,10 +161,10 @@ class Graph:
             assert node.start()
 
     def listen(self, topic):
-        return Listener(self.ros.node, topic.resolve(self.namespace), topic.type, topic.quality)
+        return self.ros.listener(topic, self.namespace)
 
     def camera(self, **options):
-        camera = FakeCamera(self.ros.node, self.namespace, **options)
+        camera = self.ros.camera(self.namespace, **options)
         self.ros.until(lambda: camera.subscribers() > 0)
         return camera
 
@@ -204,6 +204,12 @@ class Ros:
         graph = Graph(self, namespace, parameters, bus)
         self._graphs.append(graph)
         return graph
+
+    def listener(self, topic, namespace):
+        return Listener(self.node, topic.resolve(namespace), topic.type, topic.quality)
+
+    def camera(self, namespace, **options):
+        return FakeCamera(self.node, namespace, **options)
 
     def stamp(self):
         """Return the stamp of the next frame."""

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings come out of the replay node byte for byte, in their time, with a clock."""
+
+import itertools
+
+import pytest
+
+from sam3d_ros.bags.recording import Recording
+from sam3d_ros.bags.writer import RecordingWriter
+from sam3d_ros.messages.headers import header_message
+from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.topics import Quality, Topic
+from sam3d_ros.messages.types import StoreTypes
+from sam3d_ros.messages.typestore import typestore
+
+pytestmark = pytest.mark.dds
+
+START_NS = 1_700_000_000_000_000_000
+STEP_NS = 50_000_000
+IMAGE = Topic('/replayed/image', 'sensor_msgs/msg/Image', Quality.SENSOR_DATA)
+STATIC = Topic('/tf_static', 'tf2_msgs/msg/TFMessage', Quality.TF_STATIC)
+CLOCK = Topic('/clock', 'rosgraph_msgs/msg/Clock', Quality.RELIABLE)
+
+
+@pytest.fixture(scope='module')
+def recording(tmp_path_factory):
+    """Return a recording of ten tiny images and one static transform."""
+    import numpy as np
+
+    path = tmp_path_factory.mktemp('replay') / 'recording'
+    types = StoreTypes()
+    with RecordingWriter(path) as writer:
+        writer.write(STATIC.name, STATIC.type, START_NS, types.new(STATIC.type), Quality.TF_STATIC)
+        for number in range(10):
+            stamp_ns = START_NS + number * STEP_NS
+            header = header_message(types, stamp_ns, 'camera')
+            pixels = np.full((4, 6, 3), number, np.uint8)
+            image = encode_image(pixels, 'rgb8', typestore().types[IMAGE.type], header)
+            writer.write(IMAGE.name, IMAGE.type, stamp_ns, image, IMAGE.quality)
+    return path
+
+
+@pytest.fixture
+def replay(ros, recording):
+    """Return a function that plays the recording to its end and returns the node's exit code."""
+    from sam3d_ros.nodes.replay_node import ReplayNode
+
+    made = []
+
+    def play(path=recording, **parameters):
+        arguments = ['--ros-args', '-p', f'replay.recording:={path}']
+        for name, value in parameters.items():
+            arguments += ['-p', f'replay.{name}:={value}']
+        node = ReplayNode(cli_args=arguments)
+        made.append(node)
+        ros.executor.add_node(node)
+        if not node.start():
+            return None
+        ros.until(node.finished.is_set)
+        return node.exit_code
+
+    yield play
+    for node in made:
+        ros.executor.remove_node(node)
+        node.destroy_node()
+
+
+class Bytes:
+    """The raw messages of a topic."""
+
+    def __init__(self, ros, topic):
+        from sam3d_ros.messages.types import import_message
+        from sam3d_ros.ros.qos import profile
+
+        self.got = []
+        self._node = ros.node
+        # Deeper than the graph's own, so that a fast replay fits.
+        chosen = profile(topic.quality)
+        chosen.depth = 1000
+        self._subscription = ros.node.create_subscription(
+            import_message(topic.type), topic.name, self.got.append, chosen, raw=True
+        )
+
+    def close(self):
+        self._node.destroy_subscription(self._subscription)
+
+
+@pytest.fixture
+def listen(ros):
+    made = []
+
+    def start(topic):
+        made.append(Bytes(ros, topic))
+        return made[-1]
+
+    yield start
+    for listener in made:
+        listener.close()
+
+
+def recorded(path, topic):
+    with Recording(path) as recording:
+        return [message.data for message in recording.messages([topic])]
+
+
+def test_the_recorded_bytes_come_out_in_order(ros, recording, replay, listen):
+    images, static = listen(IMAGE), listen(STATIC)
+    assert replay(rate=20.0) == 0
+    ros.until(lambda: len(images.got) == 10 and static.got)
+    assert images.got == recorded(recording, IMAGE.name)
+    assert static.got[0] == recorded(recording, STATIC.name)[0]
+
+
+def test_the_clock_runs_with_the_recording_and_starts_again_with_each_round(ros, replay, listen):
+    images, clock = listen(IMAGE), listen(CLOCK)
+    assert replay(rate=10.0, loop=2, clock='true') == 0
+    ros.until(lambda: len(images.got) == 20)
+    times = [
+        int.from_bytes(data[4:8], 'little') * 10**9 + int.from_bytes(data[8:12], 'little')
+        for data in clock.got
+    ]
+    backward = [b for a, b in itertools.pairwise(times) if b < a]
+    assert len(backward) == 1
+    assert min(times) >= START_NS
+    assert max(times) <= START_NS + 9 * STEP_NS
+    assert max(b - a for a, b in itertools.pairwise(times)) <= 2 * STEP_NS
+
+
+def test_a_start_offset_leaves_out_the_beginning_but_not_static_tf(ros, replay, listen):
+    images, static = listen(IMAGE), listen(STATIC)
+    assert replay(rate=20.0, start_s=0.25) == 0
+    ros.until(lambda: len(images.got) == 5 and static.got)
+    assert images.got[0][8:12] == (5 * STEP_NS).to_bytes(4, 'little')
+
+
+def test_reliability_can_be_chosen(ros, replay, listen):
+    reliable = listen(Topic(IMAGE.name, IMAGE.type, Quality.RELIABLE))
+    assert replay(rate=20.0, reliability='reliable') == 0
+    ros.until(lambda: len(reliable.got) == 10)
+
+
+def test_without_anybody_listening_it_plays_after_a_bounded_wait(replay):
+    assert replay(rate=100.0, wait_s=0.2) == 0
+
+
+def test_a_pace_that_gets_no_results_goes_on(replay, listen):
+    listen(IMAGE)
+    assert replay(rate=100.0, pace='/nobody/objects', pace_timeout_s=0.1) == 0
+
+
+def test_what_is_no_recording_does_not_start(replay, tmp_path):
+    assert replay(path=tmp_path / 'nothing') is None
