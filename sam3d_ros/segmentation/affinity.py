@@ -20,6 +20,7 @@ from sam3d_ros.segmentation.normals import LocalPlanes
 from sam3d_ros.segmentation.regions import Regions
 
 FAR_AREA = 40.0  # cells: only patches this large are looked at across a gap
+FAR_COUNT = 150  # the largest ones, so that a frame of noise stays cheap
 BETWEEN_SAMPLES = 12
 REACH_M = 0.45  # patches with middles farther apart are not one thing, unless they have a border
 
@@ -67,6 +68,7 @@ def find_pairs(
 
 def _pair_list(adjacency: Adjacency, regions: Regions) -> tuple[IndexArray, IndexArray]:
     large = np.flatnonzero(regions.area >= FAR_AREA)
+    large = np.sort(large[np.argsort(-regions.area[large], kind='stable')[:FAR_COUNT]])
     one, two = (large[k] for k in np.triu_indices(len(large), 1))
     distance = np.linalg.norm(regions.center[one] - regions.center[two], axis=1)
     known = adjacency.first.astype(np.int64) * (adjacency.count + 1) + adjacency.second

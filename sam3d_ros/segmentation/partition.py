@@ -29,7 +29,6 @@ class Partition:
 
     :param patches: (H, W) int32 labels of smooth patches, 0 = background or no depth.
     :param thing_of: (patches + 1,) int32 thing 1..n of each patch, 0 for label 0.
-    :param group_of: (patches + 1,) int32 things in contact share a group.
     :param keep: (n + 1,) bool: which things have the size of a thing.
     :param certainty: (n + 1,) float64, 0..1.
     :param support_of: (n + 1,) int32 index into ``structure.supports``, or -1.
@@ -38,10 +37,15 @@ class Partition:
     structure: Structure
     patches: IndexArray
     thing_of: IndexArray
-    group_of: IndexArray
+    adjacency: Adjacency
     keep: np.ndarray
     certainty: FloatArray
     support_of: IndexArray
+
+    @property
+    def group_of(self) -> IndexArray:
+        """(patches + 1,) int32: patches in contact share a group, 0 for label 0."""
+        return contact_groups(self.adjacency)
 
     @property
     def things(self) -> IndexArray:
@@ -90,7 +94,7 @@ def partition(frame: Frame, config: SegmentationConfig) -> Partition:
         found.structure,
         to_full_size(found.patches, found.grid, found.local, frame),
         grouping.thing_of,
-        contact_groups(found.adjacency),
+        found.adjacency,
         drop_unlikely(things, found.grid, high_m, config.geometric),
         grouping.certainty,
         _supports_of(things, found.grid, found.structure),
