@@ -25,8 +25,8 @@ from sam3d_ros.core.types import ByteArray, Frame, IndexArray
 from sam3d_ros.world.sources import ScanSource
 
 QUICK_FRAMES = 10
-CLUTTER_FRAMES = 40
-QUICK_CLUTTER_FRAMES = 5
+CLUTTER_FRAMES = 24
+QUICK_CLUTTER_FRAMES = 4
 PICTURES = 10
 
 SegmentFrame = Callable[[Frame], IndexArray]

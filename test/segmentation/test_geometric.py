@@ -63,7 +63,7 @@ def shapes(box, cylinder, name):
         ],
         'cut by the border': [
             box((-0.55, 0, 0.08), (0.16, 0.1, 0.16), color=red),
-            box((0.0, -0.38, 0.06), (0.12, 0.12, 0.12), color=blue),
+            box((0.1, -0.38, 0.06), (0.12, 0.12, 0.12), color=blue),
         ],
     }[name]
 
