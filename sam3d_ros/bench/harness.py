@@ -39,6 +39,7 @@ class BenchOptions:
     :param quick: fewer scenes and no slow metrics; the whole of ``all`` within 3 minutes.
     :param seed: of the worlds.
     :param config: configuration of the pipeline under test.
+    :param config_file: the file it was read from, for the nodes, or None.
     :param save_labels: folder for label images, or None.
     """
 
@@ -47,6 +48,7 @@ class BenchOptions:
     quick: bool = False
     seed: int = 0
     config: PipelineConfig = field(default_factory=PipelineConfig)
+    config_file: Path | None = None
     save_labels: Path | None = None
 
 

@@ -25,6 +25,16 @@ def box_iou(points_a: FloatArray, points_b: FloatArray) -> float:
     return float(shared / union) if union > 0 else 0.0
 
 
+def pairwise_box_iou(bounds_a: FloatArray, bounds_b: FloatArray) -> FloatArray:
+    """Return the (N, M) IoU of axis-aligned boxes (N, 2, 3) and (M, 2, 3), lowest corner first."""
+    a, b = bounds_a[:, None], bounds_b[None]
+    edges = np.minimum(a[:, :, 1], b[:, :, 1]) - np.maximum(a[:, :, 0], b[:, :, 0])
+    shared = edges.clip(0).prod(axis=2)
+    volume_a, volume_b = ((box[:, :, 1] - box[:, :, 0]).prod(axis=2) for box in (a, b))
+    iou: FloatArray = shared / np.maximum(volume_a + volume_b - shared, 1e-15)
+    return iou
+
+
 def diameter(points: FloatArray) -> float:
     """Return the largest distance between two of (N, 3) points."""
     try:
@@ -34,14 +44,18 @@ def diameter(points: FloatArray) -> float:
     return float(pdist(points).max()) if len(points) > 1 else 0.0
 
 
-def add_s(predicted: FloatArray, truth: FloatArray) -> float:
+def add_s(predicted: FloatArray, truth: FloatArray, diameter_m: float | None = None) -> float:
     """Return ADD-S: mean nearest distance both ways, averaged, over the truth's diameter.
 
     This is the paper's bidirectional variant, not the one-sided one of the BOP challenge.
+
+    :param diameter_m: of the truth, where it is known already.
     """
+    if diameter_m is None:
+        diameter_m = diameter(truth)
     there = cKDTree(truth).query(predicted)[0].mean()
     back = cKDTree(predicted).query(truth)[0].mean()
-    return float((there + back) / (2 * diameter(truth)))
+    return float((there + back) / (2 * diameter_m))
 
 
 def icp_rotation_rad(predicted: FloatArray, truth: FloatArray, iterations: int = 50) -> float:

@@ -14,8 +14,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
-from sam3d_ros.geometry.alignment import rigid_fit
-from sam3d_ros.geometry.transforms import apply
+
+SMALLEST_STEP = 1e-4
+"""ICP has ended when no entry of its step differs from the identity's by more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +97,43 @@ def normalisation(points: FloatArray) -> FloatArray:
 def alignment(source: FloatArray, target: FloatArray, iterations: int = 30) -> FloatArray:
     """Return the rigid (4, 4) that ICP finds from normalised (N, 3) points to (M, 3) ones.
 
-    ICP starts from the quarter turns about each axis and keeps the start that ends nearest.
+    ICP starts from the quarter turns about each axis, all at once, and keeps the start that ends
+    nearest.
     """
     coarse = source[:: max(1, len(source) // 500)]
-    tree = cKDTree(target[:: max(1, len(target) // 2000)])
-    best, best_error = np.eye(4), np.inf
-    for start in _quarter_turns():
-        T = start
-        for _ in range(iterations):
-            moved = apply(T, coarse)
-            T = rigid_fit(moved, tree.data[tree.query(moved)[1]]) @ T
-        error = tree.query(apply(T, coarse))[0].mean()
-        if error < best_error:
-            best, best_error = T, error
+    points = target[:: max(1, len(target) // 2000)]
+    tree = cKDTree(points)
+    T = np.stack(_quarter_turns())
+    moving = np.ones(len(T), bool)
+    for _ in range(iterations):
+        moved = _apply_each(T[moving], coarse)
+        step = _rigid_fits(moved, points[tree.query(moved)[1]])
+        T[moving] = step @ T[moving]
+        moving[moving] = np.abs(step - np.eye(4)).max(axis=(1, 2)) > SMALLEST_STEP
+        if not moving.any():
+            break
+    error = tree.query(_apply_each(T, coarse))[0].mean(axis=1)
+    best: FloatArray = T[np.argmin(error)]
     return best
+
+
+def _apply_each(T: FloatArray, points: FloatArray) -> FloatArray:
+    """Return (K, N, 3): (N, 3) points under each of (K, 4, 4)."""
+    moved: FloatArray = points @ T[:, :3, :3].transpose(0, 2, 1) + T[:, None, :3, 3]
+    return moved
+
+
+def _rigid_fits(source: FloatArray, target: FloatArray) -> FloatArray:
+    """Return the (K, 4, 4) that best map (K, N, 3) points onto their partners (Kabsch 1976)."""
+    source_mean, target_mean = source.mean(axis=1), target.mean(axis=1)
+    U, _, Vt = np.linalg.svd(
+        (target - target_mean[:, None]).transpose(0, 2, 1) @ (source - source_mean[:, None])
+    )
+    U[:, :, 2] *= np.sign(np.linalg.det(U) * np.linalg.det(Vt))[:, None]
+    T = np.tile(np.eye(4), (len(source), 1, 1))
+    T[:, :3, :3] = U @ Vt
+    T[:, :3, 3] = target_mean - np.einsum('kij,kj->ki', T[:, :3, :3], source_mean)
+    return T
 
 
 def _quarter_turns() -> list[FloatArray]:
@@ -128,15 +152,14 @@ def _quarter_turns() -> list[FloatArray]:
 
 def surface_voxel_iou(predicted: FloatArray, truth: FloatArray, size: int = 64) -> float:
     """Return the paper's vIoU: IoU of the cells of a size^3 grid over [-1, 1] that hold points."""
-    cells = [np.unique(_cells(points, size)) for points in (predicted, truth)]
-    shared = len(np.intersect1d(cells[0], cells[1], assume_unique=True))
-    return shared / (len(cells[0]) + len(cells[1]) - shared)
+    return solid_iou(_cells(predicted, size), _cells(truth, size))
 
 
-def _cells(points: FloatArray, size: int) -> IndexArray:
+def _cells(points: FloatArray, size: int) -> BoolArray:
     index = np.clip(((points + 1) / 2 * size).astype(np.int32), 0, size - 1)
-    flat: IndexArray = (index[:, 0] * size + index[:, 1]) * size + index[:, 2]
-    return flat
+    held = np.zeros((size, size, size), bool)
+    held[tuple(index.T)] = True
+    return held
 
 
 def earth_mover_distance(predicted: FloatArray, truth: FloatArray, count: int = 512) -> float:
@@ -149,7 +172,7 @@ def earth_mover_distance(predicted: FloatArray, truth: FloatArray, count: int = 
 
 
 def solid_iou(inside_a: BoolArray, inside_b: BoolArray) -> float:
-    """Return the IoU of two solids given as occupancy on the same grid."""
+    """Return the IoU of two occupancies on the same grid."""
     union = int((inside_a | inside_b).sum())
     return float((inside_a & inside_b).sum() / union) if union else 0.0
 

@@ -12,8 +12,16 @@ from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, V
 from sam3d_ros.bench.peers_reconstruction import PEERS, PeerShape
 from sam3d_ros.bench.peers_segmentation import open3d_tutorial
 from sam3d_ros.bench.pictures import compare_meshes
-from sam3d_ros.bench.report import bar_plot
-from sam3d_ros.bench.scoring import PosedMesh, SceneScore, grown, score_scene, summary
+from sam3d_ros.bench.report import bar_plot, best_median_worst
+from sam3d_ros.bench.scoring import (
+    ObjectScore,
+    PosedMesh,
+    SceneScore,
+    grown,
+    score_scene,
+    summary,
+    within_region,
+)
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Scene
 from sam3d_ros.geometry.transforms import apply
@@ -23,7 +31,7 @@ COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (12, 2), 'clutter': (8, 1), '
 """Episodes of each suite: full, quick."""
 
 MIN_POINTS = 30
-PICTURES = 10
+WORST_OBJECTS = 12
 
 SHOWN = (
     'recall',
@@ -48,7 +56,7 @@ class _Way:
     scores: list[SceneScore] = field(default_factory=list)
 
     def add(self, case: Case, found: Sequence[PosedMesh], *, emd: bool) -> None:
-        self.scores.append(score_scene(found, case.truth, unseen=case.unseen, emd=emd))
+        self.scores.append(score_scene(found, case.truth, emd=emd))
 
 
 @dataclass(slots=True)
@@ -102,36 +110,47 @@ def _suite(suite: str, count: int, options: BenchOptions) -> Measurement:
     }
     agreement = _Agreement()
     gallery: list[tuple[float, Picture]] = []
+    rows: list[_Row] = []
     for case in cases(suite, count, options):
-        emd = not options.quick
-        found = posed(_process(Pipeline.from_config(options.config), case, agreement.add))
-        ways['own'].add(case, found, emd=emd)
-        given = Pipeline.from_config(options.config)
-        given.segmenter = TruthSegmenter(case)
-        ways['given'].add(case, posed(_process(given, case)), emd=emd)
-        tutorial = _labels_to_masks(open3d_tutorial(case.frames[-1]))
-        ways['tutorial'].add(case, _peer(PEERS['tutorial'], case, tutorial), emd=emd)
-        masks = [i.mask for i in TruthSegmenter(case).segment(case.frames[-1]).items]
-        for name in PEERS:
-            if name != 'tutorial':
-                ways[name].add(case, _peer(PEERS[name], case, masks), emd=emd)
-        ways['ceiling'].add(case, [grown(mesh) for mesh in case.truth], emd=emd)
+        found = _reconstruct(case, options, agreement)
+        for name, meshes in (found | _peers(case)).items():
+            ways[name].add(case, meshes, emd=not options.quick)
         score = summary(ways['own'].scores[-1:])
-        caption = f'{case.name}: image, truth, result; solid IoU {score["solid_iou"]:.2f}'
-        picture = compare_meshes(caption, case.frames[-1], case.truth, found)
+        caption = f'{case.name}: image, truth, result, both from behind; '
+        caption += f'solid IoU {score["solid_iou"]:.2f}, F1@5mm {score["f1_5mm"]:.2f}'
+        shown = [item.mesh for item in case.truth]
+        picture = compare_meshes(caption, case.frames[-1], shown, found['own'])
         gallery.append((score['solid_iou'], picture))
+        rows += _rows(case, ways)
     values = _values(suite, ways) | agreement.values(suite)
-    plot = bar_plot(
-        f'{suite}: in place',
-        [name.replace('_', ' ') for name in ('box_iou', 'f1_5mm', 'solid_iou')],
-        [
-            (way.label, [_number(values[f'{suite}_{k}_{m}']) for m in PLOTTED])
-            for k, way in ways.items()
-        ],
-    )
-    worst = [picture for _, picture in sorted(gallery, key=lambda item: item[0])]
-    shown = worst if len(worst) <= PICTURES else [*worst[:PICTURES], worst[-1]]
-    return Measurement(suite, values, (_table(suite, count, ways),), (plot, *shown))
+    pictures = [_plot(suite, ways, values), *best_median_worst(suite, gallery)]
+    tables = (_table(suite, count, ways), _worst_table(suite, rows))
+    return Measurement(suite, values, tables, tuple(pictures))
+
+
+def _reconstruct(
+    case: Case, options: BenchOptions, agreement: _Agreement
+) -> dict[str, list[PosedMesh]]:
+    """Return what the pipeline under test makes of a case, with its own and the true masks."""
+    given = Pipeline.from_config(options.config)
+    given.segmenter = TruthSegmenter(case)
+    own = Pipeline.from_config(options.config)
+    return {
+        'own': posed(_process(own, case, agreement.add)),
+        'given': posed(_process(given, case)),
+    }
+
+
+def _peers(case: Case) -> dict[str, list[PosedMesh]]:
+    """Return what the peers make of the last frame, and the truth grown: the ceiling."""
+    frame = case.frames[-1]
+    own = _labels_to_masks(open3d_tutorial(frame))
+    true = [item.mask for item in TruthSegmenter(case).segment(frame).items]
+    made = {
+        name: _peer(shape, case, own if name == 'tutorial' else true)
+        for name, shape in PEERS.items()
+    }
+    return made | {'ceiling': [grown(item.mesh) for item in case.truth]}
 
 
 PLOTTED = ('box_iou', 'f1_5mm', 'solid_iou')
@@ -162,13 +181,17 @@ def _labels_to_masks(labels: np.ndarray) -> list[BoolArray]:
 
 
 def _peer(shape: PeerShape, case: Case, masks: Sequence[BoolArray]) -> list[PosedMesh]:
-    """Return what a peer makes of each mask of the last frame."""
+    """Return what a peer makes of each mask of the last frame near the truth."""
     frame = case.frames[-1]
-    made = [
-        shape(points, case.support_z_m, frame.T_fixed_cam[:3, 3])
-        for points in (_points(frame, mask) for mask in masks)
-        if len(points) >= MIN_POINTS
-    ]
+    true_bounds = np.array([item.mesh.bounds() for item in case.truth])
+    made = []
+    for mask in masks:
+        points = _points(frame, mask)
+        if len(points) < MIN_POINTS:
+            continue
+        center = (points.min(axis=0) + points.max(axis=0)) / 2
+        if within_region(center[None], true_bounds)[0]:
+            made.append(shape(points, case.support_z_m, frame.T_fixed_cam[:3, 3]))
     return [mesh for mesh in made if mesh is not None]
 
 
@@ -198,6 +221,44 @@ def _table(suite: str, count: int, ways: Mapping[str, _Way]) -> Table:
         rows.append((way.label, *(f'{figures[name]:.3g}' for name in SHOWN)))
     head = ('', *(name.replace('_', ' ') for name in SHOWN))
     return Table(f'{suite}, {count} episodes, in place and aligned', head, tuple(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One object of the truth with its scores by own and by true masks."""
+
+    name: str
+    unseen: float
+    own: ObjectScore
+    given: ObjectScore
+
+    def cells(self) -> tuple[str, ...]:
+        own, given = self.own, self.given
+        figures = (own.box_iou, own.f1_5mm, own.solid_iou, given.f1_5mm, given.solid_iou)
+        return (self.name, *(f'{figure:.2f}' for figure in (self.unseen, *figures)))
+
+
+def _rows(case: Case, ways: Mapping[str, _Way]) -> list[_Row]:
+    own, given = (ways[name].scores[-1].objects for name in ('own', 'given'))
+    return [
+        _Row(f'{case.name}: {name}', float(truth.unseen.mean()), own[k], given[k])
+        for k, (name, truth) in enumerate(zip(case.names, case.truth, strict=True))
+    ]
+
+
+def _worst_table(suite: str, rows: Sequence[_Row]) -> Table:
+    worst = sorted(rows, key=lambda row: row.own.solid_iou)[:WORST_OBJECTS]
+    head = ('', 'unseen', 'box iou', 'f1 5mm', 'solid iou', 'f1 true masks', 'solid true masks')
+    title = f'{suite}, the {len(worst)} worst of {len(rows)} objects by solid IoU, own masks'
+    return Table(title, head, tuple(row.cells() for row in worst))
+
+
+def _plot(suite: str, ways: Mapping[str, _Way], values: Mapping[str, Value]) -> Picture:
+    series = [
+        (way.label, [_number(values[f'{suite}_{key}_{name}']) for name in PLOTTED])
+        for key, way in ways.items()
+    ]
+    return bar_plot(f'{suite}: in place', [name.replace('_', ' ') for name in PLOTTED], series)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -92,20 +92,41 @@ def bar_plot(
     return _rendered(figure, title)
 
 
-def scatter_plot(
-    title: str, x: tuple[str, Sequence[float]], y: tuple[str, Sequence[float]]
+def line_plot(
+    title: str,
+    x: tuple[str, Sequence[float]],
+    y_label: str,
+    series: Sequence[tuple[str, Sequence[float]]],
 ) -> Picture:
-    """Return points of (label, values) against (label, values)."""
+    """Return lines with marks: (label, values) of x, and (name, values) of each line."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3.2), layout='constrained')
+    figure = Figure(figsize=(9, 3.2), layout='constrained')
     axes = figure.subplots()
-    axes.plot(x[1], y[1], 'o-', markersize=4)
+    for name, values in series:
+        axes.plot(x[1], values, 'o-', markersize=4, label=name)
     axes.set_xlabel(x[0])
-    axes.set_ylabel(y[0])
+    axes.set_ylabel(y_label)
+    axes.set_ylim(bottom=0)
     axes.set_title(title)
     axes.grid(alpha=0.3)
+    axes.legend(fontsize='small')
     return _rendered(figure, title)
+
+
+def best_median_worst(name: str, gallery: Sequence[tuple[float, Picture]]) -> list[Picture]:
+    """Return the pictures of least, middle and greatest score, each saying which it is."""
+    ordered = [picture for _, picture in sorted(gallery, key=lambda item: item[0])]
+    last = len(ordered) - 1
+    picked = (
+        {0: 'Worst', last // 2: 'Median', last: 'Best'} if last > 1 else {0: 'Worst', last: 'Best'}
+    )
+    if last == 0:
+        picked = {0: 'The only one'}
+    return [
+        Picture(f'{role} of {len(ordered)}, {name}. {ordered[k].caption}', ordered[k].image)
+        for k, role in picked.items()
+    ]
 
 
 def _rendered(figure: Figure, title: str) -> Picture:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -22,9 +23,14 @@ from sam3d_ros.geometry.transforms import apply
 MATCH_IOU = 0.25
 """Least axis-aligned box IoU for a result to count as a find of an object."""
 
+REGION_M = 0.35
+"""Results whose box centre is farther than this from every true object's box are not scored: a
+world also shows things, a metre and more away, that its truth does not list."""
+
 SAMPLES = 6000
 DENSE_SAMPLES = 200_000
 F1_DISTANCE_M = 0.005
+ALIGNED_F1_DISTANCE = 0.01
 SOLID_VOXEL_M = 0.005
 
 
@@ -38,6 +44,43 @@ class PosedMesh:
     def samples(self) -> FloatArray:
         """Return surface points, always the same ones."""
         return sample_surface(self.vertices_m, self.faces, SAMPLES)
+
+    def bounds(self) -> FloatArray:
+        """Return the axis-aligned box, (2, 3): lowest and highest corner."""
+        return np.stack([self.vertices_m.min(axis=0), self.vertices_m.max(axis=0)])
+
+
+class Reference:
+    """An object of the truth, with what every comparison with it needs, computed once.
+
+    :param unseen: (SAMPLES,) bool, which of ``points`` no frame has shown; None = none of them.
+    """
+
+    def __init__(self, mesh: PosedMesh, unseen: BoolArray | None = None) -> None:
+        self.mesh = mesh
+        self.points = mesh.samples()
+        self.unseen = np.zeros(len(self.points), bool) if unseen is None else unseen
+        self.normalisation = shape.normalisation(mesh.vertices_m)
+
+    @cached_property
+    def surface(self) -> shape.Surface:
+        """The surface, for distances to it and what lies inside."""
+        return _surface(self.mesh)
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """Nearest neighbours among ``points``."""
+        return cKDTree(self.points)
+
+    @cached_property
+    def diameter_m(self) -> float:
+        """Largest distance between two points."""
+        return layout.diameter(self.points)
+
+    @cached_property
+    def dense(self) -> FloatArray:
+        """(DENSE_SAMPLES, 3) points of the normalised shape."""
+        return apply(self.normalisation, _dense(self.mesh))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +103,9 @@ class ObjectScore:
     aligned_emd: float
 
 
-def score_missed(truth: PosedMesh) -> ObjectScore:
+def score_missed(truth: Reference) -> ObjectScore:
     """Return the score of an object that nothing was matched with."""
-    diagonal_mm = float(np.linalg.norm(np.ptp(truth.vertices_m, axis=0))) * 1e3
+    diagonal_mm = float(np.linalg.norm(np.ptp(truth.mesh.vertices_m, axis=0))) * 1e3
     return ObjectScore(
         found=0.0,
         box_iou=0.0,
@@ -81,35 +124,27 @@ def score_missed(truth: PosedMesh) -> ObjectScore:
     )
 
 
-def score_object(
-    predicted: PosedMesh,
-    truth: PosedMesh,
-    *,
-    unseen: BoolArray | None = None,
-    emd: bool = True,
-) -> ObjectScore:
+def score_object(predicted: PosedMesh, truth: Reference, *, emd: bool = True) -> ObjectScore:
     """Score one reconstruction against the object it was matched with.
 
-    :param unseen: (SAMPLES,) bool, which of ``truth.samples()`` no frame has shown; None = none.
     :param emd: whether to compute the earth mover's distance (slow), else NaN.
     """
-    points, target = predicted.samples(), truth.samples()
-    ours, real = _surface(predicted), _surface(truth)
-    there, back = real.distance(points), ours.distance(target)
-    surface = shape.compare_surfaces(there, back, F1_DISTANCE_M)
-    part = np.zeros(len(target), bool) if unseen is None else unseen
-    nearest = cKDTree(target).query(points)[1]
-    hidden = shape.compare_surfaces(there[part[nearest]], back[part], F1_DISTANCE_M)
-    distance = layout.add_s(points, target)
+    points, surface = predicted.samples(), _surface(predicted)
+    there, back = truth.surface.distance(points), surface.distance(truth.points)
+    whole = shape.compare_surfaces(there, back, F1_DISTANCE_M)
+    of_unseen = truth.unseen[truth.tree.query(points)[1]]
+    hidden = shape.compare_surfaces(there[of_unseen], back[truth.unseen], F1_DISTANCE_M)
+    distance = layout.add_s(points, truth.points, truth.diameter_m)
+    turned = layout.icp_rotation_rad(points[::4], truth.points[::2])
     canonical = score_shape(predicted, truth, emd=emd)
     return ObjectScore(
         found=1.0,
-        box_iou=layout.box_iou(predicted.vertices_m, truth.vertices_m),
+        box_iou=layout.box_iou(predicted.vertices_m, truth.mesh.vertices_m),
         add_s=distance,
         add_s_below_01=float(distance < 0.1),
-        icp_rotation_deg=float(np.degrees(layout.icp_rotation_rad(points[::4], target[::2]))),
-        chamfer_mm=surface.chamfer * 1e3,
-        f1_5mm=surface.f1,
+        icp_rotation_deg=float(np.degrees(turned)),
+        chamfer_mm=whole.chamfer * 1e3,
+        f1_5mm=whole.f1,
         solid_iou=solid_overlap(predicted, truth),
         occluded_chamfer_mm=hidden.chamfer * 1e3,
         occluded_f1_5mm=hidden.f1,
@@ -129,21 +164,22 @@ class ShapeScore:
     emd: float
 
 
-def score_shape(predicted: PosedMesh, truth: PosedMesh, *, emd: bool) -> ShapeScore:
+def score_shape(predicted: PosedMesh, truth: Reference, *, emd: bool) -> ShapeScore:
     """Score the shape alone: both normalised to [-1, 1], the prediction aligned by rigid ICP."""
-    mine, real = (
-        PosedMesh(apply(shape.normalisation(mesh.vertices_m), mesh.vertices_m), mesh.faces)
-        for mesh in (predicted, truth)
-    )
-    T = shape.alignment(mine.samples(), real.samples())
-    mine = PosedMesh(apply(T, mine.vertices_m), mine.faces)
-    points, target = mine.samples(), real.samples()
-    there, back = _surface(real).distance(points), _surface(mine).distance(target)
-    dense = [sample_surface(mesh.vertices_m, mesh.faces, DENSE_SAMPLES) for mesh in (mine, real)]
+    points, surface = predicted.samples(), _surface(predicted)
+    mine, real = shape.normalisation(predicted.vertices_m), truth.normalisation
+    target = apply(real, truth.points)
+    aligned = shape.alignment(apply(mine, points), target) @ mine
+    # Distances are taken where each mesh is, and scaled to the normalised size.
+    T_truth_predicted = np.asarray(np.linalg.solve(real, aligned), np.float64)
+    there = real[0, 0] * truth.surface.distance(apply(T_truth_predicted, points))
+    T_predicted_truth = np.asarray(np.linalg.solve(aligned, real), np.float64)
+    back = mine[0, 0] * surface.distance(apply(T_predicted_truth, truth.points))
+    moved = apply(aligned, points)
     return ShapeScore(
-        shape.compare_surfaces(there, back, 0.01),
-        shape.surface_voxel_iou(dense[0], dense[1]),
-        shape.earth_mover_distance(points, target) if emd else float('nan'),
+        shape.compare_surfaces(there, back, ALIGNED_F1_DISTANCE),
+        shape.surface_voxel_iou(apply(aligned, _dense(predicted)), truth.dense),
+        shape.earth_mover_distance(moved, target) if emd else float('nan'),
     )
 
 
@@ -151,11 +187,15 @@ def _surface(mesh: PosedMesh) -> shape.Surface:
     return shape.Surface(mesh.vertices_m, mesh.faces)
 
 
-def solid_overlap(predicted: PosedMesh, truth: PosedMesh) -> float:
+def _dense(mesh: PosedMesh) -> FloatArray:
+    return sample_surface(mesh.vertices_m, mesh.faces, DENSE_SAMPLES)
+
+
+def solid_overlap(predicted: PosedMesh, truth: Reference) -> float:
     """Return the IoU of two solids on a grid of ``SOLID_VOXEL_M``, in place."""
-    both = np.concatenate([predicted.vertices_m, truth.vertices_m])
+    both = np.concatenate([predicted.vertices_m, truth.mesh.vertices_m])
     grid = shape.shared_grid(both, SOLID_VOXEL_M)
-    return shape.solid_iou(_surface(predicted).inside(grid), _surface(truth).inside(grid))
+    return shape.solid_iou(_surface(predicted).inside(grid), truth.surface.inside(grid))
 
 
 def grown(truth: PosedMesh, by_m: float = 0.001) -> PosedMesh:
@@ -178,29 +218,31 @@ class SceneScore:
 
 
 def score_scene(
-    predicted: Sequence[PosedMesh],
-    truth: Sequence[PosedMesh],
-    *,
-    unseen: Sequence[BoolArray] | None = None,
-    emd: bool = True,
+    predicted: Sequence[PosedMesh], truth: Sequence[Reference], *, emd: bool = True
 ) -> SceneScore:
-    """Match results with the truth by box IoU, one to one, and score every object of the truth."""
-    iou = np.array(
-        [[layout.box_iou(p.vertices_m, t.vertices_m) for t in truth] for p in predicted]
-    ).reshape(len(predicted), len(truth))
-    partner = {column: row for row, column in layout.match(iou, MATCH_IOU)}
+    """Match results with the truth by box IoU, one to one, and score every object of the truth.
+
+    Results outside the region of the truth (``REGION_M``) are neither right nor wrong.
+    """
+    true_bounds = np.array([item.mesh.bounds() for item in truth]).reshape(-1, 2, 3)
+    bounds = np.array([mesh.bounds() for mesh in predicted]).reshape(-1, 2, 3)
+    near = within_region(bounds.mean(axis=1), true_bounds)
+    kept = [mesh for mesh, is_near in zip(predicted, near, strict=True) if is_near]
+    pairs = layout.match(layout.pairwise_box_iou(bounds[near], true_bounds), MATCH_IOU)
+    partner = {column: kept[row] for row, column in pairs}
     scores = tuple(
-        score_object(
-            predicted[partner[index]],
-            item,
-            unseen=None if unseen is None else unseen[index],
-            emd=emd,
-        )
-        if index in partner
-        else score_missed(item)
+        score_object(partner[index], item, emd=emd) if index in partner else score_missed(item)
         for index, item in enumerate(truth)
     )
-    return SceneScore(scores, len(predicted))
+    return SceneScore(scores, len(kept))
+
+
+def within_region(centers_m: FloatArray, true_bounds: FloatArray) -> BoolArray:
+    """Return which of (N, 3) box centres lie within ``REGION_M`` of one of (M, 2, 3) boxes."""
+    low, high = true_bounds[:, 0], true_bounds[:, 1]
+    away = np.maximum(low - centers_m[:, None], centers_m[:, None] - high).clip(0)
+    near: BoolArray = (np.linalg.norm(away, axis=2) <= REGION_M).any(axis=1)
+    return near
 
 
 def summary(scenes: Sequence[SceneScore]) -> dict[str, float]:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
+from sam3d_ros.bench.scoring import within_region
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import FloatArray, ObjectState, Scene
 from sam3d_ros.geometry.transforms import apply
@@ -23,23 +24,35 @@ NEAR_M = 0.05
 
 
 @dataclass(slots=True)
-class _History:
-    """What one episode showed of every object of the truth."""
+class History:
+    """What one episode showed of every object of the truth.
 
+    Results outside the region of the truth (``scoring.REGION_M``) are no ghosts: a world also
+    shows things that its truth does not list.
+
+    :param true_bounds: (N, 2, 3) boxes of the objects, lowest corner first, fixed frame.
+    """
+
+    true_bounds: FloatArray
     ids: dict[int, list[int]] = field(default_factory=dict)
     poses: dict[int, list[FloatArray]] = field(default_factory=dict)
     confirmed_after: dict[int, int] = field(default_factory=dict)
     ghosts: list[int] = field(default_factory=list)
-    objects: int = 0
 
-    def add(self, scene: Scene, centers: FloatArray, frame: int) -> None:
-        """Match the confirmed objects of a scene with (N, 3) true box centres."""
+    @property
+    def objects(self) -> int:
+        """How many objects there are."""
+        return len(self.true_bounds)
+
+    def add(self, scene: Scene, frame: int) -> None:
+        """Match the confirmed objects of a frame's scene with the truth by box centres."""
         items = [item for item in scene.objects if item.state != ObjectState.TENTATIVE]
         found = np.array([apply(i.T_fixed_obj, i.box_center_m) for i in items]).reshape(-1, 3)
-        distance = np.linalg.norm(found[:, None] - centers[None], axis=2)
+        distance = np.linalg.norm(found[:, None] - self.true_bounds.mean(axis=1)[None], axis=2)
         rows, columns = linear_sum_assignment(distance)
         near = distance[rows, columns] < NEAR_M
-        self.ghosts.append(len(items) - int(near.sum()))
+        inside = int(within_region(found, self.true_bounds).sum())
+        self.ghosts.append(inside - int(near.sum()))
         for row, column in zip(rows[near].tolist(), columns[near].tolist(), strict=True):
             self.ids.setdefault(column, []).append(items[row].id)
             self.poses.setdefault(column, []).append(items[row].T_fixed_obj)
@@ -69,12 +82,12 @@ def run(options: BenchOptions) -> Measurement:
     episodes = QUICK_EPISODES if options.quick else EPISODES
     frames = QUICK_FRAMES if options.quick else FRAMES
     for suite in SUITES:
-        histories: dict[str, list[_History]] = {'own': [], 'given': []}
+        histories: dict[str, list[History]] = {'own': [], 'given': []}
         for case in cases(suite, episodes, options, frames=frames):
             for way, kept in histories.items():
                 kept.append(_follow(case, options, true_masks=way == 'given'))
         for way, kept in histories.items():
-            figures = _figures(kept)
+            figures = figures_of(kept)
             values |= {f'{suite}_{way}_{name}': value for name, value in figures.items()}
             label = f'{suite}, {"own" if way == "own" else "true"} masks'
             rows.append((label, *(f'{value:.3g}' for value in figures.values())))
@@ -83,20 +96,18 @@ def run(options: BenchOptions) -> Measurement:
     return Measurement('tracking', values, (table,))
 
 
-def _follow(case: Case, options: BenchOptions, *, true_masks: bool) -> _History:
+def _follow(case: Case, options: BenchOptions, *, true_masks: bool) -> History:
     pipeline = Pipeline.from_config(options.config)
     if true_masks:
         pipeline.segmenter = TruthSegmenter(case)
-    centers = np.array(
-        [(m.vertices_m.min(axis=0) + m.vertices_m.max(axis=0)) / 2 for m in case.truth]
-    )
-    history = _History(objects=len(case.truth))
+    history = History(np.array([item.mesh.bounds() for item in case.truth]))
     for number, frame in enumerate(case.frames, start=1):
-        history.add(pipeline.process(frame).scene, centers, number)
+        history.add(pipeline.process(frame).scene, number)
     return history
 
 
-def _figures(histories: list[_History]) -> dict[str, float]:
+def figures_of(histories: list[History]) -> dict[str, float]:
+    """Return the figures of some episodes together."""
     moved: list[float] = []
     turned: list[float] = []
     for history in histories:

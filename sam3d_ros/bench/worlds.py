@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions
-from sam3d_ros.bench.scoring import PosedMesh
+from sam3d_ros.bench.scoring import PosedMesh, Reference
 from sam3d_ros.core.types import BoolArray, Frame, Instance, Instances, Plane, Prompt
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import judge
 from sam3d_ros.world.samples import Sample, samples
-from sam3d_ros.world.sources import ScanSource
+from sam3d_ros.world.sources import ObjectSource, ScanSource
 from sam3d_ros.world.suites import make_episode
 
 SEEN_WITHIN_M = 0.003
@@ -27,23 +27,28 @@ MIN_MASK_PX = 50
 class Case:
     """One episode, drawn.
 
-    :param truth: objects at the last frame, fixed frame.
-    :param unseen: for each object, which of its surface samples no frame has shown.
+    :param names: of the objects.
+    :param truth: objects at the last frame, fixed frame, and what no frame has shown of them.
     """
 
     name: str
+    names: tuple[str, ...]
     samples: tuple[Sample, ...]
     frames: tuple[Frame, ...]
-    truth: tuple[PosedMesh, ...]
-    unseen: tuple[BoolArray, ...]
+    truth: tuple[Reference, ...]
     support_z_m: float
+
+
+def object_source(options: BenchOptions) -> ObjectSource | None:
+    """Return the scans that are for scoring only, or None = procedural solids."""
+    return None if options.objects is None else ScanSource(options.objects, 'test')
 
 
 def cases(
     suite: str, count: int, options: BenchOptions, frames: int | None = None
 ) -> Iterator[Case]:
     """Yield ``count`` episodes of a suite, made of scans where the options name a folder."""
-    source = None if options.objects is None else ScanSource(options.objects, 'test')
+    source = object_source(options)
     for seed in range(options.seed, options.seed + count):
         episode = make_episode(suite, seed, source, frames=frames)
         drawn = tuple(samples(episode))
@@ -58,10 +63,13 @@ def cases(
         ]
         yield Case(
             name=f'{suite} {seed}',
+            names=tuple(episode.objects[k].name for k in chosen),
             samples=drawn,
             frames=tuple(sample.frame() for sample in drawn),
-            truth=tuple(truth),
-            unseen=tuple(_unseen(mesh, k, drawn) for mesh, k in zip(truth, chosen, strict=True)),
+            truth=tuple(
+                Reference(mesh, _unseen(mesh, k, drawn))
+                for mesh, k in zip(truth, chosen, strict=True)
+            ),
             support_z_m=episode.support_z_m,
         )
 

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         quick=args.quick,
         seed=args.seed,
         config=load_config(args.config),
+        config_file=args.config,
         save_labels=args.save_labels,
     )
     measurements: list[Measurement] = []

@@ -13,6 +13,7 @@ from sam3d_ros.bench.metrics_layout import (
     diameter,
     icp_rotation_rad,
     match,
+    pairwise_box_iou,
 )
 from sam3d_ros.geometry.transforms import apply, transform
 
@@ -28,6 +29,15 @@ def test_box_iou_by_hand():
     assert box_iou(CUBE, CUBE + [0.5, 0, 0]) == pytest.approx(0.5 / 1.5)
     assert box_iou(CUBE, CUBE * 2) == pytest.approx(1 / 8)
     assert box_iou(CUBE, CUBE + [2, 0, 0]) == 0.0
+
+
+def test_pairwise_box_iou_is_that_of_each_pair():
+    rng = np.random.default_rng(4)
+    low = rng.uniform(0, 1, (5, 3))
+    bounds = np.stack([low, low + rng.uniform(0.1, 1, (5, 3))], axis=1)
+    one_by_one = [[box_iou(a, b) for b in bounds[:2]] for a in bounds]
+    np.testing.assert_allclose(pairwise_box_iou(bounds, bounds[:2]), one_by_one, atol=1e-12)
+    assert pairwise_box_iou(np.zeros((0, 2, 3)), bounds).shape == (0, 5)
 
 
 def test_diameter_of_cube_square_and_point():
