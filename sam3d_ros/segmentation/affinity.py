@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How likely two patches are parts of one thing: features of the pair, and a small network.
 
-The network (two hidden layers, a few thousand weights, evaluated in numpy) was trained on
-made-up worlds by ``python -m sam3d_ros.training.borders``; ``models/borders.md`` has the recipe.
+The network (the mean of three small perceptrons, evaluated in numpy) was trained on made-up
+worlds by ``python -m sam3d_ros.training.borders``; ``models/borders.md`` has the recipe.
 """
 
 from __future__ import annotations
