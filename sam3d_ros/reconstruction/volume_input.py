@@ -52,9 +52,7 @@ def _scaled(values: Float32Array) -> ByteArray:
 
 def _heights(evidence: Evidence) -> Float32Array:
     """(N, N, N) float32 height over the support as a share of the volume's side."""
-    plane = evidence.support_m
-    if plane is None:
-        return np.zeros((evidence.grid.size,) * 3, np.float32)
-    x, y, z = (plane[i] * evidence.grid.axis_m for i in range(3))
-    height = x[:, None, None] + y[None, :, None] + z[None, None, :] + plane[3]
-    return np.asarray(height / (evidence.grid.size * evidence.grid.voxel_m), np.float32)
+    grid = evidence.grid
+    if evidence.support_m is None:
+        return np.zeros((grid.size,) * 3, np.float32)
+    return grid.heights_m(evidence.support_m) / np.float32(grid.size * grid.voxel_m)

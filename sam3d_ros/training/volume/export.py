@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
 import yaml
+from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -23,38 +25,83 @@ from sam3d_ros.reconstruction.volume import GRID, WEIGHTS, run_network
 from sam3d_ros.reconstruction.volume_input import CHANNELS
 from sam3d_ros.training.volume.calibration import calibration_error, fit_temperature
 from sam3d_ros.training.volume.data import SampleFiles
-from sam3d_ros.training.volume.loss import FREE
+from sam3d_ros.training.volume.loss import FREE, FULL_SCALE
 from sam3d_ros.training.volume.network import VolumeNet
 from sam3d_ros.training.volume.train import averaged_network
 
 LOG = logging.getLogger(__name__)
 FILE = f'volume_{GRID}.onnx'
 LARGEST_DIFFERENCE = 1e-3
+NEAR_SURFACE = 0.6
+"""Distance, in truncations, within which the published distance is fitted."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How logits become what the backend publishes.
+
+    :param temperature: logits are divided by it before they are squashed to probabilities.
+    :param slope: truncations of distance per unit of logit, near the surface.
+    """
+
+    temperature: float
+    slope: float
 
 
 class CalibratedNet(nn.Module):
-    """A network whose logits are divided by a temperature and squashed to probabilities."""
+    """A network whose logits are turned into probabilities and signed distances.
 
-    def __init__(self, network: VolumeNet, temperature: float) -> None:
+    The distance is the logit's level set, ``tanh(-slope logit)``, so that its sign agrees with
+    the probability. On held-out objects it lies closer to the truth than the network's distance
+    output, which earns its keep as a second loss in training.
+    """
+
+    def __init__(self, network: VolumeNet, calibration: Calibration) -> None:
         super().__init__()
         self.network = network
-        self.temperature = temperature
+        self.calibration = calibration
 
     def forward(self, channels: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, N, N, N) probabilities and signed distances in truncations."""
-        logits, distance = self.network(channels)
-        return torch.sigmoid(logits / self.temperature), distance
+        logits, _ = self.network(channels)
+        distance = torch.tanh(-self.calibration.slope * logits)
+        return torch.sigmoid(logits / self.calibration.temperature), distance
 
 
 @torch.no_grad()
 def open_voxels(network: VolumeNet, files: list[Path]) -> tuple[Tensor, Tensor]:
-    """Return the logits and the truth (bool) of every voxel that no ray saw through, flat."""
+    """Return logits and true distances of every voxel that no ray saw through, flat."""
     logits, truths = [], []
     for channels, target in DataLoader(SampleFiles(files, mirror=False), batch_size=4):
         undecided = channels[:, FREE] == 0
         logits.append(network(channels.float() / 255.0)[0][undecided])
-        truths.append((target < 0)[undecided])
+        truths.append(target[undecided].float() / FULL_SCALE)
     return torch.cat(logits), torch.cat(truths)
+
+
+def fit_slope(logits: Tensor, distance: Tensor) -> float:
+    """Return the slope that brings ``tanh(-slope logit)`` closest to the truth near surfaces."""
+    near = distance.abs() < NEAR_SURFACE
+    logits, distance = logits[near], distance[near]
+
+    def error(slope: float) -> float:
+        return float((torch.tanh(-slope * logits) - distance).abs().mean())
+
+    return float(minimize_scalar(error, bounds=(0.005, 1.0), method='bounded').x)
+
+
+def calibrate(network: VolumeNet, files: list[Path]) -> Calibration:
+    """Return the calibration of a network on held-out samples."""
+    logits, distance = open_voxels(network, files)
+    inside = distance < 0
+    fitted = Calibration(fit_temperature(logits, inside), fit_slope(logits, distance))
+    LOG.info(
+        '%s; calibration error %.4f before, %.4f after',
+        fitted,
+        calibration_error(torch.sigmoid(logits), inside),
+        calibration_error(torch.sigmoid(logits / fitted.temperature), inside),
+    )
+    return fitted
 
 
 def write_onnx(network: nn.Module, file: Path) -> None:
@@ -105,15 +152,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     network = averaged_network(arguments.run / 'checkpoint.pt')
     files = sorted((arguments.data / 'validation').glob('*.npz'))[: arguments.samples]
-    logits, truth = open_voxels(network, files)
-    temperature = fit_temperature(logits, truth)
-    LOG.info(
-        'temperature %.3f, calibration error %.4f before, %.4f after',
-        temperature,
-        calibration_error(torch.sigmoid(logits), truth),
-        calibration_error(torch.sigmoid(logits / temperature), truth),
-    )
-    write_onnx(CalibratedNet(network, temperature).eval(), arguments.models / FILE)
+    calibrated = CalibratedNet(network, calibrate(network, files)).eval()
+    write_onnx(calibrated, arguments.models / FILE)
     register(arguments.models)
 
 

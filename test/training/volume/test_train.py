@@ -16,7 +16,12 @@ from sam3d_ros.training.volume.calibration import (
 )
 from sam3d_ros.training.volume.config import TrainingConfig
 from sam3d_ros.training.volume.data import SampleFiles
-from sam3d_ros.training.volume.export import CalibratedNet, write_onnx
+from sam3d_ros.training.volume.export import (
+    CalibratedNet,
+    Calibration,
+    fit_slope,
+    write_onnx,
+)
 from sam3d_ros.training.volume.loss import FREE, solid_iou, volume_loss
 from sam3d_ros.training.volume.network import NetworkConfig, VolumeNet
 from sam3d_ros.training.volume.train import averaged_network, learning_rate, train
@@ -121,9 +126,17 @@ def test_temperature_undoes_overconfidence() -> None:
     assert calibration_error(torch.sigmoid(3.0 * logits), truth) > 0.05
 
 
-@pytest.mark.parametrize('temperature', [1.0, 2.0])
-def test_exported_network_computes_the_same(tmp_path: Path, temperature: float) -> None:
+def test_slope_is_found_near_the_surface() -> None:
+    distance = torch.linspace(-1, 1, 2001)
+    logits = -torch.atanh(distance.clamp(-0.999, 0.999)) / 0.07
+    assert fit_slope(logits, distance) == pytest.approx(0.07, rel=0.01)
+
+
+def test_exported_network_computes_the_same(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = VolumeNet(NetworkConfig(len(CHANNELS), (8, 8, 16), 2)).eval()
-    write_onnx(CalibratedNet(network, temperature).eval(), tmp_path / 'net.onnx')
-    assert (tmp_path / 'net.onnx').stat().st_size > 1000
+    calibrated = CalibratedNet(network, Calibration(2.0, 0.05)).eval()
+    write_onnx(calibrated, tmp_path / 'net.onnx')
+    channels = torch.rand(1, len(CHANNELS), SIZE, SIZE, SIZE)
+    probability, distance = calibrated(channels)
+    assert torch.equal(probability > 0.5, distance < 0)
