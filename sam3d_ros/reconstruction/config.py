@@ -71,7 +71,7 @@ class ReconstructionConfig:
     )
     max_keyframes: int = option(5, 'views kept per object', minimum=1, maximum=50)
     keyframe_angle_rad: float = option(
-        0.06, 'a view this much to the side of all kept ones is kept too', minimum=0.0, maximum=3.2
+        0.03, 'a view this much to the side of all kept ones is kept too', minimum=0.0, maximum=3.2
     )
     keyframe_growth: float = option(
         1.3, 'a view with this many times the pixels is kept too', minimum=1.0, maximum=100.0

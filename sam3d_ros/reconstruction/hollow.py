@@ -10,7 +10,7 @@ from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.hull import hull_distance
 
-POCKET_SHARE = 0.06
+POCKET_SHARE = 0.12
 """An object is hollow when this share of its hull is free and walled in on all four sides."""
 
 WALL_M = 0.004

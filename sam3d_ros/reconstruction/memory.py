@@ -22,6 +22,8 @@ from sam3d_ros.reconstruction.views import View
 
 BIRTH_SIGMA_M, BIRTH_SIGMA_RAD = 0.003, 0.02
 DRIFT_M, DRIFT_RAD = 0.0002, 0.001
+MOVED_GAIN = 0.15
+"""An object has moved only if its new place explains so much more of what is seen."""
 
 
 def _diagonal(position_m: float, rotation_rad: float) -> FloatArray:
@@ -66,7 +68,7 @@ class TrackMemory:
         """Update the pose from a view of the current frame.
 
         Nothing happens unless the evidence score rises; small corrections are filtered as those
-        of a static object (Kalman), significant ones are taken over whole.
+        of a static object (Kalman), significant ones are taken over whole if the score rises much.
         """
         self.refined = False
         if self.shape is None:
@@ -84,6 +86,8 @@ class TrackMemory:
             self.covariance = np.minimum(prior, self.covariance + np.eye(6))
             return
         if float(measured @ joint @ measured) > config.layout.moved_sigmas**2:
+            if update.score_after - update.score_before < MOVED_GAIN:
+                return
             self._place(moved_by(self.T_fixed_obj, measured))
             self.covariance = noise
         else:
