@@ -18,9 +18,10 @@ from sam3d_ros.core.types import Frame, Reconstructions, Tracks
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.frames import FRAMES as FRAMES_TOPIC
 from sam3d_ros.messages.frames import decode_frame, encode_frame
+from sam3d_ros.messages.headers import header_message
 from sam3d_ros.messages.instances import tracks_from, tracks_message
 from sam3d_ros.messages.reconstructions import reconstructions_from, reconstructions_message
-from sam3d_ros.messages.topics import INSTANCES, Topic
+from sam3d_ros.messages.topics import INSTANCES, Quality, Topic
 from sam3d_ros.messages.topics import RECONSTRUCTIONS as RECONSTRUCTIONS_TOPIC
 from sam3d_ros.messages.types import StoreTypes, import_message
 from sam3d_ros.messages.typestore import typestore
@@ -68,6 +69,16 @@ RECONSTRUCTIONS: Link[Reconstructions] = Link(
     _encode_reconstructions,
     lambda data: reconstructions_from(_decode(RECONSTRUCTIONS_TOPIC)(data)),
 )
+
+CLAIMED = Topic('segmentation/claimed', 'std_msgs/msg/Header', Quality.RELIABLE)
+
+
+def _encode_claim(claim: None, frame: Frame) -> bytes:
+    return encode(header_message(_TYPES, frame.stamp_ns, frame.frame_id), CLAIMED.type)
+
+
+CLAIMS: Link[None] = Link(CLAIMED, _encode_claim, lambda data: None)
+"""Segmentation has begun with a frame: who joins its results later keeps this frame."""
 
 
 @dataclass(frozen=True, slots=True)

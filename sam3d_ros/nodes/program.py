@@ -56,10 +56,11 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | Non
         return 1
     finally:
         stop.set()
+        if executor is not None:
+            # Callbacks that still run must not meet a node that is gone.
+            executor.shutdown(timeout_sec=2.0)
         for node in nodes:
             node.destroy_node()
-        if executor is not None:
-            executor.shutdown(timeout_sec=2.0)
         rclpy.try_shutdown()
 
 

@@ -32,7 +32,7 @@ from sam3d_ros.messages.prompts import box_from, prompt_from
 from sam3d_ros.messages.topics import OVERLAY
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.config import PromptConfig
-from sam3d_ros.nodes.links import FRAMES, TRACKS, Arrival
+from sam3d_ros.nodes.links import CLAIMS, FRAMES, TRACKS, Arrival
 from sam3d_ros.nodes.overlay import overlay_bytes
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.prompting import StandingPrompts
@@ -61,6 +61,7 @@ class SegmentationNode(StageNode):
         self._tracker = load_backend('tracking', tracking.backend)(tracking)
         phrases = self.config('prompts').text.split(',')
         self._prompts = StandingPrompts(tuple(text.strip() for text in phrases if text.strip()))
+        self._claims = self.publish_link(CLAIMS)
         self._tracks = self.publish_link(TRACKS)
         self._overlay = self.publish_topic(OVERLAY)
 
@@ -77,6 +78,7 @@ class SegmentationNode(StageNode):
     def process(self, item: tuple[Arrival[Frame]]) -> None:
         """Segment and track one frame."""
         frame = item[0].get()
+        self._claims.send(None, frame)
         instances = self._prompts.segment(self._segmenter, frame)
         tracks = self._tracker.update(frame, instances)
         self._latest = frame, tracks

@@ -20,7 +20,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.join import StampJoin
-from sam3d_ros.nodes.links import Arrival, Link, Sender, receive
+from sam3d_ros.nodes.links import CLAIMS, Arrival, Link, Sender, receive
 from sam3d_ros.nodes.managed_node import ManagedNode
 from sam3d_ros.nodes.worker import Worker
 from sam3d_ros.ros.diagnostics import Diagnostics, Health, Status
@@ -88,6 +88,8 @@ class StageNode(ManagedNode):
 
         for link in links:
             self.on_close(receive(self, link, self.bus, listener(link)))
+        if len(links) > 1:
+            self.on_close(receive(self, CLAIMS, self.bus, lambda claim: join.pin(claim.stamp_ns)))
 
     def offer(self, stamp_ns: int, item: Any) -> None:
         """Leave an input to the worker; it replaces one that still waits."""

@@ -27,13 +27,31 @@ def test_no_more_than_depth_is_kept() -> None:
     assert join.add('tracks', 30, 't30') == ('f30', 't30')
 
 
-def test_tracks_without_a_frame_are_counted_and_frames_without_tracks_are_not() -> None:
-    join = StampJoin(('frame', 'tracks'), depth=1)
-    for stamp_ns in (10, 20, 30):
+def test_a_frame_that_a_stage_works_on_outlasts_a_fast_camera() -> None:
+    join = StampJoin(('frame', 'tracks'), depth=3)
+    for stamp_ns in range(10, 200, 10):
+        join.add('frame', stamp_ns, f'f{stamp_ns}')
+        if stamp_ns == 50:
+            join.pin(50)
+    assert join.add('tracks', 50, 't50') == ('f50', 't50')
+
+
+def test_a_frame_with_tracks_outlasts_a_fast_camera_until_its_reconstructions_come() -> None:
+    join = StampJoin(('frame', 'tracks', 'reconstructions'), depth=3)
+    for stamp_ns in range(10, 200, 10):
+        join.add('frame', stamp_ns, f'f{stamp_ns}')
+        if stamp_ns == 50:
+            join.add('tracks', 50, 't50')
+    assert join.add('reconstructions', 50, 'r50') == ('f50', 't50', 'r50')
+
+
+def test_pinned_frames_do_not_pile_up_without_end() -> None:
+    join = StampJoin(('frame', 'tracks'), depth=3)
+    for stamp_ns in range(10, 1000, 10):
+        join.pin(stamp_ns)
         join.add('frame', stamp_ns, 'f')
-    for stamp_ns in (40, 50, 60):
-        join.add('tracks', stamp_ns, 't')
-    assert join.unmatched == 2
+    assert len(join._kept) <= 3
+    assert len(join._pinned) <= 7
 
 
 def test_stamps_that_go_back_do_not_mix_two_rounds_of_a_recording() -> None:
