@@ -121,7 +121,7 @@ def _preference(
 ) -> FloatArray:
     """Weight of every hypothesis: level ones first; without gravity, those that face up."""
     if facing is None:
-        return 0.2 + np.maximum(0, -normals[:, 1])
+        return 0.1 + np.maximum(0, -normals[:, 1])
     if first:
         return np.where(facing > np.cos(config.max_tilt_rad), 1.0, 0.05)
     return np.ones(len(normals))
