@@ -6,10 +6,11 @@ A bench is one module with ``run(options: BenchOptions) -> Measurement``, listed
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -97,17 +98,32 @@ def run_bench(name: str, options: BenchOptions) -> Measurement:
     return measurement
 
 
-def as_json(measurement: Measurement, options: BenchOptions) -> dict[str, object]:
-    """Return the flat JSON object of formats: figures plus machine, commit and configuration."""
+def as_json(measurements: Sequence[Measurement], options: BenchOptions) -> dict[str, object]:
+    """Return the flat JSON object of formats: figures plus machine, commit and configuration.
+
+    Of several benches the keys begin with the bench's name. A figure that was not measured (NaN)
+    is null.
+    """
+    several = len(measurements) > 1
+    figures = {
+        f'{item.name}_{key}' if several else key: None if _is_nan(value) else value
+        for item in measurements
+        for key, value in item.values.items()
+    }
     return {
-        'bench': measurement.name,
-        **measurement.values,
+        'bench': 'all' if several else measurements[0].name,
+        **figures,
         'quick': options.quick,
         'seed': options.seed,
+        'objects': 'procedural' if options.objects is None else 'scans',
         'machine': machine(),
         'commit': commit(),
         'config': flatten(options.config),
     }
+
+
+def _is_nan(value: Value) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def machine() -> str:

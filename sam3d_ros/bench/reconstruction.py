@@ -123,7 +123,7 @@ def _suite(suite: str, count: int, options: BenchOptions) -> Measurement:
         gallery.append((score['solid_iou'], picture))
         rows += _rows(case, ways)
     values = _values(suite, ways) | agreement.values(suite)
-    pictures = [_plot(suite, ways, values), *best_median_worst(suite, gallery)]
+    pictures = [_plot(suite, ways, values), *best_median_worst(gallery)]
     tables = (_table(suite, count, ways), _worst_table(suite, rows))
     return Measurement(suite, values, tables, tuple(pictures))
 

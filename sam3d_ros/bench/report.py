@@ -114,18 +114,18 @@ def line_plot(
     return _rendered(figure, title)
 
 
-def best_median_worst(name: str, gallery: Sequence[tuple[float, Picture]]) -> list[Picture]:
+def best_median_worst(gallery: Sequence[tuple[float, Picture]]) -> list[Picture]:
     """Return the pictures of least, middle and greatest score, each saying which it is."""
     ordered = [picture for _, picture in sorted(gallery, key=lambda item: item[0])]
     last = len(ordered) - 1
-    picked = (
+    roles = (
         {0: 'Worst', last // 2: 'Median', last: 'Best'} if last > 1 else {0: 'Worst', last: 'Best'}
     )
-    if last == 0:
-        picked = {0: 'The only one'}
+    if last < 1:
+        roles = dict.fromkeys(range(len(ordered)), 'The only one')
+    of = f' of {len(ordered)}' if last > 0 else ''
     return [
-        Picture(f'{role} of {len(ordered)}, {name}. {ordered[k].caption}', ordered[k].image)
-        for k, role in picked.items()
+        Picture(f'{role}{of}: {ordered[k].caption}', ordered[k].image) for k, role in roles.items()
     ]
 
 

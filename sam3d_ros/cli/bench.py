@@ -52,14 +52,8 @@ def run(args: argparse.Namespace) -> int:
         _print_tables(measurements[-1])
         print(f'{name}: {time.perf_counter() - start_s:.0f} s', file=sys.stderr)
     if args.json:
-        flat = [as_json(measurement, options) for measurement in measurements]
-        if len(flat) == 1:
-            merged = flat[0]
-        else:
-            merged = {**flat[0], 'bench': 'all'}
-            for measurement in measurements:
-                merged |= {f'{measurement.name}_{k}': v for k, v in measurement.values.items()}
-        args.json.write_text(json.dumps(merged, indent=1, sort_keys=True) + '\n')
+        figures = as_json(measurements, options)
+        args.json.write_text(json.dumps(figures, indent=1, sort_keys=True) + '\n')
     if args.html:
         args.html.write_text(page(measurements, options))
         print(f'report: {args.html}', file=sys.stderr)
