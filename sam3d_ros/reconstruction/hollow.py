@@ -13,8 +13,8 @@ from sam3d_ros.reconstruction.hull import hull_distance
 POCKET_SHARE = 0.12
 """An object is hollow when this share of its hull is free and walled in on all four sides."""
 
-WALL_M = 0.004
-WALL_VOXELS = 0.9
+WALL_M = 0.003
+WALL_VOXELS = 0.8
 
 
 def is_hollow(points_m: FloatArray, evidence: Evidence) -> bool:

@@ -40,8 +40,8 @@ class View:
     :param foreign: (h, w) bool, pixels of other objects (not of supports or background).
     :param camera: the pinhole model of the crop (its principal point may lie outside).
     :param T_ref_cam: (4, 4) float64, optical frame to ref.
-    :param up_cam: (3,) float64 unit, optical frame: against gravity, else the support's normal,
-        else -y.
+    :param up_cam: (3,) float64 unit, optical frame: against gravity, else the normal of the
+        dominant support, else -y.
     :param support: the plane the object stands on, optical frame, or None.
     """
 
@@ -86,7 +86,7 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
         foreign=foreign & ~mask,
         camera=Camera(right - left, bottom - top, K),
         T_ref_cam=frame.T_fixed_cam,
-        up_cam=_up(frame.up_cam, support),
+        up_cam=_up(frame.up_cam, instances.supports),
         support=support,
     )
 
@@ -119,10 +119,11 @@ def _crop_box(box: tuple[int, int, int, int], camera: Camera) -> tuple[int, int,
     )
 
 
-def _up(up_cam: FloatArray | None, support: Plane | None) -> FloatArray:
+def _up(up_cam: FloatArray | None, supports: tuple[Plane, ...]) -> FloatArray:
+    """Against gravity, else the dominant (first) support's normal, else -y."""
     if up_cam is not None:
         return up_cam
-    return support.normal if support is not None else np.array([0.0, -1.0, 0.0])
+    return supports[0].normal if supports else np.array([0.0, -1.0, 0.0])
 
 
 def view_normals(view: View) -> Float32Array:
