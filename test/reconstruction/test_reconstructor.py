@@ -234,3 +234,13 @@ def test_auto_shows_a_preview_then_the_better_result_in_the_same_frame(scenes, s
     assert [item.provenance.backend for item in second.items] == ['volume'] * 2
     for before, after in zip(first.items, second.items, strict=True):
         assert np.linalg.norm((before.T_cam_obj - after.T_cam_obj)[:3, 3]) < 0.01
+
+
+def test_without_tf_a_moving_camera_sees_objects_move_and_follows(scenes, solids):
+    stage = ObjectReconstructor(CONFIG)
+    for number, eye in enumerate(EYES):
+        frame, instances = scenes.see(solids, eye, noise_seed=number)
+        blind = replace(frame, fixed_frame='camera', T_fixed_cam=np.eye(4), up_cam=None)
+        out = stage.reconstruct(blind, scenes.tracked(instances, number + 1))
+    for solid, item in zip(solids, out.items, strict=True):
+        assert solid_iou(solid, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.6
