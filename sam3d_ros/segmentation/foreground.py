@@ -54,7 +54,8 @@ def _above(
     colour than the support from half the height up.
     """
     warped = _smooth_height(grid, local, support)
-    cosine: Float32Array = local.normal @ support.plane.normal.astype(np.float32)
+    a, b, c = (np.float32(value) for value in support.plane.normal)
+    cosine = local.normal[..., 0] * a + local.normal[..., 1] * b + local.normal[..., 2] * c
     tilted = local.known & (cosine < SIDE_COSINE) & _fits(local)
     flat = grid.valid & (np.abs(warped) < WARP_M) & ~(tilted & (warped > SIDE_HEIGHT_M))
     labels, is_main = _pieces(flat)

@@ -14,13 +14,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, Frame, Plane
+from sam3d_ros.core.types import (
+    BoolArray,
+    ByteArray,
+    Float32Array,
+    FloatArray,
+    Frame,
+    IndexArray,
+    Plane,
+)
 from sam3d_ros.segmentation.config import SupportConfig
 from sam3d_ros.segmentation.grid import Grid, make_grid
 from sam3d_ros.segmentation.normals import LocalPlanes, local_planes
 
-SEED_STEP = 14
-SAMPLE_STEP = 5
+SEED_STEP = 18
+SAMPLE_STEP = 6
 LOOSE_TOLERANCE_M = 0.012  # a local plane, extended over the image, is no better than this
 FIRST_AREA_M2 = 0.02  # the only plane in sight is a support even if little of it is seen
 FOOTPRINT_CELL_M = 0.01
@@ -46,18 +54,29 @@ class Support:
 
     def height(self, points: Float32Array) -> Float32Array:
         """Return the (...,) float32 height of (..., 3) points over the plane, metres."""
-        height: Float32Array = points @ self.plane.normal.astype(np.float32)
-        return height + np.float32(self.plane.offset_m)
+        a, b, c = (np.float32(value) for value in self.plane.normal)
+        height = points[..., 0] * a + points[..., 1] * b + points[..., 2] * c
+        return np.asarray(height + np.float32(self.plane.offset_m), np.float32)
 
     def covers(self, points: Float32Array) -> BoolArray:
         """Return which of the (..., 3) points are straight over (or under) the footprint."""
-        flat = points @ self.axes.T.astype(np.float32) - self.origin_m.astype(np.float32)
-        cell = (flat * np.float32(1 / FOOTPRINT_CELL_M)).astype(np.int32)
+        column, row = (
+            self._cell(points, axis, start)
+            for axis, start in zip(self.axes, self.origin_m, strict=True)
+        )
         rows, columns = self.footprint.shape
-        inside = (cell >= 0).all(-1) & (cell[..., 0] < columns) & (cell[..., 1] < rows)
-        cell = np.where(inside[..., None], cell, 0)
-        covered: BoolArray = inside & (self.footprint[cell[..., 1], cell[..., 0]] > 0)
+        inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+        column[~inside] = 0
+        row[~inside] = 0
+        covered: BoolArray = inside & (self.footprint[row, column] > 0)
         return covered
+
+    @staticmethod
+    def _cell(points: Float32Array, axis: FloatArray, start: float) -> IndexArray:
+        """Footprint index of points along one axis (floats are not left to BLAS: it threads)."""
+        a, b, c = (np.float32(value / FOOTPRINT_CELL_M) for value in axis)
+        along = points[..., 0] * a + points[..., 1] * b + points[..., 2] * c
+        return np.floor(along - np.float32(start / FOOTPRINT_CELL_M)).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +182,7 @@ class _Search:
             local.sigma,
             duals,
             local.normal[t, t][seeds].astype(np.float64),
-            np.abs(duals @ rays.T - disparity) < tolerance,
+            _agreement(duals, rays, disparity, tolerance),
             np.ones(len(points), bool),
         )
 
@@ -173,7 +192,7 @@ class _Search:
             return None
         weight = np.where(self.free, self.disparity**-2, 0).astype(np.float32)
         slant = np.linalg.norm(self.duals, axis=1)
-        area = (self.agrees @ weight) * slant
+        area = np.where(self.agrees, weight, np.float32(0)).sum(axis=1) * slant
         k = int(np.argmax(area * preference))
         members = self.agrees[k] & self.free
         dual = self.duals[k].astype(np.float64)
@@ -193,7 +212,7 @@ class _Search:
         """The same search with a plane's pixels, and all hypotheses like it, taken out."""
         near = np.abs(self.rays @ dual.astype(np.float32) - self.disparity) < self.tolerance
         free = self.free & ~members & ~near
-        left = (self.agrees @ free.astype(np.float32)) > 0
+        left = (self.agrees & free).any(axis=1)
         return _Search(
             self.points,
             self.rays,
@@ -206,6 +225,16 @@ class _Search:
             self.agrees[left],
             free if left.any() else np.zeros_like(free),
         )
+
+
+def _agreement(
+    duals: Float32Array, rays: Float32Array, disparity: Float32Array, tolerance: Float32Array
+) -> BoolArray:
+    """Which of the (N,) pixels lie on which of the (K,) planes: (K, N) bool."""
+    a, b, c = (duals[:, k, None] for k in range(3))
+    predicted = a * rays[:, 0] + b * rays[:, 1] + c * rays[:, 2]
+    agrees: BoolArray = np.abs(predicted - disparity) < tolerance
+    return agrees
 
 
 def _least_squares(rays: Float32Array, disparity: Float32Array) -> FloatArray:
