@@ -14,6 +14,27 @@ from scipy.spatial import ConvexHull, QhullError
 from sam3d_ros.bench.scoring import PosedMesh
 from sam3d_ros.core.types import FloatArray
 
+VOXEL_M = 0.004
+CLUSTER_EPS_M = 0.02
+CLUSTER_MIN_POINTS = 10
+
+
+def main_cluster(points: FloatArray) -> FloatArray:
+    """Return the largest DBSCAN cluster of a voxel grid over the points, as the tutorial does.
+
+    Even a true mask holds stray points of a real sensor; one of them would spoil a hull.
+    """
+    import open3d as o3d
+
+    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points))
+    cloud = cloud.voxel_down_sample(VOXEL_M)
+    kept = np.asarray(cloud.points)
+    if len(kept) == 0:
+        return kept
+    labels = np.asarray(cloud.cluster_dbscan(CLUSTER_EPS_M, CLUSTER_MIN_POINTS))
+    sizes = np.bincount(labels[labels >= 0], minlength=1)
+    return kept[labels == np.argmax(sizes)]
+
 
 def convex_hull(points: FloatArray, support_z_m: float, eye: FloatArray) -> PosedMesh | None:
     """Return the convex hull of the visible points, or None when they are flat."""
@@ -52,8 +73,7 @@ def poisson(points: FloatArray, support_z_m: float, eye: FloatArray) -> PosedMes
     import open3d as o3d
 
     cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points))
-    cloud = cloud.voxel_down_sample(0.004)
-    if len(cloud.points) < 10:
+    if len(cloud.points) < CLUSTER_MIN_POINTS:
         return None
     cloud.estimate_normals(o3d.geometry.KDTreeSearchParamHybrid(radius=0.015, max_nn=30))
     cloud.orient_normals_towards_camera_location(eye)

@@ -11,27 +11,46 @@ import numpy as np
 from sam3d_ros.bench.harness import Picture
 from sam3d_ros.bench.scoring import PosedMesh
 from sam3d_ros.core.types import ByteArray, Camera, FloatArray, Frame
-from sam3d_ros.geometry.cameras import rays, scaled
-from sam3d_ros.geometry.transforms import transform
+from sam3d_ros.geometry.cameras import rays
+from sam3d_ros.geometry.transforms import apply, inverse, transform
 
 WIDTH, HEIGHT = 320, 240
+MARGIN = 1.15
 
 
 def compare_meshes(
     caption: str, frame: Frame, truth: Sequence[PosedMesh], found: Sequence[PosedMesh]
 ) -> Picture:
-    """Return colour, truth and result from the camera, and both from behind, in one row."""
-    camera = scaled(frame.camera, WIDTH, HEIGHT)
-    image = cv2.resize(frame.rgb, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    """Return colour, truth and result from the camera, and both from behind, in one row.
+
+    Every view is zoomed to the truth.
+    """
     behind = _from_behind(frame, truth)
+    here, there = (
+        _zoomed(frame.camera, T_fixed_cam, truth) for T_fixed_cam in (frame.T_fixed_cam, behind)
+    )
+    to_view = here.K @ np.linalg.inv(frame.camera.K)
+    color = cv2.warpAffine(frame.rgb, to_view[:2], (WIDTH, HEIGHT), flags=cv2.INTER_AREA)
     panels = [
-        np.asarray(image, np.uint8),
-        _shaded(truth, camera, frame.T_fixed_cam),
-        _shaded(found, camera, frame.T_fixed_cam),
-        _shaded(truth, camera, behind),
-        _shaded(found, camera, behind),
+        np.asarray(color, np.uint8),
+        _shaded(truth, here, frame.T_fixed_cam),
+        _shaded(found, here, frame.T_fixed_cam),
+        _shaded(truth, there, behind),
+        _shaded(found, there, behind),
     ]
     return Picture(caption, np.concatenate(panels, axis=1))
+
+
+def _zoomed(camera: Camera, T_fixed_cam: FloatArray, truth: Sequence[PosedMesh]) -> Camera:
+    """Return a camera of WIDTH x HEIGHT that shows the truth with a margin and little else."""
+    points = apply(inverse(T_fixed_cam), np.concatenate([mesh.vertices_m for mesh in truth]))
+    pixels = points @ camera.K.T
+    pixels = pixels[:, :2] / pixels[:, 2:]
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    zoom = float(np.min([WIDTH, HEIGHT] / (MARGIN * (high - low))))
+    K = camera.K * [[zoom], [zoom], [1.0]]
+    K[:2, 2] += np.array([WIDTH, HEIGHT]) / 2 - zoom * (low + high) / 2
+    return Camera(WIDTH, HEIGHT, K)
 
 
 def _from_behind(frame: Frame, truth: Sequence[PosedMesh]) -> FloatArray:

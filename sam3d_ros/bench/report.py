@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 15px/1.5 system-ui, sans-serif; color: #111; background: #fff; max-width: 72rem;
+  margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; font-weight: 600 }
-td, th { border-bottom: 1px solid #ccc; padding: .2rem .8rem; text-align: right }
-td:first-child, th:first-child { text-align: left } figure { margin: 1rem 0 }
-img { max-width: 100%; image-rendering: auto } figcaption, .note { color: #555 }
+td, th { border-bottom: 1px solid #ccc; padding: .2rem .6rem; text-align: right }
+th { vertical-align: bottom; font-weight: 600 } td { font-variant-numeric: tabular-nums }
+td:first-child, th:first-child { text-align: left; padding-left: 0; white-space: nowrap }
+figure { margin: 1rem 0 2rem }
+img { max-width: 100%; image-rendering: auto } figcaption, .note { color: #444 }
 """
 
 
@@ -79,7 +82,7 @@ def bar_plot(
     """Return grouped bars: one group a label, one bar a series (name, values)."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.2), layout='constrained')
+    figure = Figure(figsize=(9, 3.6), layout='constrained')
     axes = figure.subplots()
     width = 0.8 / max(1, len(series))
     for index, (name, values) in enumerate(series):
@@ -88,7 +91,7 @@ def bar_plot(
     axes.set_xticks(range(len(labels)), labels)
     axes.set_title(title)
     axes.grid(axis='y', alpha=0.3)
-    axes.legend(ncols=min(6, len(series)), fontsize='small')
+    figure.legend(loc='outside lower center', ncols=4, fontsize='small')
     return _rendered(figure, title)
 
 

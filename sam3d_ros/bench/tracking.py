@@ -90,7 +90,7 @@ def run(options: BenchOptions) -> Measurement:
             figures = figures_of(kept)
             values |= {f'{suite}_{way}_{name}': value for name, value in figures.items()}
             label = f'{suite}, {"own" if way == "own" else "true"} masks'
-            rows.append((label, *(f'{value:.3g}' for value in figures.values())))
+            rows.append((label, *(f'{value:.2f}' for value in figures.values())))
     head = ('', *(name.replace('_', ' ') for name in figures))
     table = Table(f'{frames} frames of a moving camera', head, tuple(rows))
     return Measurement('tracking', values, (table,))

@@ -4,7 +4,13 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.bench.peers_reconstruction import PEERS, bounding_box, convex_hull, extruded_hull
+from sam3d_ros.bench.peers_reconstruction import (
+    PEERS,
+    bounding_box,
+    convex_hull,
+    extruded_hull,
+    main_cluster,
+)
 from sam3d_ros.bench.scoring import PosedMesh, Reference, solid_overlap
 
 open3d = pytest.importorskip('open3d', reason='solids are tested through Open3D (extra: bench)')
@@ -67,3 +73,12 @@ def test_flat_points_have_no_solid():
     flat = visible_sides()[:900]
     assert convex_hull(flat, TABLE_Z_M, EYE) is None
     assert extruded_hull(flat, TABLE_Z_M, EYE) is not None
+
+
+def test_stray_points_are_no_part_of_the_main_cluster():
+    points = visible_sides()
+    strays = np.random.default_rng(1).uniform(-1, 1, (30, 3)) + [0, 0, 2.5]
+    kept = main_cluster(np.concatenate([strays, points]))
+    assert kept[:, 2].max() <= points[:, 2].max() + 1e-9
+    assert np.all(np.abs(np.ptp(kept, axis=0) - SIZE * [1, 1, 0.75]) < 0.01)
+    assert len(main_cluster(np.zeros((0, 3)))) == len(main_cluster(strays[:5])) == 0
