@@ -43,11 +43,12 @@ class Grid:
 
 
 def make_grid(frame: Frame) -> Grid:
-    """Return ``frame`` at the working resolution; colour is averaged."""
+    """Return ``frame`` at the working resolution: every ``step``-th pixel, colour averaged."""
     step = max(1, round(frame.camera.width / WORKING_WIDTH))
-    points = _sampled(frame.pointmap, step)
+    points = np.array(frame.pointmap[::step, ::step])
+    valid = points[..., 2] > 0
+    points[~valid] = 0
     z = points[..., 2]
-    valid = z > 0
     disparity = np.divide(1, z, out=np.zeros_like(z), where=valid)
     h, w = valid.shape
     camera = frame.camera
@@ -58,24 +59,3 @@ def make_grid(frame: Frame) -> Grid:
     lab = cv2.cvtColor(small.astype(np.float32) * np.float32(1 / 255), cv2.COLOR_RGB2Lab)
     pitch = (step / camera.fx, step / camera.fy)
     return Grid(step, x, y, disparity, points, valid, np.asarray(lab, np.float32), pitch)
-
-
-def _sampled(pointmap: Float32Array, step: int) -> Float32Array:
-    """Every ``step``-th point; where it is missing, another one of its block, else zero.
-
-    Registered depth often has rows and columns of holes, which plain sampling would keep.
-    """
-    points = np.array(pointmap[::step, ::step])
-    missing = ~(points[..., 2] > 0)
-    for row in range(step):
-        for column in range(step):
-            if not missing.any():
-                return points
-            others = pointmap[row::step, column::step]
-            h, w = others.shape[:2]
-            part = missing[:h, :w]
-            usable = part & (others[..., 2] > 0)
-            points[:h, :w][usable] = others[usable]
-            part &= ~usable
-    points[missing] = 0
-    return points
