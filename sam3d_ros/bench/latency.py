@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,8 @@ class ObjectFrames:
 
 def run(options: BenchOptions) -> Measurement:
     """Measure worlds of more and more objects, each on a freshly started graph."""
+    if find_spec('rclpy') is None:
+        return Measurement('latency', {}, notes=('No ROS (rclpy) here: latency is left out.',))
     suites = QUICK_SUITES if options.quick else SUITES
     runs = [_measure(suite, options) for suite in suites]
     values: dict[str, Value] = {}
@@ -297,7 +300,7 @@ def _stage_table(item: Run) -> Table:
         name = 'image to TF' if stage == 'total' else stage.replace('_', ' ')
         rows.append((name, *figures))
     count = len(item.stages_s['total'])
-    title = f'{item.suite}, {item.objects} objects, {count} frames, milliseconds'
+    title = f'{item.suite}: objects {item.objects}, frames {count}; milliseconds'
     return Table(title, ('', 'p50', 'p95', 'max'), tuple(rows))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.metrics_segmentation import SegmentationScore, mean_score, score_labels
 from sam3d_ros.bench.peers_segmentation import open3d_tutorial
+from sam3d_ros.bench.report import best_median_worst
 from sam3d_ros.bench.scenes_segmentation import (
     LabelledFrame,
     frame_files,
@@ -27,7 +28,6 @@ from sam3d_ros.world.sources import ScanSource
 QUICK_FRAMES = 10
 CLUTTER_FRAMES = 24
 QUICK_CLUTTER_FRAMES = 4
-PICTURES = 10
 
 SegmentFrame = Callable[[Frame], IndexArray]
 
@@ -67,7 +67,7 @@ def run(options: BenchOptions) -> Measurement:
         results = _measure(frames, (ours, open3d_tutorial), save)
         values |= _values(name, *results)
         tables.append(_table(name, config.backend, *results))
-        pictures += _worst(name, results[0])
+        pictures += _cases(name, results[0])
     return Measurement('segmentation', values, tuple(tables), tuple(pictures), tuple(notes))
 
 
@@ -152,16 +152,15 @@ def _table(name: str, backend: str, ours: _Result, peer: _Result) -> Table:
     return Table(f'{name}, {len(ours.names)} frames', head, tuple(rows))
 
 
-def _worst(name: str, result: _Result) -> list[Picture]:
-    order = np.argsort([score.overlap_f for score in result.scores], kind='stable')[:PICTURES]
-    return [
-        Picture(
-            f'{name} {result.names[k]}: colour, truth, result; '
-            f'overlap F {result.scores[k].overlap_f:.2f}',
-            result.pictures[k],
-        )
-        for k in order
-    ]
+def _cases(name: str, result: _Result) -> list[Picture]:
+    """Return the best, the median and the worst frame."""
+    overlap = [score.overlap_f for score in result.scores]
+    return best_median_worst(
+        [
+            (f, Picture(f'{name} {frame}: colour, truth, result; overlap F {f:.2f}', image))
+            for frame, f, image in zip(result.names, overlap, result.pictures, strict=True)
+        ]
+    )
 
 
 def _picture(item: LabelledFrame, labels: IndexArray) -> ByteArray:

@@ -8,6 +8,10 @@ import time
 import numpy as np
 import pytest
 
+pytest.importorskip('open3d', reason='worlds need the extra: bench')
+
+from sam3d_ros.bench import latency
+from sam3d_ros.bench.harness import BenchOptions
 from sam3d_ros.bench.latency import ObjectFrames, Run, slope, stage_times, usage
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.topics import TF
@@ -62,3 +66,10 @@ def test_usage_grows_with_work():
     after = usage(os.getpid())
     assert after.cpu_s - before.cpu_s >= 0.08
     assert after.peak_memory_mb >= before.peak_memory_mb > 10
+
+
+def test_without_ros_the_bench_says_so(monkeypatch):
+    monkeypatch.setattr(latency, 'find_spec', lambda name: None)
+    measurement = latency.run(BenchOptions())
+    assert measurement.values == {}
+    assert 'No ROS' in measurement.notes[0]

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+pytest.importorskip('open3d', reason='worlds need the extra: bench')
+
 from sam3d_ros.bench.tracking import NEAR_M, History, figures_of
 from sam3d_ros.core.types import ObjectState, Scene
 from sam3d_ros.geometry.transforms import transform

@@ -2,6 +2,9 @@
 """Cases of the bench: true masks, posed truth, and what no frame has shown."""
 
 import numpy as np
+import pytest
+
+pytest.importorskip('open3d', reason='worlds need the extra: bench')
 
 from sam3d_ros.bench.scoring import SAMPLES
 from sam3d_ros.bench.worlds import TruthSegmenter
