@@ -6,7 +6,12 @@ import pytest
 
 from sam3d_ros.nodes.processes import Processes
 
-FOREVER = [sys.executable, '-c', 'import time; print("up", flush=True); time.sleep(600)']
+FOREVER = [
+    sys.executable,
+    '-c',
+    'import signal, time; signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})\n'
+    'print("up", flush=True); time.sleep(600)',
+]
 STUBBORN = [
     sys.executable,
     '-c',
