@@ -109,6 +109,17 @@ def test_processes_a_killed_node_is_reported_and_started_again(start) -> None:
     assert 'Traceback' not in program.text
 
 
+def test_no_node_outlives_a_supervisor_that_was_killed(start) -> None:
+    program = start('up', '--processes')
+    program.wait_for('no messages on /sam3d/rgb/image_rect_color')
+    node = child_of(program.process.pid, '\0scene\0')
+    program.process.kill()
+    program.process.wait(WAIT_S)
+    deadline = time.monotonic() + WAIT_S
+    while Path(f'/proc/{node}').exists():
+        assert time.monotonic() < deadline
+
+
 @pytest.mark.parametrize('how', [(), ('--processes',)])
 def test_a_configuration_that_cannot_be_ends_with_the_reason(start, tmp_path: Path, how) -> None:
     config = tmp_path / 'bad.yaml'
