@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m sam3d_ros.nodes NAME [ROS arguments]``: one node as the child of a supervisor.
 
-It ends when its parent does, however that ended. A Ctrl-C that comes before the node's modules are imported ends it as quietly as a later one.
+It ends when its parent does, however that ended. A Ctrl-C that comes before the node's modules are
+imported ends it as quietly as a later one.
 """
 
 import ctypes
