@@ -64,8 +64,10 @@ class ReconstructionConfig:
     """The reconstruction stage."""
 
     backend: str = option(
-        'geometric',
-        'who completes the hidden side; geometric takes over when a result fails the evidence',
+        'volume',
+        'who completes the hidden side: volume (learned), geometric (no weights), auto (geometric at '
+        'once, volume when next seen), sam3d_objects; geometric takes over when a result fails '
+        'the evidence',
         choices=('geometric', 'volume', 'auto', 'sam3d_objects'),
         read_only=True,
     )

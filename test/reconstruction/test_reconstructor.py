@@ -15,7 +15,7 @@ from sam3d_ros.reconstruction.geometric import GeometricCompletion
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.views import crop_view
 
-CONFIG = ReconstructionConfig()
+CONFIG = replace(ReconstructionConfig(), backend='geometric')
 EYES = [(-0.5, y, 0.35) for y in (0.0, 0.05, 0.10, 0.15)]
 
 
@@ -244,3 +244,12 @@ def test_without_tf_a_moving_camera_sees_objects_move_and_follows(scenes, solids
         out = stage.reconstruct(blind, scenes.tracked(instances, number + 1))
     for solid, item in zip(solids, out.items, strict=True):
         assert solid_iou(solid, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.6
+
+
+def test_default_is_the_learned_backend(scenes, solids):
+    results = run(scenes, solids, config=ReconstructionConfig())
+    frame, out = results[-1]
+    assert [item.provenance.backend for item in out.items] == ['volume', 'volume']
+    assert all(len(item.provenance.weights_hash) == 64 for item in out.items)
+    for solid, item in zip(solids, out.items, strict=True):
+        assert solid_iou(solid, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.75
