@@ -18,19 +18,13 @@ from sam3d_ros.bench.worlds import cases
 from sam3d_ros.pipeline.pipeline import Pipeline
 
 FLOORS = {
-    'spaced': {
-        'recall': 0.9,
-        'precision': 0.8,
-        'box_iou': 0.76,
-        'f1_5mm': 0.75,
-        'solid_iou': 0.58,
-    },
+    'spaced': {'recall': 0.9, 'precision': 0.8, 'box_iou': 0.8, 'f1_5mm': 0.85, 'solid_iou': 0.66},
     'clutter': {
         'recall': 0.77,
         'precision': 0.8,
-        'box_iou': 0.6,
-        'f1_5mm': 0.64,
-        'solid_iou': 0.46,
+        'box_iou': 0.64,
+        'f1_5mm': 0.69,
+        'solid_iou': 0.5,
     },
 }
 MOST_SWITCHES = 0
