@@ -9,9 +9,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import FloatArray, Frame, IndexArray, Instances
+from sam3d_ros.geometry.transforms import apply
 
 SPACING_M = 0.006
 """Distance to which remembered points are thinned: finer than any tolerance in use."""
+
+ENOUGH_POINTS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,19 +79,18 @@ def sightings(frame: Frame, instances: Instances) -> tuple[dict[int, Sighting], 
     """Return the sighting of each instance with depth, and the (H, W) index image (-1 = none)."""
     index_image = np.full(frame.depth_m.shape, -1, np.int32)
     found: dict[int, Sighting] = {}
-    R = frame.T_fixed_cam[:3, :3]
     for index, instance in enumerate(instances.items):
         left, top, right, bottom = instance.box_px
         window = (slice(top, bottom), slice(left, right))
         mask = instance.mask[window]
         index_image[window][mask] = index
-        points = frame.pointmap[window][mask]
-        valid = np.isfinite(points[:, 2])
-        if not valid.any():
+        pixels = np.flatnonzero(mask & np.isfinite(frame.depth_m[window]))
+        if len(pixels) == 0:
             continue
-        # About 2000 points say where an object is as well as all of them.
-        step = max(1, int(valid.sum()) // 2000)
-        points_fixed = points[valid][::step].astype(np.float64) @ R.T + frame.T_fixed_cam[:3, 3]
-        color = frame.rgb[window][mask].mean(axis=0)
-        found[index] = Sighting(thin(points_fixed), color)
+        # A thousand points say where an object is as well as all of them.
+        pixels = pixels[:: max(1, len(pixels) // ENOUGH_POINTS)]
+        rows, columns = np.divmod(pixels, mask.shape[1])
+        points = frame.pointmap[window][rows, columns].astype(np.float64)
+        color = frame.rgb[window][rows, columns].mean(axis=0)
+        found[index] = Sighting(thin(apply(frame.T_fixed_cam, points)), color)
     return found, index_image
