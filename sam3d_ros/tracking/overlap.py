@@ -29,6 +29,9 @@ from sam3d_ros.tracking.memory import Memory, Sighting, sightings, thin
 MIN_POINTS_IN_VIEW = 10
 """Fewer points than this prove nothing about presence or absence."""
 
+MIN_SHARE_IN_VIEW = 0.2
+"""Nor does a smaller share of a track's points."""
+
 
 class OverlapTracker:
     """Tracker backend ``overlap``."""
@@ -161,13 +164,17 @@ class OverlapTracker:
         """Update an unmatched track: count what speaks against it."""
         memory.missed += 1
         memory.missed_in_a_row += 1
-        known = int((verdict.confirmed | verdict.hidden | verdict.seen_through).sum())
-        if known < MIN_POINTS_IN_VIEW or known < 0.3 * len(verdict.in_view):
+        # What is hidden says nothing, and an object hides its own far side.
+        known = int((verdict.confirmed | verdict.seen_through).sum())
+        if known < max(MIN_POINTS_IN_VIEW, MIN_SHARE_IN_VIEW * len(verdict.in_view)):
             return
-        taken_over = int(sum(votes[index] for index in matched))
-        against = int(verdict.seen_through.sum()) + taken_over
+        # Points at the rim of a mask land beside it; where most land on no mask, the object was
+        # merely not segmented.
+        through = int(verdict.seen_through.sum())
+        explained = through + int(votes.sum())
+        against = through + int(sum(votes[index] for index in matched))
         # A part that is segmented on its own every other frame gathers doubts all the same.
-        if against >= self._config.absent_share * known:
+        if explained >= 0.5 * known and against >= self._config.absent_share * explained:
             memory.doubts += 1
         else:
             memory.doubts = max(0, memory.doubts - 1)
