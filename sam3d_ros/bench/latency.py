@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sam3d_ros.ros.arrivals import Arrivals, Reader
 
 SUITES, QUICK_SUITES = ('single', 'stacked', 'spaced', 'clutter', 'piled'), ('single', 'clutter')
-FRAMES, QUICK_FRAMES = 40, 16
+FRAMES, QUICK_FRAMES = 40, 13
 WARM_UP_FRAMES = 4
 """Frames that are not timed: the first load code, and objects are not confirmed yet."""
 

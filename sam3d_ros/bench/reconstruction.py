@@ -27,7 +27,7 @@ from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Scene
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.pipeline.pipeline import FrameResult, Pipeline
 
-COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (12, 2), 'clutter': (8, 1), 'piled': (4, 0)}
+COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (12, 1), 'clutter': (8, 1), 'piled': (4, 0)}
 """Episodes of each suite: full, quick."""
 
 MIN_POINTS = 30

@@ -17,7 +17,7 @@ from sam3d_ros.pipeline.pipeline import Pipeline
 
 SUITES = ('spaced', 'clutter')
 EPISODES, QUICK_EPISODES = 4, 1
-FRAMES, QUICK_FRAMES = 30, 10
+FRAMES, QUICK_FRAMES = 30, 8
 
 NEAR_M = 0.05
 """A result this near to the centre of an object's box is that object."""
