@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.weights import file_hash
 from sam3d_ros.segmentation.sam.config import SamConfig
 from sam3d_ros.segmentation.sam.official_layout import configuration, renamed
 
@@ -87,12 +88,6 @@ def pick_device(config: SamConfig) -> tuple[torch.device, torch.dtype]:
         )
     half = config.half_precision and name.startswith('cuda')
     return torch.device(name), torch.bfloat16 if half else torch.float32
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def folder_hash(folder: Path | None) -> str:
