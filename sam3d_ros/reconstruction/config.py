@@ -65,9 +65,9 @@ class ReconstructionConfig:
 
     backend: str = option(
         'volume',
-        'who completes the hidden side: volume (learned), geometric (no weights), auto (geometric at '
-        'once, volume when next seen), sam3d_objects; geometric takes over when a result fails '
-        'the evidence',
+        'who completes the hidden side: volume (learned), geometric (no weights), auto '
+        '(geometric at once, volume when next seen), sam3d_objects; geometric takes over when a '
+        'result fails the evidence',
         choices=('geometric', 'volume', 'auto', 'sam3d_objects'),
         read_only=True,
     )
