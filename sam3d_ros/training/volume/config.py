@@ -14,6 +14,8 @@ class TrainingConfig:
 
     data: str = option('volume_data', 'folder with train/ and validation/ samples')
     out: str = option('volume_run', 'folder of checkpoints and the log')
+    start: str = option('', 'checkpoint whose averaged weights to start from; empty: random ones')
+    hidden: str = option('', 'input channels that the network is not shown, comma-separated')
     seed: int = option(0, 'seed of weights, order and mirroring', minimum=0)
     steps: int = option(5000, 'optimiser steps of the whole schedule', minimum=1)
     batch: int = option(8, 'samples per step', minimum=1)
@@ -27,6 +29,9 @@ class TrainingConfig:
     precision: str = option('bf16', 'arithmetic of the network', choices=('no', 'bf16', 'fp16'))
     workers: int = option(1, 'processes that read samples', minimum=0)
     save_every: int = option(200, 'steps between checkpoints', minimum=1)
+    wall_voxels: float = option(
+        1.2, 'least thickness of the solids that are taught', minimum=0.0, maximum=4.0
+    )
     dice_weight: float = option(0.5, 'weight of the Dice loss', minimum=0.0)
     distance_weight: float = option(2.0, 'weight of the signed distance loss', minimum=0.0)
     free_weight: float = option(

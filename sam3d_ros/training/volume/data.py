@@ -80,17 +80,23 @@ def main() -> None:
     parser.add_argument('--name', default='train', help='sub-folder of the samples')
     parser.add_argument('--scans', type=Path, help='folder of scans with an index.json')
     parser.add_argument('--solids', type=int, default=720, help='procedural objects')
+    parser.add_argument('--pool', default='pool', help='sub-folder of the objects')
+    parser.add_argument('--families', nargs='*', default=(), help='of the solids; default: all')
     parser.add_argument('--scenes', default='0:4000', help='first:last seed, last exclusive')
     parser.add_argument('--held-out', action='store_true', help='use the held-out objects')
     parser.add_argument('--no-noise', action='store_true', help='an ideal sensor')
     parser.add_argument('--no-clutter', action='store_true', help='objects alone')
+    parser.add_argument('--grid', type=int, default=SceneOptions().grid, help='voxels per side')
     arguments = parser.parse_args()
-    write_pool(arguments.out / 'pool', arguments.scans, arguments.solids)
+    pool = arguments.out / arguments.pool
+    write_pool(pool, arguments.scans, arguments.solids, families=arguments.families)
     first, last = (int(part) for part in arguments.scenes.split(':'))
-    options = SceneOptions(noise=not arguments.no_noise, clutter=not arguments.no_clutter)
+    options = SceneOptions(
+        noise=not arguments.no_noise, clutter=not arguments.no_clutter, grid=arguments.grid
+    )
     write_samples(
         arguments.out / arguments.name,
-        arguments.out / 'pool',
+        pool,
         range(first, last),
         options,
         arguments.held_out,

@@ -117,7 +117,7 @@ def evaluate(
     return report
 
 
-def _pool(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+def object_pool(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     """Held-out training objects, or every scan of another split."""
     if arguments.split == 'train':
         return pool_files(arguments.data / 'pool', held_out=True)
@@ -140,7 +140,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     first, last = (int(part) for part in arguments.scenes.split(':'))
     options = SceneOptions(noise=not arguments.no_noise, vary=False)
-    report = evaluate(_pool(arguments), range(first, last), options, arguments.single)
+    report = evaluate(object_pool(arguments), range(first, last), options, arguments.single)
     arguments.json.write_text(json.dumps(report, indent=1))
     for name, value in report.items():
         LOG.info('%s %.4f', name, value)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.volume_input import CHANNELS
 from sam3d_ros.training.volume.config import TrainingConfig
 
@@ -14,8 +15,22 @@ FREE = CHANNELS.index('free')
 SURFACE_WIDTH = 0.25
 """Width, in truncations, of the shell around the true surface that counts more."""
 SURFACE_BONUS = 2.0
+TRUNCATION_VOXELS = EvidenceConfig().truncation_voxels
 FULL_SCALE = 127.0
 """Stored distance of one truncation."""
+
+
+def taught_solid(truth: Tensor, wall: float) -> Tensor:
+    """Return (B, N, N, N) bool: the true solid, its thin parts grown to a least thickness.
+
+    A wall thinner than a voxel holds hardly any voxel's centre, so that the plain solid would
+    teach a wall full of holes. Depth is looked for in the 3x3x3 voxels around each.
+
+    :param truth: (B, N, N, N) true signed distance, < 0 inside.
+    :param wall: least thickness, in the unit of ``truth``; 0 = as it is.
+    """
+    depth = functional.max_pool3d(-truth[:, None], 3, stride=1, padding=1)[:, 0].clamp(min=0)
+    return truth < (0.5 * wall - depth).clamp(min=0)
 
 
 def volume_loss(
@@ -31,7 +46,7 @@ def volume_loss(
     :param target: (B, N, N, N) int8 true distance, 127 = one truncation.
     """
     truth = target.float() / FULL_SCALE
-    occupied = (truth < 0).float()
+    occupied = taught_solid(truth, config.wall_voxels / TRUNCATION_VOXELS).float()
     logits, distance = logits.float(), distance.float()
     near = torch.exp(-torch.square(truth / SURFACE_WIDTH))
     open_space = 1.0 - channels[:, FREE].float() * (1.0 - config.free_weight)

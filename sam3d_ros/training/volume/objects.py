@@ -8,7 +8,7 @@ cheaper than asking the mesh for every view.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -105,19 +105,28 @@ def load_scan(name: str, family: str, file: Path) -> TrainingObject:
     return make_object(name, family, vertices, faces)
 
 
-def draw_solid(seed: int) -> TrainingObject:
-    """Return the procedural solid of a seed."""
-    solid = random_solid(np.random.default_rng(seed))
+def draw_solid(seed: int, families: Sequence[str] = ()) -> TrainingObject:
+    """Return the procedural solid of a seed, of one of ``families`` where any are named."""
+    solid = random_solid(np.random.default_rng(seed), families)
     return make_object(f'{solid.family}_{seed}', solid.family, solid.vertices_m, solid.faces)
 
 
-def write_pool(out: Path, scan_folder: Path | None, solids: int, split: str = 'train') -> None:
-    """Write ``solids`` procedural objects and the scans of a split to ``out``, once each."""
+def write_pool(
+    out: Path,
+    scan_folder: Path | None,
+    solids: int,
+    split: str = 'train',
+    families: Sequence[str] = (),
+) -> None:
+    """Write ``solids`` procedural objects and the scans of a split to ``out``, once each.
+
+    :param families: of the solids; all when empty.
+    """
     out.mkdir(parents=True, exist_ok=True)
     for seed in range(solids):
         file = out / f'solid_{seed:05d}.npz'
         if not file.exists():
-            _save(file, draw_solid(seed))
+            _save(file, draw_solid(seed, families))
     for number, scan in enumerate(scans(scan_folder, split) if scan_folder else ()):
         file = out / f'scan_{number:05d}.npz'
         if not file.exists():

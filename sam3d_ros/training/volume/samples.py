@@ -61,12 +61,14 @@ class SceneOptions:
     :param clutter: several objects that touch, hide and lean on each other.
     :param vary: draw object scales.
     :param most_views: views per scene at most.
+    :param grid: voxels along each side of the evidence.
     """
 
     noise: bool = True
     clutter: bool = True
     vary: bool = True
     most_views: int = 4
+    grid: int = EvidenceConfig().grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +125,7 @@ def scene_samples(
             continue
         rng.shuffle(crops)
         for chosen in [crops[:1]] if len(crops) == 1 else [crops[:1], crops]:
-            yield _sample(chosen, thing, arrangement)
+            yield _sample(chosen, thing, arrangement, options.grid)
 
 
 def store(sample: Sample) -> StoredSample:
@@ -134,8 +136,8 @@ def store(sample: Sample) -> StoredSample:
     return StoredSample(volume_input(sample.evidence), np.clip(rounded, -127, 127).astype(np.int8))
 
 
-def _sample(views: Sequence[View], thing: Placed, arrangement: str) -> Sample:
-    evidence = build_evidence(views, EvidenceConfig())
+def _sample(views: Sequence[View], thing: Placed, arrangement: str, grid: int) -> Sample:
+    evidence = build_evidence(views, EvidenceConfig(grid=grid))
     centres = evidence.grid.centres_m().astype(np.float64)
     distance = thing.distance_m(apply(evidence.grid.T_ref_grid, centres))
     return Sample(evidence, distance, thing.item.name, thing.item.family, arrangement)

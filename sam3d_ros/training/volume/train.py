@@ -77,11 +77,23 @@ def sample_batches(
             yield batch
 
 
+def shown(channels: Tensor, hidden: str) -> Tensor:
+    """Return (B, C, N, N, N) channels with those named in ``hidden`` set to 0.
+
+    :param hidden: names out of ``CHANNELS``, comma-separated.
+    """
+    if not hidden:
+        return channels
+    channels = channels.clone()
+    channels[:, [CHANNELS.index(name) for name in hidden.split(',')]] = 0.0
+    return channels
+
+
 def train(config: TrainingConfig) -> None:
     """Run the schedule to its end, from the last checkpoint in ``config.out`` if there is one."""
     accelerator = Accelerator(mixed_precision=config.precision)
     set_seed(config.seed)
-    model = VolumeNet(NetworkConfig(inputs=len(CHANNELS)))
+    model = averaged_network(Path(config.start)) if config.start else fresh_network()
     model = model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -106,7 +118,7 @@ def train(config: TrainingConfig) -> None:
         channels = channels.contiguous(memory_format=torch.channels_last_3d)
         target = target.to(accelerator.device)
         with accelerator.autocast():
-            logits, distance = model(channels)
+            logits, distance = model(shown(channels, config.hidden))
         loss = volume_loss(logits, distance, channels, target, config)
         if not torch.isfinite(loss):
             raise TrainingError(
@@ -125,7 +137,7 @@ def train(config: TrainingConfig) -> None:
             LOG.info('step %d loss %.4f iou %.3f', step + 1, float(loss.detach()), running)
         if accelerator.is_main_process and _due(step + 1, config):
             plain = accelerator.unwrap_model(model)
-            _save(checkpoint, step + 1, plain, average, optimizer)
+            _save(checkpoint, step + 1, plain, average, optimizer, config.hidden)
 
 
 def _due(step: int, config: TrainingConfig) -> bool:
@@ -138,6 +150,7 @@ def _save(
     model: VolumeNet,
     average: AveragedModel,
     optimizer: torch.optim.Optimizer,
+    hidden: str,
 ) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix('.part')
@@ -146,6 +159,7 @@ def _save(
         'model': model.state_dict(),
         'average': average.state_dict(),
         'optimizer': optimizer.state_dict(),
+        'hidden': hidden,
     }
     torch.save(state, part)
     part.rename(file)
@@ -165,9 +179,14 @@ def _resume(
     return int(state['step'])
 
 
+def fresh_network() -> VolumeNet:
+    """Return the network that is trained, with random weights."""
+    return VolumeNet(NetworkConfig(inputs=len(CHANNELS)))
+
+
 def averaged_network(checkpoint: Path) -> VolumeNet:
     """Return the network with the running mean of weights of a checkpoint, ready to use."""
-    model = VolumeNet(NetworkConfig(inputs=len(CHANNELS)))
+    model = fresh_network()
     average = AveragedModel(model, use_buffers=True)
     state = torch.load(checkpoint, map_location='cpu', weights_only=True)
     average.load_state_dict(state['average'])

@@ -64,6 +64,12 @@ def test_pool_is_read_back_and_split(tmp_path: Path) -> None:
     assert item.field_m.dtype == np.float32 and (item.field_m < 0).any()
 
 
+def test_pool_of_chosen_families(tmp_path: Path) -> None:
+    write_pool(tmp_path, None, 3, families=('cup', 'plate'))
+    families = {load_object(file).family for file in sorted(tmp_path.glob('solid_*.npz'))}
+    assert families <= {'cup', 'plate'}
+
+
 def test_test_split_is_never_among_the_training_scans(shared_data: Path) -> None:
     training = {name for name, _, _ in scans(shared_data / 'objects', 'train')}
     scored = {name for name, _, _ in scans(shared_data / 'objects', 'test')}

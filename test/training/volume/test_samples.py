@@ -58,6 +58,15 @@ def test_stored_sign_is_the_truth(ideal: list[Sample]) -> None:
         assert np.array_equal(store(sample).distance < 0, sample.distance_m < 0)
 
 
+def test_the_grid_does_not_change_what_is_seen(pool: tuple[list[Path], list[Path]]) -> None:
+    fine, coarse = (list(scene_samples(3, pool, SceneOptions(grid=grid))) for grid in (48, 32))
+    assert len(fine) == len(coarse) > 0
+    for a, b in zip(fine, coarse, strict=True):
+        assert b.distance_m.shape == (32, 32, 32) and a.name == b.name
+        assert np.array_equal(a.evidence.views[0].own, b.evidence.views[0].own)
+        assert 1.5 * a.evidence.grid.voxel_m == pytest.approx(b.evidence.grid.voxel_m)
+
+
 def test_objects_alone_without_clutter(pool: tuple[list[Path], list[Path]]) -> None:
     options = SceneOptions(noise=False, clutter=False)
     kinds = [s.arrangement for seed in range(3) for s in scene_samples(seed, pool, options)]

@@ -22,9 +22,9 @@ from sam3d_ros.training.volume.export import (
     fit_slope,
     write_onnx,
 )
-from sam3d_ros.training.volume.loss import FREE, solid_iou, volume_loss
+from sam3d_ros.training.volume.loss import FREE, solid_iou, taught_solid, volume_loss
 from sam3d_ros.training.volume.network import NetworkConfig, VolumeNet
-from sam3d_ros.training.volume.train import averaged_network, learning_rate, train
+from sam3d_ros.training.volume.train import averaged_network, learning_rate, shown, train
 
 SIZE = 16
 
@@ -74,6 +74,43 @@ def test_training_learns_what_can_be_seen_and_resumes(data: Path) -> None:
         logits, distance = network(channels)
     assert float(solid_iou(logits > 0, channels, target).mean()) > 0.8
     assert float(solid_iou(distance < 0, channels, target).mean()) > 0.8
+
+
+def test_a_run_starts_from_the_mean_weights_of_another(data: Path) -> None:
+    train(config(data, 10))
+    first = averaged_network(data / 'run' / 'checkpoint.pt')
+    second = replace(
+        config(data, 1),
+        out=str(data / 'second'),
+        start=str(data / 'run' / 'checkpoint.pt'),
+        learning_rate=0.0,
+    )
+    train(second)
+    state = torch.load(data / 'second' / 'checkpoint.pt', weights_only=True)
+    assert state['step'] == 1
+    assert torch.equal(state['model']['head.weight'], first.head.weight)
+
+
+def test_hidden_channels_are_dark_for_the_network_alone() -> None:
+    channels = torch.rand(1, len(CHANNELS), 2, 2, 2)
+    dark = shown(channels, 'free,below')
+    names = np.array(CHANNELS)[(dark == 0).all(dim=(0, 2, 3, 4)).numpy()]
+    assert list(names) == ['free', 'below'] and channels.min() > 0
+    assert torch.equal(shown(channels, ''), channels)
+
+
+@pytest.mark.parametrize('thickness', [0.2, 0.6, 1.1])
+@pytest.mark.parametrize('offset', [0.0, 0.3, 0.5])
+def test_taught_walls_have_no_holes_and_thick_things_stay(thickness: float, offset: float) -> None:
+    x = torch.arange(SIZE, dtype=torch.float32) - SIZE / 2 + offset
+    tilted = (x[:, None, None] + 0.3 * x[None, :, None]) / float(np.hypot(1.0, 0.3))
+    wall = (tilted.abs() - thickness / 2).expand(SIZE, SIZE, SIZE)[None]
+    taught = taught_solid(wall, 1.2)[0]
+    assert taught.any(dim=0)[2:-2].all()
+    assert float(taught[:, 8, 8].sum()) <= thickness + 2.0
+    solid = (tilted.abs() - 3.0).expand(SIZE, SIZE, SIZE)[None]
+    assert torch.equal(taught_solid(solid, 1.2), solid < 0)
+    assert torch.equal(taught_solid(wall, 0.0), wall < 0)
 
 
 def test_no_samples_is_an_error_that_says_how_to_make_them(tmp_path: Path) -> None:

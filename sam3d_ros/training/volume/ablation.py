@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Score the bare networks of several runs on the same unseen views: what each ingredient earns.
+
+``python -m sam3d_ros.training.volume.ablation --data DIR --scans DIR --runs RUN RUN``
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from sam3d_ros.core.types import Float32Array
+from sam3d_ros.reconstruction.config import EvidenceConfig
+from sam3d_ros.reconstruction.volume_input import volume_input
+from sam3d_ros.training.volume.evaluate import iou, object_pool, samples
+from sam3d_ros.training.volume.network import VolumeNet
+from sam3d_ros.training.volume.samples import Sample, SceneOptions
+from sam3d_ros.training.volume.train import averaged_network, shown
+
+LOG = logging.getLogger(__name__)
+FINE = EvidenceConfig().grid
+"""All runs are scored on the grid in use, coarser ones interpolated."""
+
+
+@torch.no_grad()
+def logits(network: VolumeNet, hidden: str, sample: Sample) -> Float32Array:
+    """Return (FINE, FINE, FINE) float32 occupancy logits of a network for a sample."""
+    channels = torch.from_numpy(volume_input(sample.evidence)[None]).float() / 255.0
+    coarse = network(shown(channels, hidden))[0][0].numpy()
+    fine: Float32Array = ndimage.zoom(
+        coarse, FINE / len(coarse), order=1, mode='nearest', grid_mode=True
+    )
+    return fine
+
+
+def scores(
+    runs: list[Path], pairs: Iterator[tuple[Sample, Sample]]
+) -> list[dict[str, list[float]]]:
+    """Return, for each run, the solid IoU of the views of each category.
+
+    :param pairs: a view as the networks see it, and as it is scored.
+    """
+    networks = [averaged_network(run / 'checkpoint.pt') for run in runs]
+    hidden = [torch.load(run / 'checkpoint.pt', weights_only=True)['hidden'] for run in runs]
+    values: list[dict[str, list[float]]] = [defaultdict(list) for _ in runs]
+    for given, truth in pairs:
+        possible = truth.evidence.free == 0
+        for mine, network, names in zip(values, networks, hidden, strict=True):
+            found = iou((logits(network, names, given) > 0) & possible, truth)
+            mine[truth.family].append(found)
+    return values
+
+
+def main() -> None:
+    """Print the solid IoU of each run: mean, median, mean by category."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', type=Path, required=True, help='folder with the object pool')
+    parser.add_argument('--scans', type=Path, help='folder of scans with an index.json')
+    parser.add_argument('--split', default='test', help='train: its held-out objects')
+    parser.add_argument('--scenes', default='910000:910020', help='first:last seed')
+    parser.add_argument('--grid', type=int, default=FINE, help='grid that the runs see')
+    parser.add_argument('--runs', type=Path, nargs='+', required=True, help='their folders')
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    pool, options = object_pool(arguments), SceneOptions(vary=False, grid=arguments.grid)
+    first, last = (int(part) for part in arguments.scenes.split(':'))
+    given = samples(pool, range(first, last), options, single=True)
+    truth = samples(pool, range(first, last), replace(options, grid=FINE), single=True)
+    for run, found in zip(
+        arguments.runs, scores(arguments.runs, zip(given, truth, strict=True)), strict=True
+    ):
+        each = np.concatenate(list(found.values()))
+        LOG.info(
+            '%s: %d views, mean %.3f, median %.3f', run, len(each), each.mean(), np.median(each)
+        )
+        for category, part in sorted(found.items()):
+            LOG.info('  %s %.3f', category, np.mean(part))
+
+
+if __name__ == '__main__':
+    main()
