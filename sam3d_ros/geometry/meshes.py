@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from sam3d_ros.core.types import FloatArray, IndexArray
 
@@ -24,3 +25,10 @@ def sample_surface(
         corners[chosen, 0] + u[:, None] * edges[chosen, 0] + v[:, None] * edges[chosen, 1]
     )
     return points
+
+
+def adjacency(faces: IndexArray, count: int) -> sparse.csr_array:
+    """Return the (count, count) matrix with a one for every edge of a closed mesh, both ways."""
+    ones = np.ones(faces.size)
+    start, end = faces.ravel(), faces[:, [1, 2, 0]].ravel()
+    return sparse.csr_array((ones, (start, end)), shape=(count, count))

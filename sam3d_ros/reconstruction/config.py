@@ -32,6 +32,12 @@ class EvidenceConfig:
     sigma_quadratic: float = option(
         0.0019, 'growth of depth noise with (z - 0.4 m)^2, 1/m', minimum=0.0, maximum=0.1
     )
+    sigma_lateral_px: float = option(
+        0.8, 'lateral noise of a depth pixel, one sigma, px', minimum=0.0, maximum=5.0
+    )
+    depth_step: float = option(
+        0.00285, 'step between two depths over their square, 1/m', minimum=0.0, maximum=0.1
+    )
     free_sigmas: float = option(
         2.0, 'sigmas before a surface from which a ray proves free space', minimum=0.0, maximum=10
     )

@@ -68,12 +68,12 @@ def _behind_points(evidence: Evidence) -> BoolArray:
 
 
 def _proven_empty(evidence: Evidence) -> BoolArray:
-    """Free, or outside and clear of the support's skin, where thin things lie too."""
-    outside = evidence.outside.astype(bool)
+    """Clear, or on the skin of other things, less the support's, where thin things lie too."""
+    skin = (evidence.outside & ~evidence.free).astype(bool)
     if evidence.support_m is not None:
         heights = evidence.grid.heights_m(evidence.support_m)
-        outside &= heights > SUPPORT_SKIN_VOXELS * evidence.grid.voxel_m
-    return outside | evidence.free.astype(bool)
+        skin &= heights > SUPPORT_SKIN_VOXELS * evidence.grid.voxel_m
+    return skin | evidence.clear.astype(bool)
 
 
 def _solid(field: Float32Array, skin: BoolArray, evidence: Evidence) -> Float32Array:

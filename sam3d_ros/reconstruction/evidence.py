@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray
+from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.grid import Grid, T_cam_grid, fit_grid, support_plane
 from sam3d_ros.reconstruction.points import ObservedPoints, observed_points
@@ -29,6 +29,8 @@ class Evidence:
 
     :param free: uint8 0/1. Some ray passed through the voxel's centre and ended at least
         ``free_sigmas`` sigma + half a voxel behind it, whatever it hit: empty for certain.
+    :param clear: uint8 0/1. Free, and the rays of all pixels around that one say so too: empty
+        even if depth edges are off by a pixel, as the sensor's lateral noise makes them.
     :param outside: uint8 0/1. Some ray outside the object's mask passed through it, or ended in
         it (the table, another object): not this object. Covers the ``free`` voxels that the
         silhouette carves; 1 on the skin of neighbours and of the table, where ``free`` is 0.
@@ -56,6 +58,7 @@ class Evidence:
 
     grid: Grid
     free: ByteArray
+    clear: ByteArray
     outside: ByteArray
     occluded: ByteArray
     blocked: ByteArray
@@ -69,6 +72,11 @@ class Evidence:
     support_m: FloatArray | None
     points: ObservedPoints
     views: tuple[View, ...]
+
+    @property
+    def empty(self) -> BoolArray:
+        """(N, N, N) bool: where the object cannot be, clear or on the skin of other things."""
+        return np.asarray(self.clear | (self.outside & ~self.free), bool)
 
 
 def build_evidence(
@@ -102,12 +110,14 @@ def build_evidence(
 def _fuse(rays: Sequence[ViewRays], truncation_m: float) -> dict[str, Any]:
     """Accumulate the views into the voxel channels of Evidence, by field name."""
     free, outside = rays[0].free.copy(), rays[0].outside.copy()
+    clear = rays[0].clear.copy()
     behind, blocked = rays[0].behind.copy(), rays[0].blocked.copy()
     surface, total = rays[0].surface.copy(), rays[0].distance_m.copy()
     looks, inside = rays[0].looks.astype(np.float32), rays[0].in_mask.astype(np.float32)
     weight = rays[0].near.astype(np.float32)
     for ray in rays[1:]:
         free |= ray.free
+        clear |= ray.clear
         outside |= ray.outside
         behind |= ray.behind
         blocked |= ray.blocked
@@ -127,6 +137,7 @@ def _fuse(rays: Sequence[ViewRays], truncation_m: float) -> dict[str, Any]:
     distance[outside] = truncation_m
     return {
         'free': free.view(np.uint8),
+        'clear': clear.view(np.uint8),
         'outside': outside.view(np.uint8),
         'occluded': occluded.view(np.uint8),
         'blocked': blocked.view(np.uint8),

@@ -52,7 +52,7 @@ def _with_turns(evidence: Evidence, axis: Axis) -> FloatArray:
 
 
 def _possible(evidence: Evidence) -> BoolArray:
-    possible: BoolArray = (evidence.free | evidence.outside | evidence.below) == 0
+    possible: BoolArray = ~(evidence.empty | evidence.below.astype(bool))
     return possible
 
 

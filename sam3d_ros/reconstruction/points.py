@@ -12,7 +12,7 @@ from sam3d_ros.core.types import ByteArray, Float32Array, IndexArray
 from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.grid import Grid, T_cam_grid
-from sam3d_ros.reconstruction.rays import depth_sigma
+from sam3d_ros.reconstruction.noise import ray_sigma
 from sam3d_ros.reconstruction.views import View, view_normals
 
 
@@ -23,7 +23,7 @@ class ObservedPoints:
     :param points_m: (P, 3) float32, grid frame, metres.
     :param normals: (P, 3) float32 unit, outward, grid frame; zero where unknown.
     :param colors: (P, 3) uint8 RGB.
-    :param sigmas_m: (P,) float32 depth noise, one sigma, along the ray.
+    :param sigmas_m: (P,) float32 error along the ray, one sigma, see :func:`ray_sigma`.
     :param views: (P,) int32, index of the view each point comes from.
     """
 
@@ -62,11 +62,14 @@ def _points_of(
     if len(inside) > budget:
         inside = inside[np.linspace(0, len(inside) - 1, budget).astype(np.intp)]
     pixels = pixels[inside]
-    normals = np.nan_to_num(view_normals(view).reshape(-1, 3)[pixels]) @ R.T
+    points_cam = points_cam[inside]
+    normals_cam = np.nan_to_num(view_normals(view).reshape(-1, 3)[pixels])
+    across = np.abs(np.einsum('pc,pc->p', normals_cam, points_cam))
+    cosine = across / np.linalg.norm(points_cam, axis=1)
     return ObservedPoints(
         points_m=points[inside],
-        normals=normals,
+        normals=normals_cam @ R.T,
         colors=view.rgb.reshape(-1, 3)[pixels],
-        sigmas_m=depth_sigma(points_cam[inside, 2], config),
+        sigmas_m=ray_sigma(points_cam[:, 2], cosine, view.camera.fx, config),
         views=np.full(len(inside), number, np.int32),
     )

@@ -7,48 +7,86 @@ interpolated perspective-correctly (1/z is linear in the image).
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from sam3d_ros.core.types import Camera, Float32Array, IndexArray
+import numpy as np
+import numpy.typing as npt
+
+from sam3d_ros.core.types import Camera, Float32Array, FloatArray, IndexArray
 
 NEAREST_M = 0.02
+
+Indices = npt.NDArray[np.int64]
 
 
 def render_depth(vertices_cam: Float32Array, faces: IndexArray, camera: Camera) -> Float32Array:
     """Return (H, W) float32 z-depth of a mesh in the optical frame, inf where it is not.
 
-    Faces that reach nearer than 2 cm to the camera's plane are left out.
+    Faces that reach nearer than 2 cm to the camera's plane, or show their back, are left out.
     """
     depth = np.full(camera.height * camera.width, np.inf, np.float32)
     z = vertices_cam[:, 2].astype(np.float64)
     safe = np.maximum(z, NEAREST_M)
     u = vertices_cam[:, 0] / safe * camera.fx + camera.cx
     v = vertices_cam[:, 1] / safe * camera.fy + camera.cy
-    faces = faces[(z[faces] > NEAREST_M).all(axis=1)]
-    fu, fv, inverse_z = u[faces], v[faces], 1.0 / safe[faces]
-    left = np.clip(np.ceil(fu.min(axis=1)), 0, camera.width).astype(np.int64)
-    right = np.clip(np.floor(fu.max(axis=1)) + 1, 0, camera.width).astype(np.int64)
-    top = np.clip(np.ceil(fv.min(axis=1)), 0, camera.height).astype(np.int64)
-    bottom = np.clip(np.floor(fv.max(axis=1)) + 1, 0, camera.height).astype(np.int64)
-    wide, high = np.maximum(right - left, 0), np.maximum(bottom - top, 0)
-    count = wide * high
-    face = np.repeat(np.arange(len(faces)), count)
-    within = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
-    column = left[face] + within % np.maximum(wide[face], 1)
-    row = top[face] + within // np.maximum(wide[face], 1)
-    weights = _barycentric(fu[face], fv[face], column, row)
-    hit = np.flatnonzero(weights.min(axis=0) >= -1e-9)
-    z_hit = 1.0 / np.einsum('cm,mc->m', weights[:, hit], inverse_z[face[hit]])
-    np.minimum.at(depth, row[hit] * camera.width + column[hit], z_hit.astype(np.float32))
+    faces = faces[(z > NEAREST_M)[faces].all(axis=1)]
+    corners_px = np.stack([u, v], axis=1)[faces]
+    front = turned(corners_px) < 0
+    covered = cover(corners_px[front], camera.width, camera.height)
+    inverse_z = (1.0 / safe)[faces[front][covered.face]]
+    z_hit = 1.0 / np.einsum('mc,mc->m', covered.weights, inverse_z)
+    np.minimum.at(depth, covered.pixel, z_hit.astype(np.float32))
     return depth.reshape(camera.height, camera.width)
 
 
-def _barycentric(u: np.ndarray, v: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """(3, M) barycentric coordinates of pixels in (M, 3)-cornered faces; -1 when degenerate."""
+def turned(corners_px: FloatArray) -> FloatArray:
+    """Return (F,) twice the signed areas of (F, 3, 2) triangles, > 0 from columns to rows."""
+    first, second = (corners_px[:, k] - corners_px[:, 0] for k in (1, 2))
+    area: FloatArray = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    return area
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cover:
+    """Which pixels which triangles cover, M pairs.
+
+    :param face: (M,) index of the triangle.
+    :param pixel: (M,) flat index of the pixel, row by row.
+    :param weights: (M, 3) float64 barycentric coordinates of the pixel's centre.
+    """
+
+    face: Indices
+    pixel: Indices
+    weights: FloatArray
+
+
+def cover(corners_px: FloatArray, width: int, height: int) -> Cover:
+    """Return the pixels (centres at whole numbers) of a width x height image in each triangle.
+
+    :param corners_px: (F, 3, 2) float64 column and row of the corners.
+    """
+    u, v = corners_px[..., 0], corners_px[..., 1]
+    left = np.clip(np.ceil(u.min(axis=1)), 0, width).astype(np.int64)
+    right = np.clip(np.floor(u.max(axis=1)) + 1, 0, width).astype(np.int64)
+    top = np.clip(np.ceil(v.min(axis=1)), 0, height).astype(np.int64)
+    bottom = np.clip(np.floor(v.max(axis=1)) + 1, 0, height).astype(np.int64)
+    wide, high = np.maximum(right - left, 0), np.maximum(bottom - top, 0)
+    count = wide * high
+    face = np.repeat(np.arange(len(u)), count)
+    within = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
+    down, across = np.divmod(within, np.maximum(wide, 1)[face])
+    column, row = left[face] + across, top[face] + down
+    weights = _barycentric(u[face], v[face], column, row)
+    hit = np.flatnonzero(weights.min(axis=1) >= -1e-9)
+    return Cover(face[hit], row[hit] * width + column[hit], weights[hit])
+
+
+def _barycentric(u: FloatArray, v: FloatArray, column: Indices, row: Indices) -> FloatArray:
+    """(M, 3) barycentric coordinates of pixels in (M, 3)-cornered faces; -1 when degenerate."""
     ax, ay = u[:, 0] - column, v[:, 0] - row
     bx, by = u[:, 1] - column, v[:, 1] - row
     cx, cy = u[:, 2] - column, v[:, 2] - row
-    weights = np.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx])
-    area = weights.sum(axis=0)
+    weights = np.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx], axis=1)
+    area = weights.sum(axis=1, keepdims=True)
     fine = np.abs(area) > 1e-12
     return np.where(fine, weights / np.where(fine, area, 1.0), -1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from sam3d_ros.core.types import BoolArray, Float32Array
@@ -14,6 +15,7 @@ from sam3d_ros.reconstruction.views import View
 
 # What a pixel's ray ended on.
 NOTHING, BLIND_OWN, OWN, FOREIGN, OTHER = range(5)
+FARTHEST_M = 1e3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +25,7 @@ class ViewRays:
     :param looks: bool, the voxel projects to a pixel that decides (own, or with a return).
     :param in_mask: bool, that pixel is the object's.
     :param free: bool, its ray was measured to go on behind the voxel.
+    :param clear: bool, so were the rays of all pixels around it: free whatever the lateral noise.
     :param outside: bool, a ray that is not the object's goes through or ends in the voxel.
     :param behind: bool, behind the object's own surface.
     :param blocked: bool, behind a surface that is not the object's.
@@ -34,6 +37,7 @@ class ViewRays:
     looks: BoolArray
     in_mask: BoolArray
     free: BoolArray
+    clear: BoolArray
     outside: BoolArray
     behind: BoolArray
     blocked: BoolArray
@@ -72,6 +76,7 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
         looks=kind != NOTHING,
         in_mask=own | (kind == BLIND_OWN),
         free=(own | other) & through,
+        clear=_cleared(view, config)[pixel] > z + 0.5 * grid.voxel_m,
         outside=other & ~hidden,
         behind=own & hidden,
         blocked=other & hidden,
@@ -94,6 +99,21 @@ def _pixels(view: View) -> tuple[np.ndarray, Float32Array]:
     depths = np.zeros(depth.size + 1, np.float32)
     depths[:-1] = np.where(seen, depth, 0.0).ravel()
     return kinds, depths
+
+
+def _cleared(view: View, config: EvidenceConfig) -> Float32Array:
+    """Depth up to which each pixel (flat, one more at the end) and its neighbours see through.
+
+    Lateral noise and rounding make a ray as wide as its neighbours.
+    """
+    depth = view.pointmap[..., 2]
+    seen = np.isfinite(depth)
+    window = np.ones((3, 3), np.uint8)
+    nearest = np.asarray(
+        cv2.erode(np.where(seen, depth, np.float32(FARTHEST_M)), window), np.float32
+    )
+    cleared = nearest - config.free_sigmas * depth_sigma(nearest, config)
+    return np.append(np.where(seen, cleared, 0.0), 0.0).astype(np.float32)
 
 
 def _project(view: View, grid: Grid) -> tuple[np.ndarray, Float32Array]:

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import EvidenceScore, Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.grid import T_cam_grid
 from sam3d_ros.reconstruction.labels import sample
-from sam3d_ros.reconstruction.meshing import face_normals
+from sam3d_ros.reconstruction.nearest import nearest_feet
+from sam3d_ros.reconstruction.occupancy import inside_mesh
 from sam3d_ros.reconstruction.raster import render_depth
 from sam3d_ros.reconstruction.views import View
 
@@ -19,14 +19,12 @@ SAMPLES = 1024
 INLIER_SIGMAS = 2.0
 
 
-def score_mesh(
-    vertices: Float32Array, faces: IndexArray, distance_m: Float32Array, evidence: Evidence
-) -> EvidenceScore:
-    """Return the score of a mesh in the grid frame, and of the volume it was made from."""
+def score_mesh(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -> EvidenceScore:
+    """Return the score of a closed mesh in the grid frame."""
     if len(faces) == 0:
         return EvidenceScore(0.0, 0.0, 0.0)
-    inside = distance_m < 0
-    free = float(evidence.free[inside].mean()) if inside.any() else 0.0
+    inside = inside_mesh(vertices, faces, evidence.grid)
+    free = float(evidence.clear[inside].mean()) if inside.any() else 0.0
     silhouettes = [
         silhouette_iou(
             apply(T_cam_grid(view, evidence.grid), vertices.astype(np.float64)), faces, view
@@ -52,29 +50,6 @@ def completion_inliers(distance_m: Float32Array, evidence: Evidence) -> float:
     return float((off <= evidence.grid.voxel_m + INLIER_SIGMAS * points.sigmas_m).mean())
 
 
-def surface_distance(
-    points: Float32Array, vertices: Float32Array, faces: IndexArray
-) -> Float32Array:
-    """Return (P,) unsigned distances to the mesh, over the faces whose centres are nearest.
-
-    Exact to second order for faces much smaller than the curvature radius: the nearest of four
-    candidate planes, clamped below by the distance beyond the face's circumcircle.
-    """
-    corners = vertices[faces]
-    centres = corners.mean(axis=1)
-    radius = np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1)
-    normals = face_normals(vertices, faces)
-    normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
-    near, index = cKDTree(centres).query(points, k=min(4, len(faces)))
-    index = index.reshape(len(points), -1)
-    near = near.reshape(len(points), -1)
-    height = np.abs(np.einsum('pkc,pkc->pk', points[:, None] - centres[index], normals[index]))
-    lateral = np.sqrt(np.maximum(np.square(near) - np.square(height), 0.0))
-    beyond = np.maximum(lateral - radius[index], 0.0)
-    distance: Float32Array = np.sqrt(np.square(height) + np.square(beyond)).min(axis=1)
-    return distance
-
-
 def silhouette_iou(vertices_cam: FloatArray, faces: IndexArray, view: View) -> float:
     """Return the IoU of a mesh's silhouette and the view's mask, where nothing occludes."""
     depth = render_depth(vertices_cam.astype(np.float32), faces, view.camera)
@@ -92,5 +67,5 @@ def _inliers(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -> f
     if len(points) == 0:
         return 0.0
     chosen = np.linspace(0, len(points) - 1, min(SAMPLES, len(points))).astype(np.intp)
-    distance = surface_distance(points[chosen], vertices, faces)
+    distance = nearest_feet(points[chosen], vertices, faces).distances_m
     return float((distance <= INLIER_SIGMAS * evidence.points.sigmas_m[chosen]).mean())

@@ -88,7 +88,7 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
         tree=cKDTree(vertices),
         observed_fraction=seen,
         scale_sigma=float(np.hypot(SIGMA_SEEN, SIGMA_HIDDEN * (1.0 - min(2.0 * seen, 1.0)))),
-        score=score_mesh(vertices, faces, distance_m, evidence),
+        score=score_mesh(vertices, faces, evidence),
         own_inliers=completion_inliers(completion.distance_m, evidence),
         provenance=Provenance(completion.backend, completion.weights_hash, completion.seed),
     )

@@ -26,7 +26,7 @@ def claim(evidence, value):
 
 def test_a_completion_that_fills_everything_is_carved(evidence):
     field = consistent_distance(evidence, claim(evidence, -0.1))
-    assert not evidence.free[field < 0].any()
+    assert not evidence.clear[field < 0].any()
     heights = evidence.grid.heights_m(evidence.support_m)
     assert heights[field < 0].min() > -evidence.grid.voxel_m
 

@@ -117,6 +117,22 @@ def test_views_accumulate_and_free_space_wins(scenes, box):
     assert set(np.unique(all_views.points.views)) == {0, 1, 2}
 
 
+def test_space_is_clear_when_neighbouring_rays_agree(scenes, box):
+    frame, instances = scenes.see([box])
+    view = crop_view(frame, instances, 0)
+    ideal = build_evidence([view], CONFIG)
+    assert (ideal.clear <= ideal.free).all()
+    assert ideal.clear.sum() > 0.8 * ideal.free.sum()
+    # Two columns of pixels that look through the object.
+    rows, columns = np.nonzero(view.mask)
+    stray = np.isin(columns - int(np.median(columns)), (0, 1))
+    view.pointmap[rows[stray], columns[stray]] *= 1.5
+    inside = box.inside(world(ideal))
+    torn = build_evidence([view], CONFIG, ideal.grid)
+    assert torn.free[inside].any()
+    assert not torn.clear[inside].any()
+
+
 def test_it_is_pure_and_deterministic(scenes, box):
     frame, instances = scenes.see([box], noise_seed=1)
     view = crop_view(frame, instances, 0)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where on a mesh given points have their nearest neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from sam3d_ros.core.types import Float32Array, IndexArray
+
+FACING = 0.2
+"""Cosine between normals from which a point and a face may belong together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feet:
+    """One point of a mesh for each of P points.
+
+    :param faces: (P,) index of the face it lies on.
+    :param weights: (P, 3) float32 barycentric coordinates in it, none negative.
+    :param heights_m: (P,) float32 signed distance of the point from the face's plane, > 0 outside.
+    :param distances_m: (P,) float32 distance between point and foot.
+    """
+
+    faces: npt.NDArray[np.integer]
+    weights: Float32Array
+    heights_m: Float32Array
+    distances_m: Float32Array
+
+
+def nearest_feet(
+    points: Float32Array,
+    vertices: Float32Array,
+    faces: IndexArray,
+    *,
+    candidates: int = 4,
+    normals: Float32Array | None = None,
+    penalty_m: float = 0.0,
+) -> Feet:
+    """Return the nearest feet among the faces whose centres are nearest to each point.
+
+    Feet of points beside a face lie on its rim, if not always at its nearest point: distances
+    are never too small.
+
+    :param candidates: faces looked at for each point.
+    :param normals: (P, 3) outward normals of the points, zero where unknown; faces that do not
+        look their way count as ``penalty_m`` farther.
+    """
+    corners = vertices[faces]
+    planes = unit_normals(corners)
+    tree = cKDTree(corners.mean(axis=1), balanced_tree=False, compact_nodes=False)
+    count = min(candidates, len(faces))
+    _, index = tree.query(points, k=np.arange(1, count + 1))
+    found = [_feet(points, index[:, k], corners, planes) for k in range(count)]
+    costs = np.stack([feet.distances_m for feet in found])
+    if normals is not None:
+        facing = np.einsum('pc,pkc->kp', normals, planes[index])
+        costs = costs + np.float32(penalty_m) * (facing < FACING)
+    best = np.argmin(costs, axis=0)
+    everyone = np.arange(len(points))
+    return Feet(
+        faces=index[everyone, best],
+        weights=np.stack([feet.weights for feet in found])[best, everyone],
+        heights_m=np.stack([feet.heights_m for feet in found])[best, everyone],
+        distances_m=np.stack([feet.distances_m for feet in found])[best, everyone],
+    )
+
+
+def unit_normals(corners: Float32Array) -> Float32Array:
+    """Return (F, 3) unit normals of (F, 3, 3) triangles; zero where degenerate."""
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.sqrt(np.einsum('fc,fc->f', normals, normals))
+    return np.asarray(normals / np.maximum(length, 1e-20)[:, None], np.float32)
+
+
+def _feet(
+    points: Float32Array,
+    index: npt.NDArray[np.integer],
+    corners: Float32Array,
+    planes: Float32Array,
+) -> Feet:
+    """Feet on one face for each point."""
+    triangle, normal = corners[index], planes[index]
+    heights = np.einsum('pc,pc->p', points - triangle[:, 0], normal)
+    spokes = triangle - (points - heights[:, None] * normal)[:, None]
+    areas = [
+        np.einsum('pc,pc->p', np.cross(spokes[:, (k + 1) % 3], spokes[:, (k + 2) % 3]), normal)
+        for k in range(3)
+    ]
+    weights = np.maximum(np.stack(areas, axis=1), 0.0)
+    total = weights.sum(axis=1, keepdims=True)
+    weights = np.where(total > 0, weights / np.where(total > 0, total, 1.0), np.float32(1 / 3))
+    away = points - np.einsum('pk,pkc->pc', weights, triangle)
+    distances = np.sqrt(np.einsum('pc,pc->p', away, away))
+    return Feet(index, weights, heights, distances)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The error of a measured point, against the world's depth camera."""
+
+import numpy as np
+import pytest
+
+from sam3d_ros.core.types import Camera
+from sam3d_ros.geometry.cameras import rays
+from sam3d_ros.reconstruction.config import EvidenceConfig
+from sam3d_ros.reconstruction.noise import ray_sigma
+from sam3d_ros.world.render import Rendering
+from sam3d_ros.world.sensors import StructuredLight
+
+CAMERA = Camera(160, 120, np.array([[525.0, 0, 80.0], [0, 525.0, 60.0], [0, 0, 1]]))
+
+
+@pytest.mark.parametrize('tilt_deg', [10, 30, 50, 65])
+@pytest.mark.parametrize('depth_m', [0.6, 1.2])
+def test_two_sigma_hold_nineteen_of_twenty_points_of_a_plane(tilt_deg, depth_m):
+    normal = np.array([np.sin(np.radians(tilt_deg)), 0.0, -np.cos(np.radians(tilt_deg))])
+    sight = rays(CAMERA).astype(np.float64)
+    depth = (depth_m * normal[2] / (sight @ normal)).astype(np.float32)
+    normals = np.broadcast_to(normal, (*depth.shape, 3)).astype(np.float32)
+    ideal = rendering(depth, normals)
+    measured = StructuredLight().measure(ideal, CAMERA, np.random.default_rng(1))
+    cosine = np.abs(sight @ normal) / np.linalg.norm(sight, axis=-1)
+    sigma = ray_sigma(depth.ravel(), cosine.ravel(), CAMERA.fx, EvidenceConfig())
+    error = (measured - depth).ravel()
+    within = np.abs(error[np.isfinite(error)]) < 2.0 * sigma[np.isfinite(error)]
+    assert 0.92 < within.mean() < 0.99
+
+
+def rendering(depth, normals):
+    """A rendering of one bare surface."""
+    shape = depth.shape
+    rgb, ids = np.zeros((*shape, 3), np.uint8), np.ones(shape, np.uint8)
+    return Rendering(rgb, depth, normals, ids, np.ones((1, *shape), bool))
+
+
+def test_unknown_incidence_counts_as_a_usual_one():
+    config = EvidenceConfig()
+    depth = np.full(3, 0.8, np.float32)
+    cosine = np.array([0.0, 0.7, 0.2], np.float32)
+    unknown, usual, grazing = ray_sigma(depth, cosine, 525.0, config)
+    assert unknown == usual < grazing
