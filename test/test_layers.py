@@ -30,8 +30,8 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 BESIDE = ('bench', 'training')
 PROGRAMS = {('cli', 'nodes')}
 
-BASE = {'cv2', 'numpy', 'rosbags', 'scipy', 'yaml'}
-VIEWER = {'PIL', 'open3d', 'trimesh', 'xatlas'}
+BASE = {'cv2', 'numpy', 'rosbags', 'scipy', 'xatlas', 'yaml'}
+VIEWER = {'PIL', 'open3d', 'trimesh'}
 BENCH = {'manifold3d', 'matplotlib', 'mujoco', 'open3d', 'trimesh'}
 TRAIN = {'accelerate', 'onnx', 'onnxscript', 'safetensors', 'torch', *BENCH}
 MESSAGES = {'builtin_interfaces', 'action_msgs', 'diagnostic_msgs', 'geometry_msgs'}

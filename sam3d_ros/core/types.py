@@ -219,6 +219,19 @@ class FaceLabel(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Texture:
+    """A colour image laid over a mesh.
+
+    :param image: (h, w, 3) uint8 RGB.
+    :param uv: (F, 3, 2) float32 place of every face corner in the image, 0..1 from its upper left
+        corner (glTF).
+    """
+
+    image: ByteArray
+    uv: Float32Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
     """A triangle mesh.
 
@@ -227,6 +240,7 @@ class Mesh:
     :param colors: (V, 3) uint8 RGB.
     :param face_labels: (F,) uint8 of :class:`FaceLabel`.
     :param face_confidence: (F,) float32, 0..1 probability that the surface is really there.
+    :param texture: made for files, on demand; None elsewhere.
     """
 
     vertices_m: Float32Array
@@ -234,6 +248,7 @@ class Mesh:
     colors: ByteArray
     face_labels: ByteArray
     face_confidence: Float32Array
+    texture: Texture | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,13 @@ from sam3d_ros.core.types import (
     Provenance,
 )
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.reconstruction.appearance import coloured
 from sam3d_ros.reconstruction.completion import Completion
 from sam3d_ros.reconstruction.consistent import consistent_distance
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.labels import face_confidence, face_labels
 from sam3d_ros.reconstruction.meshing import face_normals, finished_surface, vertex_normals
 from sam3d_ros.reconstruction.scoring import completion_inliers, score_mesh
-from sam3d_ros.reconstruction.symmetry import find_mirror
-from sam3d_ros.reconstruction.texture import vertex_colors
 
 SIGMA_SEEN = 0.01
 SIGMA_HIDDEN = 0.15
@@ -78,13 +77,13 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
     vertices, faces = finished_surface(distance_m, evidence, max_faces)
     labels = face_labels(vertices, faces, evidence)
     confidence = face_confidence(vertices, faces, labels, completion.probability, evidence)
-    sigma_m = float(np.median(evidence.points.sigmas_m)) if len(evidence.points.sigmas_m) else 0.0
-    colors = vertex_colors(vertices, faces, evidence, find_mirror(evidence), sigma_m)
+    normals = vertex_normals(vertices, faces)
+    _, colors = coloured(vertices, normals, evidence)
     area = np.linalg.norm(face_normals(vertices, faces), axis=1)
     seen = float(area[labels == FaceLabel.OBSERVED].sum() / max(area.sum(), 1e-20))
     shape = Shape(
         mesh=Mesh(vertices, faces, colors, labels, confidence),
-        normals=vertex_normals(vertices, faces),
+        normals=normals,
         tree=cKDTree(vertices),
         observed_fraction=seen,
         scale_sigma=float(np.hypot(SIGMA_SEEN, SIGMA_HIDDEN * (1.0 - min(2.0 * seen, 1.0)))),

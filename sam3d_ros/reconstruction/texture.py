@@ -1,68 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vertex colours: from the view that sees a vertex best, else its mirror image, else nearby."""
+"""Baking: every texel of an atlas gets the look of its place on the surface."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
-from sam3d_ros.core.types import ByteArray, Float32Array, IndexArray
+from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray, Mesh, Texture
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.geometry.visibility import judge
+from sam3d_ros.reconstruction.appearance import coloured
+from sam3d_ros.reconstruction.atlas import unwrap
 from sam3d_ros.reconstruction.evidence import Evidence
-from sam3d_ros.reconstruction.grid import T_cam_grid
 from sam3d_ros.reconstruction.meshing import vertex_normals
-from sam3d_ros.reconstruction.symmetry import MirrorPlane
+from sam3d_ros.reconstruction.raster import cover
 
-LEAST_COSINE = 0.15
-MIRROR_REACH_VOXELS = 3.0
-GREY = 128
+OVERSAMPLING = 1.5
+"""Texels along an edge for each pixel of the nearest view: between pixels lies information too,
+once several views are put together."""
 
 
-def vertex_colors(
-    vertices: Float32Array,
-    faces: IndexArray,
-    evidence: Evidence,
-    mirror: MirrorPlane | None,
-    sigma_m: float,
-) -> ByteArray:
-    """Return (V, 3) uint8 RGB for a mesh in the grid frame.
+def bake(mesh: Mesh, evidence: Evidence, T_grid_obj: FloatArray, limit_px: int) -> Texture:
+    """Return the texture of a mesh from the views of its evidence.
 
-    :param mirror: symmetry that lends its colours to unseen vertices, if there is one.
-    :param sigma_m: depth error allowed in the visibility test.
+    :param mesh: in the object frame, along whose axes it is cut into charts.
+    :param T_grid_obj: (4, 4) object frame to the evidence's grid frame.
+    :param limit_px: most columns, and most rows, of the image.
     """
-    colors, seen = _observed_colors(vertices, vertex_normals(vertices, faces), evidence, sigma_m)
-    if not seen.any():
-        return np.full((len(vertices), 3), GREY, np.uint8)
-    tree = cKDTree(vertices[seen])
-    known = colors[seen]
-    missing = np.flatnonzero(~seen)
-    if len(missing) == 0:
-        return colors
-    _, nearest = tree.query(vertices[missing])
-    colors[missing] = known[nearest]
-    if mirror is not None:
-        images = mirror.reflect(vertices[missing].astype(np.float64))
-        distance, index = tree.query(images)
-        close = distance < MIRROR_REACH_VOXELS * evidence.grid.voxel_m
-        colors[missing[close]] = known[index[close]]
-    return colors
+    vertices = apply(T_grid_obj, mesh.vertices_m.astype(np.float64)).astype(np.float32)
+    normals = vertex_normals(vertices, mesh.faces)
+    appearance, _ = coloured(vertices, normals, evidence)
+    wished = OVERSAMPLING * pixels_per_m(evidence)
+    atlas = unwrap(mesh.vertices_m, mesh.faces, wished, limit_px)
+    covered = cover(atlas.uv_px.astype(np.float64) - 0.5, atlas.width, atlas.height)
+    weights = covered.weights.astype(np.float32)
+    corners = mesh.faces[covered.face]
+    points = np.einsum('tc,tcx->tx', weights, vertices[corners])
+    directions = np.einsum('tc,tcx->tx', weights, normals[corners])
+    image = np.zeros((atlas.height * atlas.width, 3), np.uint8)
+    image[covered.pixel] = appearance.colors(points, directions)
+    empty = np.ones(len(image), bool)
+    empty[covered.pixel] = False
+    shape = (atlas.height, atlas.width)
+    size = np.array([atlas.width, atlas.height], np.float32)
+    return Texture(_dilated(image.reshape(*shape, 3), empty.reshape(shape)), atlas.uv_px / size)
 
 
-def _observed_colors(
-    vertices: Float32Array, normals: Float32Array, evidence: Evidence, sigma_m: float
-) -> tuple[ByteArray, np.ndarray]:
-    """Colours of the vertices that some view sees, and which ones these are."""
-    colors = np.zeros((len(vertices), 3), np.uint8)
-    best = np.full(len(vertices), LEAST_COSINE)
-    for view in evidence.views:
-        T = T_cam_grid(view, evidence.grid)
-        points_cam = apply(T, vertices.astype(np.float64))
-        depth = np.where(view.mask, view.pointmap[..., 2], np.nan).astype(np.float32)
-        verdict = judge(points_cam, view.camera, depth, 3.0 * sigma_m + evidence.grid.voxel_m)
-        rays = points_cam / np.linalg.norm(points_cam, axis=1, keepdims=True)
-        cosine = -np.einsum('vc,vc->v', rays, normals @ T[:3, :3].T)
-        better = verdict.confirmed & (cosine > best)
-        best[better] = cosine[better]
-        colors[better] = view.rgb[verdict.rows[better], verdict.columns[better]]
-    return colors, best > LEAST_COSINE
+def pixels_per_m(evidence: Evidence) -> float:
+    """Return how many pixels the nearest view spends on a metre of the object."""
+    return max(
+        float(view.camera.fx / np.median(view.pointmap[view.own][:, 2]))
+        for view in evidence.views
+        if view.own.any()
+    )
+
+
+def _dilated(image: ByteArray, empty: BoolArray) -> ByteArray:
+    """Give texels between charts the colour of the nearest one that is on the surface.
+
+    Filters and smaller copies of the image then mix nothing foreign into the seams.
+    """
+    _, labels = cv2.distanceTransformWithLabels(
+        empty.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros((int(labels.max()) + 1, 3), np.uint8)
+    nearest[labels[~empty]] = image[~empty]
+    filled: ByteArray = nearest[labels]
+    return filled
