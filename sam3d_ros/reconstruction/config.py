@@ -55,10 +55,14 @@ class LayoutConfig:
         0.02, 'points farther than this from the surface do not pull, m', minimum=0.001, maximum=1
     )
     floor_m: float = option(
-        0.001, 'least believed position error, one sigma, m', minimum=0.0, maximum=0.1
+        0.00015,
+        'position error that no residual shows, one sigma, m; add what the calibration of camera '
+        'and transforms leaves',
+        minimum=0.0,
+        maximum=0.1,
     )
     floor_rad: float = option(
-        0.01, 'least believed rotation error, one sigma, rad', minimum=0.0, maximum=1.0
+        0.002, 'rotation error that no residual shows, one sigma, rad', minimum=0.0, maximum=1.0
     )
     moved_sigmas: float = option(
         5.0, 'an object has moved when its pose is off by this many sigmas', minimum=1, maximum=100

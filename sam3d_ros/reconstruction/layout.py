@@ -2,8 +2,9 @@
 """Layout refinement: where a known shape is, from what one view shows of it.
 
 Robust one-sided point-to-plane registration (Chen and Medioni, 1992; only observed points pull,
-never the hidden side), with silhouette and free-space terms that push out what stands where the
-sensor saw nothing. The real camera model, Gauss-Newton on SE(3), covariance from the Hessian.
+never the hidden side), with a silhouette term that pulls what stands beside the mask into it, and
+a free-space term that pushes what stands before the measured surface back to it, both only where
+the sensor saw through. The real camera model, Gauss-Newton on SE(3), covariance from the Hessian.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.geometry.visibility import judge
+from sam3d_ros.geometry.visibility import DepthVerdict, judge
 from sam3d_ros.reconstruction.config import EvidenceConfig, LayoutConfig
+from sam3d_ros.reconstruction.pose_covariance import (
+    observed_information,
+    prior_information,
+    shared_error,
+)
 from sam3d_ros.reconstruction.rays import depth_sigma
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
@@ -25,10 +31,12 @@ from sam3d_ros.reconstruction.views import View
 SAMPLES = 600
 SILHOUETTE_SAMPLES = 400
 SILHOUETTE_SIGMA_PX = 2.0
-CORRELATED = 8.0
-"""Neighbouring pixels' errors go together: so many points count as one in the covariance."""
-PRIOR_M, PRIOR_RAD = 0.05, 0.3
+SEEN_THROUGH_M = 0.01
+"""What the sensor saw this far behind a vertex says that the vertex is not there."""
+FREE_SIGMA_M = 0.005
 TUKEY = 4.685
+STEP_M, STEP_RAD = 3e-5, 3e-4
+"""Registration has ended when its step is smaller: well below the sensor's noise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +46,8 @@ class PoseUpdate:
     :param twist: (6,) float64 correction x, y, z, rotation vector: optical axes, about the
         origin of the shape's frame.
     :param covariance: (6, 6) float64 of it.
-    :param score_before: agreement at the pose that was put in, see :func:`pose_score`.
+    :param score_before: agreement at the pose that was put in: the share of the observed points on
+        the surface, less the share of the surface that was seen through.
     :param score_after: agreement after the correction.
     """
 
@@ -59,23 +68,57 @@ class _Target:
     towards: tuple[Float32Array, Float32Array]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Observed points and the surface nearest to each, optical frame where not said otherwise.
+
+    :param facing: the surface faces the camera.
+    :param distance: signed along the normal; beyond the surface's edge the full distance.
+    :param local: (P, 3) the surface points in the shape's frame.
+    """
+
+    facing: BoolArray
+    distance: FloatArray
+    surface: FloatArray
+    normals: FloatArray
+    local: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """A pose, its pairs and its score."""
+
+    T_cam_shape: FloatArray
+    pairs: _Pairs
+    score: float
+
+
 def measure_pose(
     shape: Shape, view: View, T_cam_shape: FloatArray, config: LayoutConfig, noise: EvidenceConfig
 ) -> PoseUpdate:
     """Return the correction of ``T_cam_shape`` that fits the view best, starting from it."""
     target = _prepare(view, noise)
-    before = pose_score(shape, target, T_cam_shape, noise)
-    best = _register(shape, target, T_cam_shape, config)
-    after = pose_score(shape, target, best, noise)
-    if after < 0.5:
+    before = _fit(shape, target, T_cam_shape, noise)
+    best = _fit(shape, target, _register(shape, target, T_cam_shape, config), noise)
+    if best.score < 0.5:
         shifted = T_cam_shape.copy()
         shifted[:3, 3] += _shift(shape, target, T_cam_shape)
-        other = _register(shape, target, shifted, config)
-        score = pose_score(shape, target, other, noise)
-        if score > after:
-            best, after = other, score
-    H, _ = _normal_equations(shape, target, best, config)
-    return PoseUpdate(twist_between(T_cam_shape, best), _covariance(H, config), before, after)
+        other = _fit(shape, target, _register(shape, target, shifted, config), noise)
+        if other.score > best.score:
+            best = other
+    covariance = _covariance(shape, target, best.T_cam_shape, best.pairs, config)
+    return PoseUpdate(
+        twist_between(T_cam_shape, best.T_cam_shape), covariance, before.score, best.score
+    )
+
+
+def pose_covariance(
+    shape: Shape, view: View, T_cam_shape: FloatArray, config: LayoutConfig, noise: EvidenceConfig
+) -> FloatArray:
+    """Return the (6, 6) covariance of a pose that fits a view already; axes as a twist's."""
+    target = _prepare(view, noise)
+    pairs = _pairs(shape, target, T_cam_shape)
+    return _covariance(shape, target, T_cam_shape, pairs, config)
 
 
 def moved_by(T: FloatArray, twist: FloatArray) -> FloatArray:
@@ -92,14 +135,12 @@ def twist_between(T_from: FloatArray, T_to: FloatArray) -> FloatArray:
     return np.concatenate([T_to[:3, 3] - T_from[:3, 3], turn])
 
 
-def pose_score(
-    shape: Shape, target: _Target, T_cam_shape: FloatArray, noise: EvidenceConfig
-) -> float:
-    """Share of the view's points within 2 sigma + 2 mm of the surface, less the share of the
-    surface's front that the sensor saw through.
+def _fit(shape: Shape, target: _Target, T_cam_shape: FloatArray, noise: EvidenceConfig) -> _Fit:
+    """Score a pose: the share of the view's points within 2 sigma + 2 mm of the surface, less the
+    share of the surface's front that the sensor saw through.
     """
-    _, distance, _ = _pairs(shape, target, T_cam_shape)
-    inliers = float((np.abs(distance) < 2.0 * target.sigmas + 0.002).mean())
+    pairs = _pairs(shape, target, T_cam_shape)
+    inliers = float((np.abs(pairs.distance) < 2.0 * target.sigmas + 0.002).mean())
     vertices, front = _front(shape, T_cam_shape, SILHOUETTE_SAMPLES)
     tolerance = 0.004 + 3.0 * depth_sigma(vertices[:, 2].astype(np.float32), noise).astype(
         np.float64
@@ -107,7 +148,7 @@ def pose_score(
     verdict = judge(vertices, target.view.camera, target.view.pointmap[..., 2], tolerance)
     seen = verdict.confirmed | verdict.seen_through
     through = float((verdict.seen_through & front).sum() / max((seen & front).sum(), 1))
-    return inliers - through
+    return _Fit(T_cam_shape, pairs, inliers - through)
 
 
 def _prepare(view: View, noise: EvidenceConfig) -> _Target:
@@ -123,25 +164,19 @@ def _prepare(view: View, noise: EvidenceConfig) -> _Target:
     return _Target(points, sigmas, view, outside, towards)
 
 
-def _pairs(
-    shape: Shape, target: _Target, T_cam_shape: FloatArray
-) -> tuple[BoolArray, FloatArray, tuple[FloatArray, FloatArray]]:
-    """Nearest surface for each point: whether it faces the camera, signed distance along its
-    normal (beyond the surface's edge: the full distance), (surface points, normals) in cam.
-    """
-    local = apply(inverse(T_cam_shape), target.points)
-    near, index = shape.tree.query(local)
+def _pairs(shape: Shape, target: _Target, T_cam_shape: FloatArray) -> _Pairs:
+    observed = apply(inverse(T_cam_shape), target.points)
+    near, index = shape.tree.query(observed)
     normals = shape.normals[index].astype(np.float64)
-    offset = local - shape.mesh.vertices_m[index]
-    height = np.einsum('pc,pc->p', offset, normals)
+    local = shape.mesh.vertices_m[index].astype(np.float64)
+    height = np.einsum('pc,pc->p', observed - local, normals)
     spacing = 2.0 * float(np.median(near)) + 0.005
     lateral = np.sqrt(np.maximum(np.square(near) - np.square(height), 0.0))
     distance = np.where(lateral > spacing, near, height)
-    R = T_cam_shape[:3, :3]
-    normals_cam = normals @ R.T
-    on_surface = apply(T_cam_shape, shape.mesh.vertices_m[index].astype(np.float64))
-    facing = np.einsum('pc,pc->p', normals_cam, on_surface) < 0
-    return facing, distance, (on_surface, normals_cam)
+    normals_cam = normals @ T_cam_shape[:3, :3].T
+    surface = apply(T_cam_shape, local)
+    facing = np.einsum('pc,pc->p', normals_cam, surface) < 0
+    return _Pairs(facing, distance, surface, normals_cam, local)
 
 
 def _front(shape: Shape, T_cam_shape: FloatArray, most: int) -> tuple[FloatArray, BoolArray]:
@@ -158,9 +193,9 @@ def _register(
     T = T_cam_shape
     for _ in range(config.iterations):
         H, g = _normal_equations(shape, target, T, config)
-        twist: FloatArray = np.asarray(np.linalg.solve(H + _prior(), g), np.float64)
+        twist: FloatArray = np.asarray(np.linalg.solve(H + prior_information(), g), np.float64)
         T = moved_by(T, twist)
-        if np.abs(twist[:3]).max() < 1e-5 and np.abs(twist[3:]).max() < 1e-4:
+        if np.abs(twist[:3]).max() < STEP_M and np.abs(twist[3:]).max() < STEP_RAD:
             break
     return T
 
@@ -168,37 +203,90 @@ def _register(
 def _normal_equations(
     shape: Shape, target: _Target, T: FloatArray, config: LayoutConfig
 ) -> tuple[FloatArray, FloatArray]:
-    facing, distance, (on_surface, normals) = _pairs(shape, target, T)
+    pairs = _pairs(shape, target, T)
+    H, g = _accumulate(_rows(pairs, T), pairs.distance, _weights(pairs, target, config))
+    H_seen, g_seen = _seen_through_equations(shape, target, T, config)
+    return H + H_seen, g + g_seen
+
+
+def _rows(pairs: _Pairs, T: FloatArray) -> FloatArray:
+    """(P, 6) derivatives of the distances by the twist."""
+    return _twist_rows(pairs.surface - T[:3, 3], pairs.normals)
+
+
+def _twist_rows(offsets: FloatArray, directions: FloatArray) -> FloatArray:
+    """(P, 6) derivatives by the twist of points' places along directions."""
+    (x, y, z), (u, v, w) = offsets.T, directions.T
+    return np.stack([u, v, w, y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
+
+
+def _weights(pairs: _Pairs, target: _Target, config: LayoutConfig) -> FloatArray:
+    """(P,) robust weights over the variance of the sensor's noise."""
+    facing, distance = pairs.facing, pairs.distance
     sigma = np.hypot(target.sigmas, 0.001)
     spread = np.median(np.abs(distance[facing])) * 1.4826 if facing.any() else 0.0
     scale = min(max(TUKEY * max(float(spread), float(np.median(sigma))), 0.004), config.gate_m)
-    weight = np.square(np.maximum(1.0 - np.square(distance / scale), 0.0)) * facing
-    origin = T[:3, 3]
-    A = np.concatenate([normals, np.cross(on_surface - origin, normals)], axis=1)
-    H, g = _accumulate(A, distance, weight / np.square(sigma))
-    H_rim, g_rim = _silhouette_equations(shape, target, T)
-    return H + H_rim, g + g_rim
+    weight: FloatArray = _tukey(distance / scale) * facing / np.square(sigma)
+    return weight
+
+
+def _tukey(ratio: FloatArray) -> FloatArray:
+    weight: FloatArray = np.square(np.maximum(1.0 - np.square(ratio), 0.0))
+    return weight
+
+
+def _seen_through_equations(
+    shape: Shape, target: _Target, T: FloatArray, config: LayoutConfig
+) -> tuple[FloatArray, FloatArray]:
+    """Equations of the vertices that the sensor saw through."""
+    vertices, _ = _front(shape, T, SILHOUETTE_SAMPLES)
+    view = target.view
+    verdict = judge(vertices, view.camera, view.pointmap[..., 2], SEEN_THROUGH_M)
+    own = view.mask[verdict.rows, verdict.columns]
+    H, g = _silhouette_equations(vertices, verdict, verdict.seen_through & ~own, target, T)
+    H_free, g_free = _free_space_equations(
+        vertices, verdict, verdict.seen_through & own, target, T, config.gate_m
+    )
+    return H + H_free, g + g_free
 
 
 def _silhouette_equations(
-    shape: Shape, target: _Target, T: FloatArray
+    vertices: FloatArray, verdict: DepthVerdict, beside: BoolArray, target: _Target, T: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Pull vertices that project beside the mask, where the sensor saw through, back into it."""
-    view = target.view
-    vertices, _ = _front(shape, T, SILHOUETTE_SAMPLES)
-    verdict = judge(vertices, view.camera, view.pointmap[..., 2], 0.01)
-    rows, columns = verdict.rows, verdict.columns
-    beside = verdict.seen_through & ~view.mask[rows, columns]
+    """Pull vertices that project beside the mask back into it."""
     if not beside.any():
         return np.zeros((6, 6)), np.zeros(6)
-    rows, columns, vertices = rows[beside], columns[beside], vertices[beside]
-    pixel_m = vertices[:, 2] / view.camera.fx
+    rows, columns, vertices = verdict.rows[beside], verdict.columns[beside], vertices[beside]
+    pixel_m = vertices[:, 2] / target.view.camera.fx
     direction = np.zeros_like(vertices)
     direction[:, 0] = target.towards[0][rows, columns]
     direction[:, 1] = target.towards[1][rows, columns]
     excess = np.minimum(target.outside_px[rows, columns], 10.0) * pixel_m
-    A = np.concatenate([direction, np.cross(vertices - T[:3, 3], direction)], axis=1)
+    A = _twist_rows(vertices - T[:3, 3], direction)
     return _accumulate(A, -excess, 1.0 / np.square(SILHOUETTE_SIGMA_PX * pixel_m))
+
+
+def _free_space_equations(
+    vertices: FloatArray,
+    verdict: DepthVerdict,
+    before: BoolArray,
+    target: _Target,
+    T: FloatArray,
+    gate_m: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Push vertices that stand before the measured surface of their object back along their rays.
+
+    What lies ``gate_m`` and more behind is no surface of this object: a mask that leaks.
+    """
+    if not before.any():
+        return np.zeros((6, 6)), np.zeros(6)
+    rows, columns, vertices = verdict.rows[before], verdict.columns[before], vertices[before]
+    rays = vertices / vertices[:, 2:]
+    excess = target.view.pointmap[rows, columns, 2].astype(np.float64) - vertices[:, 2]
+    length = np.linalg.norm(rays, axis=1)
+    direction = rays / length[:, None]
+    A = _twist_rows(vertices - T[:3, 3], direction)
+    return _accumulate(A, excess * length, _tukey(excess / gate_m) / FREE_SIGMA_M**2)
 
 
 def _accumulate(
@@ -208,13 +296,16 @@ def _accumulate(
     return weighted.T @ A, weighted.T @ residual
 
 
-def _prior() -> FloatArray:
-    return np.diag(1.0 / np.square(np.repeat([PRIOR_M, PRIOR_RAD], 3)))
-
-
-def _covariance(H: FloatArray, config: LayoutConfig) -> FloatArray:
+def _covariance(
+    shape: Shape, target: _Target, T: FloatArray, pairs: _Pairs, config: LayoutConfig
+) -> FloatArray:
+    weight = _weights(pairs, target, config)
+    H, _ = _accumulate(_rows(pairs, T), pairs.distance, weight)
+    H = observed_information(H, pairs.surface - T[:3, 3], weight)
+    H_seen, _ = _seen_through_equations(shape, target, T, config)
+    shared = shared_error(pairs.local, pairs.distance, weight)
     floor = np.square(np.repeat([config.floor_m, config.floor_rad], 3))
-    covariance = np.linalg.inv(H / CORRELATED + _prior()) + np.diag(floor)
+    covariance = np.linalg.inv((H + H_seen) / shared + prior_information()) + np.diag(floor)
     return np.asarray(0.5 * (covariance + covariance.T), np.float64)
 
 

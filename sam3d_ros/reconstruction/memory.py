@@ -15,13 +15,16 @@ import numpy as np
 from sam3d_ros.core.types import FloatArray, Frame
 from sam3d_ros.geometry.transforms import adjoint_rotation, inverse
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.layout import measure_pose, moved_by
+from sam3d_ros.reconstruction.layout import measure_pose, moved_by, pose_covariance
 from sam3d_ros.reconstruction.objectframe import object_frame
+from sam3d_ros.reconstruction.pose_covariance import averaged
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
 
 BIRTH_SIGMA_M, BIRTH_SIGMA_RAD = 0.003, 0.02
 DRIFT_M, DRIFT_RAD = 0.0002, 0.001
+WANDER_M, WANDER_RAD = 0.001, 0.01
+"""A measured pose wanders from view to view by this much more than its covariance says."""
 MOVED_GAIN = 0.15
 """An object has moved only if its new place explains so much more of what is seen."""
 
@@ -38,7 +41,10 @@ class TrackMemory:
     :param views: kept views, ref = anchor; the first one gave the volume its axes.
     :param shape: in the object frame, None before the first completion.
     :param T_anchor_obj: the object frame, which is final once ``frame_final``.
-    :param covariance: (6, 6) of the pose of the object frame in the fixed frame.
+    :param covariance: (6, 6) of the pose of the object frame in the fixed frame: how far the mesh
+        may lie from the thing itself.
+    :param unrest: (6, 6) covariance of how far the pose may have changed unseen, small while the
+        object stands still; weighs the next view.
     :param refined: whether the last frame changed the pose.
     :param backends: names of the backends tried for the shape.
     """
@@ -48,9 +54,8 @@ class TrackMemory:
     shape: Shape | None = None
     T_anchor_obj: FloatArray = field(default_factory=lambda: np.eye(4))
     frame_final: bool = False
-    covariance: FloatArray = field(
-        default_factory=lambda: _diagonal(BIRTH_SIGMA_M, BIRTH_SIGMA_RAD)
-    )
+    covariance: FloatArray = field(default_factory=lambda: np.eye(6))
+    unrest: FloatArray = field(default_factory=lambda: _diagonal(BIRTH_SIGMA_M, BIRTH_SIGMA_RAD))
     refined: bool = False
     backends: tuple[str, ...] = ()
 
@@ -68,7 +73,8 @@ class TrackMemory:
         """Update the pose from a view of the current frame.
 
         Nothing happens unless the evidence score rises; small corrections are filtered as those
-        of a static object (Kalman), significant ones are taken over whole if the score rises much.
+        of a static object (Kalman), significant ones are taken over whole if the score rises much;
+        if it does not, they are doubt.
         """
         self.refined = False
         if self.shape is None:
@@ -79,21 +85,23 @@ class TrackMemory:
         )
         R = frame.T_fixed_cam[:3, :3]
         measured = np.concatenate([R @ update.twist[:3], R @ update.twist[3:]])
-        noise = adjoint_rotation(update.covariance, R)
-        prior = self.covariance + _diagonal(DRIFT_M, DRIFT_RAD)
-        joint = np.linalg.inv(prior + noise)
+        sure = adjoint_rotation(update.covariance, R)
+        noise = sure + _diagonal(WANDER_M, WANDER_RAD)
+        self.unrest = self.unrest + _diagonal(DRIFT_M, DRIFT_RAD)
+        joint = np.linalg.inv(self.unrest + noise)
+        gain = self.unrest @ joint
         if update.score_after <= update.score_before:
-            self.covariance = np.minimum(prior, self.covariance + np.eye(6))
             return
         if float(measured @ joint @ measured) > config.layout.moved_sigmas**2:
             if update.score_after - update.score_before < MOVED_GAIN:
+                self.covariance = self.covariance + np.outer(measured, measured)
                 return
             self._place(moved_by(self.T_fixed_obj, measured))
-            self.covariance = noise
+            self.covariance, self.unrest = sure, noise
         else:
-            gain = prior @ joint
             self._place(moved_by(self.T_fixed_obj, gain @ measured))
-            self.covariance = prior - gain @ prior
+            self.covariance = averaged(self.covariance, sure, gain, measured)
+            self.unrest = self.unrest - gain @ self.unrest
         self.refined = True
 
     def offer(self, view: View, config: ReconstructionConfig) -> bool:
@@ -118,7 +126,7 @@ class TrackMemory:
             return True
         return False
 
-    def adopt(self, shape_anchor: Shape, final: bool) -> None:
+    def adopt(self, shape_anchor: Shape, final: bool, config: ReconstructionConfig) -> None:
         """Take over a new shape in the anchor frame; fix the object frame when ``final``."""
         if not self.frame_final:
             view = self.views[0]
@@ -126,8 +134,17 @@ class TrackMemory:
             self.T_anchor_obj = object_frame(
                 shape_anchor.mesh.vertices_m, R @ view.up_cam, R @ np.array([0.0, 0.0, 1.0])
             )
-        self.frame_final |= final
         self.shape = shape_anchor.moved(inverse(self.T_anchor_obj))
+        if not self.frame_final:
+            self.covariance = self._shape_covariance(self.shape, config)
+        self.frame_final |= final
+
+    def _shape_covariance(self, shape: Shape, config: ReconstructionConfig) -> FloatArray:
+        """Return the covariance of a new shape's pose, by the kept view that shows most of it."""
+        view = max(self.views, key=lambda kept: int(np.count_nonzero(kept.own)))
+        T_cam_obj = inverse(view.T_ref_cam) @ self.T_anchor_obj
+        covariance = pose_covariance(shape, view, T_cam_obj, config.layout, config.evidence)
+        return adjoint_rotation(covariance, (self.T_fixed_anchor @ view.T_ref_cam)[:3, :3])
 
     def _place(self, T_fixed_obj: FloatArray) -> None:
         self.T_fixed_anchor = T_fixed_obj @ inverse(self.T_anchor_obj)

@@ -131,7 +131,7 @@ class ObjectReconstructor:
                 maker = shape.provenance.backend
                 others = tuple(name for name in tried[track.id] if name != maker)
                 memory.backends = (*others, maker)
-                memory.adopt(shape, track.state == TrackState.CONFIRMED)
+                memory.adopt(shape, track.state == TrackState.CONFIRMED, self._config)
 
     def _shapes(self, backend: CompletionBackend, evidence: list[Evidence]) -> list[Shape]:
         completions = backend.complete(evidence)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layout refinement: finds a perturbed pose again, with an honest covariance."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +11,12 @@ from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.reconstruction.completion import Completion
 from sam3d_ros.reconstruction.config import EvidenceConfig, LayoutConfig
 from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.layout import measure_pose, moved_by, twist_between
+from sam3d_ros.reconstruction.layout import (
+    measure_pose,
+    moved_by,
+    pose_covariance,
+    twist_between,
+)
 from sam3d_ros.reconstruction.shape import build_shape
 from sam3d_ros.reconstruction.views import crop_view
 
@@ -82,3 +90,45 @@ def test_covariance_covers_the_errors(scenes, seen):
     assert np.mean(distances) < 9.0
     assert np.mean(distances) > 0.02
     assert max(distances) < 22.5
+
+
+def test_a_ball_may_have_turned(scenes):
+    ball = scenes.Ball((0.0, 0.0, 0.05), 0.05)
+    frame, instances = scenes.see([ball], (-0.4, -0.3, 0.4), noise_seed=1)
+    view = crop_view(frame, instances, 0)
+    evidence = build_evidence([view], NOISE)
+    points = evidence.grid.centres_m() @ evidence.grid.T_ref_grid[:3, :3].T
+    points = points + evidence.grid.T_ref_grid[:3, 3]
+    distance = (np.linalg.norm(points - np.array(ball.centre), axis=-1) - 0.05).astype(np.float32)
+    made = build_shape(
+        evidence, Completion(distance, (distance < 0) * np.float32(1), 'true'), 8000
+    )
+    T_world_obj = moved_by(np.eye(4), np.array([*ball.centre, 0, 0, 0]))
+    shape = made.moved(inverse(T_world_obj))
+    T_cam_obj = inverse(frame.T_fixed_cam) @ T_world_obj
+    sigma = np.sqrt(np.diag(pose_covariance(shape, view, T_cam_obj, CONFIG, NOISE)))
+    assert sigma[:3].max() < 0.005
+    assert sigma[3:].min() > 0.05
+
+
+@pytest.mark.parametrize('grown_px', [-9, 9])
+def test_a_wrong_mask_does_not_pull(scenes, seen, grown_px):
+    box, eye, shape, T_cam_obj = seen
+    frame, instances = scenes.see([box], eye, noise_seed=3)
+    view = crop_view(frame, instances, 0)
+    window = np.ones((abs(grown_px), abs(grown_px)), np.uint8)
+    change = cv2.dilate if grown_px > 0 else cv2.erode
+    wrong = replace(view, mask=change(view.mask.astype(np.uint8), window).astype(bool))
+    update = measure_pose(shape, wrong, T_cam_obj, CONFIG, NOISE)
+    assert np.linalg.norm(update.twist[:3]) < 0.003
+    assert np.linalg.norm(update.twist[3:]) < 0.04
+
+
+def test_what_stands_before_the_measured_surface_is_pushed_back(scenes, seen):
+    box, eye, shape, T_cam_obj = seen
+    frame, instances = scenes.see([box], eye)
+    view = crop_view(frame, instances, 0)
+    start = moved_by(T_cam_obj, np.array([0.0, 0.0, -0.014, 0, 0, 0]))
+    update = measure_pose(shape, view, start, CONFIG, NOISE)
+    assert update.twist[2] == pytest.approx(0.014, abs=0.003)
+    assert update.score_after > update.score_before
