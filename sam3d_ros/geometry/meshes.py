@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from sam3d_ros.core.types import FloatArray, IndexArray
+from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 
 
 def sample_surface(
@@ -32,3 +32,12 @@ def adjacency(faces: IndexArray, count: int) -> sparse.csr_array:
     ones = np.ones(faces.size)
     start, end = faces.ravel(), faces[:, [1, 2, 0]].ravel()
     return sparse.csr_array((ones, (start, end)), shape=(count, count))
+
+
+def cross(a: Float32Array, b: Float32Array) -> Float32Array:
+    """Return the (N, 3) cross products of two (N, 3) arrays; several times faster than numpy's."""
+    product = np.empty_like(a)
+    for k in range(3):
+        i, j = (k + 1) % 3, (k + 2) % 3
+        product[:, k] = a[:, i] * b[:, j] - a[:, j] * b[:, i]
+    return product

@@ -13,6 +13,7 @@ from scipy import ndimage
 from sam3d_ros.core.types import BoolArray, Float32Array
 from sam3d_ros.reconstruction.completion import Completion
 from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.occupancy import grown, used_box
 
 SKIN_VOXELS = 1.0
 """Depth behind the observed surface that is always inside, voxels."""
@@ -47,7 +48,7 @@ def consistent_distance(evidence: Evidence, completion: Completion) -> Float32Ar
     field[skin] = np.minimum(field[skin], measured[skin] + tolerance)
     front = near & (measured > 0)
     field[front] = np.maximum(field[front], measured[front] - tolerance)
-    missing = _behind_points(evidence) & ~ndimage.binary_dilation(field < 0, np.ones((3, 3, 3)))
+    missing = _behind_points(evidence) & ~grown(field < 0)
     field[missing] = -MARGIN_VOXELS * voxel
     field[empty] = np.maximum(field[empty], MARGIN_VOXELS * voxel)
     if evidence.support_m is not None:
@@ -78,18 +79,20 @@ def _proven_empty(evidence: Evidence) -> BoolArray:
 
 def _solid(field: Float32Array, skin: BoolArray, evidence: Evidence) -> Float32Array:
     """Drop parts that carry no observed surface; fill cavities that no ray has seen."""
-    inside = field < 0
-    voxel = evidence.grid.voxel_m
+    box = used_box(field < 0)
+    part, inside = field[box], field[box] < 0
+    outer = np.float32(MARGIN_VOXELS * evidence.grid.voxel_m)
     parts, count = ndimage.label(inside, np.ones((3, 3, 3)))
     if count > 1:
-        carried = np.bincount(parts[skin & inside], minlength=count + 1).astype(float)
+        carried = np.bincount(parts[skin[box] & inside], minlength=count + 1).astype(float)
         carried[0] = 0.0
         kept = carried >= max(LEAST_PART * carried.sum(), 1.0)
-        field = np.where(inside & ~kept[parts], np.float32(MARGIN_VOXELS * voxel), field)
-    holes, count = ndimage.label(field >= 0)
+        part = np.where(inside & ~kept[parts], outer, part)
+    holes, count = ndimage.label(part >= 0)
     if count > 1:
         seen = np.zeros(count + 1, bool)
-        seen[np.unique(holes[(evidence.free | evidence.outside).astype(bool)])] = True
+        seen[np.unique(holes[(evidence.free | evidence.outside)[box].astype(bool)])] = True
         seen[np.bincount(holes.ravel()) > LARGEST_CAVITY * inside.sum()] = True
-        field = np.where((holes > 0) & ~seen[holes], np.float32(-MARGIN_VOXELS * voxel), field)
+        part = np.where((holes > 0) & ~seen[holes], -outer, part)
+    field[box] = part
     return field

@@ -10,6 +10,8 @@ from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.grid import Grid
 
 MOST_POINTS = 700
+AT_ONCE = 8
+"""Planes at once: so many distances stay in the cache."""
 
 
 def hull_distance(points_m: FloatArray, grid: Grid, where: BoolArray) -> Float32Array:
@@ -31,10 +33,10 @@ def hull_distance(points_m: FloatArray, grid: Grid, where: BoolArray) -> Float32
     low, high = points_m.min(axis=0) - grid.voxel_m, points_m.max(axis=0) + grid.voxel_m
     box = [(a >= low[k]) & (a <= high[k]) for k in range(3)]
     where = where & (box[0][:, None, None] & box[1][:, None] & box[2])
-    centres = a[np.argwhere(where)]
-    best = np.full(len(centres), -np.inf, np.float32)
-    for start in range(0, len(planes), 64):
-        part = planes[start : start + 64].astype(np.float32)
-        np.maximum(best, (centres @ part[:, :3].T + part[:, 3]).max(axis=1), out=best)
+    centres = np.stack([a[index] for index in np.nonzero(where)])
+    best = np.full(centres.shape[1], -np.inf, np.float32)
+    for start in range(0, len(planes), AT_ONCE):
+        part = planes[start : start + AT_ONCE].astype(np.float32)
+        np.maximum(best, (part[:, :3] @ centres + part[:, 3:]).max(axis=0), out=best)
     distance[where] = best
     return distance

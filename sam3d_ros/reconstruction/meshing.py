@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.geometry.meshes import adjacency
+from sam3d_ros.geometry.meshes import adjacency, cross
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.snapping import snapped
 from sam3d_ros.reconstruction.surface import extract_surface
@@ -27,9 +28,12 @@ def finished_surface(
     vertices, faces = extract_surface(distance_m, evidence.grid, max_faces)
     if len(faces) == 0:
         return vertices, faces
-    vertices = faired(vertices, faces)
+    neighbours = adjacency(faces, len(vertices))
+    vertices = faired(vertices, neighbours)
     normals = vertex_normals(vertices, faces)
-    vertices = snapped(vertices, normals, faces, evidence.points, evidence.grid.voxel_m)
+    vertices = snapped(
+        vertices, normals, faces, neighbours, evidence.points, evidence.grid.voxel_m
+    )
     if evidence.support_m is not None:
         vertices = _above(vertices, evidence.support_m)
     return vertices, faces
@@ -42,9 +46,11 @@ def _above(vertices: Float32Array, support_m: FloatArray) -> Float32Array:
     return vertices - np.minimum(heights, 0.0)[:, None] * normal
 
 
-def faired(vertices: Float32Array, faces: IndexArray) -> Float32Array:
-    """Return the vertices after a few Taubin lambda/mu steps."""
-    neighbours = adjacency(faces, len(vertices))
+def faired(vertices: Float32Array, neighbours: sparse.csr_array) -> Float32Array:
+    """Return the vertices after a few Taubin lambda/mu steps.
+
+    :param neighbours: (V, V) adjacency of the vertices.
+    """
     degree = neighbours.sum(axis=1)[:, None]
     moved = vertices.astype(np.float64)
     for step in [TAUBIN_LAMBDA, TAUBIN_MU] * FAIR_STEPS:
@@ -55,8 +61,7 @@ def faired(vertices: Float32Array, faces: IndexArray) -> Float32Array:
 def face_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
     """Return (F, 3) normals whose length is twice the face's area."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
-    normals: Float32Array = np.cross(b - a, c - a)
-    return normals
+    return cross(b - a, c - a)
 
 
 def vertex_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:

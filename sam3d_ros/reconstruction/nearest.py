@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from sam3d_ros.core.types import Float32Array, IndexArray
+from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
+from sam3d_ros.geometry.meshes import cross
 
 FACING = 0.2
 """Cosine between normals from which a point and a face may belong together."""
@@ -32,13 +33,7 @@ class Feet:
 
 
 def nearest_feet(
-    points: Float32Array,
-    vertices: Float32Array,
-    faces: IndexArray,
-    *,
-    candidates: int = 4,
-    normals: Float32Array | None = None,
-    penalty_m: float = 0.0,
+    points: Float32Array, vertices: Float32Array, faces: IndexArray, candidates: int = 3
 ) -> Feet:
     """Return the nearest feet among the faces whose centres are nearest to each point.
 
@@ -46,20 +41,12 @@ def nearest_feet(
     are never too small.
 
     :param candidates: faces looked at for each point.
-    :param normals: (P, 3) outward normals of the points, zero where unknown; faces that do not
-        look their way count as ``penalty_m`` farther.
     """
     corners = vertices[faces]
     planes = unit_normals(corners)
-    tree = cKDTree(corners.mean(axis=1), balanced_tree=False, compact_nodes=False)
-    count = min(candidates, len(faces))
-    _, index = tree.query(points, k=np.arange(1, count + 1))
-    found = [_feet(points, index[:, k], corners, planes) for k in range(count)]
-    costs = np.stack([feet.distances_m for feet in found])
-    if normals is not None:
-        facing = np.einsum('pc,pkc->kp', normals, planes[index])
-        costs = costs + np.float32(penalty_m) * (facing < FACING)
-    best = np.argmin(costs, axis=0)
+    _, index = _nearest_centres(points, corners, candidates)
+    found = [_feet(points, column, corners, planes) for column in index.T]
+    best = np.argmin(np.stack([feet.distances_m for feet in found]), axis=0)
     everyone = np.arange(len(points))
     return Feet(
         faces=index[everyone, best],
@@ -69,9 +56,38 @@ def nearest_feet(
     )
 
 
+def facing_feet(
+    points: Float32Array,
+    normals: Float32Array,
+    vertices: Float32Array,
+    faces: IndexArray,
+    penalty_m: float,
+) -> Feet:
+    """Return the feet on the nearer of two faces, where one that looks another way counts less.
+
+    :param normals: (P, 3) outward normals of the points, zero where unknown.
+    :param penalty_m: by so much farther counts a face that does not look the point's way.
+    """
+    corners = vertices[faces]
+    planes = unit_normals(corners)
+    near, index = _nearest_centres(points, corners, 2)
+    facing = np.einsum('pc,pkc->pk', normals, planes[index])
+    best = np.argmin(near + penalty_m * (facing < FACING), axis=1)
+    return _feet(points, index[np.arange(len(points)), best], corners, planes)
+
+
+def _nearest_centres(
+    points: Float32Array, corners: Float32Array, candidates: int
+) -> tuple[FloatArray, npt.NDArray[np.integer]]:
+    """(P, K) distances and indices of the faces whose centres are nearest."""
+    tree = cKDTree(corners.mean(axis=1), balanced_tree=False, compact_nodes=False)
+    near, index = tree.query(points, k=np.arange(1, min(candidates, len(corners)) + 1))
+    return near, index
+
+
 def unit_normals(corners: Float32Array) -> Float32Array:
     """Return (F, 3) unit normals of (F, 3, 3) triangles; zero where degenerate."""
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.sqrt(np.einsum('fc,fc->f', normals, normals))
     return np.asarray(normals / np.maximum(length, 1e-20)[:, None], np.float32)
 
@@ -87,7 +103,7 @@ def _feet(
     heights = np.einsum('pc,pc->p', points - triangle[:, 0], normal)
     spokes = triangle - (points - heights[:, None] * normal)[:, None]
     areas = [
-        np.einsum('pc,pc->p', np.cross(spokes[:, (k + 1) % 3], spokes[:, (k + 2) % 3]), normal)
+        np.einsum('pc,pc->p', cross(spokes[:, (k + 1) % 3], spokes[:, (k + 2) % 3]), normal)
         for k in range(3)
     ]
     weights = np.maximum(np.stack(areas, axis=1), 0.0)

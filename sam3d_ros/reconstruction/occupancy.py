@@ -33,3 +33,25 @@ def inside_mesh(vertices: Float32Array, faces: IndexArray, grid: Grid) -> BoolAr
     winding = np.cumsum(turns.reshape(grid.size, grid.size, grid.size + 1), axis=2)
     inside: BoolArray = winding[:, :, :-1] > 0.5
     return inside
+
+
+def grown(inside: BoolArray) -> BoolArray:
+    """Return (N, N, N) bool: the voxels set and their 26 neighbours."""
+    result = inside
+    for axis in range(3):
+        lines = np.moveaxis(result, axis, 0)
+        wider = lines.copy()
+        wider[1:] |= lines[:-1]
+        wider[:-1] |= lines[1:]
+        result = np.moveaxis(wider, 0, axis)
+    return result
+
+
+def used_box(inside: BoolArray) -> tuple[slice, slice, slice]:
+    """Return the slices of the smallest part with all voxels set, and a margin of one around."""
+    slices = []
+    for axis in range(3):
+        used = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
+        first, last = (used[0], used[-1]) if len(used) else (0, -1)
+        slices.append(slice(max(int(first) - 1, 0), int(last) + 2))
+    return slices[0], slices[1], slices[2]

@@ -60,28 +60,27 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
     """Return what ``view`` says about every voxel of ``grid``."""
     kinds, depths = _pixels(view)
     pixel, z = _project(view, grid)
-    kind = kinds[pixel]
-    gap = depths[pixel]
-    sigma = depth_sigma(depths, config)[pixel]
-    gap -= z
-    tolerance = config.free_sigmas * sigma + 0.5 * grid.voxel_m
+    sigmas = depth_sigma(depths, config)
+    half_m = np.float32(0.5 * grid.voxel_m)
+    kind, gap = kinds[pixel], depths[pixel] - z
+    tolerance = (config.free_sigmas * sigmas + half_m)[pixel]
     own, other = kind == OWN, kind >= FOREIGN
     through, hidden = gap > tolerance, gap < -tolerance
     near = own & (gap > -truncation_m)
-    spread = np.square(sigma) + (0.5 * grid.voxel_m) ** 2
     surface = np.zeros_like(gap)
-    close = own & (np.abs(gap) < truncation_m)
-    surface[close] = np.exp(-0.5 * np.square(gap[close]) / spread[close])
+    close = np.flatnonzero(near & (gap < truncation_m))
+    spread = np.square(sigmas[pixel.ravel()[close]]) + half_m * half_m
+    surface.ravel()[close] = np.exp(-0.5 * np.square(gap.ravel()[close]) / spread)
     return ViewRays(
         looks=kind != NOTHING,
         in_mask=own | (kind == BLIND_OWN),
         free=(own | other) & through,
-        clear=_cleared(view, config)[pixel] > z + 0.5 * grid.voxel_m,
+        clear=_cleared(view, config)[pixel] > z + half_m,
         outside=other & ~hidden,
         behind=own & hidden,
         blocked=other & hidden,
         near=near,
-        distance_m=np.where(near, np.clip(gap, -truncation_m, truncation_m), np.float32(0)),
+        distance_m=np.minimum(gap, np.float32(truncation_m)) * near,
         surface=surface,
     )
 
@@ -134,6 +133,7 @@ def _project(view: View, grid: Grid) -> tuple[np.ndarray, Float32Array]:
     column = np.rint(X * scale * np.float32(camera.fx) + np.float32(camera.cx))
     row = np.rint(Y * scale * np.float32(camera.fy) + np.float32(camera.cy))
     inside = ahead & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    pixel = np.full(z.shape, camera.width * camera.height, np.int32)
-    pixel[inside] = (row[inside] * camera.width + column[inside]).astype(np.int32)
+    outside = np.float32(camera.width * camera.height)
+    # Whole numbers below 2^24 are exact in float32; crops are smaller.
+    pixel = np.where(inside, row * np.float32(camera.width) + column, outside).astype(np.int32)
     return pixel, z

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sam3d_ros.core.types import EvidenceScore, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import Camera, EvidenceScore, Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.grid import T_cam_grid
@@ -16,6 +16,8 @@ from sam3d_ros.reconstruction.raster import render_depth
 from sam3d_ros.reconstruction.views import View
 
 SAMPLES = 1024
+SILHOUETTE_SAMPLES = 1000
+"""Least pixels of a mask that are compared, taken from a lattice over all of them."""
 INLIER_SIGMAS = 2.0
 
 
@@ -52,14 +54,18 @@ def completion_inliers(distance_m: Float32Array, evidence: Evidence) -> float:
 
 def silhouette_iou(vertices_cam: FloatArray, faces: IndexArray, view: View) -> float:
     """Return the IoU of a mesh's silhouette and the view's mask, where nothing occludes."""
-    depth = render_depth(vertices_cam.astype(np.float32), faces, view.camera)
+    step = max(int(np.sqrt(view.mask.sum() / SILHOUETTE_SAMPLES)), 1)
+    mask, measured = view.mask[::step, ::step], view.pointmap[::step, ::step, 2]
+    K = view.camera.K.copy()
+    K[:2] /= step
+    camera = Camera(mask.shape[1], mask.shape[0], K)
+    depth = render_depth(vertices_cam.astype(np.float32), faces, camera)
     drawn = np.isfinite(depth)
-    measured = view.pointmap[..., 2]
     with np.errstate(invalid='ignore'):
-        hidden = ~view.mask & drawn & (measured < depth)
+        hidden = ~mask & drawn & (measured < depth)
     drawn &= ~hidden
-    union = int((drawn | view.mask).sum())
-    return float((drawn & view.mask).sum() / union) if union else 0.0
+    union = int((drawn | mask).sum())
+    return float((drawn & mask).sum() / union) if union else 0.0
 
 
 def _inliers(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -> float:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -29,13 +30,12 @@ SIGMA_SEEN = 0.01
 SIGMA_HIDDEN = 0.15
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Shape:
     """A complete object.
 
     :param mesh: surface in the frame that the function which made it names.
     :param normals: (V, 3) float32 outward unit normals of the mesh's vertices.
-    :param tree: over the mesh's vertices.
     :param observed_fraction: share of the area that was observed.
     :param scale_sigma: relative one-sigma uncertainty of size.
     :param score: agreement with the evidence it was made from.
@@ -44,12 +44,16 @@ class Shape:
 
     mesh: Mesh
     normals: Float32Array
-    tree: cKDTree
     observed_fraction: float
     scale_sigma: float
     score: EvidenceScore
     own_inliers: float
     provenance: Provenance
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """Nearest neighbours among the mesh's vertices."""
+        return cKDTree(self.mesh.vertices_m)
 
     @property
     def confidence(self) -> float:
@@ -64,7 +68,6 @@ class Shape:
             self,
             mesh=replace(self.mesh, vertices_m=vertices),
             normals=self.normals @ T_new_old[:3, :3].T.astype(np.float32),
-            tree=cKDTree(vertices),
         )
 
 
@@ -84,7 +87,6 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
     shape = Shape(
         mesh=Mesh(vertices, faces, colors, labels, confidence),
         normals=normals,
-        tree=cKDTree(vertices),
         observed_fraction=seen,
         scale_sigma=float(np.hypot(SIGMA_SEEN, SIGMA_HIDDEN * (1.0 - min(2.0 * seen, 1.0)))),
         score=score_mesh(vertices, faces, evidence),

@@ -12,14 +12,12 @@ import numpy as np
 from scipy import sparse
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.geometry.meshes import adjacency
-from sam3d_ros.reconstruction.nearest import Feet, nearest_feet, unit_normals
+from sam3d_ros.reconstruction.nearest import Feet, facing_feet, unit_normals
 from sam3d_ros.reconstruction.points import ObservedPoints
 
 STIFFNESS = 1.0
 """Pull of a neighbouring vertex over that of one observed point of median noise."""
 INERTIA = 0.05
-CANDIDATES = 2
 GATE_VOXELS, GATE_SIGMAS = 1.0, 4.0
 """Points farther than the sum of these from the surface do not pull."""
 STEPS = 8
@@ -31,42 +29,31 @@ def snapped(
     vertices: Float32Array,
     normals: Float32Array,
     faces: IndexArray,
+    neighbours: sparse.csr_array,
     points: ObservedPoints,
     voxel_m: float,
 ) -> Float32Array:
     """Return the vertices moved along their normals onto the observed points around them.
 
     :param vertices: (V, 3) float32, grid frame, metres; ``normals`` likewise, unit, outward.
+    :param neighbours: (V, V) adjacency of the vertices.
     """
     if len(points.points_m) < LEAST_POINTS:
         return vertices
-    feet = nearest_feet(
-        points.points_m,
-        vertices,
-        faces,
-        candidates=CANDIDATES,
-        normals=points.normals,
-        penalty_m=voxel_m,
-    )
-    wish = _wishes(feet, vertices, faces, normals)
-    root = _certainty(feet, points.sigmas_m, voxel_m)
-    rows = sparse.diags_array(root) @ wish
-    step = _solved(rows, root * feet.heights_m, _membrane(faces, len(vertices)))
-    most = LARGEST_STEP_VOXELS * voxel_m
-    return vertices + np.clip(step, -most, most).astype(np.float32)[:, None] * normals
-
-
-def _wishes(
-    feet: Feet, vertices: Float32Array, faces: IndexArray, normals: Float32Array
-) -> sparse.csr_array:
-    """(P, V): how far each point's foot moves along its face's normal with each vertex."""
+    feet = facing_feet(points.points_m, points.normals, vertices, faces, voxel_m)
     corners = faces[feet.faces]
+    certainty = _certainty(feet, points.sigmas_m, voxel_m)
+    # How far a point's foot moves along its face's normal with each of the face's vertices.
     planes = unit_normals(vertices[corners])
     share = feet.weights * np.einsum('pkc,pc->pk', normals[corners], planes)
     starts = np.arange(0, 3 * len(corners) + 1, 3)
-    return sparse.csr_array(
-        (share.ravel(), corners.ravel(), starts), shape=(len(corners), len(vertices))
+    rows = sparse.csr_array(
+        ((certainty[:, None] * share).ravel(), corners.ravel(), starts),
+        shape=(len(corners), len(vertices)),
     )
+    step = _solved(rows, certainty * feet.heights_m, neighbours)
+    most = LARGEST_STEP_VOXELS * voxel_m
+    return vertices + np.clip(step, -most, most).astype(np.float32)[:, None] * normals
 
 
 def _certainty(feet: Feet, sigmas_m: Float32Array, voxel_m: float) -> FloatArray:
@@ -76,20 +63,16 @@ def _certainty(feet: Feet, sigmas_m: Float32Array, voxel_m: float) -> FloatArray
     return np.asarray(biweight * np.median(sigmas_m) / sigmas_m, np.float64)
 
 
-def _membrane(faces: IndexArray, count: int) -> sparse.csr_array:
-    """(V, V) graph Laplacian of a closed mesh, with a little inertia."""
-    neighbours = adjacency(faces, count)
-    own = sparse.diags_array(STIFFNESS * neighbours.sum(axis=1) + INERTIA)
-    return sparse.csr_array(own - STIFFNESS * neighbours)
-
-
-def _solved(rows: sparse.csr_array, target: FloatArray, prior: sparse.csr_array) -> FloatArray:
-    """(V,) approximate minimum of |rows x - target|^2 + x prior x.
+def _solved(
+    rows: sparse.csr_array, target: FloatArray, neighbours: sparse.csr_array
+) -> FloatArray:
+    """(V,) approximate minimum x of |rows x - target|^2 and the membrane's energy.
 
     A fixed number of steps of conjugate gradients, preconditioned by the diagonal.
     """
     columns = rows.T.tocsr()
-    diagonal = prior.diagonal() + columns.power(2).sum(axis=1)
+    own = STIFFNESS * neighbours.sum(axis=1) + INERTIA
+    diagonal = own + np.bincount(rows.indices, np.square(rows.data), rows.shape[1])
     x = np.zeros(rows.shape[1])
     residual = columns @ target
     conditioned = residual / diagonal
@@ -97,7 +80,8 @@ def _solved(rows: sparse.csr_array, target: FloatArray, prior: sparse.csr_array)
     for _ in range(STEPS):
         if size <= 0.0:
             break
-        image = columns @ (rows @ direction) + prior @ direction
+        image = columns @ (rows @ direction) + own * direction
+        image -= STIFFNESS * (neighbours @ direction)
         length = size / float(direction @ image)
         x = x + length * direction
         residual = residual - length * image

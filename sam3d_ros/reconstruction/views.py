@@ -18,6 +18,7 @@ from sam3d_ros.core.types import (
     Instances,
     Plane,
 )
+from sam3d_ros.geometry.meshes import cross
 
 CROP_MARGIN = 0.6
 NORMAL_STEP_PX = 2
@@ -131,21 +132,31 @@ def view_normals(view: View) -> Float32Array:
 
     Cross product of central differences of the pointmap, itself averaged over 3x3 own pixels.
     """
+    normals = np.full(view.pointmap.shape, np.nan, np.float32)
     own = view.own
-    weight = cv2.blur(own.astype(np.float32), (3, 3))
-    inside = np.where(own[..., None], view.pointmap, 0.0).astype(np.float32)
+    rows, columns = (np.flatnonzero(own.any(axis=axis)) for axis in (1, 0))
+    if len(rows):
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        normals[box] = _normals(view.pointmap[box], own[box])
+    return normals
+
+
+def _normals(pointmap: Float32Array, own: BoolArray) -> Float32Array:
+    """(h, w, 3) normals of the own pixels of a crop."""
+    weight = cv2.blur(own.astype(np.float32), (3, 3), borderType=cv2.BORDER_CONSTANT)
+    inside = np.where(own[..., None], pointmap, np.float32(0))
     with np.errstate(invalid='ignore', divide='ignore'):
-        smooth = np.asarray(cv2.blur(inside, (3, 3)) / weight[..., None], np.float32)
-        smooth[~own] = np.nan
+        mean = cv2.blur(inside, (3, 3), borderType=cv2.BORDER_CONSTANT) / weight[..., None]
+        smooth = np.where(own[..., None], mean, np.nan).astype(np.float32)
         s = NORMAL_STEP_PX
         padded = np.pad(smooth, ((s, s), (s, s), (0, 0)), constant_values=np.nan)
         across = _difference(padded[s:-s, 2 * s :], smooth, padded[s:-s, : -2 * s])
         down = _difference(padded[2 * s :, s:-s], smooth, padded[: -2 * s, s:-s])
-        normal = np.cross(down, across)
-        normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+        normal = cross(down.reshape(-1, 3), across.reshape(-1, 3)).reshape(smooth.shape)
+        normal /= np.sqrt(np.einsum('ijk,ijk->ij', normal, normal))[..., None]
     away = np.einsum('ijk,ijk->ij', normal, smooth) > 0
     normal[away] *= -1
-    return normal.astype(np.float32)
+    return normal
 
 
 def _difference(after: Float32Array, here: Float32Array, before: Float32Array) -> Float32Array:

@@ -26,17 +26,26 @@ def well_composed(field: Float32Array) -> BoolArray:
     :returns: (X, Y, Z) bool.
     """
     inside = field < 0
-    while True:
-        codes = _codes(inside)
-        where = np.argwhere(_ADDABLE[codes] > 0)
-        if len(where) == 0:
-            return inside
+    codes = _codes(inside)
+    values, states, blocks = field.ravel(), inside.ravel(), codes.ravel()
+    where = np.argwhere(_ADDABLE[codes] > 0)
+    while len(where):
         addable = _ADDABLE[codes[tuple(where.T)]]
         corners = where[:, None] + CORNERS
-        values = field[corners[..., 0], corners[..., 1], corners[..., 2]]
-        values = np.where(addable[:, None] >> np.arange(8) & 1, values, np.inf)
-        chosen = corners[np.arange(len(where)), np.argmin(values, axis=1)]
-        inside[tuple(chosen.T)] = True
+        corners = np.ravel_multi_index(tuple(np.moveaxis(corners, -1, 0)), field.shape)
+        open_values = np.where(addable[:, None] >> np.arange(8) & 1, values[corners], np.inf)
+        chosen = corners[np.arange(len(where)), np.argmin(open_values, axis=1)]
+        states[chosen] = True
+        # Only the blocks around what was added have changed.
+        added = np.stack(np.unravel_index(chosen, field.shape), axis=-1)[:, None] - CORNERS
+        around = np.ravel_multi_index(tuple(np.moveaxis(added, -1, 0)), codes.shape)
+        for bit in range(8):
+            blocks[around[:, bit]] |= np.uint8(1 << bit)
+        still = np.ravel_multi_index(tuple(where.T), codes.shape)
+        candidates = np.unique(np.concatenate([still, around.ravel()]))
+        candidates = candidates[_ADDABLE[blocks[candidates]] > 0]
+        where = np.stack(np.unravel_index(candidates, codes.shape), axis=-1)
+    return inside
 
 
 def _codes(inside: BoolArray) -> ByteArray:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam3d_ros.reconstruction.grid import Grid
-from sam3d_ros.reconstruction.nearest import nearest_feet, unit_normals
+from sam3d_ros.reconstruction.nearest import facing_feet, nearest_feet, unit_normals
 from sam3d_ros.reconstruction.surface import extract_surface
 
 GRID = Grid(24, 0.01, np.eye(4))
@@ -52,7 +52,7 @@ def test_on_a_thin_wall_a_point_belongs_to_the_side_it_looks_from():
     point = np.array([[0.6, 0.3, 0.0005]], np.float32)
     up = np.array([[0, 0, 1]], np.float32)
     assert nearest_feet(point, vertices, faces).faces[0] in (0, 1)
-    feet = nearest_feet(point, vertices, faces, normals=up, penalty_m=0.01)
+    feet = facing_feet(point, up, vertices, faces, 0.01)
     assert feet.faces[0] in (2, 3)
     assert feet.heights_m[0] == pytest.approx(-0.0015, abs=1e-6)
 

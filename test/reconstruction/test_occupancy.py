@@ -4,9 +4,10 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from sam3d_ros.reconstruction.grid import Grid
-from sam3d_ros.reconstruction.occupancy import inside_mesh
+from sam3d_ros.reconstruction.occupancy import grown, inside_mesh, used_box
 from sam3d_ros.reconstruction.surface import extract_surface
 
 GRID = Grid(20, 0.01, np.eye(4))
@@ -40,3 +41,16 @@ def test_what_sticks_out_of_the_grid_counts_as_far_as_it_is_in():
     faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
     found = inside_mesh(corners, faces, GRID)
     np.testing.assert_array_equal(found, (GRID.centres_m() > 0).all(axis=-1))
+
+
+def test_growing_takes_in_all_neighbours():
+    inside = np.random.default_rng(0).random((9, 8, 7)) < 0.05
+    expected = ndimage.binary_dilation(inside, np.ones((3, 3, 3)))
+    np.testing.assert_array_equal(grown(inside), expected)
+
+
+def test_the_used_box_has_a_margin_of_one_where_there_is_room():
+    inside = np.zeros((9, 9, 9), bool)
+    inside[3:5, 0, 2:9] = True
+    assert used_box(inside) == (slice(2, 6), slice(0, 2), slice(1, 10))
+    assert inside[used_box(~inside & inside)].size == 1

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from sam3d_ros.geometry.meshes import adjacency
 from sam3d_ros.reconstruction.grid import Grid
 from sam3d_ros.reconstruction.meshing import vertex_normals
 from sam3d_ros.reconstruction.points import ObservedPoints
@@ -38,7 +39,8 @@ def half_ball(radius_m, noise_m, count=3000, seed=0):
 
 def pulled(ball, points):
     vertices, faces = ball
-    return snapped(vertices, vertex_normals(vertices, faces), faces, points, GRID.voxel_m)
+    normals, neighbours = vertex_normals(vertices, faces), adjacency(faces, len(vertices))
+    return snapped(vertices, normals, faces, neighbours, points, GRID.voxel_m)
 
 
 def test_the_seen_side_moves_onto_the_points_and_the_other_stays(ball):
