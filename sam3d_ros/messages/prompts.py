@@ -14,6 +14,7 @@ from sam3d_ros.core.types import (
     Prompt,
     TextPrompt,
 )
+from sam3d_ros.messages.headers import nanoseconds
 from sam3d_ros.messages.images import decode_image
 
 POINTS, BOX, MASK, TEXT, EXEMPLAR = range(5)
@@ -39,6 +40,11 @@ def prompt_from(message: Any) -> Prompt:
     if message.type == EXEMPLAR:
         return ExemplarPrompt(box_from(message.box))
     raise PromptError(f'a prompt of type {message.type}', wanted='POINTS=0 to EXEMPLAR=4')
+
+
+def stamp_from(message: Any) -> int | None:
+    """Return the stamp (ns) of the frame that a Prompt's pixels are of; None = the latest."""
+    return nanoseconds(message.stamp) or None
 
 
 def box_from(region: Any) -> tuple[float, float, float, float]:

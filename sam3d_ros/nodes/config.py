@@ -28,12 +28,19 @@ class NodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class PromptConfig:
-    """What to look for without being asked each time."""
+    """What to look for without being asked each time, and what a prompt may refer to."""
 
     text: str = option(
         '',
         'noun phrases, separated by commas, for backends that read them; empty = everything that '
         'stands on a support',
+    )
+    keep_frames: int = option(
+        10,
+        'latest frames that a prompt may name by stamp; one of 640x480 takes 5 to 10 MB',
+        minimum=1,
+        maximum=1000,
+        read_only=True,
     )
 
 

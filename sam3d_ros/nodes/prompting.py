@@ -50,12 +50,13 @@ class StandingPrompts:
     """
 
     def __init__(self, phrases: tuple[str, ...] = ()) -> None:
-        self._always: list[Prompt] = [TextPrompt(phrase) for phrase in phrases]
-        self._only_asked_for = bool(phrases)
+        self._phrases: tuple[Prompt, ...] = tuple(TextPrompt(phrase) for phrase in phrases)
+        self._concepts: list[Prompt] = []
         self._anchors: list[Anchor] = []
 
     def clear(self) -> None:
-        """Forget the anchors; phrases stay."""
+        """Forget what was added; the phrases of the start stay."""
+        self._concepts = []
         self._anchors = []
 
     def add(self, prompt: Prompt, segmenter: Segmenter, frame: Frame) -> Instance:
@@ -67,8 +68,10 @@ class StandingPrompts:
         if not answers:
             raise PromptError('the prompt points at nothing', wanted='a place with an object')
         best = max(answers, key=lambda answer: answer.score)
-        if isinstance(prompt, TextPrompt | ExemplarPrompt):
-            self._always.append(prompt)
+        if isinstance(prompt, ExemplarPrompt):  # its box means nothing in another frame
+            self._concepts.append(replace(prompt, frame=prompt.frame or frame))
+        elif isinstance(prompt, TextPrompt):
+            self._concepts.append(prompt)
         else:
             self._anchors.append(Anchor(_surface_point(best.mask, frame)))
         return best
@@ -76,12 +79,13 @@ class StandingPrompts:
     def segment(self, segmenter: Segmenter, frame: Frame) -> Instances:
         """Return the frame's instances: everything, and in it what the prompts ask for."""
         seen = self._in_view(frame)
-        prompts = [*self._always, *(PointPrompt((pixel,), (1,)) for pixel in seen)]
+        points = (PointPrompt((pixel,), (1,)) for pixel in seen)
+        prompts = [*self._phrases, *self._concepts, *points]
         if not prompts:
             return segmenter.segment(frame)
         asked = segmenter.segment(frame, prompts)
         chosen = _one_each(asked, seen)
-        if self._only_asked_for:
+        if self._phrases:
             return replace(asked, items=tuple(chosen))
         return merged(segmenter.segment(frame), chosen)
 

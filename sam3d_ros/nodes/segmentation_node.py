@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sam3d_ros.core.errors import PromptError, Sam3dError, TransformError
 from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import (
     BoxPrompt,
+    ExemplarPrompt,
     Frame,
     Instance,
     PointPrompt,
@@ -28,7 +30,7 @@ from sam3d_ros.export.scene_files import read_scene
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.messages.headers import vector
-from sam3d_ros.messages.prompts import box_from, prompt_from
+from sam3d_ros.messages.prompts import box_from, prompt_from, stamp_from
 from sam3d_ros.messages.topics import OVERLAY
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.config import PromptConfig
@@ -36,7 +38,7 @@ from sam3d_ros.nodes.links import CLAIMS, FRAMES, TRACKS, Arrival
 from sam3d_ros.nodes.overlay import overlay_bytes
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.prompting import StandingPrompts
-from sam3d_ros.nodes.requests import NotReadyError
+from sam3d_ros.nodes.recent_frames import RecentFrames
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.tracking.config import TrackingConfig
@@ -52,14 +54,15 @@ class SegmentationNode(StageNode):
             'prompts': PromptConfig,
         }
         super().__init__('segmentation', groups, bus, live=('segmentation',), **arguments)
-        self._latest: tuple[Frame, Tracks] | None = None
 
     def build(self) -> None:
         """Load the backends and offer the results."""
         segmentation, tracking = self.config('segmentation'), self.config('tracking')
         self._segmenter = load_backend('segmentation', segmentation.backend)(segmentation)
         self._tracker = load_backend('tracking', tracking.backend)(tracking)
-        phrases = self.config('prompts').text.split(',')
+        prompts = self.config('prompts')
+        self._shown = RecentFrames(prompts.keep_frames)
+        phrases = prompts.text.split(',')
         self._prompts = StandingPrompts(tuple(text.strip() for text in phrases if text.strip()))
         self._claims = self.publish_link(CLAIMS)
         self._tracks = self.publish_link(TRACKS)
@@ -81,7 +84,7 @@ class SegmentationNode(StageNode):
         self._claims.send(None, frame)
         instances = self._prompts.segment(self._segmenter, frame)
         tracks = self._tracker.update(frame, instances)
-        self._latest = frame, tracks
+        self._shown.add(frame, tracks)
         self._tracks.send(tracks, frame)
         if self._overlay.get_subscription_count() > 0:
             self._overlay.publish(overlay_bytes(frame, tracks))
@@ -90,24 +93,29 @@ class SegmentationNode(StageNode):
         """Forget tracks and prompts of a time that is over; ids go on."""
         self._tracker.reset()
         self._prompts.clear()
-        self._latest = None
+        self._shown.clear()
 
     def reconfigure(self) -> None:
         """Take new options of the segmentation; tracks stay."""
         config = self.config('segmentation')
         self._segmenter = load_backend('segmentation', config.backend)(config)
 
-    def _prompt(self, prompt: Prompt) -> list[str]:
-        """Answer a prompt on the latest frame; return the ids of the tracks that it selects."""
-        if self._latest is None:
-            raise NotReadyError('no frame yet', wanted='a frame to look for the prompt in')
-        frame, tracks = self._latest
+    def _prompt(self, prompt: Prompt, stamp_ns: int | None = None) -> list[str]:
+        """Answer a prompt whose pixels are of the frame of ``stamp_ns`` (None = the latest).
+
+        Return the ids of the tracks that it selects.
+        """
+        frame, tracks = self._shown.at(stamp_ns)
+        if isinstance(prompt, ExemplarPrompt):
+            prompt = replace(prompt, frame=frame)
+            frame, tracks = self._shown.at(None)
         answer = self._prompts.add(prompt, self._segmenter, frame)
         return [str(track.id) for track in tracks.items if _shows(tracks, track.instance, answer)]
 
     def _add_prompt(self, request: Any, response: Any) -> str:
         prompt = prompt_from(request.prompt)
-        response.track_ids = self.ask_worker(lambda: self._prompt(prompt))
+        stamp_ns = stamp_from(request.prompt)
+        response.track_ids = self.ask_worker(lambda: self._prompt(prompt, stamp_ns))
         return '' if response.track_ids else 'a new object; its id comes with the next frames'
 
     def _on_point_px(self, message: PointStamped) -> None:
@@ -135,9 +143,7 @@ class SegmentationNode(StageNode):
         self.tell_worker(serve)
 
     def _clicked(self, message: PointStamped) -> PointPrompt:
-        if self._latest is None:
-            raise NotReadyError('no frame yet', wanted='a frame to look for the prompt in')
-        frame = self._latest[0]
+        frame, _ = self._shown.at(None)
         point, frame_id = vector(message.point), message.header.frame_id.removeprefix('/')
         if frame_id == frame.fixed_frame:
             point = apply(inverse(frame.T_fixed_cam), point)

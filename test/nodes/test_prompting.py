@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import Instance, Instances, PointPrompt, TextPrompt
+from sam3d_ros.core.types import ExemplarPrompt, Instance, Instances, PointPrompt, TextPrompt
 from sam3d_ros.nodes.prompting import LOST_FRAMES, StandingPrompts, merged
 
 BOXES = (
@@ -27,7 +27,7 @@ class Oracle:
         self.asked.append(tuple(prompts))
         items = []
         for prompt in prompts:
-            if isinstance(prompt, TextPrompt):
+            if isinstance(prompt, TextPrompt | ExemplarPrompt):
                 items.append(instance(truth == 0, 'oracle:text'))
                 continue
             ((u, v),) = prompt.points_px
@@ -93,6 +93,29 @@ def test_a_phrase_is_looked_for_in_place_of_everything(seen):
     (found,) = StandingPrompts(('mug',)).segment(oracle, frames[0]).items
     assert found.source == 'oracle:text'
     assert oracle.asked == [(TextPrompt('mug'),)]
+
+
+@pytest.mark.parametrize('shown_in', [None, 0])
+def test_a_standing_exemplar_stays_with_the_frame_that_its_box_is_of(seen, shown_in):
+    oracle, frames = seen
+    standing = StandingPrompts()
+    earlier = None if shown_in is None else frames[shown_in]
+    standing.add(ExemplarPrompt((1.0, 2.0, 3.0, 4.0), earlier), oracle, frames[1])
+    standing.segment(oracle, frames[2])
+    ((asked,), _) = oracle.asked[-2:]
+    assert asked.frame is (earlier or frames[1])
+
+
+def test_what_was_added_is_forgotten_and_the_phrases_of_the_start_stay(seen):
+    oracle, frames = seen
+    standing = StandingPrompts(('mug',))
+    standing.add(TextPrompt('cup'), oracle, frames[0])
+    standing.add(ExemplarPrompt((1.0, 2.0, 3.0, 4.0)), oracle, frames[0])
+    standing.segment(oracle, frames[1])
+    assert len(oracle.asked[-1]) == 3
+    standing.clear()
+    standing.segment(oracle, frames[1])
+    assert oracle.asked[-1] == (TextPrompt('mug'),)
 
 
 def test_pointing_at_nothing_is_refused(seen):

@@ -4,8 +4,10 @@
 import threading
 import time
 
+import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, PointStamped
 from rclpy.action import ActionClient
 from sam3d_msgs.action import Reconstruct
@@ -13,6 +15,7 @@ from sam3d_msgs.msg import Prompt
 from sam3d_msgs.srv import AddPrompt, ClearScene, LoadScene, RemoveObject, SaveScene
 from sensor_msgs.msg import RegionOfInterest
 
+from sam3d_ros.core.types import ExemplarPrompt, Instance, Instances
 from sam3d_ros.messages import topics
 from sam3d_ros.nodes.requests import BAD_REQUEST, NOT_FOUND, NOT_READY
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
@@ -144,6 +147,83 @@ def test_a_prompt_that_cannot_be_served_says_why(
     answer = graph.call(AddPrompt, 'segmentation/add_prompt', prompt=prompt)
     assert (answer.success, answer.code) == (False, code)
     assert answer.message
+
+
+class LikeInColor:
+    """A segmenter that finds what has the colour in the middle of an exemplar's box."""
+
+    def __init__(self, usual):
+        self.usual = usual
+
+    def segment(self, frame, prompts=()):
+        if not prompts:
+            return self.usual.segment(frame)
+        (prompt,) = prompts
+        left, top, right, bottom = prompt.box_px
+        wanted = prompt.frame.rgb[int(top + bottom) // 2, int(left + right) // 2].astype(int)
+        like = np.abs(frame.rgb.astype(int) - wanted).max(axis=2) < 30
+        rows, columns = np.nonzero(like)
+        box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        return Instances(frame.stamp_ns, (Instance(like, 1.0, box, 'color:exemplar'),))
+
+
+@pytest.fixture
+def by_color(graph):
+    """Return the segmentation node, served by colour for the time of a test."""
+    node = graph.nodes['segmentation']
+    usual = node._segmenter
+    node._segmenter = LikeInColor(usual)
+    yield node
+    node._segmenter = usual
+    graph.call(ClearScene, 'segmentation/clear')
+
+
+def exemplar(frame, center):
+    """Return a prompt by a box around a place as one frame shows it."""
+    u, v = (round(value) for value in pixel_of(frame, center))
+    box = RegionOfInterest(x_offset=u - 3, y_offset=v - 3, width=6, height=6)
+    seconds, rest = divmod(frame.stamp_ns, 1_000_000_000)
+    return Prompt(type=Prompt.EXEMPLAR, box=box, stamp=Time(sec=seconds, nanosec=rest))
+
+
+def test_an_exemplar_may_be_shown_by_an_earlier_frame(
+    graph, camera, objects, frames, play, by_color
+):
+    (earlier,) = frames(1, eye=(0.85, 0.3, 0.7))
+    later = frames(3)
+    play(camera, objects, [earlier, *later])
+    place = (0.05, -0.15, 0.1)
+    prompt = exemplar(earlier, place)
+    answer = graph.call(AddPrompt, 'segmentation/add_prompt', prompt=prompt)
+    assert answer.success, answer.message
+    left, top = float(prompt.box.x_offset), float(prompt.box.y_offset)
+    box_px = (left, top, left + 6, top + 6)
+    (offline,) = by_color._segmenter.segment(later[-1], (ExemplarPrompt(box_px, earlier),)).items
+    u, v = pixel_of(later[-1], place)
+    assert offline.mask[round(v), round(u)], 'the object is elsewhere in the later frame'
+    _, tracks = by_color._shown.at(None)
+    same = [
+        str(track.id)
+        for track in tracks.items
+        if track.instance >= 0
+        and (tracks.instances.items[track.instance].mask & offline.mask).sum()
+        > offline.mask.sum() / 2
+    ]
+    assert list(answer.track_ids) == same
+    assert len(same) == 1
+
+
+def test_pixels_of_a_frame_that_is_no_longer_kept_are_refused_with_what_is_kept(
+    graph, camera, objects, frames, play, by_color
+):
+    shown = frames(11)
+    play(camera, objects, shown)
+    answer = graph.call(
+        AddPrompt, 'segmentation/add_prompt', prompt=exemplar(shown[0], (0.05, -0.15, 0.1))
+    )
+    assert (answer.success, answer.code) == (False, NOT_FOUND)
+    assert '10 frames' in answer.message
+    assert 'prompts.keep_frames' in answer.message
 
 
 def test_clicks_in_rviz_and_in_the_image_reach_the_prompts(
