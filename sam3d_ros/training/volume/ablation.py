@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score the bare networks of several runs on the same unseen views: what each ingredient earns.
 
-``python -m sam3d_ros.training.volume.ablation --data DIR --scans DIR --runs RUN RUN``
+``python -m sam3d_ros.training.volume.ablation --data DIR --scans DIR --configs YAML YAML``
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from scipy import ndimage
 from sam3d_ros.core.types import Float32Array
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.volume_input import volume_input
+from sam3d_ros.training.volume.config import TrainingConfig
 from sam3d_ros.training.volume.evaluate import iou, object_pool, samples
 from sam3d_ros.training.volume.network import VolumeNet
 from sam3d_ros.training.volume.samples import Sample, SceneOptions
-from sam3d_ros.training.volume.train import averaged_network, shown
+from sam3d_ros.training.volume.train import averaged_network, load_config, shown
 
 LOG = logging.getLogger(__name__)
 FINE = EvidenceConfig().grid
@@ -42,19 +43,18 @@ def logits(network: VolumeNet, hidden: str, sample: Sample) -> Float32Array:
 
 
 def scores(
-    runs: list[Path], pairs: Iterator[tuple[Sample, Sample]]
+    runs: list[TrainingConfig], pairs: Iterator[tuple[Sample, Sample]]
 ) -> list[dict[str, list[float]]]:
     """Return, for each run, the solid IoU of the views of each category.
 
     :param pairs: a view as the networks see it, and as it is scored.
     """
-    networks = [averaged_network(run / 'checkpoint.pt') for run in runs]
-    hidden = [torch.load(run / 'checkpoint.pt', weights_only=True)['hidden'] for run in runs]
+    networks = [averaged_network(Path(run.out) / 'checkpoint.pt') for run in runs]
     values: list[dict[str, list[float]]] = [defaultdict(list) for _ in runs]
     for given, truth in pairs:
         possible = truth.evidence.free == 0
-        for mine, network, names in zip(values, networks, hidden, strict=True):
-            found = iou((logits(network, names, given) > 0) & possible, truth)
+        for mine, network, run in zip(values, networks, runs, strict=True):
+            found = iou((logits(network, run.hidden, given) > 0) & possible, truth)
             mine[truth.family].append(found)
     return values
 
@@ -67,19 +67,22 @@ def main() -> None:
     parser.add_argument('--split', default='test', help='train: its held-out objects')
     parser.add_argument('--scenes', default='910000:910020', help='first:last seed')
     parser.add_argument('--grid', type=int, default=FINE, help='grid that the runs see')
-    parser.add_argument('--runs', type=Path, nargs='+', required=True, help='their folders')
+    parser.add_argument('--configs', type=Path, nargs='+', required=True, help='YAML of each run')
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     pool, options = object_pool(arguments), SceneOptions(vary=False, grid=arguments.grid)
     first, last = (int(part) for part in arguments.scenes.split(':'))
     given = samples(pool, range(first, last), options, single=True)
     truth = samples(pool, range(first, last), replace(options, grid=FINE), single=True)
-    for run, found in zip(
-        arguments.runs, scores(arguments.runs, zip(given, truth, strict=True)), strict=True
-    ):
+    runs = [load_config(file) for file in arguments.configs]
+    for run, found in zip(runs, scores(runs, zip(given, truth, strict=True)), strict=True):
         each = np.concatenate(list(found.values()))
         LOG.info(
-            '%s: %d views, mean %.3f, median %.3f', run, len(each), each.mean(), np.median(each)
+            '%s: %d views, mean %.3f, median %.3f',
+            run.out,
+            len(each),
+            each.mean(),
+            np.median(each),
         )
         for category, part in sorted(found.items()):
             LOG.info('  %s %.3f', category, np.mean(part))

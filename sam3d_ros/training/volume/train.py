@@ -137,7 +137,7 @@ def train(config: TrainingConfig) -> None:
             LOG.info('step %d loss %.4f iou %.3f', step + 1, float(loss.detach()), running)
         if accelerator.is_main_process and _due(step + 1, config):
             plain = accelerator.unwrap_model(model)
-            _save(checkpoint, step + 1, plain, average, optimizer, config.hidden)
+            _save(checkpoint, step + 1, plain, average, optimizer)
 
 
 def _due(step: int, config: TrainingConfig) -> bool:
@@ -150,7 +150,6 @@ def _save(
     model: VolumeNet,
     average: AveragedModel,
     optimizer: torch.optim.Optimizer,
-    hidden: str,
 ) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix('.part')
@@ -159,7 +158,6 @@ def _save(
         'model': model.state_dict(),
         'average': average.state_dict(),
         'optimizer': optimizer.state_dict(),
-        'hidden': hidden,
     }
     torch.save(state, part)
     part.rename(file)
