@@ -85,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
             args.out / RESULT, transforms, outputs, pointmaps=args.pointmaps
         ) as result_recording:
             last = process_all(frames, pipeline, collected, result_recording)
+        if last is not None:
+            last = replace(last, scene=pipeline.textured(last.scene))
     _finish(args, config, frames, collected, last)
     return 0
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stage interfaces: one Protocol with one method for each arrow of the design."""
+"""The stage interfaces: one Protocol for each arrow of the design."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from sam3d_ros.core.types import Frame, Instances, Prompt, Reconstructions, Scene, Tracks
+from sam3d_ros.core.types import Frame, Instances, Mesh, Prompt, Reconstructions, Scene, Tracks
 
 
 class Segmenter(Protocol):
@@ -30,6 +30,10 @@ class Reconstructor(Protocol):
 
     def reconstruct(self, frame: Frame, tracks: Tracks) -> Reconstructions:
         """Return shape and layout of every track seen in ``frame``, in one batch."""
+        ...
+
+    def textured(self, track_id: int, mesh: Mesh) -> Mesh:
+        """Return the latest mesh of a track with its texture; any other mesh as it is."""
         ...
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Meshes as binary glTF 2.0 with vertex colours.
+"""Meshes as binary glTF 2.0, with their texture where they have one, else with vertex colours.
 
 Coordinates stay those of the source frame (z up where it is gravity's), so that positions in the
 file are positions in the frame; a viewer that takes glTF's y for up shows the scene lying down.
@@ -13,28 +13,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
-from sam3d_ros.core.types import FloatArray, Mesh
+from sam3d_ros.core.types import ByteArray, FloatArray, IndexArray, Mesh, Texture
+from sam3d_ros.geometry.colors import linear
 
 _FLOAT, _UNSIGNED_SHORT, _UNSIGNED_INT = 5126, 5123, 5125
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _JSON_CHUNK, _BINARY_CHUNK = 0x4E4F534A, 0x004E4942
+_LINEAR_FILTER, _LINEAR_MIPMAPS, _CLAMP = 9729, 9987, 33071
 
 
 def write_glb(path: Path, parts: Sequence[tuple[str, Mesh, FloatArray]]) -> None:
     """Write named meshes, each placed by a (4, 4) transform; equal input gives equal bytes.
 
-    Colours are stored linear, as glTF wants them.
+    Vertex colours are stored linear and textures as sRGB, as glTF wants them.
     """
-    buffer = _Buffer()
+    assets = _Assets()
     nodes: list[dict[str, Any]] = []
     meshes: list[dict[str, Any]] = []
     for name, mesh, T in parts:
         node: dict[str, Any] = {'name': name}
         if len(mesh.faces):
             node['mesh'] = len(meshes)
-            meshes.append({'name': name, 'primitives': [_primitive(buffer, mesh)]})
+            meshes.append({'name': name, 'primitives': [_primitive(assets, mesh)]})
         if not np.array_equal(T, np.eye(4)):
             node['matrix'] = np.asarray(T, np.float64).T.reshape(-1).tolist()
         nodes.append(node)
@@ -47,52 +50,82 @@ def write_glb(path: Path, parts: Sequence[tuple[str, Mesh, FloatArray]]) -> None
         document['nodes'] = nodes
     if meshes:
         document['meshes'] = meshes
-        document['materials'] = [
-            {'pbrMetallicRoughness': {'metallicFactor': 0.0, 'roughnessFactor': 1.0}}
-        ]
-        document |= buffer.document()
-    path.write_bytes(_container(document, bytes(buffer.data)))
+        document |= assets.document()
+    path.write_bytes(_container(document, bytes(assets.data)))
 
 
-class _Buffer:
-    """The binary chunk and the accessors into it."""
+class _Assets:
+    """The binary chunk, and what refers to it: accessors, images, materials."""
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self.views: list[dict[str, Any]] = []
-        self.accessors: list[dict[str, Any]] = []
+        self._views: list[dict[str, Any]] = []
+        self._accessors: list[dict[str, Any]] = []
+        self._images: list[dict[str, Any]] = []
+        self._materials: list[dict[str, Any]] = []
 
     def add(self, values: np.ndarray[Any, Any], target: int, **accessor: Any) -> int:
         """Append an array and return its accessor's number."""
-        self.views.append(
-            {
-                'buffer': 0,
-                'byteOffset': len(self.data),
-                'byteLength': values.nbytes,
-                'target': target,
-            }
-        )
-        self.accessors.append({'bufferView': len(self.views) - 1, **accessor})
-        self.data += values.tobytes()
-        self.data += bytes(-len(self.data) % 4)
-        return len(self.accessors) - 1
+        view = self._append(values.tobytes(), target=target)
+        self._accessors.append({'bufferView': view, **accessor})
+        return len(self._accessors) - 1
+
+    def material(self, image: ByteArray | None) -> int:
+        """Return the number of a dull material, with an (h, w, 3) uint8 RGB image on it or not."""
+        dull: dict[str, Any] = {'metallicFactor': 0.0, 'roughnessFactor': 1.0}
+        if image is not None:
+            _, png = cv2.imencode('.png', image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+            view = self._append(png.tobytes())
+            self._images.append({'bufferView': view, 'mimeType': 'image/png'})
+            dull['baseColorTexture'] = {'index': len(self._images) - 1}
+        material = {'pbrMetallicRoughness': dull}
+        if material not in self._materials:
+            self._materials.append(material)
+        return self._materials.index(material)
 
     def document(self) -> dict[str, Any]:
-        """Return the parts of the document that describe the buffer."""
-        return {
-            'accessors': self.accessors,
-            'bufferViews': self.views,
+        """Return the parts of the document that describe what was added."""
+        described: dict[str, Any] = {'materials': self._materials}
+        if self._images:
+            described['images'] = self._images
+            described['textures'] = [{'source': k, 'sampler': 0} for k in range(len(self._images))]
+            described['samplers'] = [
+                {
+                    'magFilter': _LINEAR_FILTER,
+                    'minFilter': _LINEAR_MIPMAPS,
+                    'wrapS': _CLAMP,
+                    'wrapT': _CLAMP,
+                }
+            ]
+        return described | {
+            'accessors': self._accessors,
+            'bufferViews': self._views,
             'buffers': [{'byteLength': len(self.data)}],
         }
 
+    def _append(self, data: bytes, **view: int) -> int:
+        """Append bytes, padded to four, and return their view's number."""
+        where = {'buffer': 0, 'byteOffset': len(self.data), 'byteLength': len(data)}
+        self._views.append(where | view)
+        self.data += data + bytes(-len(data) % 4)
+        return len(self._views) - 1
 
-def _primitive(buffer: _Buffer, mesh: Mesh) -> dict[str, Any]:
-    positions = mesh.vertices_m.astype('<f4')
-    colors = np.full((len(mesh.colors), 4), 65535, '<u2')
-    colors[:, :3] = _LINEAR[mesh.colors]
+
+def _primitive(assets: _Assets, mesh: Mesh) -> dict[str, Any]:
+    if mesh.texture is None:
+        positions, faces = mesh.vertices_m, mesh.faces
+        name, look = 'COLOR_0', _vertex_colors(assets, mesh.colors)
+    else:
+        vertices, faces, uv = _cut_along_seams(mesh.faces, mesh.texture)
+        positions = mesh.vertices_m[vertices]
+        name, look = (
+            'TEXCOORD_0',
+            assets.add(uv, _ARRAY_BUFFER, componentType=_FLOAT, count=len(uv), type='VEC2'),
+        )
+    positions = positions.astype('<f4')
     return {
         'attributes': {
-            'POSITION': buffer.add(
+            'POSITION': assets.add(
                 positions,
                 _ARRAY_BUFFER,
                 componentType=_FLOAT,
@@ -101,34 +134,44 @@ def _primitive(buffer: _Buffer, mesh: Mesh) -> dict[str, Any]:
                 min=positions.min(axis=0).astype(np.float64).tolist(),
                 max=positions.max(axis=0).astype(np.float64).tolist(),
             ),
-            'COLOR_0': buffer.add(
-                colors,
-                _ARRAY_BUFFER,
-                componentType=_UNSIGNED_SHORT,
-                normalized=True,
-                count=len(colors),
-                type='VEC4',
-            ),
+            name: look,
         },
-        'indices': buffer.add(
-            mesh.faces.astype('<u4').reshape(-1),
+        'indices': assets.add(
+            faces.astype('<u4').reshape(-1),
             _ELEMENT_ARRAY_BUFFER,
             componentType=_UNSIGNED_INT,
-            count=mesh.faces.size,
+            count=faces.size,
             type='SCALAR',
         ),
-        'material': 0,
+        'material': assets.material(mesh.texture.image if mesh.texture else None),
     }
 
 
-def _linear() -> np.ndarray[Any, Any]:
-    """Return the (256,) uint16 linear values of 8-bit sRGB (IEC 61966-2-1)."""
-    encoded = np.arange(256) / 255.0
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return np.rint(65535 * linear).astype(np.uint16)
+def _vertex_colors(assets: _Assets, colors: ByteArray) -> int:
+    light = np.full((len(colors), 4), 65535, '<u2')
+    light[:, :3] = np.rint(65535 * linear(colors))
+    return assets.add(
+        light,
+        _ARRAY_BUFFER,
+        componentType=_UNSIGNED_SHORT,
+        normalized=True,
+        count=len(light),
+        type='VEC4',
+    )
 
 
-_LINEAR = _linear()
+def _cut_along_seams(
+    faces: IndexArray, texture: Texture
+) -> tuple[IndexArray, IndexArray, np.ndarray[Any, Any]]:
+    """Return vertices that have one place in the texture each.
+
+    :return: the mesh vertex (N,) that each is, faces (F, 3) of the new ones, their (N, 2) places.
+    """
+    places = texture.uv.reshape(-1, 2).astype('<f4')
+    keys = np.column_stack([faces.reshape(-1).astype('<u4'), places.view('<u4')])
+    unique, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    cut = index.reshape(-1, 3).astype(np.int32)
+    return unique[:, 0].astype(np.int32), cut, places[first]
 
 
 def _container(document: dict[str, Any], binary: bytes) -> bytes:

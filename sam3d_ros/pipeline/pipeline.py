@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from time import perf_counter
 
@@ -73,3 +73,11 @@ class Pipeline:
         clock.append(perf_counter())
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
         return FrameResult(frame, instances, tracks, reconstructions, scene, times)
+
+    def textured(self, scene: Scene) -> Scene:
+        """Return the scene of the last frame with textures on its meshes, as files want them."""
+        objects = tuple(
+            replace(item, mesh=self.reconstructor.textured(item.id, item.mesh))
+            for item in scene.objects
+        )
+        return replace(scene, objects=objects)

@@ -8,6 +8,7 @@ Views are weighted by the pixels that they spend on an area, as in Waechter, Moe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,8 +25,15 @@ from sam3d_ros.reconstruction.symmetry import MirrorPlane, find_mirror
 from sam3d_ros.reconstruction.views import View
 
 LEAST_COSINE = 0.1
-RIM_PX = 2.0
-"""A view's weight fades over so many pixels towards the rim of its mask."""
+RIM_PX, RIM_SHARE = 3.0, 0.3
+"""Width of a mask's rim, whose pixels have to look like the inside; and its largest share of half
+the mask's width."""
+
+BESIDE_PX = 2.0
+"""From so far outside a mask on pixels show nothing of the object."""
+
+FADE_PX = 2.0
+"""A view's weight grows over so many pixels from its mask's border."""
 
 SHARPNESS = 4.0
 """Power of the weights: 0 is the mean of all views, infinity the best one alone."""
@@ -85,11 +93,43 @@ def look(
         cosine = -np.einsum('pc,pc->p', points_cam, normals @ T[:3, :3].T) / distance
         verdict = judge(points_cam, view.camera, _own_depth(view), tolerance_m)
         hit = np.flatnonzero(verdict.confirmed & (cosine > LEAST_COSINE))
-        rim = cv2.distanceTransform(view.mask.astype(np.uint8), cv2.DIST_L2, 3)
-        fade = np.minimum(rim[verdict.rows[hit], verdict.columns[hit]] / RIM_PX, 1.0)
-        weight[at, hit] = fade * cosine[hit] * np.square(view.camera.fx / distance[hit])
+        trust = _trust(view)[verdict.rows[hit], verdict.columns[hit]]
+        weight[at, hit] = trust * cosine[hit] * np.square(view.camera.fx / distance[hit])
         light[at, hit] = _sampled(view, points_cam[hit])
     return Sight(light, weight)
+
+
+def _trust(view: View) -> Float32Array:
+    """Return (h, w) float32 0..1: fades over the mask's rim, 0 where the rim is not the object.
+
+    A mask may leak: a rim pixel that looks more like what is beside the mask than like what is
+    inside of the rim is not used.
+    """
+    mask = view.mask.astype(np.uint8)
+    inward_px = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    outward_px = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
+    inner = inward_px > min(RIM_PX, RIM_SHARE * float(inward_px.max()))
+    beside = outward_px >= BESIDE_PX
+    trust = np.minimum(inward_px / FADE_PX, 1.0)
+    if beside.any():
+        rgb = view.rgb.astype(np.float32)
+        to_inside = np.abs(rgb - spread(rgb, inner)).sum(axis=2)
+        to_beside = np.abs(rgb - spread(rgb, beside)).sum(axis=2)
+        trust[~inner & (to_beside < to_inside)] = 0.0
+    return trust.astype(np.float32)
+
+
+def spread(values: Any, known: BoolArray) -> Any:
+    """Return (h, w, C) values with those of the nearest known pixel wherever none is known.
+
+    :param known: (h, w) bool, at least one.
+    """
+    _, labels = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros((int(labels.max()) + 1, values.shape[2]), values.dtype)
+    table[labels[known]] = values[known]
+    return table[labels]
 
 
 def _own_depth(view: View) -> Float32Array:

@@ -89,6 +89,12 @@ class ReconstructionConfig:
         1.3, 'a view with this many times the pixels is kept too', minimum=1.0, maximum=100.0
     )
     max_faces: int = option(10_000, 'faces of a published mesh', minimum=100, maximum=1_000_000)
+    texture_px: int = option(
+        1024,
+        'most columns and rows of a texture in GLB files; smaller ones have 1.5 texels a pixel',
+        minimum=256,
+        maximum=8192,
+    )
     min_inliers: float = option(
         0.5,
         'share of observed points that a completion and its mesh must pass through',

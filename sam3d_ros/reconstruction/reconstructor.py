@@ -8,6 +8,7 @@ import numpy as np
 from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import (
     Frame,
+    Mesh,
     Reconstruction,
     Reconstructions,
     Track,
@@ -20,6 +21,7 @@ from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.memory import TrackMemory
 from sam3d_ros.reconstruction.shape import Shape, build_shape
+from sam3d_ros.reconstruction.texture import TextureSource
 from sam3d_ros.reconstruction.views import crop_view
 
 LEAST_POINTS = 30
@@ -82,6 +84,22 @@ class ObjectReconstructor:
             return None
         self._complete(known, backends)
         return _published(track_id, memory, memory.shape, frame) if memory.shape else None
+
+    def texture_source(self, track_id: int) -> TextureSource | None:
+        """Return what the texture of a track's mesh, as it is now, can be made from.
+
+        :return: None when the track is not known or has no mesh.
+        """
+        memory = self._memories.get(track_id)
+        if memory is None or memory.shape is None:
+            return None
+        mesh, views = memory.shape.mesh, tuple(memory.views)
+        return TextureSource(mesh, views, memory.T_anchor_obj, self._config)
+
+    def textured(self, track_id: int, mesh: Mesh) -> Mesh:
+        """Return the latest mesh of a track with its texture; any other mesh as it is."""
+        source = self.texture_source(track_id)
+        return source.textured() if source is not None and source.mesh is mesh else mesh
 
     def _load(self, backend: str) -> list[tuple[str, CompletionBackend]]:
         """Return a backend and the one that stands in for it."""

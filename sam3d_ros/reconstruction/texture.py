@@ -3,20 +3,46 @@
 
 from __future__ import annotations
 
-import cv2
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray, Mesh, Texture
-from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.reconstruction.appearance import coloured
+from sam3d_ros.core.types import FloatArray, Mesh, Texture
+from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.reconstruction.appearance import coloured, spread
 from sam3d_ros.reconstruction.atlas import unwrap
-from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.meshing import vertex_normals
 from sam3d_ros.reconstruction.raster import cover
+from sam3d_ros.reconstruction.views import View
 
 OVERSAMPLING = 1.5
 """Texels along an edge for each pixel of the nearest view: between pixels lies information too,
 once several views are put together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextureSource:
+    """All that the texture of one object's mesh is made from; nothing in it changes later.
+
+    :param mesh: in the object frame.
+    :param views: all with the same ref.
+    :param T_ref_obj: (4, 4) float64, object frame to the views' ref.
+    :param config: as the mesh was made with.
+    """
+
+    mesh: Mesh
+    views: tuple[View, ...]
+    T_ref_obj: FloatArray
+    config: ReconstructionConfig
+
+    def textured(self) -> Mesh:
+        """Return the mesh with its texture."""
+        evidence = build_evidence(self.views, self.config.evidence)
+        T_grid_obj = inverse(evidence.grid.T_ref_grid) @ self.T_ref_obj
+        texture = bake(self.mesh, evidence, T_grid_obj, self.config.texture_px)
+        return replace(self.mesh, texture=texture)
 
 
 def bake(mesh: Mesh, evidence: Evidence, T_grid_obj: FloatArray, limit_px: int) -> Texture:
@@ -38,11 +64,13 @@ def bake(mesh: Mesh, evidence: Evidence, T_grid_obj: FloatArray, limit_px: int) 
     directions = np.einsum('tc,tcx->tx', weights, normals[corners])
     image = np.zeros((atlas.height * atlas.width, 3), np.uint8)
     image[covered.pixel] = appearance.colors(points, directions)
-    empty = np.ones(len(image), bool)
-    empty[covered.pixel] = False
+    known = np.zeros(len(image), bool)
+    known[covered.pixel] = True
     shape = (atlas.height, atlas.width)
-    size = np.array([atlas.width, atlas.height], np.float32)
-    return Texture(_dilated(image.reshape(*shape, 3), empty.reshape(shape)), atlas.uv_px / size)
+    # Filters and smaller copies of the image must not mix the gaps between charts into them.
+    filled = spread(image.reshape(*shape, 3), known.reshape(shape))
+    uv = atlas.uv_px / np.array([atlas.width, atlas.height])
+    return Texture(filled, uv.astype(np.float32))
 
 
 def pixels_per_m(evidence: Evidence) -> float:
@@ -52,17 +80,3 @@ def pixels_per_m(evidence: Evidence) -> float:
         for view in evidence.views
         if view.own.any()
     )
-
-
-def _dilated(image: ByteArray, empty: BoolArray) -> ByteArray:
-    """Give texels between charts the colour of the nearest one that is on the surface.
-
-    Filters and smaller copies of the image then mix nothing foreign into the seams.
-    """
-    _, labels = cv2.distanceTransformWithLabels(
-        empty.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    nearest = np.zeros((int(labels.max()) + 1, 3), np.uint8)
-    nearest[labels[~empty]] = image[~empty]
-    filled: ByteArray = nearest[labels]
-    return filled
