@@ -25,6 +25,7 @@ from sam3d_ros.core.types import (
     TextPrompt,
 )
 from sam3d_ros.geometry.cameras import project
+from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply, inverse
 
 SEEN_THROUGH_M = 0.03
@@ -116,7 +117,7 @@ def merged(automatic: Instances, prompted: list[Instance]) -> Instances:
         if rest.sum() == item.mask.sum():
             kept.append(item)
         elif rest.sum() > SAME_MASK * item.mask.sum():
-            kept.append(replace(item, mask=rest, box_px=_box(rest)))
+            kept.append(replace(item, mask=rest, box_px=mask_box(rest) or item.box_px))
     return replace(automatic, items=(*kept, *prompted))
 
 
@@ -151,8 +152,3 @@ def _depth_at(frame: Frame, pixel: FloatArray) -> float:
     if not (0 <= column < frame.camera.width and 0 <= row < frame.camera.height):
         return float('nan')
     return float(frame.depth_m[row, column])
-
-
-def _box(mask: BoolArray) -> tuple[int, int, int, int]:
-    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

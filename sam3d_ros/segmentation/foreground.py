@@ -22,7 +22,7 @@ GOOD_RESIDUAL = 2.5  # of noise
 OTHER_COLOR = 18.0  # L*a*b* distance from the support around it
 COLORED_HEIGHT = 0.5  # share of the height threshold that suffices for another colour
 WINDOW = 51  # pixels of the grid over which the support's surface is averaged
-WARP_M = 0.012  # farther from the plane than this is no bend of the support
+WARP_M = 0.012  # farther from the plane than this, at 1 m or more, is no bend of the support
 BOTTOM_HEIGHT_M = 0.002
 MAIN_SHARE = 0.15  # of the largest piece of a support, for a piece to be part of it
 
@@ -57,7 +57,9 @@ def _above(
     a, b, c = (np.float32(value) for value in support.plane.normal)
     cosine = local.normal[..., 0] * a + local.normal[..., 1] * b + local.normal[..., 2] * c
     tilted = local.known & (cosine < SIDE_COSINE) & _fits(local)
-    flat = grid.valid & (np.abs(warped) < WARP_M) & ~(tilted & (warped > SIDE_HEIGHT_M))
+    warp = np.float32(WARP_M) * np.clip(np.square(grid.points[..., 2]), 0, 1)
+    warp = np.maximum(warp, np.float32(config.min_height_m))
+    flat = grid.valid & (np.abs(warped) < warp) & ~(tilted & (warped > SIDE_HEIGHT_M))
     labels, is_main = _pieces(flat)
     surface = _around(grid, is_main[labels], warped)
     height = warped - surface.height
@@ -65,7 +67,7 @@ def _above(
     sigma_height = grid.points[..., 2] * np.float32(local.sigma * support.plane.offset_m)
     low = np.maximum(np.float32(config.min_height_m), HEIGHT_SIGMAS * sigma_height)
     lowest = np.where(difference > OTHER_COLOR, COLORED_HEIGHT * low, low)
-    on = grid.valid & (np.abs(height) < lowest) & ~(tilted & (height > SIDE_HEIGHT_M))
+    on = grid.valid & (height > -low) & (height < lowest) & ~(tilted & (height > SIDE_HEIGHT_M))
     on &= ~_bottoms(labels, is_main, height, difference)
     over = grid.valid & (height > -low) & ~on & (height < config.max_size_m)
     covered = support.covers(grid.points)
@@ -118,13 +120,13 @@ def _bottoms(
 
     They are cut off from the rest of the support, and higher than it or of another colour.
     """
-    flat, count = labels.ravel(), len(is_main)
-    size = np.maximum(np.bincount(flat, minlength=count), 1)
-    mean_height = np.bincount(flat, height.ravel(), count) / size
-    mean_difference = np.bincount(flat, difference.ravel(), count) / size
+    count = len(is_main)
+    at = np.nonzero((labels > 0) & ~is_main[labels])
+    of = labels[at]
+    size = np.maximum(np.bincount(of, minlength=count), 1)
+    mean_height = np.bincount(of, height[at], count) / size
+    mean_difference = np.bincount(of, difference[at], count) / size
     is_bottom = (mean_height > BOTTOM_HEIGHT_M) | (mean_difference > OTHER_COLOR)
-    is_bottom &= ~is_main
-    is_bottom[0] = False
     bottoms: BoolArray = is_bottom[labels]
     return bottoms
 

@@ -17,6 +17,7 @@ SMOOTH_COSINE = float(np.cos(np.deg2rad(15.0)))
 NEAR_SIGMAS = 5.0
 MIN_PATCH_CELLS = 12
 GROW_ROUNDS = 6
+MAX_PATCHES = 1500  # ten times what clutter has: only frames of noise come here
 
 Slices = tuple[slice, slice]
 _ALL, _HEAD, _TAIL = slice(None), slice(None, -1), slice(1, None)
@@ -62,6 +63,7 @@ def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
 
     Smooth components large enough are patches; they grow over the pixels left between them as
     far as no step is in the way; what is still left makes patches of its own.
+    Of more than ``MAX_PATCHES`` only the largest are kept.
     """
     labels = _components(foreground, links.smooth)
     size = np.bincount(labels.ravel())
@@ -71,7 +73,7 @@ def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
     if rest.any():
         left = _components(rest, links.near)
         labels = np.where(left > 0, left + labels.max(), labels)
-    return compact(labels)
+    return compact(_largest(compact(labels)))
 
 
 def compact(labels: IndexArray) -> IndexArray:
@@ -80,6 +82,17 @@ def compact(labels: IndexArray) -> IndexArray:
     used[0] = False
     renumbered: IndexArray = np.cumsum(used, dtype=np.int32)[labels] * (labels > 0)
     return renumbered.astype(np.int32, copy=False)
+
+
+def _largest(labels: IndexArray) -> IndexArray:
+    """Return labels 1..n with all but the ``MAX_PATCHES`` largest set to 0."""
+    size = np.bincount(labels.ravel())
+    if len(size) <= MAX_PATCHES + 1:
+        return labels
+    size[0] = 0
+    kept = np.zeros(len(size), bool)
+    kept[np.argsort(-size, kind='stable')[:MAX_PATCHES]] = True
+    return np.where(kept[labels], labels, np.int32(0))
 
 
 def _components(mask: BoolArray, joined: tuple[BoolArray, BoolArray]) -> IndexArray:

@@ -19,13 +19,12 @@ from sam3d_ros.core.types import (
     ByteArray,
     Float32Array,
     FloatArray,
-    Frame,
     IndexArray,
     Plane,
 )
 from sam3d_ros.segmentation.config import SupportConfig
-from sam3d_ros.segmentation.grid import Grid, make_grid
-from sam3d_ros.segmentation.normals import LocalPlanes, local_planes
+from sam3d_ros.segmentation.grid import Grid
+from sam3d_ros.segmentation.normals import LocalPlanes
 
 SEED_STEP = 18
 SAMPLE_STEP = 6
@@ -85,13 +84,6 @@ class Structure:
 
     supports: tuple[Support, ...] = ()
     walls: tuple[FloatArray, ...] = ()
-
-
-def find_supports(frame: Frame, config: SupportConfig) -> tuple[Plane, ...]:
-    """Return the support planes of a frame, the one with the largest visible area first."""
-    grid = make_grid(frame)
-    structure = find_structure(grid, local_planes(grid), frame.up_cam, config)
-    return tuple(support.plane for support in structure.supports)
 
 
 def find_structure(

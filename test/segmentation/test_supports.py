@@ -6,24 +6,28 @@ import numpy as np
 from sam3d_ros.segmentation.config import SupportConfig
 from sam3d_ros.segmentation.grid import make_grid
 from sam3d_ros.segmentation.normals import local_planes
-from sam3d_ros.segmentation.supports import find_structure, find_supports
+from sam3d_ros.segmentation.supports import find_structure
 
 CONFIG = SupportConfig()
 EYE = (0.0, -0.75, 0.65)
 
 
+def supports_of(frame):
+    grid = make_grid(frame)
+    return find_structure(grid, local_planes(grid), frame.up_cam, CONFIG).supports
+
+
 def test_the_table_and_not_a_box_top(make_scene, box):
     scene = make_scene([box((0, 0, 0.1), (0.3, 0.25, 0.2))], eye=EYE)
     for frame in (scene.frame, dataclasses.replace(scene.frame, up_cam=None)):
-        (plane,) = find_supports(frame, CONFIG)
-        assert plane.normal @ scene.frame.up_cam > np.cos(0.01)
-        assert abs(plane.offset_m - EYE[2]) < 0.003
+        (support,) = supports_of(frame)
+        assert support.plane.normal @ scene.frame.up_cam > np.cos(0.01)
+        assert abs(support.plane.offset_m - EYE[2]) < 0.003
 
 
 def test_a_shelf_board_is_a_second_support(make_scene, box):
     scene = make_scene([box((0, 0.25, 0.1), (1.2, 0.4, 0.2))], eye=(0.0, -0.6, 0.9))
-    planes = find_supports(scene.frame, CONFIG)
-    offsets = sorted(round(plane.offset_m, 2) for plane in planes)
+    offsets = sorted(round(support.plane.offset_m, 2) for support in supports_of(scene.frame))
     assert offsets == [0.7, 0.9]
 
 
@@ -39,7 +43,7 @@ def test_a_wall_is_no_support(make_scene, box):
 def test_the_footprint_covers_what_stands_on_it(make_scene, box):
     scene = make_scene([box((0, 0, 0.1), (0.1, 0.1, 0.2))], eye=EYE)
     grid = make_grid(scene.frame)
-    (support,) = find_structure(grid, local_planes(grid), scene.frame.up_cam, CONFIG).supports
+    (support,) = supports_of(scene.frame)
     on_table = grid.valid & (scene.truth[::2, ::2] == 0)
     assert support.covers(grid.points)[on_table].mean() > 0.99
     far_left = grid.points[on_table][:50] - np.float32([5.0, 0, 0])

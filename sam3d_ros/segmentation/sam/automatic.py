@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray
+from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.sam.config import AutomaticMaskConfig
 from sam3d_ros.segmentation.sam.promptable import Embedding, PromptableModel, PromptBatch
 from sam3d_ros.segmentation.sam.suppression import suppress_boxes
@@ -153,14 +154,6 @@ def _without_small(mask: BoolArray, min_px: int, *, keep_largest: bool) -> BoolA
         keep[1 + int(np.argmax(areas[1:]))] = True
     kept: BoolArray = keep[labels]
     return kept
-
-
-def mask_box(mask: BoolArray) -> tuple[int, int, int, int] | None:
-    """Return left, top, right, bottom (half open) of a mask, or None when it is empty."""
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if len(columns) == 0:
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _placed(candidate: Candidate, crop: Crop, shape: tuple[int, ...]) -> Candidate:

@@ -12,7 +12,8 @@ import torch
 
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import ByteArray
-from sam3d_ros.segmentation.sam.automatic import Candidate, mask_box
+from sam3d_ros.geometry.masks import mask_box
+from sam3d_ros.segmentation.sam.automatic import Candidate
 from sam3d_ros.segmentation.sam.checkpoints import Checkpoint, pick_device
 from sam3d_ros.segmentation.sam.config import SamConfig
 from sam3d_ros.segmentation.sam.image_space import ImageSpace, Recipe

@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 
 from sam3d_ros.core.types import BoolArray, IndexArray, Instance
+from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.partition import Partition
-from sam3d_ros.segmentation.sam.automatic import Candidate, mask_box
+from sam3d_ros.segmentation.sam.automatic import Candidate
 
 ON_THINGS = 0.5
 """Least share of a mask on things over supports; below it the mask is table, wall or shadow."""

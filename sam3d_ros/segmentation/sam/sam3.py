@@ -14,9 +14,10 @@ from sam3d_ros.core.types import (
     Prompt,
     TextPrompt,
 )
+from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.partition import Partition, partition
-from sam3d_ros.segmentation.sam.automatic import Candidate, mask_box
+from sam3d_ros.segmentation.sam.automatic import Candidate
 from sam3d_ros.segmentation.sam.checkpoints import load_pretrained
 from sam3d_ros.segmentation.sam.concepts import ConceptDetector, EncodedImage, beside
 from sam3d_ros.segmentation.sam.fusion import support_of
