@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.distance import pdist
 
-from sam3d_ros.core.types import FloatArray
+from sam3d_ros.core.types import BoolArray, FloatArray
 from sam3d_ros.geometry.alignment import rigid_fit
 from sam3d_ros.geometry.transforms import apply, rotation_angle
 
@@ -83,3 +83,25 @@ def match(iou: FloatArray, min_iou: float) -> list[tuple[int, int]]:
     rows, columns = linear_sum_assignment(-iou)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     return [(row, column) for row, column in pairs if iou[row, column] >= min_iou]
+
+
+def coverage(errors: FloatArray) -> tuple[float, float]:
+    """Return the shares of (N,) errors over their sigmas within one and within two; NaN = none."""
+    if len(errors) == 0:
+        return float('nan'), float('nan')
+    size = np.abs(errors)
+    return float((size <= 1.0).mean()), float((size <= 2.0).mean())
+
+
+def calibration_error(confidence: FloatArray, right: BoolArray, bins: int = 15) -> float:
+    """Return the expected calibration error: the gap between said and found, over bins.
+
+    :param confidence: (N,) probabilities.
+    :param right: (N,) whether it was so.
+    """
+    if len(confidence) == 0:
+        return float('nan')
+    index = np.clip((confidence * bins).astype(np.intp), 0, bins - 1)
+    said = np.bincount(index, confidence, bins)
+    found = np.bincount(index, right, bins)
+    return float(np.abs(said - found).sum() / len(confidence))

@@ -51,6 +51,12 @@ class Surface:
         distance: FloatArray = near.numpy().astype(np.float64)
         return distance
 
+    def closest(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the (N, 3) nearest points of the surface, and its unit normals there."""
+        found = self._scene.compute_closest_points(np.ascontiguousarray(points, np.float32))
+        places, normals = found['points'].numpy(), found['primitive_normals'].numpy()
+        return places.astype(np.float64), normals.astype(np.float64)
+
     def inside(self, points: FloatArray) -> BoolArray:
         """Return whether each of (..., 3) points lies inside.
 

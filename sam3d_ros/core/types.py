@@ -239,7 +239,8 @@ class Mesh:
     :param faces: (F, 3) int32, counter-clockwise seen from outside.
     :param colors: (V, 3) uint8 RGB.
     :param face_labels: (F,) uint8 of :class:`FaceLabel`.
-    :param face_confidence: (F,) float32, 0..1 probability that the surface is really there.
+    :param face_confidence: (F,) float32, 0..1 probability that the true surface is within 5 mm,
+        or two sigma of the sensor where that is more, of the face.
     :param texture: made for files, on demand; None elsewhere.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where each face of a mesh comes from, and how sure it is."""
+"""Where each face of a mesh comes from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from sam3d_ros.reconstruction.meshing import face_normals
 
 PROBE_VOXELS = 0.75
 OBSERVED_LIKELIHOOD = 0.1
-OBSERVED_CONFIDENCE = 0.97
 
 
 def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -> ByteArray:
@@ -21,7 +20,7 @@ def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -
     Observed: the observed surface passes through it. Contradicted: what lies under the face was
     seen through. Occluded: the rest.
     """
-    centres, normals = _centres_and_normals(vertices, faces)
+    centres, normals = centres_and_normals(vertices, faces)
     probe = PROBE_VOXELS * evidence.grid.voxel_m
     observed = sample(evidence.surface, centres, evidence) > OBSERVED_LIKELIHOOD
     facing = _faces_a_view(centres, normals, evidence)
@@ -31,24 +30,6 @@ def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -
     labels[empty] = FaceLabel.CONTRADICTED
     labels[observed & facing] = FaceLabel.OBSERVED
     return labels
-
-
-def face_confidence(
-    vertices: Float32Array,
-    faces: IndexArray,
-    labels: ByteArray,
-    probability: Float32Array,
-    evidence: Evidence,
-) -> Float32Array:
-    """Return (F,) float32 probability that the surface is there: in below it, out above it."""
-    centres, normals = _centres_and_normals(vertices, faces)
-    probe = PROBE_VOXELS * evidence.grid.voxel_m
-    below = sample(probability, centres - probe * normals, evidence)
-    above = sample(probability, centres + probe * normals, evidence)
-    confidence = np.clip(below * (1.0 - above), 0.0, 1.0)
-    confidence[labels == FaceLabel.OBSERVED] = OBSERVED_CONFIDENCE
-    confidence[labels == FaceLabel.CONTRADICTED] = 0.0
-    return confidence.astype(np.float32)
 
 
 def sample(volume: Float32Array, points_m: Float32Array, evidence: Evidence) -> Float32Array:
@@ -72,9 +53,10 @@ def sample(volume: Float32Array, points_m: Float32Array, evidence: Evidence) -> 
     return before + share[0] * (along_y(base + size * size) - before)
 
 
-def _centres_and_normals(
+def centres_and_normals(
     vertices: Float32Array, faces: IndexArray
 ) -> tuple[Float32Array, Float32Array]:
+    """Return the (F, 3) centres and unit normals of faces."""
     normals = face_normals(vertices, faces)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return vertices[faces].mean(axis=1), normals / np.maximum(length, 1e-20)

@@ -20,14 +20,12 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.appearance import coloured
 from sam3d_ros.reconstruction.completion import Completion
+from sam3d_ros.reconstruction.confidence import face_confidence, scale_sigma
 from sam3d_ros.reconstruction.consistent import consistent_distance
 from sam3d_ros.reconstruction.evidence import Evidence
-from sam3d_ros.reconstruction.labels import face_confidence, face_labels
+from sam3d_ros.reconstruction.labels import face_labels
 from sam3d_ros.reconstruction.meshing import face_normals, finished_surface, vertex_normals
 from sam3d_ros.reconstruction.scoring import completion_inliers, score_mesh
-
-SIGMA_SEEN = 0.01
-SIGMA_HIDDEN = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +77,8 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
     distance_m = consistent_distance(evidence, completion)
     vertices, faces = finished_surface(distance_m, evidence, max_faces)
     labels = face_labels(vertices, faces, evidence)
-    confidence = face_confidence(vertices, faces, labels, completion.probability, evidence)
+    confidence = face_confidence(vertices, faces, completion.probability, evidence)
+    score = score_mesh(vertices, faces, evidence)
     normals = vertex_normals(vertices, faces)
     _, colors = coloured(vertices, normals, evidence)
     area = np.linalg.norm(face_normals(vertices, faces), axis=1)
@@ -88,8 +87,8 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
         mesh=Mesh(vertices, faces, colors, labels, confidence),
         normals=normals,
         observed_fraction=seen,
-        scale_sigma=float(np.hypot(SIGMA_SEEN, SIGMA_HIDDEN * (1.0 - min(2.0 * seen, 1.0)))),
-        score=score_mesh(vertices, faces, evidence),
+        scale_sigma=scale_sigma(vertices, evidence.grid.voxel_m, score.silhouette_iou),
+        score=score,
         own_inliers=completion_inliers(completion.distance_m, evidence),
         provenance=Provenance(completion.backend, completion.weights_hash, completion.seed),
     )

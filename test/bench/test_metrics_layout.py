@@ -10,6 +10,8 @@ from scipy.spatial.transform import Rotation
 from sam3d_ros.bench.metrics_layout import (
     add_s,
     box_iou,
+    calibration_error,
+    coverage,
     diameter,
     icp_rotation_rad,
     match,
@@ -75,3 +77,20 @@ def test_match_is_one_to_one_and_gated():
     assert match(iou, 0.25) == [(0, 1), (1, 0)]
     assert match(iou, 0.82) == [(1, 0)]
     assert match(np.zeros((0, 3)), 0.25) == []
+
+
+def test_coverage_of_normal_errors_is_what_it_should_be():
+    errors = np.random.default_rng(0).normal(size=20_000)
+    one, two = coverage(errors)
+    assert one == pytest.approx(0.683, abs=0.01)
+    assert two == pytest.approx(0.954, abs=0.01)
+    assert np.isnan(coverage(np.zeros(0))).all()
+
+
+def test_calibration_error_is_the_gap_between_said_and_found():
+    rng = np.random.default_rng(1)
+    said = rng.random(50_000)
+    assert calibration_error(said, rng.random(50_000) < said) < 0.02
+    sure, half = np.full(1000, 0.9), np.arange(1000) % 2 == 0
+    assert calibration_error(sure, half) == pytest.approx(0.4)
+    assert np.isnan(calibration_error(np.zeros(0), np.zeros(0, bool)))
