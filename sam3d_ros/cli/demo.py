@@ -45,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make, play, collect, compare; 0 when every object was found where it is."""
     from sam3d_ros.cli.demo_table import compare, text
-    from sam3d_ros.export.scene_files import write_scene
     from sam3d_ros.messages.topics import OBJECTS
     from sam3d_ros.nodes.collector import collecting
     from sam3d_ros.viewer.snapshot import write_snapshot
@@ -64,10 +63,10 @@ def run(args: argparse.Namespace) -> int:
             _play(args.out, processes)
             _wait(lambda: collector.counts[OBJECTS.name] >= len(truth.frames), processes, 2.0)
             frame, tracks, scene = collector.frame, collector.tracks, collector.scene
+            if frame is None or tracks is None or scene is None:
+                raise DemoError('the nodes published no scene', remedy=f'See {args.out / LOGS}.')
+            _say(begin, collector.save(args.out.absolute()))
         failures = [f'{death} while stopping' for death in processes.stop()]
-    if frame is None or tracks is None or scene is None:
-        raise DemoError('the nodes published no scene', remedy=f'See {args.out / LOGS}.')
-    write_scene(scene, args.out)
     write_snapshot(args.out / SNAPSHOT, frame, tracks, scene)
     verdict = compare(scene, truth)
     print(text(verdict))

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from sam3d_ros.core.types import ByteArray, FloatArray, IndexArray, Mesh, Texture
 from sam3d_ros.geometry.colors import linear
+from sam3d_ros.messages.textures import encode_png
 
 _FLOAT, _UNSIGNED_SHORT, _UNSIGNED_INT = 5126, 5123, 5125
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
@@ -74,8 +74,7 @@ class _Assets:
         """Return the number of a dull material, with an (h, w, 3) uint8 RGB image on it or not."""
         dull: dict[str, Any] = {'metallicFactor': 0.0, 'roughnessFactor': 1.0}
         if image is not None:
-            _, png = cv2.imencode('.png', image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
-            view = self._append(png.tobytes())
+            view = self._append(encode_png(image))
             self._images.append({'bufferView': view, 'mimeType': 'image/png'})
             dull['baseColorTexture'] = {'index': len(self._images) - 1}
         material = {'pbrMetallicRoughness': dull}

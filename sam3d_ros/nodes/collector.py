@@ -13,6 +13,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from sam3d_msgs.srv import SaveScene
 
 from sam3d_ros.bags.writer import RecordingWriter
 from sam3d_ros.core.types import Frame, Scene, Tracks
@@ -23,6 +24,7 @@ from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.links import FRAMES, stamp_of
+from sam3d_ros.nodes.requests import call
 from sam3d_ros.ros.qos import profile
 from sam3d_ros.ros.transport import use_large_segments
 
@@ -36,6 +38,7 @@ COLLECTED = (
     topics.DETECTIONS,
     topics.COLLISION_OBJECTS,
 )
+SAVE_TIMEOUT_S = 60.0
 _BEGIN_WITH_SEQUENCE = (topics.TF_STATIC, topics.TF, topics.MARKERS)
 
 
@@ -75,6 +78,15 @@ class Collector(Node):
             profile(FRAMES.topic.quality),
             raw=True,
         )
+        self._save = self.create_client(SaveScene, f'{namespace}/scene/save')
+
+    def save(self, folder: Path) -> str:
+        """Have the graph write its scene into a folder, and return what it says about it.
+
+        :raises Sam3dError: when it cannot, or does not answer.
+        """
+        response = call(self._save, SaveScene.Request(path=str(folder)), SAVE_TIMEOUT_S)
+        return str(response.message)
 
     @property
     def frame(self) -> Frame | None:

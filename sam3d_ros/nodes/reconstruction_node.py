@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from sam3d_msgs.srv import ClearScene
+from sam3d_msgs.srv import ClearScene, GetTexture
 
 from sam3d_ros.core.types import Frame, Tracks
 from sam3d_ros.nodes.bus import Bus
@@ -16,6 +16,7 @@ from sam3d_ros.nodes.links import FRAMES, RECONSTRUCTIONS, TRACKS, Arrival
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.reconstruct_action import ReconstructServer
 from sam3d_ros.nodes.stage_node import StageNode
+from sam3d_ros.nodes.texturing import answer_texture
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 
@@ -40,6 +41,7 @@ class ReconstructionNode(StageNode):
         """Listen to the stages before and offer the services."""
         self.follow(FRAMES, TRACKS)
         self.serve(ClearScene, '~/clear', self._clear)
+        self.serve(GetTexture, '~/texture', self._texture)
         action = ReconstructServer(
             self, self.requests, lambda: self._latest, self._reconstructor.again, self.call_worker
         )
@@ -62,6 +64,14 @@ class ReconstructionNode(StageNode):
     def _clear(self, request: Any, response: Any) -> str:
         self.ask_worker(self._clear_evidence)
         return 'evidence and meshes forgotten'
+
+    def _texture(self, request: Any, response: Any) -> str:
+        """Take what it needs from the worker, and make the texture while that goes on."""
+        return answer_texture(
+            request,
+            response,
+            lambda track_id: self.ask_worker(lambda: self._reconstructor.texture_source(track_id)),
+        )
 
     def _clear_evidence(self) -> None:
         self._reconstructor.clear()

@@ -39,7 +39,7 @@ def code_of(error: Exception) -> int:
     return FAILED
 
 
-def call(client: Client, request: Any) -> Any:
+def call(client: Client, request: Any, timeout_s: float = ANSWER_TIMEOUT_S) -> Any:
     """Return the response of another node's service; it must be a success.
 
     :raises NotReadyError: when there is no such service, or it does not answer in time.
@@ -47,9 +47,9 @@ def call(client: Client, request: Any) -> Any:
     """
     if not client.service_is_ready():
         raise NotReadyError(f'nobody offers {client.srv_name}', wanted='the node that does')
-    response = client.call(request, timeout_sec=ANSWER_TIMEOUT_S)
+    response = client.call(request, timeout_sec=timeout_s)
     if response is None:
-        raise NotReadyError(f'{client.srv_name} gave no answer in {ANSWER_TIMEOUT_S:g} s')
+        raise NotReadyError(f'{client.srv_name} gave no answer in {timeout_s:g} s')
     if not response.success:
         kinds = {BAD_REQUEST: InputError, NOT_FOUND: NotFoundError}
         raise kinds.get(response.code, NotReadyError)(f'{client.srv_name}: {response.message}')

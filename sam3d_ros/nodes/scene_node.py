@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sam3d_msgs.srv import ClearScene, LoadScene, RemoveObject, SaveScene
+from sam3d_msgs.srv import ClearScene, GetTexture, LoadScene, RemoveObject, SaveScene
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import Frame, Reconstructions, Scene, SceneObject, Tracks
@@ -22,6 +22,7 @@ from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.publishing import ScenePublisher
 from sam3d_ros.nodes.requests import NotFoundError, NotReadyError
 from sam3d_ros.nodes.stage_node import StageNode
+from sam3d_ros.nodes.texturing import with_textures
 from sam3d_ros.scene.config import SceneConfig
 from sam3d_ros.scene.memory import ObjectMemory
 
@@ -52,6 +53,7 @@ class SceneNode(StageNode):
         self.serve(LoadScene, '~/load', self._load)
         self._ask_segmentation_to_clear = self.client(ClearScene, 'segmentation/clear')
         self._ask_reconstruction_to_clear = self.client(ClearScene, 'reconstruction/clear')
+        self._ask_for_texture = self.client(GetTexture, 'reconstruction/texture')
         self._ask_segmentation_to_load = self.client(LoadScene, 'segmentation/load')
         self.every(0.5, lambda: self.tell_worker(self._greet_planners))
 
@@ -116,9 +118,10 @@ class SceneNode(StageNode):
         scene, folder = self._scene, Path(request.path)
         if not request.path:
             raise InputError('an empty path', wanted='a folder')
+        scene, textures = with_textures(scene, self._ask_for_texture)
         write_scene(scene, folder)
         response.ids = [str(item.id) for item in scene.objects]
-        return f'{len(response.ids)} objects in {folder}'
+        return f'{len(response.ids)} objects in {folder}, {textures}'
 
     def _load(self, request: Any, response: Any) -> str:
         """Take over saved objects; the tracker must know them first."""

@@ -32,9 +32,6 @@ the mask's width."""
 BESIDE_PX = 2.0
 """From so far outside a mask on pixels show nothing of the object."""
 
-FADE_PX = 2.0
-"""A view's weight grows over so many pixels from its mask's border."""
-
 SHARPNESS = 4.0
 """Power of the weights: 0 is the mean of all views, infinity the best one alone."""
 
@@ -54,10 +51,12 @@ class Sight:
 
     :param light: (K, P, 3) float32 linear light.
     :param weight: (K, P) float32, pixels per area towards the surface, px^2/m^2; 0 = not seen.
+    :param sure: (P,) bool, some view sees the point well inside of its mask.
     """
 
     light: Float32Array
     weight: Float32Array
+    sure: BoolArray
 
     @property
     def seen(self) -> BoolArray:
@@ -86,6 +85,7 @@ def look(
     """
     light = np.zeros((len(evidence.views), len(points), 3), np.float32)
     weight = np.zeros(light.shape[:2], np.float32)
+    sure = np.zeros(len(points), bool)
     for at, view in enumerate(evidence.views):
         T = T_cam_grid(view, evidence.grid)
         points_cam = apply(T, points.astype(np.float64))
@@ -94,9 +94,10 @@ def look(
         verdict = judge(points_cam, view.camera, _own_depth(view), tolerance_m)
         hit = np.flatnonzero(verdict.confirmed & (cosine > LEAST_COSINE))
         trust = _trust(view)[verdict.rows[hit], verdict.columns[hit]]
+        sure[hit] |= trust >= 1.0
         weight[at, hit] = trust * cosine[hit] * np.square(view.camera.fx / distance[hit])
         light[at, hit] = _sampled(view, points_cam[hit])
-    return Sight(light, weight)
+    return Sight(light, weight, sure)
 
 
 def _trust(view: View) -> Float32Array:
@@ -110,7 +111,7 @@ def _trust(view: View) -> Float32Array:
     outward_px = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
     inner = inward_px > min(RIM_PX, RIM_SHARE * float(inward_px.max()))
     beside = outward_px >= BESIDE_PX
-    trust = np.minimum(inward_px / FADE_PX, 1.0)
+    trust = np.minimum(inward_px / RIM_PX, 1.0)
     if beside.any():
         rgb = view.rgb.astype(np.float32)
         to_inside = np.abs(rgb - spread(rgb, inner)).sum(axis=2)
@@ -184,7 +185,10 @@ class Appearance:
         return self._completed(points, look(points, normals, self.evidence, self.tolerance_m))
 
     def _completed(self, points: Float32Array, sight: Sight) -> ByteArray:
-        """Blend what is seen; give the rest the colour of its mirror image, else the nearest."""
+        """Blend what is seen; give the rest the colour of its mirror image, else the nearest.
+
+        Only colours from well inside a mask are lent: nothing may multiply a rim's mistakes.
+        """
         seen = sight.seen
         if not seen.any():
             return np.full((len(points), 3), GREY, np.uint8)
@@ -192,9 +196,10 @@ class Appearance:
         missing = np.flatnonzero(~seen)
         if len(missing) == 0:
             return colors
+        lent = sight.sure if sight.sure.any() else seen
         # Compact nodes make queries from afar ten times slower.
-        tree = cKDTree(points[seen], compact_nodes=False, balanced_tree=False)
-        known = colors[seen]
+        tree = cKDTree(points[lent], compact_nodes=False, balanced_tree=False)
+        known = colors[lent]
         if self.mirror is not None:
             reach_m = MIRROR_REACH_VOXELS * self.evidence.grid.voxel_m
             images = self.mirror.reflect(points[missing].astype(np.float64))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sam3d_ros.core.registry import load_backend
@@ -99,7 +101,9 @@ class ObjectReconstructor:
     def textured(self, track_id: int, mesh: Mesh) -> Mesh:
         """Return the latest mesh of a track with its texture; any other mesh as it is."""
         source = self.texture_source(track_id)
-        return source.textured() if source is not None and source.mesh is mesh else mesh
+        if source is None or source.mesh is not mesh:
+            return mesh
+        return replace(mesh, texture=source.texture())
 
     def _load(self, backend: str) -> list[tuple[str, CompletionBackend]]:
         """Return a backend and the one that stands in for it."""

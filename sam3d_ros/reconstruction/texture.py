@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,12 +37,11 @@ class TextureSource:
     T_ref_obj: FloatArray
     config: ReconstructionConfig
 
-    def textured(self) -> Mesh:
-        """Return the mesh with its texture."""
+    def texture(self) -> Texture:
+        """Return the texture of the mesh."""
         evidence = build_evidence(self.views, self.config.evidence)
         T_grid_obj = inverse(evidence.grid.T_ref_grid) @ self.T_ref_obj
-        texture = bake(self.mesh, evidence, T_grid_obj, self.config.texture_px)
-        return replace(self.mesh, texture=texture)
+        return bake(self.mesh, evidence, T_grid_obj, self.config.texture_px)
 
 
 def bake(mesh: Mesh, evidence: Evidence, T_grid_obj: FloatArray, limit_px: int) -> Texture:

@@ -47,6 +47,8 @@ def test_the_demo_leaves_what_it_promises_and_its_exit_code_is_its_verdict(demo)
         assert solid.name in text
     good = 'missing' not in text and 'more than' not in text
     assert process.returncode == (0 if good else 1), text
+    assert 'with a texture' in text
+    assert b'"baseColorTexture"' in (out / 'scene.glb').read_bytes()
     for name in ('scene.json', 'scene.glb', 'snapshot.png'):
         assert (out / name).stat().st_size > 100
     stamps = {frame.stamp_ns for frame in truth.frames}

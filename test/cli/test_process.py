@@ -67,7 +67,9 @@ def test_everything_is_there(out):
     tree = json.loads((out / 'scene.json').read_text())
     for entry in tree['objects']:
         assert (out / entry['mesh']).is_file()
-        assert (out / entry['mesh']).with_suffix('.glb').is_file()
+        glb = (out / entry['mesh']).with_suffix('.glb').read_bytes()
+        assert b'"baseColorTexture"' in glb
+    assert (out / 'scene.glb').read_bytes().count(b'"baseColorTexture"') == len(tree['objects'])
 
 
 def test_the_result_recording_agrees_with_scene_json(out):

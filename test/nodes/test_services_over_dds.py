@@ -12,7 +12,14 @@ from geometry_msgs.msg import Point, PointStamped
 from rclpy.action import ActionClient
 from sam3d_msgs.action import Reconstruct
 from sam3d_msgs.msg import Prompt
-from sam3d_msgs.srv import AddPrompt, ClearScene, LoadScene, RemoveObject, SaveScene
+from sam3d_msgs.srv import (
+    AddPrompt,
+    ClearScene,
+    GetTexture,
+    LoadScene,
+    RemoveObject,
+    SaveScene,
+)
 from sensor_msgs.msg import RegionOfInterest
 
 from sam3d_ros.core.types import ExemplarPrompt, Instance, Instances
@@ -96,15 +103,37 @@ def test_a_saved_scene_comes_back_after_a_clear_with_its_ids(
     play(camera, objects, frames(5, boxes=()))
     play(camera, objects, frames(3))
     before = ids(objects.messages[-1])
-    assert graph.call(SaveScene, 'scene/save', path=str(tmp_path)).success
+    saved = graph.call(SaveScene, 'scene/save', path=str(tmp_path))
+    assert saved.success and f'{len(before)} with a texture' in saved.message
     assert (tmp_path / 'scene.json').is_file()
+    files = list((tmp_path / 'meshes').glob('*.glb'))
+    assert len(files) == len(before)
+    assert all(b'"baseColorTexture"' in file.read_bytes() for file in files)
     assert graph.call(ClearScene, 'scene/clear').success
     objects.clear()
     loaded = graph.call(LoadScene, 'scene/load', path=str(tmp_path))
     assert loaded.success, loaded.message
     assert list(loaded.ids) == before
     assert ids(objects.wait(lambda m: m.objects, 5.0)) == before
+    again = graph.call(SaveScene, 'scene/save', path=str(tmp_path / 'again'))
+    assert again.success and '0 with a texture' in again.message, 'their views are forgotten'
     assert ids(play(camera, objects, frames(2))) == before
+
+
+def test_a_texture_is_for_the_mesh_that_was_asked_for(graph, camera, objects, frames, play):
+    item = play(camera, objects, frames(3)).objects[0]
+    answer = graph.call(GetTexture, 'reconstruction/texture', id=item.id, mesh_hash=item.mesh_hash)
+    assert answer.success, answer.message
+    assert len(answer.uv) == 6 * len(item.mesh.triangles)
+    assert bytes(answer.png[:4]) == b'\x89PNG'
+    for changed, code in (
+        ({'mesh_hash': '0' * 64}, NOT_FOUND),
+        ({'id': '99'}, NOT_FOUND),
+        ({'id': 'cup'}, BAD_REQUEST),
+    ):
+        fields = {'id': item.id, 'mesh_hash': item.mesh_hash} | changed
+        answer = graph.call(GetTexture, 'reconstruction/texture', **fields)
+        assert (answer.success, answer.code) == (False, code), answer.message
 
 
 def test_loading_what_is_not_there_says_so(graph, objects, tmp_path):
