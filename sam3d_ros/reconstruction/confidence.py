@@ -16,10 +16,11 @@ from sam3d_ros.reconstruction.labels import centres_and_normals, sample
 NEAR_M = 0.005
 """A face is right when the true surface is this near, or within two sigma of the sensor."""
 
-OFFSET, CROSSING, SURFACE, VOXEL = 2.44, 0.36, 5.86, -2.02
+OFFSET = 2.44
+WEIGHTS = np.array([0.36, 5.86, -2.02], np.float32)
 """Logistic regression (Platt, "Probabilistic outputs for support vector machines", 1999) of a
-face's being right: on the log odds that the surface crosses within the tolerance, the likelihood
-of the observed surface, and the size of a voxel over the tolerance."""
+face's being right on :func:`face_features`; ``training/confidence.py`` repeats it on single
+views."""
 
 LEAST_CROSSING = 0.02
 
@@ -39,24 +40,30 @@ def face_confidence(
 ) -> Float32Array:
     """Return (F,) float32 probability that the true surface is within the tolerance of a face.
 
-    Along a face's normal the probability to be inside falls from 1 to 0; its fall between the
-    tolerance below and above is the probability that the surface crosses there.
-
     :param vertices: (V, 3) in the grid frame.
     :param probability: (N, N, N) of each voxel's being inside.
+    """
+    odds = OFFSET + face_features(vertices, faces, probability, evidence) @ WEIGHTS
+    return np.asarray(1.0 / (1.0 + np.exp(-odds)), np.float32)
+
+
+def face_features(
+    vertices: Float32Array, faces: IndexArray, probability: Float32Array, evidence: Evidence
+) -> Float32Array:
+    """Return (F, 3) float32: what speaks for a face.
+
+    Log odds that the surface crosses within the tolerance (along a face's normal the probability
+    to be inside falls from 1 to 0, here by as much), likelihood of the observed surface, and the
+    size of a voxel over the tolerance.
     """
     centres, normals = centres_and_normals(vertices, faces)
     near = tolerance_m(evidence)
     step = np.float32(near) * normals
     below, above = (sample(probability, at, evidence) for at in (centres - step, centres + step))
     crossing = np.clip(below - above, LEAST_CROSSING, 1.0 - LEAST_CROSSING)
-    odds = (
-        OFFSET
-        + CROSSING * np.log(crossing / (1.0 - crossing))
-        + SURFACE * sample(evidence.surface, centres, evidence)
-        + VOXEL * evidence.grid.voxel_m / near
-    )
-    return np.asarray(1.0 / (1.0 + np.exp(-odds)), np.float32)
+    surface = sample(evidence.surface, centres, evidence)
+    voxel = np.full(len(faces), evidence.grid.voxel_m / near, np.float32)
+    return np.stack([np.log(crossing / (1.0 - crossing)), surface, voxel], axis=1)
 
 
 def scale_sigma(vertices: Float32Array, voxel_m: float, silhouette_iou: float) -> float:
