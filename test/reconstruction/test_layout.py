@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sam3d_ros.geometry.transforms import inverse
+from sam3d_ros.reconstruction import layout
 from sam3d_ros.reconstruction.completion import Completion
 from sam3d_ros.reconstruction.config import EvidenceConfig, LayoutConfig
 from sam3d_ros.reconstruction.evidence import build_evidence
@@ -124,11 +125,15 @@ def test_a_wrong_mask_does_not_pull(scenes, seen, grown_px):
     assert np.linalg.norm(update.twist[3:]) < 0.04
 
 
-def test_what_stands_before_the_measured_surface_is_pushed_back(scenes, seen):
+def test_what_stands_before_the_measured_surface_is_pushed_back(scenes, seen, monkeypatch):
     box, eye, shape, T_cam_obj = seen
     frame, instances = scenes.see([box], eye)
     view = crop_view(frame, instances, 0)
     start = moved_by(T_cam_obj, np.array([0.0, 0.0, -0.014, 0, 0, 0]))
-    update = measure_pose(shape, view, start, CONFIG, NOISE)
-    assert update.twist[2] == pytest.approx(0.014, abs=0.003)
-    assert update.score_after > update.score_before
+    whole = measure_pose(shape, view, start, CONFIG, NOISE)
+    assert whole.twist[2] == pytest.approx(0.014, abs=0.003)
+    assert whole.score_after > whole.score_before
+    # Without pairs only what the sensor saw through moves the shape.
+    monkeypatch.setattr(layout, '_weights', lambda pairs, *_: np.zeros(len(pairs.distance)))
+    alone = measure_pose(shape, view, start, CONFIG, NOISE)
+    assert alone.twist[2] > 0.003
