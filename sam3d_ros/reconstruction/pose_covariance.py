@@ -19,9 +19,6 @@ PATCH_M = 0.015
 """Residuals within such a cell go together: the mesh's misfit, and the sensor's noise, of which on
 real tables about twenty neighbouring pixels share theirs."""
 
-CALIBRATION = 0.65
-"""Factor on the variance that is left, fitted on worlds of the train split."""
-
 PRIOR_M, PRIOR_RAD = 0.05, 0.3
 """What is believed of a direction that the view says nothing about."""
 
@@ -53,8 +50,7 @@ def observed_information(H: FloatArray, offsets: FloatArray, weight: FloatArray)
 
 
 def shared_error(local_m: FloatArray, residual: FloatArray, weight: FloatArray) -> float:
-    """Return how many points count as one: the calibrated variance factor of patch means, of which
-    at least 1 is believed.
+    """Return how many points count as one, at least 1: the variance factor of patch means.
 
     The mean square of the patches' mean residuals, over what independent errors would leave; six
     parameters were fitted. The cluster form of the a-posteriori variance factor (Liang and Zeger,
@@ -70,7 +66,7 @@ def shared_error(local_m: FloatArray, residual: FloatArray, weight: FloatArray) 
     moments = np.bincount(patch, weight * residual)
     used = weights > 0
     square = float((np.square(moments[used]) / weights[used]).sum())
-    return CALIBRATION * max(square / max(int(used.sum()) - 6, 1), 1.0)
+    return max(square / max(int(used.sum()) - 6, 1), 1.0)
 
 
 def averaged(

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam3d_ros.reconstruction.pose_covariance import (
-    CALIBRATION,
     NORMAL_SIGMA_RAD,
     PATCH_M,
     averaged,
@@ -71,10 +70,8 @@ def test_points_that_err_together_count_as_one():
     weight = np.full(4000, sigma**-2)
     alone = sigma * rng.normal(size=4000)
     together = sigma * rng.normal(size=(8, 8, 8))[tuple(cells.T)]
-    assert shared_error(local, alone, weight) == pytest.approx(CALIBRATION, rel=0.25)
-    assert shared_error(local, together, weight) == pytest.approx(
-        CALIBRATION * 4000 / 8**3, rel=0.3
-    )
+    assert shared_error(local, alone, weight) == pytest.approx(1.0, abs=0.25)
+    assert shared_error(local, together, weight) == pytest.approx(4000 / 8**3, rel=0.3)
 
 
 def covariances():
