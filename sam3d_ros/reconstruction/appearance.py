@@ -24,7 +24,15 @@ from sam3d_ros.reconstruction.grid import T_cam_grid
 from sam3d_ros.reconstruction.symmetry import MirrorPlane, find_mirror
 from sam3d_ros.reconstruction.views import View
 
-LEAST_COSINE = 0.1
+LEAST_COSINE = -0.5
+"""Faces at edges lean away from a camera that yet sees what is there: the depth decides."""
+
+GRAZING = 0.02
+"""Least cosine in a view's weight; views that see a surface better win."""
+
+SURE_COSINE = 0.1
+"""From here on a surface faces the camera for certain."""
+
 RIM_PX, RIM_SHARE = 3.0, 0.3
 """Width of a mask's rim, whose pixels have to look like the inside; and its largest share of half
 the mask's width."""
@@ -94,8 +102,9 @@ def look(
         verdict = judge(points_cam, view.camera, _own_depth(view), tolerance_m)
         hit = np.flatnonzero(verdict.confirmed & (cosine > LEAST_COSINE))
         trust = _trust(view)[verdict.rows[hit], verdict.columns[hit]]
-        sure[hit] |= trust >= 1.0
-        weight[at, hit] = trust * cosine[hit] * np.square(view.camera.fx / distance[hit])
+        facing = np.maximum(cosine[hit], GRAZING)
+        sure[hit] |= (trust >= 1.0) & (facing > SURE_COSINE)
+        weight[at, hit] = trust * facing * np.square(view.camera.fx / distance[hit])
         light[at, hit] = _sampled(view, points_cam[hit])
     return Sight(light, weight, sure)
 

@@ -95,7 +95,7 @@ def test_a_mask_that_leaks_onto_the_table_leaves_no_trace(scenes):
 def test_a_surface_that_no_view_shows_is_grey(scenes):
     evidence = build_evidence(seen(scenes), EvidenceConfig())
     _, vertices, normals = surface(evidence)
-    _, colors = coloured(vertices, -normals, evidence)
+    _, colors = coloured(vertices + np.float32(0.5), normals, evidence)
     assert (colors == 128).all()
 
 
