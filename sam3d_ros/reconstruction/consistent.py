@@ -21,7 +21,7 @@ SKIN_VOXELS = 1.0
 MARGIN_VOXELS = 0.3
 """Distance by which a voxel proven empty stays outside, voxels."""
 
-TOLERANCE_SIGMAS = 1.5
+TOLERANCE_SIGMAS = 1.0
 """Room around the measured surface in which the (smoother) completion is believed."""
 
 SUPPORT_SKIN_VOXELS = 2.0

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Completion without weights: what was seen, its mirror image, and the ground under it, closed."""
+"""Completion without weights: a superquadric where one explains all that was seen; else the seen
+surface, turned about an axis or mirrored, closed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.hollow import is_hollow, wall_distance
 from sam3d_ros.reconstruction.hull import hull_distance
-from sam3d_ros.reconstruction.revolution import Axis, find_axis, revolved_distance
+from sam3d_ros.reconstruction.revolution import (
+    Axis,
+    find_axis,
+    revolved_distance,
+    shell_distance,
+)
+from sam3d_ros.reconstruction.superquadrics import superquadric_distance
 from sam3d_ros.reconstruction.symmetry import MirrorPlane, emptiness, find_mirror, thinned
 
 TURNED_POINTS = 800
@@ -32,17 +40,26 @@ class GeometricCompletion:
 
 def _complete(evidence: Evidence) -> Completion:
     possible = _possible(evidence)
-    axis = find_axis(evidence)
-    if axis is not None:
-        points = _with_turns(evidence, axis)
-        distance = revolved_distance(evidence, axis)
-    else:
-        points = _with_images(evidence, find_mirror(evidence))
-        distance = hull_distance(points, evidence.grid, possible)
-    if is_hollow(points, evidence):
-        distance = np.maximum(distance, wall_distance(points, evidence))
+    distance = superquadric_distance(evidence)
+    if distance is None:
+        distance = _closed(evidence, possible)
     distance[~possible] = np.maximum(distance[~possible], 0.5 * evidence.grid.voxel_m)
     return Completion(distance, _probability(distance, evidence), 'geometric')
+
+
+def _closed(evidence: Evidence, possible: BoolArray) -> Float32Array:
+    """Signed distance to the observed profile turned about its axis, or else to the hull of the
+    points and their mirror images; of walls alone where the sensor looked inside.
+    """
+    axis = find_axis(evidence)
+    if axis is not None:
+        hollow = is_hollow(_with_turns(evidence, axis), evidence)
+        return shell_distance(evidence, axis) if hollow else revolved_distance(evidence, axis)
+    points = _with_images(evidence, find_mirror(evidence))
+    distance = hull_distance(points, evidence.grid, possible)
+    if is_hollow(points, evidence):
+        distance = np.maximum(distance, wall_distance(points, evidence))
+    return distance
 
 
 def _with_turns(evidence: Evidence, axis: Axis) -> FloatArray:
@@ -52,7 +69,7 @@ def _with_turns(evidence: Evidence, axis: Axis) -> FloatArray:
 
 
 def _possible(evidence: Evidence) -> BoolArray:
-    possible: BoolArray = ~(evidence.empty | evidence.below.astype(bool))
+    possible: BoolArray = (evidence.free | evidence.outside | evidence.below) == 0
     return possible
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from sam3d_ros.core.types import Float32Array, FloatArray
@@ -19,11 +20,15 @@ from sam3d_ros.reconstruction.symmetry import emptiness, thinned
 SAMPLES = 400
 TURNS_RAD = np.arange(1, 24) * (2.0 * np.pi / 24)
 CONTRADICTED = 0.03
-LEAST_LEVEL_NORMALS = 0.25
+LEAST_LEVEL_NORMALS = 0.15
 """Share of the points whose normals must be level enough to say where the axis is."""
 LEVEL = 0.5
 RADIUS_QUANTILE = 0.9
 ROBUST_STEPS = 4
+WALL_M = 0.003
+"""Thickness of the wall of a vessel."""
+FINER, CLOSED_CELLS = 2, 7
+"""Cells of the half-plane along a voxel, and up to which gap they are closed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +90,54 @@ def revolved_distance(evidence: Evidence, axis: Axis) -> Float32Array:
     from_axis = np.hypot(a[:, None] - axis.x, a[None, :] - axis.y)
     side = from_axis[:, :, None] - radius[None, None, :]
     return np.maximum(side, np.where(np.isfinite(beyond), beyond, -1.0)).astype(np.float32)
+
+
+def shell_distance(evidence: Evidence, axis: Axis) -> Float32Array:
+    """Return (N, N, N) float32 signed distance to a thin wall behind the observed surface, turned
+    about the axis: a vessel that the sensor looked into.
+
+    Points of both sides, moved half a wall inwards, draw the middle of the wall into the
+    half-plane of radius and height; gaps of a few cells are closed.
+    """
+    size, cell_m = FINER * evidence.grid.size, evidence.grid.voxel_m / FINER
+    radius, height = _wall_middle(evidence, axis)
+    column = np.rint(radius / cell_m).astype(np.intp)
+    row = np.rint(height / cell_m + 0.5 * size - 0.5).astype(np.intp)
+    known = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+    drawn = np.zeros((size + 2 * CLOSED_CELLS,) * 2, np.uint8)
+    drawn[column[known] + CLOSED_CELLS, row[known] + CLOSED_CELLS] = 1
+    closed = cv2.morphologyEx(drawn, cv2.MORPH_CLOSE, np.ones((CLOSED_CELLS,) * 2, np.uint8))
+    middle = closed[CLOSED_CELLS:-CLOSED_CELLS, CLOSED_CELLS:-CLOSED_CELLS]
+    away = (
+        cv2.distanceTransform((middle == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        * cell_m
+    )
+    a = evidence.grid.axis_m
+    columns = np.hypot(a[:, None] - axis.x, a[None, :] - axis.y) / cell_m
+    columns = np.minimum(columns, size - 1).astype(np.float32)
+    rows = (a / cell_m + 0.5 * size - 0.5).astype(np.float32)
+    every = len(a)
+    distance = cv2.remap(
+        np.asarray(away, np.float32),
+        np.broadcast_to(rows, (every * every, every)).copy(),
+        np.broadcast_to(columns.reshape(-1, 1), (every * every, every)).copy(),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(distance, np.float32).reshape((every,) * 3) - np.float32(0.5 * WALL_M)
+
+
+def _wall_middle(evidence: Evidence, axis: Axis) -> tuple[FloatArray, FloatArray]:
+    """Radius and height of the points with normals, moved half a wall inwards."""
+    points = evidence.points.points_m.astype(np.float64)
+    normals = evidence.points.normals.astype(np.float64)
+    radii = axis.radii(points)
+    outward = (points[:, :2] - [axis.x, axis.y]) / np.maximum(radii, 1e-6)[:, None]
+    level = np.einsum('pc,pc->p', normals[:, :2], outward)
+    steep = np.hypot(level, normals[:, 2])
+    known = steep > LEVEL
+    inward = 0.5 * WALL_M / steep[known]
+    return radii[known] - inward * level[known], points[known, 2] - inward * normals[known, 2]
 
 
 def _meeting_point(places: FloatArray, directions: FloatArray) -> Axis | None:

@@ -9,12 +9,15 @@ Of the planes that pass, one farther from the camera explains more of what is hi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.evidence import Evidence
+
+T = TypeVar('T', FloatArray, Float32Array)
 
 YAWS_RAD = np.deg2rad(np.arange(-60.0, 61.0, 10.0))
 """Directions of the plane's normal, from the axis that leads away from the camera."""
@@ -69,7 +72,7 @@ def find_mirror(evidence: Evidence) -> MirrorPlane | None:
     )
 
 
-def thinned(points: FloatArray, most: int) -> FloatArray:
+def thinned(points: T, most: int) -> T:
     """Return at most ``most`` of the points, evenly taken."""
     if len(points) <= most:
         return points
@@ -97,11 +100,11 @@ def emptiness(
 
     That is everything outside the volume, and proven empty space.
 
-    :param border: count the outermost voxels of empty space too; on them pixels, voxels and noise
-        decide, not the object.
+    :param border: count all of it; else only what is clear, less its outermost voxels: on them
+        pixels, voxels and noise decide, not the object.
     """
     flat, inside = _voxels(evidence, images)
-    empty = (evidence.free | evidence.outside).astype(bool)
+    empty = (evidence.free | evidence.outside).astype(bool) if border else evidence.empty
     for axis in () if border else range(3):
         lines = np.moveaxis(empty, axis, 0)
         around = lines.copy()

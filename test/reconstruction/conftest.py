@@ -128,7 +128,7 @@ class Toolbox:
     """What the tests of this folder share."""
 
     Box, Ball = Box, Ball
-    see, tracked = staticmethod(see), staticmethod(tracked)
+    see, tracked, box_of = staticmethod(see), staticmethod(tracked), staticmethod(box_of)
 
 
 @pytest.fixture(scope='session')

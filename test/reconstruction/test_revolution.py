@@ -7,7 +7,7 @@ from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.config import EvidenceConfig, ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import build_evidence
 from sam3d_ros.reconstruction.geometric import GeometricCompletion
-from sam3d_ros.reconstruction.revolution import find_axis
+from sam3d_ros.reconstruction.revolution import find_axis, shell_distance
 from sam3d_ros.reconstruction.views import crop_view
 
 
@@ -36,3 +36,38 @@ def test_a_ball_is_completed_from_one_view(scenes):
     truth = ball.inside(apply(evidence.grid.T_ref_grid, evidence.grid.centres_m().astype(float)))
     assert (inside & truth).sum() / (inside | truth).sum() > 0.8
     assert ((completion.probability > 0.5) == inside).mean() > 0.999
+
+
+def test_a_bowl_seen_from_above_becomes_a_thin_wall(scenes):
+    middle, radius, wall = np.array([0.0, 0.0, 0.06]), 0.06, 0.003
+    frame, instances = scenes.see([Bowl(middle, radius, wall)], (-0.35, 0.0, 0.4), noise_seed=0)
+    evidence = build_evidence([crop_view(frame, instances, 0)], EvidenceConfig())
+    axis = find_axis(evidence)
+    assert axis is not None
+    distance = shell_distance(evidence, axis)
+    points = apply(evidence.grid.T_ref_grid, evidence.grid.centres_m().astype(float))
+    away = np.linalg.norm(points - middle, axis=-1)
+    below = points[..., 2] < 0.05
+    assert (distance[below & (away < radius - 2 * wall - evidence.grid.voxel_m)] > 0).all()
+    in_wall = below & (np.abs(away - (radius - 0.5 * wall)) < 0.25 * wall)
+    assert (distance[in_wall] < 0).mean() > 0.9
+
+
+class Bowl:
+    """The lower half of a hollow ball."""
+
+    def __init__(self, centre, radius, wall):
+        self.centre, self.radius, self.wall = centre, radius, wall
+
+    def hit(self, origin, directions):
+        best = np.full(directions.shape[:2], np.inf)
+        offset = origin - self.centre
+        a, b = (directions**2).sum(axis=-1), directions @ offset
+        for radius in (self.radius, self.radius - self.wall):
+            root = b * b - a * (offset @ offset - radius**2)
+            for sign in (-1.0, 1.0):
+                t = (-b + sign * np.sqrt(np.maximum(root, 0.0))) / a
+                height = origin[2] + t * directions[..., 2] - self.centre[2]
+                met = (root > 0) & (t > 0) & (height < 0)
+                best = np.where(met & (t < best), t, best)
+        return best
