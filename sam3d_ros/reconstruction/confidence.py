@@ -16,11 +16,10 @@ from sam3d_ros.reconstruction.labels import centres_and_normals, sample
 NEAR_M = 0.005
 """A face is right when the true surface is this near, or within two sigma of the sensor."""
 
-OFFSET = 2.44
-WEIGHTS = np.array([0.36, 5.86, -2.02], np.float32)
+OFFSET = 1.74
+WEIGHTS = np.array([0.43, 10.64, -1.46], np.float32)
 """Logistic regression (Platt, "Probabilistic outputs for support vector machines", 1999) of a
-face's being right on :func:`face_features`; ``training/confidence.py`` repeats it on single
-views."""
+face's being right on :func:`face_features`; fitted by ``training/confidence.py``."""
 
 LEAST_CROSSING = 0.02
 
