@@ -8,13 +8,12 @@ Views are weighted by the pixels that they spend on an area, as in Waechter, Moe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray
+from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.colors import encoded, linear
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.geometry.visibility import judge
@@ -29,9 +28,6 @@ LEAST_COSINE = -0.5
 
 GRAZING = 0.02
 """Least cosine in a view's weight; views that see a surface better win."""
-
-SURE_COSINE = 0.1
-"""From here on a surface faces the camera for certain."""
 
 RIM_PX, RIM_SHARE = 3.0, 0.3
 """Width of a mask's rim, whose pixels have to look like the inside; and its largest share of half
@@ -59,12 +55,10 @@ class Sight:
 
     :param light: (K, P, 3) float32 linear light.
     :param weight: (K, P) float32, pixels per area towards the surface, px^2/m^2; 0 = not seen.
-    :param sure: (P,) bool, some view sees the point well inside of its mask.
     """
 
     light: Float32Array
     weight: Float32Array
-    sure: BoolArray
 
     @property
     def seen(self) -> BoolArray:
@@ -93,7 +87,6 @@ def look(
     """
     light = np.zeros((len(evidence.views), len(points), 3), np.float32)
     weight = np.zeros(light.shape[:2], np.float32)
-    sure = np.zeros(len(points), bool)
     for at, view in enumerate(evidence.views):
         T = T_cam_grid(view, evidence.grid)
         points_cam = apply(T, points.astype(np.float64))
@@ -103,10 +96,9 @@ def look(
         hit = np.flatnonzero(verdict.confirmed & (cosine > LEAST_COSINE))
         trust = _trust(view)[verdict.rows[hit], verdict.columns[hit]]
         facing = np.maximum(cosine[hit], GRAZING)
-        sure[hit] |= (trust >= 1.0) & (facing > SURE_COSINE)
         weight[at, hit] = trust * facing * np.square(view.camera.fx / distance[hit])
         light[at, hit] = _sampled(view, points_cam[hit])
-    return Sight(light, weight, sure)
+    return Sight(light, weight)
 
 
 def _trust(view: View) -> Float32Array:
@@ -120,26 +112,29 @@ def _trust(view: View) -> Float32Array:
     outward_px = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
     inner = inward_px > min(RIM_PX, RIM_SHARE * float(inward_px.max()))
     beside = outward_px >= BESIDE_PX
-    trust = np.minimum(inward_px / RIM_PX, 1.0)
+    trust = np.minimum(inward_px / RIM_PX, 1.0).astype(np.float32)
     if beside.any():
-        rgb = view.rgb.astype(np.float32)
-        to_inside = np.abs(rgb - spread(rgb, inner)).sum(axis=2)
-        to_beside = np.abs(rgb - spread(rgb, beside)).sum(axis=2)
-        trust[~inner & (to_beside < to_inside)] = 0.0
-    return trust.astype(np.float32)
+        rim = np.flatnonzero(view.mask & ~inner)
+        rgb = view.rgb.reshape(-1, 3).astype(np.int16)
+        to_inside = np.abs(rgb[rim] - rgb[nearest_known(inner)[rim]]).sum(axis=1)
+        to_beside = np.abs(rgb[rim] - rgb[nearest_known(beside)[rim]]).sum(axis=1)
+        trust.reshape(-1)[rim[to_beside < to_inside]] = 0.0
+    return trust
 
 
-def spread(values: Any, known: BoolArray) -> Any:
-    """Return (h, w, C) values with those of the nearest known pixel wherever none is known.
+def nearest_known(known: BoolArray) -> IndexArray:
+    """Return (h * w,) the flat index of the pixel nearest to each one that is known.
 
     :param known: (h, w) bool, at least one.
     """
     _, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    table = np.zeros((int(labels.max()) + 1, values.shape[2]), values.dtype)
-    table[labels[known]] = values[known]
-    return table[labels]
+    pixels = np.flatnonzero(known)
+    of_label = np.zeros(len(pixels) + 1, np.int32)
+    of_label[labels.reshape(-1)[pixels]] = pixels
+    nearest: IndexArray = of_label[labels.reshape(-1)]
+    return nearest
 
 
 def _own_depth(view: View) -> Float32Array:
@@ -194,10 +189,7 @@ class Appearance:
         return self._completed(points, look(points, normals, self.evidence, self.tolerance_m))
 
     def _completed(self, points: Float32Array, sight: Sight) -> ByteArray:
-        """Blend what is seen; give the rest the colour of its mirror image, else the nearest.
-
-        Only colours from well inside a mask are lent: nothing may multiply a rim's mistakes.
-        """
+        """Blend what is seen; give the rest the colour of its mirror image, else the nearest."""
         seen = sight.seen
         if not seen.any():
             return np.full((len(points), 3), GREY, np.uint8)
@@ -205,10 +197,9 @@ class Appearance:
         missing = np.flatnonzero(~seen)
         if len(missing) == 0:
             return colors
-        lent = sight.sure if sight.sure.any() else seen
         # Compact nodes make queries from afar ten times slower.
-        tree = cKDTree(points[lent], compact_nodes=False, balanced_tree=False)
-        known = colors[lent]
+        tree = cKDTree(points[seen], compact_nodes=False, balanced_tree=False)
+        known = colors[seen]
         if self.mirror is not None:
             reach_m = MIRROR_REACH_VOXELS * self.evidence.grid.voxel_m
             images = self.mirror.reflect(points[missing].astype(np.float64))

@@ -9,7 +9,7 @@ import numpy as np
 
 from sam3d_ros.core.types import FloatArray, Mesh, Texture
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.reconstruction.appearance import coloured, spread
+from sam3d_ros.reconstruction.appearance import coloured, nearest_known
 from sam3d_ros.reconstruction.atlas import unwrap
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
@@ -67,7 +67,7 @@ def bake(mesh: Mesh, evidence: Evidence, T_grid_obj: FloatArray, limit_px: int) 
     known[covered.pixel] = True
     shape = (atlas.height, atlas.width)
     # Filters and smaller copies of the image must not mix the gaps between charts into them.
-    filled = spread(image.reshape(*shape, 3), known.reshape(shape))
+    filled = image[nearest_known(known.reshape(shape))].reshape(*shape, 3)
     uv = atlas.uv_px / np.array([atlas.width, atlas.height])
     return Texture(filled, uv.astype(np.float32))
 
