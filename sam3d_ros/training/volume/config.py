@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the training of the volume completion; defaults are those of the shipped weights."""
+"""Options of the training of the volume completion; recipes are in models/."""
 
 from __future__ import annotations
 

@@ -17,33 +17,24 @@ import yaml
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from sam3d_ros.core.config import build
-from sam3d_ros.core.errors import InputError, Sam3dError
+from sam3d_ros.core.errors import InputError
 from sam3d_ros.reconstruction.volume_input import CHANNELS
+from sam3d_ros.training.checkpoints import (
+    Checkpoint,
+    TrainingError,
+    averaged,
+    learning_rate,
+    load_average,
+)
 from sam3d_ros.training.volume.config import TrainingConfig
 from sam3d_ros.training.volume.data import SampleFiles
 from sam3d_ros.training.volume.loss import solid_iou, volume_loss
 from sam3d_ros.training.volume.network import NetworkConfig, VolumeNet
 
 LOG = logging.getLogger(__name__)
-
-
-class TrainingError(Sam3dError):
-    """A training run that cannot go on."""
-
-
-def learning_rate(step: int, config: TrainingConfig) -> float:
-    """Return the rate at a step: linear rise, constant, linear fall to zero.
-
-    Until the fall begins the schedule does not depend on the number of steps, so that a run may
-    be prolonged (Hagele et al., NeurIPS 2024).
-    """
-    rise = (step + 1) / max(config.warmup_steps, 1)
-    fall = (config.steps - step) / max(config.cooldown * config.steps, 1.0)
-    return config.learning_rate * min(rise, fall, 1.0)
 
 
 def sample_batches(
@@ -98,11 +89,9 @@ def train(config: TrainingConfig) -> None:
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    average = AveragedModel(
-        model, multi_avg_fn=get_ema_multi_avg_fn(config.average), use_buffers=True
-    )
-    checkpoint = Path(config.out) / 'checkpoint.pt'
-    first = _resume(checkpoint, model, average, optimizer)
+    average = averaged(model, config.average)
+    checkpoint = Checkpoint(Path(config.out) / 'checkpoint.pt', model, average, optimizer)
+    first = checkpoint.resume()
     model, optimizer = accelerator.prepare(model, optimizer)
     average.to(accelerator.device)
     model.train()
@@ -136,45 +125,11 @@ def train(config: TrainingConfig) -> None:
         if (step + 1) % 20 == 0:
             LOG.info('step %d loss %.4f iou %.3f', step + 1, float(loss.detach()), running)
         if accelerator.is_main_process and _due(step + 1, config):
-            plain = accelerator.unwrap_model(model)
-            _save(checkpoint, step + 1, plain, average, optimizer)
+            checkpoint.save(step + 1)
 
 
 def _due(step: int, config: TrainingConfig) -> bool:
     return step % config.save_every == 0 or step == config.steps
-
-
-def _save(
-    file: Path,
-    step: int,
-    model: VolumeNet,
-    average: AveragedModel,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix('.part')
-    state = {
-        'step': step,
-        'model': model.state_dict(),
-        'average': average.state_dict(),
-        'optimizer': optimizer.state_dict(),
-    }
-    torch.save(state, part)
-    part.rename(file)
-
-
-def _resume(
-    file: Path, model: VolumeNet, average: AveragedModel, optimizer: torch.optim.Optimizer
-) -> int:
-    """Load a checkpoint where there is one; return the number of steps done."""
-    if not file.is_file():
-        return 0
-    state = torch.load(file, map_location='cpu', weights_only=True)
-    model.load_state_dict(state['model'])
-    average.load_state_dict(state['average'])
-    optimizer.load_state_dict(state['optimizer'])
-    LOG.info('resumed at step %d', state['step'])
-    return int(state['step'])
 
 
 def fresh_network() -> VolumeNet:
@@ -185,11 +140,7 @@ def fresh_network() -> VolumeNet:
 def averaged_network(checkpoint: Path) -> VolumeNet:
     """Return the network with the running mean of weights of a checkpoint, ready to use."""
     model = fresh_network()
-    average = AveragedModel(model, use_buffers=True)
-    state = torch.load(checkpoint, map_location='cpu', weights_only=True)
-    average.load_state_dict(state['average'])
-    model.load_state_dict(average.module.state_dict())
-    model.eval()
+    load_average(checkpoint, model)
     return model
 
 

@@ -10,6 +10,7 @@ pytest.importorskip('accelerate', reason='the train extra is not installed')
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.reconstruction.volume_input import CHANNELS
+from sam3d_ros.training.checkpoints import learning_rate
 from sam3d_ros.training.volume.calibration import (
     calibration_error,
     fit_temperature,
@@ -19,12 +20,13 @@ from sam3d_ros.training.volume.data import SampleFiles
 from sam3d_ros.training.volume.export import (
     CalibratedNet,
     Calibration,
+    blended,
     fit_slope,
     write_onnx,
 )
 from sam3d_ros.training.volume.loss import FREE, solid_iou, taught_solid, volume_loss
 from sam3d_ros.training.volume.network import NetworkConfig, VolumeNet
-from sam3d_ros.training.volume.train import averaged_network, learning_rate, shown, train
+from sam3d_ros.training.volume.train import averaged_network, shown, train
 
 SIZE = 16
 
@@ -167,6 +169,13 @@ def test_slope_is_found_near_the_surface() -> None:
     distance = torch.linspace(-1, 1, 2001)
     logits = -torch.atanh(distance.clamp(-0.999, 0.999)) / 0.07
     assert fit_slope(logits, distance) == pytest.approx(0.07, rel=0.01)
+
+
+def test_a_blend_lies_between_two_networks() -> None:
+    narrow = NetworkConfig(len(CHANNELS), (8, 8, 16), 2)
+    network, origin = VolumeNet(narrow), VolumeNet(narrow)
+    own, old = network.head.bias.clone(), origin.head.bias.clone()
+    assert torch.allclose(blended(network, origin, 0.25).head.bias, 0.25 * own + 0.75 * old)
 
 
 def test_exported_network_computes_the_same(tmp_path: Path) -> None:
