@@ -89,6 +89,22 @@ def test_things_are_told_apart(segmenter, make_scene, box, cylinder, name, gravi
     assert len(found.supports) == 1
 
 
+@pytest.mark.parametrize('color', [(200, 60, 60), (150, 150, 150)])
+def test_a_folded_towel_near_the_camera_is_a_thing_and_no_bend_of_the_table(
+    segmenter, make_scene, box, color
+):
+    """12 mm thick, a seventh of the image: what depth cameras bend planes by, farther away."""
+    towel = box((0, 0, 0.006), (0.3, 0.22, 0.012), yaw=0.2, color=color)
+    scene = make_scene([towel], eye=(0.0, -0.34, 0.52))
+    assert abs(np.nanmedian(scene.frame.depth_m[scene.truth == 1]) - 0.6) < 0.02
+    found = segmenter.segment(scene.frame)
+    assert len(found.items) == 1
+    assert ious(found, scene.truth, scene.frame)[0] > 0.9
+    assert len(found.supports) == 1
+    above = found.supports[0].offset_m + scene.frame.pointmap @ found.supports[0].normal
+    assert abs(np.nanmedian(above[scene.truth == 1]) - 0.012) < 0.003
+
+
 def test_instances_say_where_they_come_from(segmenter, make_scene, box, cylinder):
     scene = make_scene(shapes(box, cylinder, 'stacked'))
     found = segmenter.segment(scene.frame)
