@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import numpy as np
 
@@ -200,7 +201,12 @@ class Network:
 @lru_cache(maxsize=1)
 def trained_network() -> Network:
     """Return the network that comes with this package."""
-    with (files(__package__) / 'borders.npz').open('rb') as stream:
+    return read_network(files(__package__) / 'borders.npz')
+
+
+def read_network(file: Traversable) -> Network:
+    """Return the network stored in a file of ``weight_0``, ``bias_0`` and so on."""
+    with file.open('rb') as stream:
         stored = np.load(stream)
         layers = len(stored.files) // 2
         weights = tuple(stored[f'weight_{k}'] for k in range(layers))

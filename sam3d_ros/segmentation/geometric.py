@@ -51,23 +51,25 @@ class GeometricSegmenter:
         if prompts:
             for prompt in prompts:
                 source = f'geometric:{PROMPT_WORDS[type(prompt)]}'
-                items += _instances(select(found, prompt), source)
+                items += as_instances(select(found, prompt), source)
         else:
-            items = _everything(found)
+            items = everything(found, 'geometric')
         supports = tuple(support.plane for support in found.structure.supports)
         return Instances(frame.stamp_ns, tuple(items), supports)
 
 
-def _everything(found: Partition) -> list[Instance]:
+def everything(found: Partition, backend: str) -> list[Instance]:
+    """Return all things that are kept as instances."""
     things = found.things.astype(np.uint16)  # compared with every label: less memory to read
     answers = (
         Selection(things == k, float(found.certainty[k]), int(found.support_of[k]))
         for k in np.flatnonzero(found.keep)
     )
-    return _instances(answers, 'geometric:all')
+    return as_instances(answers, f'{backend}:all')
 
 
-def _instances(answers: Iterable[Selection], source: str) -> list[Instance]:
+def as_instances(answers: Iterable[Selection], source: str) -> list[Instance]:
+    """Return answers as instances; those without a pixel are left out."""
     boxed = [(answer, mask_box(answer.mask)) for answer in answers]
     return [
         Instance(answer.mask, answer.score, box, source, support=answer.support)

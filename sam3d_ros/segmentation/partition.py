@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam3d_ros.core.types import FloatArray, Frame, IndexArray
+from sam3d_ros.core.types import Float32Array, FloatArray, Frame, IndexArray
 from sam3d_ros.segmentation.adjacency import Adjacency, find_adjacency
 from sam3d_ros.segmentation.affinity import Pairs, find_pairs, trained_network
 from sam3d_ros.segmentation.cleaning import drop_unlikely, to_full_size
@@ -57,42 +57,72 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairedPatches:
-    """A frame cut into patches, and what is known about pairs of them (on the working grid)."""
+    """A frame cut into patches, and what is known about pairs of them (on the working grid).
+
+    :param patches: (h, w) int32 labels on the grid.
+    :param full: (H, W) int32 the same labels at the size of the frame.
+    """
 
     grid: Grid
     local: LocalPlanes
     structure: Structure
     patches: IndexArray
+    full: IndexArray
     adjacency: Adjacency
     regions: Regions
     pairs: Pairs
 
 
-def pair_patches(frame: Frame, config: SegmentationConfig) -> PairedPatches:
-    """Find supports, cut all above them into patches, describe the patches and their pairs."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Surfaces:
+    """A frame on the working grid, its local planes, its supports and walls."""
+
+    grid: Grid
+    local: LocalPlanes
+    structure: Structure
+
+
+def find_surfaces(frame: Frame, config: SegmentationConfig) -> Surfaces:
+    """Take a frame to the working grid and find the large planes."""
     grid = make_grid(frame)
     local = local_planes(grid)
-    structure = find_structure(grid, local, frame.up_cam, config.supports)
+    return Surfaces(grid, local, find_structure(grid, local, frame.up_cam, config.supports))
+
+
+def pair_patches(surfaces: Surfaces, frame: Frame, config: SegmentationConfig) -> PairedPatches:
+    """Cut all above the supports into patches, describe the patches and their pairs."""
+    grid, local, structure = surfaces.grid, surfaces.local, surfaces.structure
     foreground = find_foreground(grid, local, structure, config.geometric)
     links = find_links(grid, local, foreground)
     patches = find_patches(foreground, links)
     adjacency = find_adjacency(grid, local, patches, links)
     regions = describe(grid, local, structure, patches)
     pairs = find_pairs(grid, local, patches, adjacency, regions)
-    return PairedPatches(grid, local, structure, patches, adjacency, regions, pairs)
+    full = to_full_size(patches, grid, local, frame)
+    return PairedPatches(grid, local, structure, patches, full, adjacency, regions, pairs)
 
 
 def partition(frame: Frame, config: SegmentationConfig) -> Partition:
     """Take a frame apart."""
-    found = pair_patches(frame, config)
-    log_odds = trained_network().log_odds(found.pairs.features) + config.geometric.join_bias
+    found = pair_patches(find_surfaces(frame, config), frame, config)
+    return grouped(found, join_log_odds(found, config), config)
+
+
+def join_log_odds(found: PairedPatches, config: SegmentationConfig) -> Float32Array:
+    """Return (P,) float32 log-odds that each pair of patches is one thing."""
+    bias = np.float32(config.geometric.join_bias)
+    return trained_network().log_odds(found.pairs.features) + bias
+
+
+def grouped(found: PairedPatches, log_odds: Float32Array, config: SegmentationConfig) -> Partition:
+    """Group the patches of a frame into things."""
     grouping = merge_patches(found.pairs, log_odds, found.regions.area)
     things = grouping.thing_of[found.patches]
     high_m = np.zeros(len(grouping.certainty))
     np.maximum.at(high_m, grouping.thing_of, found.regions.high_m)
     return Partition(
         found.structure,
-        to_full_size(found.patches, found.grid, found.local, frame),
+        found.full,
         grouping.thing_of,
         found.adjacency,
         drop_unlikely(things, found.grid, high_m, config.geometric),

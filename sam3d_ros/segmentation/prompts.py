@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -32,6 +33,14 @@ class Selection:
     support: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Pixels that a thing is asked for by; ``boxed`` = they are all of a box around it."""
+
+    mask: BoolArray
+    boxed: bool
+
+
 def select(partition: Partition, prompt: Prompt) -> tuple[Selection, ...]:
     """Return the answers to one prompt, best first; none when it points at no thing.
 
@@ -40,32 +49,44 @@ def select(partition: Partition, prompt: Prompt) -> tuple[Selection, ...]:
     match prompt:
         case PointPrompt():
             return _at_points(partition, prompt)
-        case BoxPrompt():
-            return _in_region(partition, _box_mask(prompt, partition.patches.shape), boxed=True)
-        case MaskPrompt():
-            _check_mask(prompt.mask, partition.patches.shape)
-            return _in_region(partition, prompt.mask, boxed=False)
-    raise PromptError(
-        f'the geometric segmentation cannot serve a {type(prompt).__name__}',
+        case BoxPrompt() | MaskPrompt():
+            region = asked_region(prompt, partition.patches.shape)
+            return best_in(partition, candidates_in(partition, region.mask), region)
+    raise refusal(prompt, 'geometric')
+
+
+def refusal(prompt: Prompt, backend: str) -> PromptError:
+    """Return the error for a prompt that needs language or likeness."""
+    return PromptError(
+        f'the {backend} segmentation cannot serve a {type(prompt).__name__}',
         wanted='points, a box or a mask',
         remedy='Set segmentation.backend to sam3, which understands phrases and exemplars.',
     )
 
 
-def _at_points(partition: Partition, prompt: PointPrompt) -> tuple[Selection, ...]:
+def clicked_patches(patches: IndexArray, prompt: PointPrompt) -> tuple[list[int], set[int]]:
+    """Return the patches under the points on a thing, and those under the points off it.
+
+    :raises PromptError: when labels and points do not match, none is 1, or one is outside.
+    """
     if len(prompt.points_px) != len(prompt.labels) or 1 not in prompt.labels:
         raise PromptError(
             f'{len(prompt.points_px)} points with labels {prompt.labels}',
             wanted='one label for each point, at least one of them 1',
         )
-    hits = [_patch_at(partition.patches, u, v) for u, v in prompt.points_px]
+    hits = [_patch_at(patches, u, v) for u, v in prompt.points_px]
     on = [hit for hit, label in zip(hits, prompt.labels, strict=True) if label == 1 and hit]
     off = {hit for hit, label in zip(hits, prompt.labels, strict=True) if label == 0 and hit}
+    return on, off
+
+
+def _at_points(partition: Partition, prompt: PointPrompt) -> tuple[Selection, ...]:
+    on, off = clicked_patches(partition.patches, prompt)
     if not on:
         return ()
     levels = [_members(level, on, off) for level in (partition.thing_of, partition.group_of)]
     if len(prompt.points_px) > 1:
-        return (_selection(partition, levels[0]),)
+        return (selection(partition, levels[0]),)
     part = np.zeros(len(partition.thing_of), bool)
     part[on] = True
     answers: list[Selection] = []
@@ -73,7 +94,7 @@ def _at_points(partition: Partition, prompt: PointPrompt) -> tuple[Selection, ..
     for members in (levels[0], part, levels[1]):  # the whole thing is the likeliest meaning
         if int(members.sum()) not in sizes:
             sizes.append(int(members.sum()))
-            answers.append(_selection(partition, members))
+            answers.append(selection(partition, members))
     return tuple(sorted(answers, key=lambda answer: -answer.score))
 
 
@@ -89,24 +110,41 @@ def _members(level: IndexArray, on: list[int], off: set[int]) -> BoolArray:
     return members
 
 
-def _in_region(partition: Partition, region: BoolArray, boxed: bool) -> tuple[Selection, ...]:
-    """The thing, or the union of patches, that agrees best with a region."""
+def asked_region(prompt: BoxPrompt | MaskPrompt, shape: tuple[int, ...]) -> Region:
+    """Return the pixels that a box or a mask prompt covers.
+
+    :raises PromptError: when the box is empty, or the mask has another size than the frame.
+    """
+    if isinstance(prompt, BoxPrompt):
+        return Region(_box_mask(prompt, shape), boxed=True)
+    _check_mask(prompt.mask, shape)
+    return Region(prompt.mask, boxed=False)
+
+
+def candidates_in(partition: Partition, region: BoolArray) -> list[BoolArray]:
+    """Return sets of patches, (patches + 1,) bool: each thing in a region, all patches in it."""
     patches = partition.patches
     count = len(partition.thing_of)
     total = np.bincount(patches.ravel(), minlength=count)
     inside = np.bincount(patches[region], minlength=count)
     touched = np.unique(partition.thing_of[inside > 0])
     candidates = [partition.thing_of == thing for thing in touched if thing > 0]
-    candidates.append(inside > MOSTLY * np.maximum(total, 1))
+    return [*candidates, inside > MOSTLY * np.maximum(total, 1)]
+
+
+def best_in(
+    partition: Partition, candidates: Sequence[BoolArray], region: Region
+) -> tuple[Selection, ...]:
+    """Return the one set of patches that agrees best with a region, or none."""
     best, best_iou = None, 0.0
     for members in candidates:
         members[0] = False
-        iou = _agreement(members[patches], region, boxed)
+        iou = _agreement(members[partition.patches], region.mask, region.boxed)
         if iou > best_iou:
             best, best_iou = members, iou
     if best is None:
         return ()
-    chosen = _selection(partition, best)
+    chosen = selection(partition, best)
     return (Selection(chosen.mask, best_iou, chosen.support),)
 
 
@@ -120,8 +158,8 @@ def _agreement(mask: BoolArray, region: BoolArray, boxed: bool) -> float:
     return int((mask & region).sum()) / union if union else 0.0
 
 
-def _selection(partition: Partition, members: BoolArray) -> Selection:
-    """The mask of some patches; certain as far as it is made of whole, certain things."""
+def selection(partition: Partition, members: BoolArray) -> Selection:
+    """Return the mask of some patches; certain as far as they are whole, certain things."""
     mask = members[partition.patches]
     things = partition.thing_of[partition.patches[mask]]
     if not things.size:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import block_diag
 
+from sam3d_ros import segmentation
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import BoolArray, Camera, Float32Array, Frame, IndexArray
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.segmentation.affinity import Network
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.partition import pair_patches
+from sam3d_ros.segmentation.partition import PairedPatches, find_surfaces, pair_patches
 from sam3d_ros.world.render import Renderer
 from sam3d_ros.world.sources import ObjectSource, ProceduralSource, ScanSource
 from sam3d_ros.world.suites import make_episode
@@ -44,6 +45,9 @@ SCHEDULE = (
     ('boxy', 'stacked', (*range(48), *range(500, 544))),
 )
 """Source of objects, suite and seeds of the frames that are learned from."""
+
+Describe = Callable[[Frame, PairedPatches], Float32Array]
+"""Gives the (P, F) float32 features of the pairs of a frame."""
 
 PURITY = 0.75  # a patch with a smaller share of one truth label teaches nothing
 FAR_WEIGHT = 0.5
@@ -112,7 +116,12 @@ def _render(path: Path, suite: str, seed: int, source: ObjectSource) -> bool:
     return True
 
 
-def examples(path: Path, gravity: bool) -> Examples:
+def of_geometry(frame: Frame, found: PairedPatches) -> Float32Array:
+    """Return the (P, F) features that the geometric backend judges pairs by."""
+    return found.pairs.features
+
+
+def examples(path: Path, gravity: bool, describe: Describe = of_geometry) -> Examples:
     """Return the labelled pairs of one frame, seen with or without knowing gravity."""
     with np.load(path) as stored:
         rgb, depth, truth = stored['rgb'], stored['depth'], stored['inst'].astype(np.int32)
@@ -121,14 +130,15 @@ def examples(path: Path, gravity: bool) -> Examples:
     up = T_fixed_cam[2, :3].copy() if gravity else None
     pointmap = pointmap_from_depth(depth, camera)
     frame = Frame(0, 'camera', camera, rgb, pointmap, 'world', T_fixed_cam, up)
-    found = pair_patches(frame, SegmentationConfig())
+    config = SegmentationConfig()
+    found = pair_patches(find_surfaces(frame, config), frame, config)
     owner, pure = _owners(found.patches, truth, depth > 0, found.grid.step)
     front, back = found.pairs.front, found.pairs.back
     useful = pure[front] & pure[back] & ((owner[front] > 0) | (owner[back] > 0))
     weight = np.sqrt(np.minimum(found.regions.area[front], found.regions.area[back]))
     weight *= np.where(found.pairs.bordering, 1.0, FAR_WEIGHT) / 10
     return Examples(
-        found.pairs.features[useful],
+        describe(frame, found)[useful],
         (owner[front] == owner[back])[useful],
         weight[useful].astype(np.float32),
     )
@@ -235,30 +245,43 @@ def save(network: Network, path: Path) -> None:
     np.savez_compressed(path, **stored)  # type: ignore[arg-type]
 
 
-def main() -> None:
-    """Render, train, validate on held-back seeds, save."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--objects', type=Path, required=True, help='scans with an index.json')
-    parser.add_argument('--frames', type=Path, required=True, help='folder for rendered frames')
-    default = Path(__file__).parent.parent / 'segmentation' / 'borders.npz'
-    parser.add_argument('--out', type=Path, default=default)
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format='%(message)s')
+def learn(objects: Path, cache: Path, out: Path, describe: Describe = of_geometry) -> None:
+    """Render, train, validate on held-back seeds, save.
+
+    :param objects: folder of scans with an index.json.
+    :param cache: folder for the rendered frames.
+    """
     sources: dict[str, ObjectSource] = {
-        'scantrain': ScanSource(arguments.objects, 'train'),
+        'scantrain': ScanSource(objects, 'train'),
         'proc': ProceduralSource(),
         'boxy': ProceduralSource(BOXY),
     }
     learned: list[Examples] = []
     held: list[Examples] = []
-    for seed, path in frames(arguments.frames, sources):
-        part = examples(path, gravity=seed % 2 == 0)
+    for seed, path in frames(cache, sources):
+        part = examples(path, seed % 2 == 0, describe)
         (held if seed % HELD_BACK == 0 else learned).append(part)
     data, unseen = joined(learned), joined(held)
     network = train(data, Recipe())
     LOG.info('%d pairs: accuracy %.3f', len(data.same), accuracy(network, data))
     LOG.info('%d pairs held back: accuracy %.3f', len(unseen.same), accuracy(network, unseen))
-    save(network, arguments.out)
+    save(network, out)
+
+
+def arguments_of(description: str | None, out: Path) -> argparse.Namespace:
+    """Return the arguments ``objects``, ``frames`` and ``out`` of the command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('--objects', type=Path, required=True, help='scans with an index.json')
+    parser.add_argument('--frames', type=Path, required=True, help='folder for rendered frames')
+    parser.add_argument('--out', type=Path, default=out)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train the network of the geometric backend."""
+    arguments = arguments_of(__doc__, Path(segmentation.__file__).parent / 'borders.npz')
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    learn(arguments.objects, arguments.frames, arguments.out)
 
 
 if __name__ == '__main__':
