@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small promptable RGB-D network and its backend."""

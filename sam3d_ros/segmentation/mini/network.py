@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trained network in ONNX Runtime: an encoder for every frame, a decoder for prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sam3d_ros.core.types import Float32Array, Frame
+from sam3d_ros.core.weights import verified_file
+from sam3d_ros.segmentation.mini.inputs import channels, observe
+from sam3d_ros.segmentation.partition import Surfaces
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+ENCODER, DECODER = 'mini-encoder', 'mini-decoder'
+"""Names of the two files in the registry of weights."""
+STRIDE = 16
+"""Rows and columns of the input are multiples of this."""
+PROVIDERS = ('CUDAExecutionProvider', 'CPUExecutionProvider')
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """One frame in the network's eyes.
+
+    :param features: (1, F, h/2, w/2) float32 pixel features.
+    :param tokens: (1, T, h/8, w/8) float32 image tokens.
+    :param dense: (E + 4, h/2, w/2) float32: embedding, offset to the middle of the thing in
+        decimetres along the optical axes, log-odds of a thing.
+    """
+
+    features: Float32Array
+    tokens: Float32Array
+    dense: Float32Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """Answers to K prompts.
+
+    :param masks: (K, M, h/2, w/2) float32 logits.
+    :param quality: (K, M) float32 predicted IoU.
+    """
+
+    masks: Float32Array
+    quality: Float32Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """Both parts, ready to run."""
+
+    encoder: InferenceSession
+    decoder: InferenceSession
+
+    @classmethod
+    def of(cls, encoder: Path, decoder: Path) -> Network:
+        """Return the network of two files."""
+        return cls(_session(encoder), _session(decoder))
+
+    @classmethod
+    def registered(cls) -> Network:
+        """Return the registered weights.
+
+        :raises BackendError: when they are missing or not the registered ones.
+        """
+        return cls.of(verified_file(ENCODER), verified_file(DECODER))
+
+    def see(self, frame: Frame, surfaces: Surfaces) -> Encoded:
+        """Return a frame as the network sees it; the maps reach over it at the right and below.
+
+        Patches are not needed: they may be found meanwhile.
+        """
+        seen = channels(observe(frame, surfaces.grid, surfaces.local, surfaces.structure))
+        below, right = (-size % STRIDE for size in surfaces.grid.valid.shape)
+        return self.encode(np.pad(seen, ((0, 0), (0, below), (0, right))))
+
+    def encode(self, seen: Float32Array) -> Encoded:
+        """Run the encoder on a (C, h, w) input, h and w multiples of :data:`STRIDE`."""
+        features, tokens, dense = self.encoder.run(None, {'channels': seen[None]})
+        return Encoded(features, tokens, dense[0])
+
+    def decode(
+        self,
+        encoded: Encoded,
+        points: Float32Array,
+        labels: npt.NDArray[np.int64],
+        outline: Float32Array,
+    ) -> Answer:
+        """Answer K prompts with N points each.
+
+        :param points: (K, N, 2) x and y, 0..1 of the input.
+        :param labels: (K, N) int64: 0 off, 1 on, 2 and 3 corners of a box, -1 none.
+        :param outline: (K, 4, h/8, w/8): rough mask, its presence, box, its presence.
+        """
+        masks, quality = self.decoder.run(
+            None,
+            {
+                'features': encoded.features,
+                'tokens': encoded.tokens,
+                'points': points[None],
+                'labels': labels[None],
+                'outline': outline[None],
+            },
+        )
+        return Answer(masks[0], quality[0])
+
+
+def _session(file: Path) -> InferenceSession:
+    """One thread: the geometry of the frame keeps the other core busy."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    available = onnxruntime.get_available_providers()
+    return onnxruntime.InferenceSession(
+        file, options, providers=[name for name in PROVIDERS if name in available]
+    )

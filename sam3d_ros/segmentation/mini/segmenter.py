@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backend ``mini``: patches seen by geometry, put together with the help of a small network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sam3d_ros.core.types import (
+    BoolArray,
+    BoxPrompt,
+    Float32Array,
+    FloatArray,
+    Frame,
+    IndexArray,
+    Instance,
+    Instances,
+    MaskPrompt,
+    PointPrompt,
+    Prompt,
+)
+from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.geometric import as_instances, everything
+from sam3d_ros.segmentation.mini.answering import gathered, likeliest, patch_logits
+from sam3d_ros.segmentation.mini.asking import (
+    OUTLINE_STRIDE,
+    Question,
+    about_box,
+    about_mask,
+    about_points,
+    batched,
+)
+from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network
+from sam3d_ros.segmentation.mini.network import STRIDE, Encoded, Network
+from sam3d_ros.segmentation.partition import (
+    PairedPatches,
+    Partition,
+    find_surfaces,
+    grouped,
+    pair_patches,
+)
+from sam3d_ros.segmentation.prompts import (
+    Selection,
+    asked_region,
+    best_in,
+    candidates_in,
+    clicked_patches,
+    refusal,
+    selection,
+)
+
+WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
+MOST_ANSWERS = 3
+
+
+class MiniSegmenter:
+    """Patches are cut by geometry; geometry and network together say which are one thing."""
+
+    def __init__(self, config: SegmentationConfig) -> None:
+        self._config = config
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix='mini')
+
+    def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
+        """Return the things that ``prompts`` ask for; without prompts, all on the supports.
+
+        A single point is answered with up to three overlapping masks, best first; every other
+        prompt with at most one. The frame is encoded once for all prompts.
+
+        :raises PromptError: when a prompt is malformed, or is a phrase or an exemplar.
+        :raises BackendError: when the weights are missing or not the registered ones.
+        """
+        view = self._view(frame)
+        supports = tuple(support.plane for support in view.found.structure.supports)
+        items = (
+            self._answered(view, frame, prompts) if prompts else everything(view.things, 'mini')
+        )
+        return Instances(frame.stamp_ns, tuple(items), supports)
+
+    def _view(self, frame: Frame) -> _View:
+        """Take a frame apart; the network runs beside the geometry."""
+        surfaces = find_surfaces(frame, self._config)
+        encoding = self._worker.submit(self._network.see, frame, surfaces)
+        found = pair_patches(surfaces, frame, self._config)
+        encoded = encoding.result()
+        bias = np.float32(self._config.geometric.join_bias)
+        log_odds = fused_network().log_odds(fused_features(found, encoded.dense)) + bias
+        return _View(found, encoded, log_odds, grouped(found, log_odds, self._config))
+
+    def _answered(
+        self, view: _View, frame: Frame, prompts: Sequence[Prompt]
+    ) -> Iterator[Instance]:
+        space = _Space.of(frame, view.found)
+        asked = batched([_question(prompt, space, view.things.patches) for prompt in prompts])
+        answer = self._network.decode(view.encoded, asked.points, asked.labels, asked.outline)
+        logits = patch_logits(answer, view.found.patches)
+        for prompt, by_mask, quality in zip(prompts, logits, answer.quality, strict=True):
+            source = f'mini:{WORDS[type(prompt)]}'
+            yield from as_instances(_answers(view, prompt, by_mask, quality), source)
+
+    @cached_property
+    def _network(self) -> Network:
+        return Network.registered()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """A frame taken apart: patches, how likely they belong together, and things."""
+
+    found: PairedPatches
+    encoded: Encoded
+    log_odds: Float32Array
+    things: Partition
+
+
+@dataclass(frozen=True, slots=True)
+class _Space:
+    """How places in the frame become places in the network's input, which is padded.
+
+    :param shape: rows and columns of the frame.
+    :param rows: rows of the input, a multiple of the network's stride; likewise ``columns``.
+    :param step: pixels of the frame per cell of the input.
+    """
+
+    shape: tuple[int, int]
+    rows: int
+    columns: int
+    step: int
+
+    @classmethod
+    def of(cls, frame: Frame, found: PairedPatches) -> _Space:
+        """Return the space of a frame."""
+        rows, columns = (-(-size // STRIDE) * STRIDE for size in found.patches.shape)
+        return cls(frame.depth_m.shape, rows, columns, found.grid.step)
+
+    @property
+    def scale(self) -> FloatArray:
+        """(2,) pixels of the frame that the input spans, across and down."""
+        return np.array([self.columns, self.rows], np.float64) * self.step
+
+    @property
+    def outline(self) -> tuple[int, int]:
+        """Rows and columns of the grid of outlines."""
+        return self.rows // OUTLINE_STRIDE, self.columns // OUTLINE_STRIDE
+
+
+def _question(prompt: Prompt, space: _Space, patches: IndexArray) -> Question:
+    """Turn a prompt into the network's terms.
+
+    :raises PromptError: when it is malformed, or of a kind that is not served.
+    """
+    match prompt:
+        case PointPrompt():
+            clicked_patches(patches, prompt)
+            points = (np.array(prompt.points_px, np.float64).reshape(-1, 2) + 0.5) / space.scale
+            return about_points(points, prompt.labels, space.outline)
+        case BoxPrompt():
+            asked_region(prompt, space.shape)
+            box = np.array(prompt.box_px, np.float64).reshape(2, 2) / space.scale
+            return about_box(np.clip(box, 0, 1).ravel().tolist(), space.outline)
+        case MaskPrompt():
+            mask = asked_region(prompt, space.shape).mask
+            whole = np.zeros((space.rows * space.step, space.columns * space.step), bool)
+            whole[: mask.shape[0], : mask.shape[1]] = mask[: whole.shape[0], : whole.shape[1]]
+            return about_mask(whole, space.outline)
+    raise refusal(prompt, 'mini')
+
+
+def _answers(
+    view: _View, prompt: Prompt, logits: FloatArray, quality: Float32Array
+) -> tuple[Selection, ...]:
+    """Return the answers to one prompt, best first.
+
+    :param logits: (M, patches + 1), of each of the network's masks.
+    :param quality: (M,) their predicted IoU.
+    """
+    likely = likeliest(logits, quality)
+    if isinstance(prompt, PointPrompt):
+        on, off = clicked_patches(view.things.patches, prompt)
+        if not on:
+            return ()
+        best = gathered(view.found, view.log_odds, likely, on, off)
+        order = np.argsort(-quality, kind='stable')
+        sets = [(best, float(quality.max()))]
+        sets += [(logits[k] > 0, float(quality[k])) for k in order if (logits[k, on] > 0).all()]
+        most = MOST_ANSWERS if len(prompt.points_px) == 1 else 1
+        return _distinct(view.things, sets)[:most]
+    if isinstance(prompt, BoxPrompt | MaskPrompt):
+        region = asked_region(prompt, view.things.patches.shape)
+        candidates = [*candidates_in(view.things, region.mask), *(logits > 0), likely > 0]
+        candidates.append(gathered(view.found, view.log_odds, likely, [], set()))
+        return best_in(view.things, candidates, region)
+    raise refusal(prompt, 'mini')
+
+
+def _distinct(things: Partition, sets: Sequence[tuple[BoolArray, float]]) -> tuple[Selection, ...]:
+    """Return the selections of sets of patches and their scores, each set once."""
+    answers: dict[bytes, Selection] = {}
+    for members, score in sets:
+        members[0] = False
+        chosen = selection(things, members)
+        score = float(np.clip(score, 0, 1))
+        answers.setdefault(members.tobytes(), Selection(chosen.mask, score, chosen.support))
+    return tuple(answers.values())

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the trained network as two ONNX files, check them against torch, register their hashes.
+
+``python -m sam3d_ros.training.mini.export --run DIR --models models``
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor, nn
+
+from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.weights import REGISTRY, file_hash
+from sam3d_ros.segmentation.mini.inputs import CHANNELS
+from sam3d_ros.segmentation.mini.network import DECODER, ENCODER, Network
+from sam3d_ros.training.checkpoints import load_average
+from sam3d_ros.training.mini.network import MiniNet
+from sam3d_ros.training.mini.prompting import POINTS
+
+FILES = {ENCODER: 'mini_encoder.onnx', DECODER: 'mini_decoder.onnx'}
+LARGEST_DIFFERENCE = 1e-3
+"""Largest difference to torch, of values about 1 to 10."""
+EXAMPLE = (160, 192)
+
+
+@torch.no_grad()
+def scale_embedding(network: MiniNet) -> None:
+    """Scale the embedding so that log-odds fall by its squared distance, with a slope of 1."""
+    offset, slope = network.similarity
+    rows = network.config.embedding
+    network.encoder.dense.weight[:rows] *= torch.exp(slope / 2)
+    assert network.encoder.dense.bias is not None
+    network.encoder.dense.bias[:rows] *= torch.exp(slope / 2)
+    network.similarity.copy_(torch.stack([offset, torch.zeros(())]))
+
+
+def write_onnx(network: MiniNet, folder: Path) -> None:
+    """Write encoder and decoder for any size of image and number of prompts, and check them.
+
+    :raises BackendError: when ONNX Runtime computes something else than torch.
+    """
+    channels, prompts = example(*EXAMPLE, prompts=2)
+    with torch.no_grad():
+        features, tokens, _ = network.encoder(channels)
+    rows, columns = torch.export.Dim('rows'), torch.export.Dim('columns')
+    _write(
+        network.encoder,
+        (channels,),
+        folder / FILES[ENCODER],
+        {'channels': {2: 16 * rows, 3: 16 * columns}},
+        ['features', 'tokens', 'dense'],
+    )
+    count, points = torch.export.Dim('count'), torch.export.Dim('points')
+    small = {2: 2 * rows, 3: 2 * columns}
+    _write(
+        network.decoder,
+        (features, tokens, *prompts),
+        folder / FILES[DECODER],
+        {
+            'features': {2: 8 * rows, 3: 8 * columns},
+            'tokens': small,
+            'points': {1: count, 2: points},
+            'labels': {1: count, 2: points},
+            'outline': {1: count, 3: 2 * rows, 4: 2 * columns},
+        },
+        ['masks', 'quality'],
+    )
+    check(network, folder)
+
+
+def example(rows: int, columns: int, prompts: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """Return a random input of the encoder, and points, labels and outlines of prompts."""
+    rng = np.random.default_rng(0)
+    channels = rng.normal(0, 0.5, (1, len(CHANNELS), rows, columns)).astype(np.float32)
+    points = rng.random((1, prompts, POINTS, 2), np.float32)
+    labels = rng.integers(-1, 4, (1, prompts, POINTS))
+    outline = rng.random((1, prompts, 4, rows // 8, columns // 8), np.float32)
+    asked = (torch.from_numpy(item) for item in (points, labels, outline))
+    return torch.from_numpy(channels), tuple(asked)  # type: ignore[return-value]
+
+
+def _write(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    file: Path,
+    shapes: Mapping[str, Mapping[int, object]],
+    outputs: list[str],
+) -> None:
+    torch.onnx.export(
+        module,
+        inputs,
+        str(file),
+        input_names=list(shapes),
+        output_names=outputs,
+        dynamic_shapes=tuple(shapes.values()),
+        dynamo=True,
+        external_data=False,
+    )
+
+
+@torch.no_grad()
+def check(network: MiniNet, folder: Path) -> None:
+    """Compare the files with torch at another size and number of prompts.
+
+    :raises BackendError: when they differ.
+    """
+    written = Network.of(folder / FILES[ENCODER], folder / FILES[DECODER])
+    channels, prompts = example(96, 128, prompts=3)
+    features, tokens, dense = network.encoder(channels)
+    masks, quality = network.decoder(features, tokens, *prompts)
+    encoded = written.encode(channels[0].numpy())
+    answer = written.decode(encoded, *(item[0].numpy() for item in prompts))
+    pairs = (
+        ('features', encoded.features, features),
+        ('dense', encoded.dense, dense[0]),
+        ('masks', answer.masks, masks[0]),
+        ('quality', answer.quality, quality[0]),
+    )
+    for name, found, wanted in pairs:
+        difference = float(np.abs(found - wanted.numpy()).max())
+        if difference > LARGEST_DIFFERENCE:
+            raise BackendError(f'{name} in {folder} differ from torch by {difference:.2g}')
+
+
+def register(models: Path) -> None:
+    """Put hashes and sizes of the files into the registry of ``models``."""
+    path = models / REGISTRY
+    registry = yaml.safe_load(path.read_text())
+    for entry in registry['weights']:
+        if entry['name'] in FILES:
+            file = models / FILES[entry['name']]
+            entry |= {'file': file.name, 'sha256': file_hash(file), 'size': file.stat().st_size}
+    path.write_text(yaml.safe_dump(registry, sort_keys=False, width=99))
+
+
+def main() -> None:
+    """Export the last checkpoint of a run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--run', type=Path, required=True, help='folder of the checkpoint')
+    parser.add_argument('--models', type=Path, default=Path('models'))
+    arguments = parser.parse_args()
+    network = MiniNet()
+    load_average(arguments.run / 'checkpoint.pt', network)
+    scale_embedding(network)
+    write_onnx(network, arguments.models)
+    register(arguments.models)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from sam3d_ros.bench.prompts_segmentation import answered, ask
+from sam3d_ros.bench.scenes_segmentation import LabelledFrame
+from sam3d_ros.core.types import BoxPrompt, Camera, Frame, Instance, Instances, PointPrompt
+
+
+@pytest.fixture(scope='module')
+def item() -> LabelledFrame:
+    """Two things and a crumb; the left column has no depth."""
+    camera = Camera(160, 120, np.array([[120.0, 0, 79.5], [0, 120.0, 59.5], [0, 0, 1]]))
+    pointmap = np.ones((120, 160, 3), np.float32)
+    pointmap[:, 0] = np.nan
+    frame = Frame(1, 'c', camera, np.zeros((120, 160, 3), np.uint8), pointmap, 'c', np.eye(4))
+    truth = np.zeros((120, 160), np.int32)
+    truth[20:50, :40], truth[60:100, 90:130], truth[5:8, 5:8] = 1, 2, 3
+    return LabelledFrame('made up', frame, truth, frame.depth_m > 0)
+
+
+class Half:
+    """Answers every click with the thing below, every box with its left half."""
+
+    def __init__(self, truth: np.ndarray) -> None:
+        self._truth = truth
+
+    def segment(self, frame: Frame, prompts: tuple[PointPrompt | BoxPrompt, ...]) -> Instances:
+        (prompt,) = prompts
+        if isinstance(prompt, PointPrompt):
+            column, row = (round(value) for value in prompt.points_px[0])
+            mask = self._truth == self._truth[row, column]
+        else:
+            left, top, right, bottom = (round(value) for value in prompt.box_px)
+            mask = np.zeros_like(self._truth, bool)
+            mask[top:bottom, left : (left + right) // 2] = True
+        return Instances(frame.stamp_ns, (Instance(mask, 1.0, (0, 0, 1, 1), 'half'),), ())
+
+
+def test_every_thing_of_some_size_is_asked_for_by_a_click_inside_and_a_box(item) -> None:
+    asked = list(ask(item, np.random.default_rng(0)))
+    assert [kind for kind, _, _ in asked] == ['click', 'box'] * 2
+    for kind, prompt, mask in asked:
+        assert not mask[:, 0].any()  # pixels without depth carry no truth
+        if kind == 'click':
+            column, row = (int(value) for value in prompt.points_px[0])
+            assert mask[row - 2 : row + 3, column - 2 : column + 3].all()
+        else:
+            rows, columns = np.nonzero(mask)
+            tight = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+            assert np.abs(np.subtract(prompt.box_px, tight)).max() < 12
+
+
+def test_scores_are_the_iou_of_the_first_answer(item) -> None:
+    scores = answered(Half(item.truth), [item], seed=0)
+    assert scores['click'] == [1.0, 1.0]
+    assert scores['box'] == pytest.approx([0.5, 0.5], abs=0.12)

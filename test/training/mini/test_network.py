@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip('torch', reason='the train extra is not installed')
+
+from sam3d_ros.training.mini.data import Sample
+from sam3d_ros.training.mini.loss import mask_loss, pair_loss
+from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
+
+TINY = NetworkConfig(widths=(4, 8, 8, 8), features=8, embedding=4, tokens=16, heads=2)
+
+
+@pytest.fixture(scope='module')
+def tiny() -> MiniNet:
+    torch.manual_seed(0)
+    return MiniNet(TINY).eval()
+
+
+def _prompts(count: int, rows: int, columns: int) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    points = torch.rand(1, count, 4, 2, generator=generator)
+    labels = torch.randint(-1, 4, (1, count, 4), generator=generator)
+    return points, labels, torch.zeros(1, count, 4, rows // 8, columns // 8)
+
+
+def test_the_shipped_size_is_below_ten_million_parameters() -> None:
+    assert sum(p.numel() for p in MiniNet().parameters()) < 2_000_000
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('shape', [(96, 128), (64, 160)])
+def test_outputs_have_half_the_size_of_any_input(tiny: MiniNet, shape: tuple[int, int]) -> None:
+    channels = torch.zeros(1, 12, *shape)
+    masks, quality, dense = tiny(channels, *_prompts(3, *shape))
+    half = shape[0] // 2, shape[1] // 2
+    assert masks.shape == (1, 3, 3, *half)
+    assert quality.shape == (1, 3, 3)
+    assert dense.shape == (1, 8, *half)
+
+
+@torch.no_grad()
+def test_prompts_are_answered_one_by_one(tiny: MiniNet) -> None:
+    channels = torch.rand(1, 12, 64, 96, generator=torch.Generator().manual_seed(2))
+    points, labels, outline = _prompts(3, 64, 96)
+    together, _, _ = tiny(channels, points, labels, outline)
+    alone, _, _ = tiny(channels, points[:, 1:2], labels[:, 1:2], outline[:, 1:2])
+    torch.testing.assert_close(together[:, 1:2], alone, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_points_without_a_meaning_change_nothing(tiny: MiniNet) -> None:
+    """A filler says only that it is one, wherever it lies."""
+    channels = torch.rand(1, 12, 64, 96, generator=torch.Generator().manual_seed(2))
+    points, _, outline = _prompts(1, 64, 96)
+    labels = torch.tensor([[[1, -1, -1, -1]]])
+    moved = points.clone()
+    moved[:, :, 1:] = 0.9 - 0.5 * moved[:, :, 1:]
+    first, _, _ = tiny(channels, points, labels, outline)
+    second, _, _ = tiny(channels, moved, labels, outline)
+    torch.testing.assert_close(first, second)
+
+
+def _sample(truth: torch.Tensor, wanted: torch.Tensor, picked: torch.Tensor) -> Sample:
+    nothing = torch.zeros(0)
+    at = torch.zeros(*picked.shape, 3)
+    return Sample(
+        nothing, truth, truth > 0, nothing, picked, at, nothing, nothing, nothing, wanted
+    )
+
+
+def test_the_best_of_three_masks_is_learned_from_and_its_iou_is_told() -> None:
+    truth = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    truth[:, 2:6, 2:6] = 4
+    right = 20.0 * (truth == 4).float() - 10
+    masks = torch.stack([right, -right, -right], dim=1)[:, None]
+    sample = _sample(truth, torch.tensor([[4]]), torch.zeros(1, 0, dtype=torch.int64))
+    loss, chosen = mask_loss(masks, torch.tensor([[[1.0, 0.0, 0.0]]]), sample)
+    assert float(loss) < 1e-3
+    assert float(chosen) == 1.0
+    worse, chosen = mask_loss(masks, torch.tensor([[[0.0, 1.0, 0.0]]]), sample)
+    assert float(worse) > 0.5
+    assert float(chosen) == 0.0
+
+
+def test_pairs_are_right_when_embeddings_differ_between_things() -> None:
+    truth = torch.zeros(1, 4, 4, dtype=torch.uint8)
+    truth[0, 0], truth[0, 1] = 1, 2
+    sample = _sample(truth, torch.tensor([[1]]), torch.tensor([[0, 1, 4, 5]]))
+    similarity = torch.tensor([2.0, 1.0])
+    embedding = 3.0 * truth[:, None].float()
+    loss, accuracy = pair_loss(embedding, similarity, sample)
+    same, none = pair_loss(torch.zeros(1, 1, 4, 4), similarity, sample)
+    assert float(accuracy) == 1.0
+    assert float(none) < 0.5
+    assert float(loss) < float(same)
+
+
+def test_an_exported_network_computes_what_torch_does(tiny: MiniNet, tmp_path: Path) -> None:
+    pytest.importorskip('onnxscript', reason='the train extra is not installed')
+    from sam3d_ros.core.errors import BackendError
+    from sam3d_ros.training.mini.export import check, write_onnx
+
+    write_onnx(tiny, tmp_path)
+    torch.manual_seed(1)
+    with pytest.raises(BackendError, match='differ from torch'):
+        check(MiniNet(TINY).eval(), tmp_path)

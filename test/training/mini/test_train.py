@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='the train extra is not installed')
+pytest.importorskip('accelerate', reason='the train extra is not installed')
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.segmentation.mini.inputs import Observation
+from sam3d_ros.training.mini.config import TrainingConfig
+from sam3d_ros.training.mini.data import ViewFiles
+from sam3d_ros.training.mini.stored import View, store
+from sam3d_ros.training.mini.train import train, view_batches
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two small views of a box on a table."""
+    (tmp_path / 'train').mkdir()
+    for k in range(2):
+        points = np.ones((64, 96, 3), np.float32)
+        points[..., 0], points[..., 1] = np.meshgrid(np.arange(96) / 96, np.arange(64) / 64)
+        normal = np.tile(np.float32([0, 0, -1]), (64, 96, 1))
+        instances = np.zeros((64, 96), np.uint8)
+        instances[10 : 40 + k, 20:60] = 1
+        rgb = np.repeat(instances[..., None] * np.uint8(200), 3, axis=-1)
+        seen = Observation(rgb, points, normal, instances * np.float32(0.1))
+        store(tmp_path / 'train' / f'{k}.npz', View(seen, instances))
+    return tmp_path
+
+
+def _config(folder: Path, steps: int) -> TrainingConfig:
+    return TrainingConfig(
+        data=str(folder),
+        out=str(folder / 'run'),
+        steps=steps,
+        batch=2,
+        prompts=2,
+        workers=0,
+        save_every=1,
+        precision='no',
+    )
+
+
+def test_a_run_resumes_where_it_stopped(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(_config(folder, 1))
+    first = torch.load(folder / 'run' / 'checkpoint.pt', weights_only=True)
+    with caplog.at_level('INFO'):
+        train(_config(folder, 2))
+    second = torch.load(folder / 'run' / 'checkpoint.pt', weights_only=True)
+    assert 'resumed at step 1' in caplog.text
+    assert (first['step'], second['step']) == (1, 2)
+    name = 'encoder.stem.0.weight'
+    assert not torch.equal(first['model'][name], second['model'][name])
+
+
+def test_views_vary_with_the_seed_and_mirroring_keeps_things_together(folder: Path) -> None:
+    files = sorted((folder / 'train').glob('*.npz'))
+    plain = ViewFiles(files, 2, varied=False)[0]
+    seen = {bool(ViewFiles(files, 2, varied=True, seed=k)[0].truth[10, 12] == 1) for k in range(8)}
+    assert seen == {True, False}  # the thing lies left of the middle
+    for k in range(8):
+        sample = ViewFiles(files, 2, varied=True, seed=k)[0]
+        assert int((sample.truth == 1).sum()) == int((plain.truth == 1).sum())
+        on = sample.truth == 1
+        assert float(sample.middle[:, on].sum(dim=1).abs().max()) < 0.1
+        red = sample.channels[0, ::2, ::2]
+        assert float(red[on].std()) < 1e-5
+
+
+def test_without_a_batch_of_views_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'mini\.scenes'):
+        next(view_batches(_config(tmp_path, 1), 0, 0))
