@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Completion without weights: a superquadric where one explains all that was seen; else the seen
-surface, turned about an axis or mirrored, closed.
+"""Completion without weights: a superquadric where one explains all that was seen, else an
+extruded outline that does; else the seen surface, turned about an axis or mirrored, closed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.completion import Completion
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.extrusion import extruded_distance
 from sam3d_ros.reconstruction.hollow import is_hollow, wall_distance
 from sam3d_ros.reconstruction.hull import hull_distance
 from sam3d_ros.reconstruction.revolution import (
@@ -41,6 +42,8 @@ class GeometricCompletion:
 def _complete(evidence: Evidence) -> Completion:
     possible = _possible(evidence)
     distance = superquadric_distance(evidence)
+    if distance is None:
+        distance = extruded_distance(evidence)
     if distance is None:
         distance = _closed(evidence, possible)
     distance[~possible] = np.maximum(distance[~possible], 0.5 * evidence.grid.voxel_m)
