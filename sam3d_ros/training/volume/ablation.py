@@ -20,11 +20,12 @@ from scipy import ndimage
 from sam3d_ros.core.types import Float32Array
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.volume_input import volume_input
+from sam3d_ros.training.loop import load_config
 from sam3d_ros.training.volume.config import TrainingConfig
 from sam3d_ros.training.volume.evaluate import iou, object_pool, samples
 from sam3d_ros.training.volume.network import VolumeNet
 from sam3d_ros.training.volume.samples import Sample, SceneOptions
-from sam3d_ros.training.volume.train import averaged_network, load_config, shown
+from sam3d_ros.training.volume.train import averaged_network, shown
 
 LOG = logging.getLogger(__name__)
 FINE = EvidenceConfig().grid
@@ -74,7 +75,7 @@ def main() -> None:
     first, last = (int(part) for part in arguments.scenes.split(':'))
     given = samples(pool, range(first, last), options, single=True)
     truth = samples(pool, range(first, last), replace(options, grid=FINE), single=True)
-    runs = [load_config(file) for file in arguments.configs]
+    runs = [load_config(TrainingConfig, file) for file in arguments.configs]
     for run, found in zip(runs, scores(runs, zip(given, truth, strict=True)), strict=True):
         each = np.concatenate(list(found.values()))
         LOG.info(
