@@ -62,8 +62,7 @@ def _above(
     flat = grid.valid & (np.abs(warped) < warp) & ~(tilted & (warped > SIDE_HEIGHT_M))
     labels, is_main = _pieces(flat)
     surface = _around(grid, is_main[labels], warped)
-    height = warped - surface.height
-    difference = np.sqrt(np.square(grid.lab - surface.lab).sum(axis=-1)) * surface.known
+    height, difference = warped - surface.height, surface.difference
     sigma_height = grid.points[..., 2] * np.float32(local.sigma * support.plane.offset_m)
     low = np.maximum(np.float32(config.min_height_m), HEIGHT_SIGMAS * sigma_height)
     lowest = np.where(difference > OTHER_COLOR, COLORED_HEIGHT * low, low)
@@ -90,27 +89,31 @@ def _pieces(flat: BoolArray) -> tuple[IndexArray, BoolArray]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Surface:
-    """What a support looks like around each pixel.
+    """What a support looks like around each pixel, zero where too little of it is around.
 
     :param height: (h, w) float32 mean distance from its own plane: depth cameras bend planes.
-    :param lab: (h, w, 3) float32 mean colour.
-    :param known: (h, w) bool, False = too little of it around here.
+    :param difference: (h, w) float32 distance of the pixel's colour from its mean, L*a*b*.
     """
 
     height: Float32Array
-    lab: Float32Array
-    known: BoolArray
+    difference: Float32Array
 
 
 def _around(grid: Grid, support: BoolArray, height: Float32Array) -> _Surface:
     """Average a support over a large window."""
     weight = support.astype(np.float32)
-    stack = np.dstack([grid.lab * weight[..., None], height * weight, weight])
-    total = np.asarray(cv2.boxFilter(stack, -1, (WINDOW, WINDOW), normalize=False), np.float32)
-    count = total[..., 4]
-    known = count > WINDOW
-    mean = np.asarray(total[..., :4] / np.maximum(count, 1)[..., None], np.float32)
-    return _Surface(mean[..., 3] * known, mean[..., :3], known)
+    count = _window_sum(weight)
+    known, inverse = count > WINDOW, np.float32(1) / np.maximum(count, 1)
+    square = np.zeros_like(weight)
+    for part in cv2.split(grid.lab):
+        square += np.square(part - _window_sum(part * weight) * inverse)
+    mean_height = np.asarray(_window_sum(height * weight) * inverse * known, np.float32)
+    return _Surface(mean_height, np.sqrt(square) * known)
+
+
+def _window_sum(values: Float32Array) -> Float32Array:
+    total = cv2.boxFilter(values, -1, (WINDOW, WINDOW), normalize=False)
+    return np.asarray(total, np.float32)
 
 
 def _bottoms(

@@ -45,9 +45,9 @@ class Grid:
 def make_grid(frame: Frame) -> Grid:
     """Return ``frame`` at the working resolution: every ``step``-th pixel, colour averaged."""
     step = max(1, round(frame.camera.width / WORKING_WIDTH))
-    points = np.array(frame.pointmap[::step, ::step])
-    valid = points[..., 2] > 0
-    points[~valid] = 0
+    sampled = np.ascontiguousarray(frame.pointmap[::step, ::step])
+    valid = sampled[..., 2] > 0
+    points = np.asarray(cv2.copyTo(sampled, valid.view(np.uint8)), np.float32)
     z = points[..., 2]
     disparity = np.divide(1, z, out=np.zeros_like(z), where=valid)
     h, w = valid.shape

@@ -46,17 +46,20 @@ def local_planes(grid: Grid) -> LocalPlanes:
     pick = _best_window(window_residual)
     residual = window_residual.ravel()[pick]
     known = np.isfinite(residual) & grid.valid
-    dual = window_dual.reshape(-1, 3)[pick]
-    dual[~known] = 0
-    length = np.sqrt(np.einsum('hwc,hwc->hw', dual, dual))
-    normal = dual * (-1 / np.maximum(length, 1e-9))[..., None]
+    a, b, c = (part.ravel()[pick] * known for part in window_dual)
+    inverse = -1 / np.maximum(np.sqrt(a * a + b * b + c * c), np.float32(1e-9))
+    dual = np.asarray(cv2.merge([a, b, c]), np.float32)
+    normal = np.asarray(cv2.merge([a * inverse, b * inverse, c * inverse]), np.float32)
     quiet = residual[known]
     sigma = float(np.median(quiet)) if quiet.size else SIGMA_RANGE[0]
     return LocalPlanes(dual, normal, residual, known, float(np.clip(sigma, *SIGMA_RANGE)))
 
 
-def _window_fits(grid: Grid) -> tuple[Float32Array, Float32Array]:
-    """Dual vector and residual of the window around every pixel; infinite where too empty."""
+def _window_fits(grid: Grid) -> tuple[tuple[Float32Array, ...], Float32Array]:
+    """Parts of the dual vector, and residual, of the window around every pixel.
+
+    The residual is infinite where the window is too empty.
+    """
     r = WINDOW_RADIUS
     one = np.ones(2 * r + 1, np.float32)
     ramp = np.arange(-r, r + 1, dtype=np.float32)
@@ -86,7 +89,7 @@ def _window_fits(grid: Grid) -> tuple[Float32Array, Float32Array]:
     residual[~known] = np.inf
     level = md + np.float32(middle) - slope_u * mu - slope_v * mv
     a, b = slope_u / np.float32(grid.pitch[0]), slope_v / np.float32(grid.pitch[1])
-    return np.stack([a, b, level - a * grid.x - b * grid.y], axis=-1), residual
+    return (a, b, level - a * grid.x - b * grid.y), residual
 
 
 def _best_window(residual: Float32Array) -> np.ndarray:

@@ -43,12 +43,13 @@ def find_links(grid: Grid, local: LocalPlanes, foreground: BoolArray) -> Links:
     """Return the links among the pixels of ``foreground``."""
     smooth, near = [], []
     predicted = local.dual[..., 0] * grid.x + local.dual[..., 1] * grid.y + local.dual[..., 2]
+    x, y, z = cv2.split(local.normal)
     for axis, (here, there) in enumerate(NEIGHBOURS):
         slope = local.dual[..., axis] * np.float32(grid.pitch[axis])
         forward = np.abs(predicted[here] + slope[here] - grid.disparity[there])
         backward = np.abs(predicted[there] - slope[there] - grid.disparity[here])
         gap = np.abs(grid.disparity[here] - grid.disparity[there])
-        cosine = np.einsum('hwc,hwc->hw', local.normal[here], local.normal[there])
+        cosine = x[here] * x[there] + y[here] * y[there] + z[here] * z[there]
         both = foreground[here] & foreground[there]
         fits = np.maximum(forward, backward) < SMOOTH_SIGMAS * local.sigma
         known = local.known[here] & local.known[there]
@@ -73,7 +74,7 @@ def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
     if rest.any():
         left = _components(rest, links.near)
         labels = np.where(left > 0, left + labels.max(), labels)
-    return compact(_largest(compact(labels)))
+    return _largest(compact(labels))
 
 
 def compact(labels: IndexArray) -> IndexArray:
@@ -85,14 +86,14 @@ def compact(labels: IndexArray) -> IndexArray:
 
 
 def _largest(labels: IndexArray) -> IndexArray:
-    """Return labels 1..n with all but the ``MAX_PATCHES`` largest set to 0."""
+    """Return labels 1..n of the ``MAX_PATCHES`` largest, of labels 1..m."""
     size = np.bincount(labels.ravel())
     if len(size) <= MAX_PATCHES + 1:
         return labels
     size[0] = 0
     kept = np.zeros(len(size), bool)
     kept[np.argsort(-size, kind='stable')[:MAX_PATCHES]] = True
-    return np.where(kept[labels], labels, np.int32(0))
+    return compact(np.where(kept[labels], labels, np.int32(0)))
 
 
 def _components(mask: BoolArray, joined: tuple[BoolArray, BoolArray]) -> IndexArray:
