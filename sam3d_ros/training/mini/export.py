@@ -1,32 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the trained network as two ONNX files, check them against torch, register their hashes.
 
-``python -m sam3d_ros.training.mini.export --run DIR --models models``
+``python -m sam3d_ros.training.mini.export --run DIR --data VIEWS --models models``. The encoder,
+which runs for every frame, computes its convolutions in 8 bits; their ranges are taken from views.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 import yaml
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
-from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.errors import BackendError, InputError
+from sam3d_ros.core.types import Float32Array
 from sam3d_ros.core.weights import REGISTRY, file_hash
-from sam3d_ros.segmentation.mini.inputs import CHANNELS
+from sam3d_ros.segmentation.mini.inputs import CHANNELS, channels
 from sam3d_ros.segmentation.mini.network import DECODER, ENCODER, Network
 from sam3d_ros.training.checkpoints import load_average
 from sam3d_ros.training.mini.network import MiniNet
 from sam3d_ros.training.mini.prompting import POINTS
+from sam3d_ros.training.mini.stored import load
 
 FILES = {ENCODER: 'mini_encoder.onnx', DECODER: 'mini_decoder.onnx'}
 LARGEST_DIFFERENCE = 1e-3
 """Largest difference to torch, of values about 1 to 10."""
 EXAMPLE = (160, 192)
+CALIBRATION_VIEWS = 24
+LARGEST_ROUNDING = 0.1
+"""Largest root mean square error of an output in 8 bits, of its standard deviation."""
 
 
 @torch.no_grad()
@@ -128,6 +143,74 @@ def check(network: MiniNet, folder: Path) -> None:
             raise BackendError(f'{name} in {folder} differ from torch by {difference:.2g}')
 
 
+class _Views(CalibrationDataReader):  # type: ignore[misc]
+    """Hands inputs of the encoder to the calibration one by one."""
+
+    def __init__(self, views: Sequence[Float32Array]) -> None:
+        self._left = iter(views)
+
+    def get_next(self) -> dict[str, Float32Array] | None:
+        """Return the next input, or None at the end."""
+        view = next(self._left, None)
+        return None if view is None else {'channels': view[None]}
+
+
+def calibration(data: Path) -> list[Float32Array]:
+    """Return (C, h, w) float32 inputs, evenly chosen among the stored views of a folder.
+
+    :raises InputError: when there are none.
+    """
+    files = sorted(data.glob('*.npz'))
+    if not files:
+        raise InputError(
+            f'no views in {data}',
+            wanted='some to take the ranges of activations from',
+            remedy='Make them with python -m sam3d_ros.training.mini.scenes.',
+        )
+    chosen = files[:: max(1, len(files) // CALIBRATION_VIEWS)][:CALIBRATION_VIEWS]
+    return [channels(load(file).seen) for file in chosen]
+
+
+def quantise(folder: Path, views: Sequence[Float32Array]) -> None:
+    """Replace the encoder in ``folder`` by one with 8-bit convolutions, and check it.
+
+    Weights have 7 bits, so that sums do not saturate on processors without VNNI. The layers that
+    give tokens and the dense output stay as they are.
+
+    :raises BackendError: when an output differs too much from that of the encoder before.
+    """
+    file, decoder = folder / FILES[ENCODER], folder / FILES[DECODER]
+    before = [Network.of(file, decoder).encode(view) for view in views]
+    with tempfile.TemporaryDirectory() as temporary:
+        prepared = Path(temporary) / file.name
+        quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
+        nodes = onnx.load(str(prepared)).graph.node
+        last = [node.name for node in nodes if {'tokens', 'dense'} & set(node.output)]
+        quantize_static(
+            str(prepared),
+            str(file),
+            _Views(views),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=['Conv'],
+            nodes_to_exclude=last,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    after = [Network.of(file, decoder).encode(view) for view in views]
+    for name in ('features', 'tokens', 'dense'):
+        wanted, found = (
+            np.concatenate([getattr(item, name).ravel() for item in items])
+            for items in (before, after)
+        )
+        error = float(np.sqrt(np.square(found - wanted).mean()) / wanted.std())
+        if error > LARGEST_ROUNDING:
+            raise BackendError(
+                f'{name} of {file} in 8 bits are off by {error:.2g} of their spread'
+            )
+
+
 def register(models: Path) -> None:
     """Put hashes and sizes of the files into the registry of ``models``."""
     path = models / REGISTRY
@@ -143,12 +226,14 @@ def main() -> None:
     """Export the last checkpoint of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--run', type=Path, required=True, help='folder of the checkpoint')
+    parser.add_argument('--data', type=Path, required=True, help='folder of stored views')
     parser.add_argument('--models', type=Path, default=Path('models'))
     arguments = parser.parse_args()
     network = MiniNet()
     load_average(arguments.run / 'checkpoint.pt', network)
     scale_embedding(network)
     write_onnx(network, arguments.models)
+    quantise(arguments.models, calibration(arguments.data))
     register(arguments.models)
 
 

@@ -106,3 +106,22 @@ def test_an_exported_network_computes_what_torch_does(tiny: MiniNet, tmp_path: P
     torch.manual_seed(1)
     with pytest.raises(BackendError, match='differ from torch'):
         check(MiniNet(TINY).eval(), tmp_path)
+
+
+def test_an_encoder_in_8_bits_computes_about_the_same_or_is_refused(
+    tiny: MiniNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip('onnxscript', reason='the train extra is not installed')
+    from sam3d_ros.core.errors import BackendError
+    from sam3d_ros.training.mini import export
+    from sam3d_ros.training.mini.export import check, example, quantise, write_onnx
+
+    write_onnx(tiny, tmp_path)
+    views = [example(96, 128, prompts=1)[0][0].numpy()]
+    quantise(tmp_path, views)
+    with pytest.raises(BackendError, match='differ from torch'):  # by more than rounding of floats
+        check(tiny, tmp_path)
+    write_onnx(tiny, tmp_path)
+    monkeypatch.setattr(export, 'LARGEST_ROUNDING', 1e-4)
+    with pytest.raises(BackendError, match='in 8 bits are off'):
+        quantise(tmp_path, views)
