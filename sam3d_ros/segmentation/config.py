@@ -60,7 +60,10 @@ class SegmentationConfig:
     """Options of the segmentation stage."""
 
     backend: str = option(
-        'geometric', 'entry point in the group sam3d_ros.segmentation', read_only=True
+        'mini',
+        'entry point in the group sam3d_ros.segmentation: mini (geometry and a small network), '
+        'geometric (no weights), sam, sam2, sam3',
+        read_only=True,
     )
     supports: SupportConfig = group(SupportConfig)
     geometric: GeometricConfig = group(GeometricConfig)

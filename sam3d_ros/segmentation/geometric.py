@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The default backend: things on supports, told apart by geometry alone. No weights, no GPU."""
+"""Backend ``geometric``: things on supports, told apart by geometry alone. No ONNX, no GPU."""
 
 from __future__ import annotations
 

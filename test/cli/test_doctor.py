@@ -19,7 +19,7 @@ def test_a_real_recording_is_healthy(shared_data, capsys):
     assert run(shared_data / 'recordings' / 'shelf') == 0
     text = capsys.readouterr().out
     assert 'camera_color_optical_frame' in text and 'nothing stops the pipeline' in text
-    assert 'backend "geometric"' in text
+    assert 'backend "mini"' in text
 
 
 def test_what_is_missing_is_said_and_the_exit_code_tells(tmp_path, capsys):

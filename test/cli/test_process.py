@@ -97,7 +97,7 @@ def test_the_report(out):
         'total',
         'write',
     }
-    assert report['backends']['segmentation'] == 'geometric'
+    assert report['backends']['segmentation'] == 'mini'
     assert report['topics']['depth'] == '/camera/depth/image'
 
 
