@@ -267,4 +267,4 @@ def test_default_is_the_learned_backend(scenes, solids):
     assert [item.provenance.backend for item in out.items] == ['volume', 'volume']
     assert all(len(item.provenance.weights_hash) == 64 for item in out.items)
     for solid, item in zip(solids, out.items, strict=True):
-        assert solid_iou(solid, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.75
+        assert solid_iou(solid, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.7

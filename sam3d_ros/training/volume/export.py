@@ -104,26 +104,6 @@ def calibrate(network: VolumeNet, files: list[Path]) -> Calibration:
     return fitted
 
 
-def blended(network: VolumeNet, origin: VolumeNet, share: float) -> VolumeNet:
-    """Return ``network`` with weights between its origin's and its own.
-
-    A network that was trained on from another one for a new kind of data forgets some of the
-    old; in between, both are known (Wortsman et al., "Robust fine-tuning of zero-shot models",
-    CVPR 2022).
-
-    :param origin: the network that its training started from.
-    :param share: of its own weights, 0..1.
-    """
-    own, old = network.state_dict(), origin.state_dict()
-    network.load_state_dict(
-        {
-            name: old[name].lerp(value, share) if value.is_floating_point() else value
-            for name, value in own.items()
-        }
-    )
-    return network
-
-
 def write_onnx(network: nn.Module, file: Path) -> None:
     """Write a network with a free batch size and check it against torch.
 
@@ -168,14 +148,9 @@ def main() -> None:
     parser.add_argument('--data', type=Path, required=True, help='folder with validation/')
     parser.add_argument('--models', type=Path, default=Path('models'))
     parser.add_argument('--samples', type=int, default=160, help='validation samples to use')
-    parser.add_argument('--origin', type=Path, help='run that it was started from, to blend with')
-    parser.add_argument('--share', type=float, default=0.65, help='of its own weights in a blend')
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     network = averaged_network(arguments.run / 'checkpoint.pt')
-    if arguments.origin:
-        origin = averaged_network(arguments.origin / 'checkpoint.pt')
-        network = blended(network, origin, arguments.share)
     files = sorted((arguments.data / 'validation').glob('*.npz'))[: arguments.samples]
     calibrated = CalibratedNet(network, calibrate(network, files)).eval()
     write_onnx(calibrated, arguments.models / FILE)

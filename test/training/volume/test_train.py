@@ -20,7 +20,6 @@ from sam3d_ros.training.volume.data import SampleFiles
 from sam3d_ros.training.volume.export import (
     CalibratedNet,
     Calibration,
-    blended,
     fit_slope,
     write_onnx,
 )
@@ -169,13 +168,6 @@ def test_slope_is_found_near_the_surface() -> None:
     distance = torch.linspace(-1, 1, 2001)
     logits = -torch.atanh(distance.clamp(-0.999, 0.999)) / 0.07
     assert fit_slope(logits, distance) == pytest.approx(0.07, rel=0.01)
-
-
-def test_a_blend_lies_between_two_networks() -> None:
-    narrow = NetworkConfig(len(CHANNELS), (8, 8, 16), 2)
-    network, origin = VolumeNet(narrow), VolumeNet(narrow)
-    own, old = network.head.bias.clone(), origin.head.bias.clone()
-    assert torch.allclose(blended(network, origin, 0.25).head.bias, 0.25 * own + 0.75 * old)
 
 
 def test_exported_network_computes_the_same(tmp_path: Path) -> None:
