@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How sure a finished mesh is of each of its faces, and of its size.
 
-Both are read from the evidence and calibrated on worlds made of the scans' train split, own masks,
-``volume`` and ``geometric`` together; the bench ``reconstruction`` says how well they hold.
+Both are read from the evidence and calibrated on worlds made of the scans' train split and of
+procedural solids, own masks, ``volume`` and ``geometric`` together; the bench
+``reconstruction`` says how well they hold.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from sam3d_ros.reconstruction.labels import centres_and_normals, sample
 NEAR_M = 0.005
 """A face is right when the true surface is this near, or within two sigma of the sensor."""
 
-OFFSET = 1.74
-WEIGHTS = np.array([0.43, 10.64, -1.46], np.float32)
+OFFSET = 2.47
+WEIGHTS = np.array([0.48, 9.72, -1.73], np.float32)
 """Logistic regression (Platt, "Probabilistic outputs for support vector machines", 1999) of a
 face's being right on :func:`face_features`; fitted by ``training/confidence.py``."""
 

@@ -2,8 +2,9 @@
 """Fit the calibration of face confidence.
 
 ``python -m sam3d_ros.training.confidence --objects DIR`` completes what single frames of worlds
-made of the scans' train split show, own masks, every shipped backend, and logs the constants of
-``reconstruction/confidence.py``. Minutes on a CPU.
+show, made of the scans' train split and of procedural solids that no training saw (the learned
+completion knows most of the scans), own masks, every shipped backend, and logs the constants of
+``reconstruction/confidence.py``. A minute on a CPU.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +32,12 @@ from sam3d_ros.reconstruction.meshing import finished_surface
 from sam3d_ros.reconstruction.views import crop_view
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.world.samples import Sample, samples
-from sam3d_ros.world.sources import ScanSource
+from sam3d_ros.world.sources import ObjectSource, ProceduralSource, ScanSource
 from sam3d_ros.world.suites import make_episode
 
 LOG = logging.getLogger(__name__)
 
-SCHEDULE = (('spaced', range(1000, 1006)), ('clutter', range(1000, 1004)))
+SCHEDULE = (('spaced', range(1000, 1010)), ('clutter', range(1000, 1006)))
 BACKENDS = ('volume', 'geometric')
 FACES = 1000
 TRUTH_SAMPLES = 40_000
@@ -78,10 +80,11 @@ def fit(features: Float32Array, right: BoolArray) -> tuple[float, FloatArray]:
 
 
 def _lessons(folder: Path) -> Iterator[Lessons]:
-    source, config = ScanSource(folder, 'train'), ReconstructionConfig()
-    segmenter = load_backend('segmentation', 'geometric')(SegmentationConfig())
+    sources: tuple[ObjectSource, ...] = (ScanSource(folder, 'train'), ProceduralSource())
+    config, found_by = ReconstructionConfig(), SegmentationConfig()
+    segmenter = load_backend('segmentation', found_by.backend)(found_by)
     backends = [load_backend('reconstruction', name)(config) for name in BACKENDS]
-    for suite, seeds in SCHEDULE:
+    for source, (suite, seeds) in product(sources, SCHEDULE):
         for seed in seeds:
             sample = next(samples(episode := make_episode(suite, seed, source, frames=1)))
             LOG.info('%s %d', suite, seed)
