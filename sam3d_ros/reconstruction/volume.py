@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.inference import open_session
 from sam3d_ros.core.types import ByteArray, Float32Array
 from sam3d_ros.core.weights import find_weights, verified_file
 from sam3d_ros.reconstruction.completion import Completion
@@ -60,18 +61,7 @@ class VolumeCompletion:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        return open_session()
-
-
-def open_session() -> InferenceSession:
-    """Return the session of the registered weights, on the GPU where ONNX Runtime has one."""
-    import onnxruntime
-
-    available = onnxruntime.get_available_providers()
-    wanted = ['CUDAExecutionProvider', 'CPUExecutionProvider']
-    return onnxruntime.InferenceSession(
-        verified_file(WEIGHTS), providers=[name for name in wanted if name in available]
-    )
+        return open_session(verified_file(WEIGHTS))
 
 
 def run_network(

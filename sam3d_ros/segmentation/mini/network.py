@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from sam3d_ros.core.inference import open_session
 from sam3d_ros.core.types import Float32Array, Frame
 from sam3d_ros.core.weights import verified_file
 from sam3d_ros.segmentation.mini.inputs import channels, observe
@@ -22,7 +23,8 @@ ENCODER, DECODER = 'mini-encoder', 'mini-decoder'
 """Names of the two files in the registry of weights."""
 STRIDE = 16
 """Rows and columns of the input are multiples of this."""
-PROVIDERS = ('CUDAExecutionProvider', 'CPUExecutionProvider')
+THREADS = 1
+"""The geometry of the frame keeps the other core busy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +64,7 @@ class Network:
     @classmethod
     def of(cls, encoder: Path, decoder: Path) -> Network:
         """Return the network of two files."""
-        return cls(_session(encoder), _session(decoder))
+        return cls(open_session(encoder, THREADS), open_session(decoder, THREADS))
 
     @classmethod
     def registered(cls) -> Network:
@@ -110,15 +112,3 @@ class Network:
             },
         )
         return Answer(masks[0], quality[0])
-
-
-def _session(file: Path) -> InferenceSession:
-    """One thread: the geometry of the frame keeps the other core busy."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    available = onnxruntime.get_available_providers()
-    return onnxruntime.InferenceSession(
-        file, options, providers=[name for name in PROVIDERS if name in available]
-    )
