@@ -27,8 +27,10 @@ TOLERANCE_SIGMAS = 1.0
 SUPPORT_SKIN_VOXELS = 2.0
 """So near to the support a ray's end does not tell the support from a thin object."""
 
-LARGEST_CAVITY = 0.02
-"""An enclosed cavity is filled up to this share of the object's volume."""
+LEAK_VOXELS = 2
+"""Half of the widest opening through which a cavity that no ray saw is still taken as enclosed."""
+
+CUBE = np.ones((3, 3, 3), bool)
 
 LEAST_PART = 0.03
 """A separate part is kept when it carries at least this share of the observed surface."""
@@ -82,17 +84,33 @@ def _solid(field: Float32Array, skin: BoolArray, evidence: Evidence) -> Float32A
     box = used_box(field < 0)
     part, inside = field[box], field[box] < 0
     outer = np.float32(MARGIN_VOXELS * evidence.grid.voxel_m)
-    parts, count = ndimage.label(inside, np.ones((3, 3, 3)))
+    parts, count = ndimage.label(inside, CUBE)
     if count > 1:
         carried = np.bincount(parts[skin[box] & inside], minlength=count + 1).astype(float)
         carried[0] = 0.0
         kept = carried >= max(LEAST_PART * carried.sum(), 1.0)
         part = np.where(inside & ~kept[parts], outer, part)
-    holes, count = ndimage.label(part >= 0)
-    if count > 1:
-        seen = np.zeros(count + 1, bool)
-        seen[np.unique(holes[(evidence.free | evidence.outside)[box].astype(bool)])] = True
-        seen[np.bincount(holes.ravel()) > LARGEST_CAVITY * inside.sum()] = True
-        part = np.where((holes > 0) & ~seen[holes], -outer, part)
+    part = np.where(_cavities(part < 0, evidence, box), -outer, part)
     field[box] = part
     return field
+
+
+def _cavities(inside: BoolArray, evidence: Evidence, box: tuple[slice, ...]) -> BoolArray:
+    """Return the empty voxels of enclosed cavities that no ray has seen into.
+
+    Nothing tells of such a cavity, and a solid is the likelier guess. Leaks between its walls are
+    closed first, which is a morphological closing (Serra, 1982) with the openings kept.
+    """
+    room = np.pad(inside, LEAK_VOXELS + 1)
+    walls = ndimage.binary_dilation(room, CUBE, iterations=LEAK_VOXELS)
+    holes, count = ndimage.label(~walls)
+    if count < 2:
+        return np.zeros_like(inside)
+    clear = np.pad((evidence.free | evidence.outside)[box].astype(bool), LEAK_VOXELS + 1)
+    seen = np.zeros(count + 1, bool)
+    seen[np.unique(holes[clear])] = True
+    seen[holes[0, 0, 0]] = True
+    cavity = ndimage.binary_dilation((holes > 0) & ~seen[holes], CUBE, iterations=LEAK_VOXELS + 1)
+    core = (slice(LEAK_VOXELS + 1, -LEAK_VOXELS - 1),) * 3
+    found: BoolArray = (cavity & ~room & ~clear)[core]
+    return found

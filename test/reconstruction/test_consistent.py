@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_cdt
 
 from sam3d_ros.reconstruction.completion import Completion
 from sam3d_ros.reconstruction.config import EvidenceConfig
@@ -52,3 +53,19 @@ def test_parts_without_observed_surface_are_dropped(evidence):
 def test_inliers_of_a_completion_are_measured_on_its_own_surface(evidence):
     exact = Completion(evidence.distance_m, evidence.surface, 'exact')
     assert completion_inliers(exact.distance_m, evidence) > 0.95
+
+
+@pytest.mark.parametrize(('half_width', 'filled'), [(0, True), (4, False)])
+def test_a_hidden_cavity_is_filled_unless_it_opens_widely(evidence, half_width, filled):
+    solid = consistent_distance(evidence, claim(evidence, -0.1)) < 0
+    x, y, z = np.unravel_index(distance_transform_cdt(solid).argmax(), solid.shape)
+    holed = solid.copy()
+    holed[x - 4 : x + 5, y - 4 : y + 5, z - 4 : z + 5] = False
+    opening = slice(y - half_width, y + half_width + 1), slice(z - half_width, z + half_width + 1)
+    holed[(slice(x, None), *opening)] = False  # away from the camera
+    completion = Completion(
+        np.where(holed, np.float32(-0.01), np.float32(0.01)), solid.astype(np.float32), 'holed'
+    )
+    field = consistent_distance(evidence, completion)
+    assert (field[x, y, z] < 0) == filled
+    assert not evidence.clear[field < 0].any()
