@@ -18,11 +18,13 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 
 from sam3d_ros.training.loop import load_config, run, sample_batches
-from sam3d_ros.training.mini import scenes
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import Sample, ViewFiles
 from sam3d_ros.training.mini.loss import losses
 from sam3d_ros.training.mini.network import MiniNet
+
+MAKER = 'sam3d_ros.training.mini.scenes'
+"""Not imported: it draws worlds, which training alone need not be able to."""
 
 LOGGED = ('masks', 'pairs', 'middle', 'thing', 'chosen_iou', 'pair_accuracy')
 
@@ -33,7 +35,7 @@ def view_batches(config: TrainingConfig, step: int, process: int) -> Iterator[Sa
     def views(files: list[Path], seed: int) -> ViewFiles:
         return ViewFiles(files, config.prompts, varied=True, seed=seed)
 
-    return sample_batches(config, views, scenes.__name__, step, process)
+    return sample_batches(config, views, MAKER, step, process)
 
 
 def train(config: TrainingConfig) -> None:
