@@ -33,6 +33,7 @@ COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (12, 1), 'clutter': (8, 1), '
 
 MIN_POINTS = 30
 WORST_OBJECTS = 12
+WORST_PICTURED = 10
 
 SHOWN: Mapping[str, str] = {
     'recall': 'recall',
@@ -125,10 +126,10 @@ def _suite(suite: str, count: int, options: BenchOptions) -> Measurement:
         shown = [item.mesh for item in case.truth]
         picture = compare_meshes(caption, case.frames[-1], shown, found['own'])
         gallery.append((score['solid_iou'], picture))
-        rows += _rows(case, ways)
+        rows += _rows(case, ways, found['own'])
     said = calibration.values(suite)
     values = _values(suite, ways) | agreement.values(suite) | said
-    pictures = [_plot(suite, ways, values), *best_median_worst(gallery)]
+    pictures = [_plot(suite, ways, values), *best_median_worst(gallery), *_worst_pictures(rows)]
     tables = (_table(suite, count, ways), _said_table(suite, said), _worst_table(suite, rows))
     return Measurement(suite, values, tables, tuple(pictures))
 
@@ -234,13 +235,20 @@ def _said_table(suite: str, said: Mapping[str, float]) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One object of the truth with its scores by own and by true masks, and grown by 1 mm."""
+    """One object of the truth with its scores by own and by true masks, and grown by 1 mm.
+
+    :param frame: the last one of its scene.
+    :param found: all meshes of the scene, own masks.
+    """
 
     name: str
     unseen: float
     own: ObjectScore
     given: ObjectScore
     ceiling: ObjectScore
+    frame: Frame
+    truth: PosedMesh
+    found: Sequence[PosedMesh]
 
     def cells(self) -> tuple[str, ...]:
         own, given = self.own, self.given
@@ -249,13 +257,20 @@ class _Row:
         return (self.name, *(f'{figure:.2f}' for figure in figures))
 
 
-def _rows(case: Case, ways: Mapping[str, _Way]) -> list[_Row]:
-    scores = zip(
-        *(ways[name].scores[-1].objects for name in ('own', 'given', 'ceiling')), strict=True
-    )
+def _rows(case: Case, ways: Mapping[str, _Way], found: Sequence[PosedMesh]) -> list[_Row]:
+    own, given, ceiling = (ways[name].scores[-1].objects for name in ('own', 'given', 'ceiling'))
     return [
-        _Row(f'{case.name}: {name}', float(truth.unseen.mean()), *three)
-        for name, truth, three in zip(case.names, case.truth, scores, strict=True)
+        _Row(
+            name=f'{case.name}: {name}',
+            unseen=float(truth.unseen.mean()),
+            own=own[k],
+            given=given[k],
+            ceiling=ceiling[k],
+            frame=case.frames[-1],
+            truth=truth.mesh,
+            found=found,
+        )
+        for k, (name, truth) in enumerate(zip(case.names, case.truth, strict=True))
     ]
 
 
@@ -265,6 +280,17 @@ def _worst_table(suite: str, rows: Sequence[_Row]) -> Table:
     head = ('', *ours, 'F1, true masks', 'solid IoU, true masks', 'solid IoU, ceiling')
     title = f'{suite}, the {len(worst)} worst of {len(rows)} objects by solid IoU, own masks'
     return Table(title, head, tuple(row.cells() for row in worst))
+
+
+def _worst_pictures(rows: Sequence[_Row]) -> list[Picture]:
+    """Return the worst objects by solid IoU, own masks, each in a row of its own."""
+    worst = sorted(rows, key=lambda row: row.own.solid_iou)[:WORST_PICTURED]
+    pictures = []
+    for number, row in enumerate(worst, start=1):
+        caption = f'Worst object {number} of {len(rows)}: {row.name}; '
+        caption += f'solid IoU {row.own.solid_iou:.2f}, by true masks {row.given.solid_iou:.2f}'
+        pictures.append(compare_meshes(caption, row.frame, [row.truth], row.found))
+    return pictures
 
 
 def _plot(suite: str, ways: Mapping[str, _Way], values: Mapping[str, Value]) -> Picture:

@@ -117,15 +117,21 @@ def line_plot(
     return _rendered(figure, title)
 
 
-def best_median_worst(gallery: Sequence[tuple[float, Picture]]) -> list[Picture]:
-    """Return the pictures of least, middle and greatest score, each saying which it is."""
+def best_median_worst(gallery: Sequence[tuple[float, Picture]], worst: int = 1) -> list[Picture]:
+    """Return the pictures of least, middle and greatest score, each saying which it is.
+
+    :param worst: how many of the least are shown, worst first.
+    """
     ordered = [picture for _, picture in sorted(gallery, key=lambda item: item[0])]
     last = len(ordered) - 1
-    roles = (
-        {0: 'Worst', last // 2: 'Median', last: 'Best'} if last > 1 else {0: 'Worst', last: 'Best'}
-    )
     if last < 1:
         roles = dict.fromkeys(range(len(ordered)), 'The only one')
+    else:
+        roles = {last: 'Best'} | ({last // 2: 'Median'} if last > 1 else {})
+        least = range(min(worst, last))
+        roles = {k: 'Worst' if k == 0 else f'Worst but {k}' for k in least} | {
+            k: role for k, role in sorted(roles.items()) if k not in least
+        }
     of = f' of {len(ordered)}' if last > 0 else ''
     return [
         Picture(f'{role}{of}: {ordered[k].caption}', ordered[k].image) for k, role in roles.items()

@@ -26,6 +26,7 @@ from sam3d_ros.core.types import ByteArray, Frame, IndexArray
 from sam3d_ros.world.sources import ScanSource
 
 QUICK_FRAMES = 10
+WORST_FRAMES = 10
 CLUTTER_FRAMES = 24
 QUICK_CLUTTER_FRAMES = 4
 
@@ -153,13 +154,14 @@ def _table(name: str, backend: str, ours: _Result, peer: _Result) -> Table:
 
 
 def _cases(name: str, result: _Result) -> list[Picture]:
-    """Return the best, the median and the worst frame."""
+    """Return the worst frames, the median and the best."""
     overlap = [score.overlap_f for score in result.scores]
     return best_median_worst(
         [
             (f, Picture(f'{name} {frame}: colour, truth, result; overlap F {f:.2f}', image))
             for frame, f, image in zip(result.names, overlap, result.pictures, strict=True)
-        ]
+        ],
+        WORST_FRAMES,
     )
 
 

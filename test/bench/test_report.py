@@ -50,6 +50,20 @@ def test_best_median_and_worst_say_which_they_are(scores, expected):
     assert [picture.caption for picture in best_median_worst(gallery)] == expected
 
 
+def test_as_many_of_the_worst_as_wished_come_first():
+    gallery = [(score, Picture(f'{score}', GRAY)) for score in (0.4, 0.1, 0.9, 0.3, 0.8)]
+    captions = [picture.caption for picture in best_median_worst(gallery, worst=2)]
+    assert captions == [
+        'Worst of 5: 0.1',
+        'Worst but 1 of 5: 0.3',
+        'Median of 5: 0.4',
+        'Best of 5: 0.9',
+    ]
+    # More than there are: every one of them once.
+    every = [picture.caption for picture in best_median_worst(gallery, worst=9)]
+    assert [caption.split(': ')[1] for caption in every] == ['0.1', '0.3', '0.4', '0.8', '0.9']
+
+
 def test_plots_are_pictures():
     bars = bar_plot('bars', ['a', 'b'], [('ours', [0.5, 0.6]), ('peer', [0.1, float('nan')])])
     lines = line_plot('lines', ('objects', [1, 5]), 'ms', [('p50', [1.0, 2.0])])
