@@ -7,12 +7,19 @@ made well-composed first, so that the mesh is a 2-manifold.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from sam3d_ros.core.types import BoolArray, Float32Array, IndexArray
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.reconstruction.grid import Grid
 from sam3d_ros.reconstruction.wellcomposed import well_composed
+
+PADDING = 2
+"""Voxels outside around what has an inside: a layer for the cells, one for the repair."""
+
+Indices = npt.NDArray[np.intp]
 
 
 def extract_surface(
@@ -29,13 +36,69 @@ def extract_surface(
     """
     voxel, size = grid.voxel_m, grid.size
     while True:
-        vertices, faces = _net(distance_m, voxel)
-        if len(faces) <= max_faces:
-            return vertices, faces
+        lattice = _lattice(distance_m, voxel)
+        count = lattice.faces
+        if count <= max_faces:
+            return _net(lattice)
         # The number of faces goes with the square of the resolution; 3 % to be sure.
-        smaller = min(int(size * np.sqrt(0.97 * max_faces / len(faces))), size - 1)
+        smaller = min(int(size * np.sqrt(0.97 * max_faces / count)), size - 1)
         voxel, size = voxel * size / smaller, smaller
         distance_m = _resampled(distance_m, size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lattice:
+    """The part of a volume that has an inside, and where the surface crosses its edges.
+
+    :param field: (X, Y, Z) float32 signed distances, metres; outside ``PADDING`` from the border.
+    :param inside: (X, Y, Z) bool, well-composed.
+    :param edges: per axis, (M,) flat indices of the lower ends of the edges crossed.
+    :param first: (3,) place of the part in the volume, voxels.
+    :param size: voxels along each side of the volume.
+    """
+
+    field: Float32Array
+    inside: BoolArray
+    edges: tuple[Indices, ...]
+    first: IndexArray
+    size: int
+    voxel_m: float
+
+    @property
+    def faces(self) -> int:
+        """Number of faces of the surface."""
+        return 2 * sum(len(edges) for edges in self.edges)
+
+
+def _lattice(distance_m: Float32Array, voxel_m: float) -> _Lattice:
+    first, part = _occupied(distance_m)
+    field = np.pad(part, PADDING, constant_values=voxel_m)
+    inside = well_composed(field)
+    # Where the repair put voxels inside, the surface passes just in front of them.
+    field[inside & (field >= 0)] = -1e-3 * voxel_m
+    states = inside.ravel()
+    # Lines end outside, so that none of them crosses over to the next one.
+    edges = tuple(
+        np.flatnonzero(states[:-stride] != states[stride:]) for stride in _strides(field)
+    )
+    return _Lattice(field, inside, edges, first, len(distance_m), voxel_m)
+
+
+def _net(lattice: _Lattice) -> tuple[Float32Array, IndexArray]:
+    if lattice.faces == 0:
+        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
+    cells = np.concatenate([_cells(lattice, axis) for axis in range(3)])
+    positions = np.concatenate([_crossings(lattice, axis) for axis in range(3)])
+    leaves = lattice.inside.ravel()[np.concatenate(lattice.edges)]
+    used = np.zeros(lattice.field.size, bool)
+    used[cells] = True
+    quads = (np.cumsum(used, dtype=np.int32) - 1).take(cells)
+    count = np.bincount(quads.ravel())
+    total = [np.bincount(quads.ravel(), np.repeat(positions[:, k], 4)) for k in range(3)]
+    vertices = np.stack(total, axis=1) / count[:, None]
+    quads[~leaves] = quads[~leaves, ::-1]
+    centred = (vertices + lattice.first - PADDING - (lattice.size / 2 - 0.5)) * lattice.voxel_m
+    return centred.astype(np.float32), _split(quads, centred)
 
 
 def _resampled(distance_m: Float32Array, size: int) -> Float32Array:
@@ -49,29 +112,6 @@ def _resampled(distance_m: Float32Array, size: int) -> Float32Array:
         before, after = distance_m.take(low, axis), distance_m.take(low + 1, axis)
         distance_m = before + weights * (after - before)
     return distance_m
-
-
-def _net(distance_m: Float32Array, voxel_m: float) -> tuple[Float32Array, IndexArray]:
-    low, part = _occupied(distance_m)
-    if part.size == 0:
-        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
-    field = np.pad(part, 2, constant_values=voxel_m)
-    inside = well_composed(field)
-    # A sign flipped by the repair gets a value that keeps its vertices at mid-edge.
-    field = np.where(inside == (field < 0), field, np.where(inside, -1e-3, 1e-3) * voxel_m)
-    crossings = [_crossings(field, inside, axis) for axis in range(3)]
-    cells = np.concatenate([cell for cell, _, _ in crossings])
-    positions = np.concatenate([position for _, position, _ in crossings])
-    flips = np.concatenate([flip for _, _, flip in crossings])
-    used = np.zeros(field.size, bool)
-    used[cells] = True
-    quads = (np.cumsum(used) - 1)[cells].astype(np.int32)
-    count = np.bincount(quads.ravel())
-    total = [np.bincount(quads.ravel(), np.repeat(positions[:, k], 4)) for k in range(3)]
-    vertices = np.stack(total, axis=1) / count[:, None]
-    quads[flips] = quads[flips, ::-1]
-    centred = (vertices + low - 2.0 - (distance_m.shape[0] / 2 - 0.5)) * voxel_m
-    return centred.astype(np.float32), _split(quads, centred)
 
 
 def _occupied(distance_m: Float32Array) -> tuple[IndexArray, Float32Array]:
@@ -89,34 +129,38 @@ def _occupied(distance_m: Float32Array) -> tuple[IndexArray, Float32Array]:
     return low, distance_m[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
 
 
-def _crossings(
-    field: Float32Array, inside: BoolArray, axis: int
-) -> tuple[IndexArray, Float32Array, BoolArray]:
-    """Grid edges along ``axis`` that the surface crosses.
+def _strides(field: Float32Array) -> tuple[int, int, int]:
+    """Flat distances between neighbours along each axis."""
+    return field.shape[1] * field.shape[2], field.shape[2], 1
 
-    :returns: (M, 4) flat cells around each edge, right-handed about +axis; (M, 3) crossing
-        points in voxels; (M,) bool, whether the outside lies on the lower side.
-    """
-    low = [slice(None)] * 3
-    high = [slice(None)] * 3
-    low[axis], high[axis] = slice(None, -1), slice(1, None)
-    edges = np.argwhere(inside[tuple(low)] != inside[tuple(high)])
-    step = np.eye(3, dtype=np.int64)[axis]
-    a = field[tuple(edges.T)]
-    b = field[tuple((edges + step).T)]
-    positions = edges.astype(np.float32)
-    positions[:, axis] += a / (a - b)
-    strides = np.array([field.shape[1] * field.shape[2], field.shape[2], 1])
+
+def _cells(lattice: _Lattice, axis: int) -> Indices:
+    """(M, 4) flat cells around each edge along ``axis``, right-handed about it."""
+    strides = _strides(lattice.field)
     u, v = strides[(axis + 1) % 3], strides[(axis + 2) % 3]
-    base = edges @ strides
-    cells = base[:, None] + np.array([-u - v, -v, 0, -u])
-    return cells, positions, a > 0
+    return lattice.edges[axis][:, None] + np.array([-u - v, -v, 0, -u])
 
 
-def _split(quads: npt.NDArray[np.integer], vertices: Float32Array) -> IndexArray:
+def _crossings(lattice: _Lattice, axis: int) -> Float32Array:
+    """(M, 3) voxels, where the surface crosses the edges along ``axis``."""
+    edges, field = lattice.edges[axis], lattice.field
+    values = field.ravel()
+    a, b = (values[ends].astype(np.float64) for ends in (edges, edges + _strides(field)[axis]))
+    positions = np.stack(np.unravel_index(edges, field.shape), axis=1).astype(np.float32)
+    positions[:, axis] += a / (a - b)
+    return positions
+
+
+def _split(quads: IndexArray, vertices: FloatArray) -> IndexArray:
     """Split quads along their shorter diagonal."""
-    a, b, c, d = (vertices[quads[:, k]] for k in range(4))
-    shorter = np.sum((a - c) ** 2, axis=1) <= np.sum((b - d) ** 2, axis=1)
+    a, b, c, d = (vertices.take(quads[:, k], axis=0).T for k in range(4))
+    shorter = _squared(a - c) <= _squared(b - d)
     first = np.where(shorter[:, None], quads[:, [0, 1, 2]], quads[:, [0, 1, 3]])
     second = np.where(shorter[:, None], quads[:, [0, 2, 3]], quads[:, [1, 2, 3]])
-    return np.concatenate([first, second]).astype(np.int32)
+    return np.concatenate([first, second])
+
+
+def _squared(vectors: FloatArray) -> FloatArray:
+    """(M,) squared lengths of (3, M) vectors."""
+    x, y, z = vectors
+    return x * x + y * y + z * z
