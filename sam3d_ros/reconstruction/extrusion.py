@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from sam3d_ros.core.types import BoolArray, Float32Array
 from sam3d_ros.reconstruction.evidence import Evidence
@@ -107,10 +108,7 @@ def _largest(cells: BoolArray) -> BoolArray:
 
 def _prism(outline: BoolArray, bottom: float, top: float, grid: Grid) -> Float32Array:
     """(N, N, N) signed distances to an outline extruded from bottom to top."""
-    inner, outer = (
-        cv2.distanceTransform(cells.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        for cells in (outline, ~outline)
-    )
+    inner, outer = (ndimage.distance_transform_edt(cells) for cells in (outline, ~outline))
     side = np.where(outline, 0.5 - inner, outer - 0.5) * grid.voxel_m
     heights = grid.axis_m
     ends = np.maximum(heights - top, bottom - heights)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.reconstruction.evidence import Evidence
@@ -108,10 +109,7 @@ def shell_distance(evidence: Evidence, axis: Axis) -> Float32Array:
     drawn[column[known] + CLOSED_CELLS, row[known] + CLOSED_CELLS] = 1
     closed = cv2.morphologyEx(drawn, cv2.MORPH_CLOSE, np.ones((CLOSED_CELLS,) * 2, np.uint8))
     middle = closed[CLOSED_CELLS:-CLOSED_CELLS, CLOSED_CELLS:-CLOSED_CELLS]
-    away = (
-        cv2.distanceTransform((middle == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        * cell_m
-    )
+    away = ndimage.distance_transform_edt(middle == 0) * cell_m
     a = evidence.grid.axis_m
     columns = np.hypot(a[:, None] - axis.x, a[None, :] - axis.y) / cell_m
     columns = np.minimum(columns, size - 1).astype(np.float32)
