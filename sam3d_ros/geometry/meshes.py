@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from scipy import sparse
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
+
+Vectors = TypeVar('Vectors', FloatArray, Float32Array)
 
 
 def sample_surface(
@@ -41,3 +45,10 @@ def cross(a: Float32Array, b: Float32Array) -> Float32Array:
         i, j = (k + 1) % 3, (k + 2) % 3
         product[:, k] = a[:, i] * b[:, j] - a[:, j] * b[:, i]
     return product
+
+
+def lengths(vectors: Vectors) -> Vectors:
+    """Return the (N,) lengths of (N, 3) vectors; several times faster than numpy's norm."""
+    x, y, z = vectors.T
+    length: Vectors = np.sqrt(x * x + y * y + z * z)
+    return length

@@ -7,14 +7,22 @@ Views are weighted by the pixels that they spend on an area, as in Waechter, Moe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import (
+    BoolArray,
+    ByteArray,
+    Camera,
+    Float32Array,
+    FloatArray,
+    IndexArray,
+)
 from sam3d_ros.geometry.colors import encoded, linear
+from sam3d_ros.geometry.meshes import lengths
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.geometry.visibility import judge
 from sam3d_ros.reconstruction.evidence import Evidence
@@ -41,6 +49,9 @@ SHARPNESS = 4.0
 
 HOLE_WINDOWS_PX = (3, 7, 15)
 """Holes of the depth are filled with the mean of these windows, one after the other."""
+
+MARGIN_PX = 8
+"""Pixels around a mask's box that are looked at: more than the rim's width and what is beside."""
 
 MIRROR_REACH_VOXELS = 6.0
 FAR_SLACK = 0.1
@@ -88,9 +99,10 @@ def look(
     light = np.zeros((len(evidence.views), len(points), 3), np.float32)
     weight = np.zeros(light.shape[:2], np.float32)
     for at, view in enumerate(evidence.views):
+        view = _close_up(view)
         T = T_cam_grid(view, evidence.grid)
         points_cam = apply(T, points.astype(np.float64))
-        distance = np.linalg.norm(points_cam, axis=1)
+        distance = lengths(points_cam)
         cosine = -np.einsum('pc,pc->p', points_cam, normals @ T[:3, :3].T) / distance
         verdict = judge(points_cam, view.camera, _own_depth(view), tolerance_m)
         hit = np.flatnonzero(verdict.confirmed & (cosine > LEAST_COSINE))
@@ -99,6 +111,25 @@ def look(
         weight[at, hit] = trust * facing * np.square(view.camera.fx / distance[hit])
         light[at, hit] = _sampled(view, points_cam[hit])
     return Sight(light, weight)
+
+
+def _close_up(view: View) -> View:
+    """Return the part of a view that shows the object's mask and what is beside it."""
+    first_column, first_row, width, height = cv2.boundingRect(view.mask.view(np.uint8))
+    left, top = max(first_column - MARGIN_PX, 0), max(first_row - MARGIN_PX, 0)
+    right, bottom = first_column + width + MARGIN_PX, first_row + height + MARGIN_PX
+    part = np.s_[top:bottom, left:right]
+    mask = view.mask[part]
+    K = view.camera.K.copy()
+    K[:2, 2] -= left, top
+    return replace(
+        view,
+        pointmap=view.pointmap[part],
+        rgb=view.rgb[part],
+        mask=mask,
+        foreign=view.foreign[part],
+        camera=Camera(mask.shape[1], mask.shape[0], K),
+    )
 
 
 def _trust(view: View) -> Float32Array:

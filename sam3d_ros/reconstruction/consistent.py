@@ -102,7 +102,7 @@ def _cavities(inside: BoolArray, evidence: Evidence, box: tuple[slice, ...]) -> 
     closed first, which is a morphological closing (Serra, 1982) with the openings kept.
     """
     room = np.pad(inside, LEAK_VOXELS + 1)
-    walls = ndimage.binary_dilation(room, CUBE, iterations=LEAK_VOXELS)
+    walls = grown(room, LEAK_VOXELS)
     holes, count = ndimage.label(~walls)
     if count < 2:
         return np.zeros_like(inside)
@@ -110,7 +110,7 @@ def _cavities(inside: BoolArray, evidence: Evidence, box: tuple[slice, ...]) -> 
     seen = np.zeros(count + 1, bool)
     seen[np.unique(holes[clear])] = True
     seen[holes[0, 0, 0]] = True
-    cavity = ndimage.binary_dilation((holes > 0) & ~seen[holes], CUBE, iterations=LEAK_VOXELS + 1)
+    cavity = grown((holes > 0) & ~seen[holes], LEAK_VOXELS + 1)
     core = (slice(LEAK_VOXELS + 1, -LEAK_VOXELS - 1),) * 3
     found: BoolArray = (cavity & ~room & ~clear)[core]
     return found

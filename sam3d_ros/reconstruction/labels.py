@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, ByteArray, FaceLabel, Float32Array, IndexArray
+from sam3d_ros.geometry.meshes import lengths
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.meshing import face_normals
 
@@ -42,8 +43,8 @@ def sample(volume: Float32Array, points_m: Float32Array, evidence: Evidence) -> 
     flat = volume.ravel()
 
     def along_z(corner: npt.NDArray[np.intp]) -> Float32Array:
-        before = flat[corner]
-        return np.asarray(before + share[2] * (flat[corner + 1] - before), np.float32)
+        before = flat.take(corner)
+        return np.asarray(before + share[2] * (flat.take(corner + 1) - before), np.float32)
 
     def along_y(corner: npt.NDArray[np.intp]) -> Float32Array:
         before = along_z(corner)
@@ -57,9 +58,10 @@ def centres_and_normals(
     vertices: Float32Array, faces: IndexArray
 ) -> tuple[Float32Array, Float32Array]:
     """Return the (F, 3) centres and unit normals of faces."""
+    a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
     normals = face_normals(vertices, faces)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return vertices[faces].mean(axis=1), normals / np.maximum(length, 1e-20)
+    normals /= np.maximum(lengths(normals), 1e-20)[:, None]
+    return (a + b + c) / np.float32(3), normals
 
 
 def _faces_a_view(centres: Float32Array, normals: Float32Array, evidence: Evidence) -> BoolArray:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.geometry.meshes import adjacency, cross
+from sam3d_ros.geometry.meshes import adjacency, cross, lengths
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.snapping import snapped
 from sam3d_ros.reconstruction.surface import extract_surface
@@ -60,7 +60,7 @@ def faired(vertices: Float32Array, neighbours: sparse.csr_array) -> Float32Array
 
 def face_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
     """Return (F, 3) normals whose length is twice the face's area."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
     return cross(b - a, c - a)
 
 
@@ -70,6 +70,5 @@ def vertex_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
     total = [
         np.bincount(faces.ravel(), np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)
     ]
-    stacked = np.stack(total, axis=1)
-    length = np.linalg.norm(stacked, axis=1, keepdims=True)
-    return (stacked / np.maximum(length, 1e-20)).astype(np.float32)
+    stacked: FloatArray = np.stack(total, axis=1).astype(np.float64)
+    return (stacked / np.maximum(lengths(stacked), 1e-20)[:, None]).astype(np.float32)

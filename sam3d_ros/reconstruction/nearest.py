@@ -42,7 +42,7 @@ def nearest_feet(
 
     :param candidates: faces looked at for each point.
     """
-    corners = vertices[faces]
+    corners = vertices.take(faces, axis=0)
     planes = unit_normals(corners)
     _, index = _nearest_centres(points, corners, candidates)
     found = [_feet(points, column, corners, planes) for column in index.T]
@@ -68,10 +68,10 @@ def facing_feet(
     :param normals: (P, 3) outward normals of the points, zero where unknown.
     :param penalty_m: by so much farther counts a face that does not look the point's way.
     """
-    corners = vertices[faces]
+    corners = vertices.take(faces, axis=0)
     planes = unit_normals(corners)
     near, index = _nearest_centres(points, corners, 2)
-    facing = np.einsum('pc,pkc->pk', normals, planes[index])
+    facing = np.einsum('pc,pkc->pk', normals, planes.take(index, axis=0))
     best = np.argmin(near + penalty_m * (facing < FACING), axis=1)
     return _feet(points, index[np.arange(len(points)), best], corners, planes)
 
@@ -80,7 +80,8 @@ def _nearest_centres(
     points: Float32Array, corners: Float32Array, candidates: int
 ) -> tuple[FloatArray, npt.NDArray[np.integer]]:
     """(P, K) distances and indices of the faces whose centres are nearest."""
-    tree = cKDTree(corners.mean(axis=1), balanced_tree=False, compact_nodes=False)
+    centres = (corners[:, 0] + corners[:, 1] + corners[:, 2]) / 3
+    tree = cKDTree(centres, balanced_tree=False, compact_nodes=False)
     near, index = tree.query(points, k=np.arange(1, min(candidates, len(corners)) + 1))
     return near, index
 
@@ -99,7 +100,7 @@ def _feet(
     planes: Float32Array,
 ) -> Feet:
     """Feet on one face for each point."""
-    triangle, normal = corners[index], planes[index]
+    triangle, normal = corners.take(index, axis=0), planes.take(index, axis=0)
     heights = np.einsum('pc,pc->p', points - triangle[:, 0], normal)
     spokes = triangle - (points - heights[:, None] * normal)[:, None]
     areas = [

@@ -19,7 +19,7 @@ def inside_mesh(vertices: Float32Array, faces: IndexArray, grid: Grid) -> BoolAr
     :param vertices: (V, 3) float32, grid frame, metres.
     """
     at = grid.coordinates(vertices.astype(np.float64))
-    columns = (at[:, :2] - ASIDE)[faces]
+    columns = (at[:, :2] - ASIDE).take(faces, axis=0)
     # Pixels of an image whose rows run along x and whose columns run along y.
     covered = cover(columns[..., ::-1], grid.size, grid.size)
     z = np.einsum('mc,mc->m', covered.weights, at[:, 2][faces[covered.face]])
@@ -35,15 +35,18 @@ def inside_mesh(vertices: Float32Array, faces: IndexArray, grid: Grid) -> BoolAr
     return inside
 
 
-def grown(inside: BoolArray) -> BoolArray:
-    """Return (N, N, N) bool: the voxels set and their 26 neighbours."""
-    result = inside
+def grown(inside: BoolArray, steps: int = 1) -> BoolArray:
+    """Return (X, Y, Z) bool: the voxels set and all that so many steps lead to, each to any of a
+    voxel's 26 neighbours.
+    """
+    result = inside.copy()
     for axis in range(3):
-        lines = np.moveaxis(result, axis, 0)
-        wider = lines.copy()
-        wider[1:] |= lines[:-1]
-        wider[:-1] |= lines[1:]
-        result = np.moveaxis(wider, 0, axis)
+        before = (slice(None),) * axis + (slice(None, -1),)
+        after = (slice(None),) * axis + (slice(1, None),)
+        for _ in range(steps):
+            lines = result.copy()
+            result[after] |= lines[before]
+            result[before] |= lines[after]
     return result
 
 

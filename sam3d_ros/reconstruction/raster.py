@@ -29,8 +29,9 @@ def render_depth(vertices_cam: Float32Array, faces: IndexArray, camera: Camera) 
     safe = np.maximum(z, NEAREST_M)
     u = vertices_cam[:, 0] / safe * camera.fx + camera.cx
     v = vertices_cam[:, 1] / safe * camera.fy + camera.cy
-    faces = faces[(z > NEAREST_M)[faces].all(axis=1)]
-    corners_px = np.stack([u, v], axis=1)[faces]
+    ahead = (z > NEAREST_M).take(faces)
+    faces = faces[ahead[:, 0] & ahead[:, 1] & ahead[:, 2]]
+    corners_px = np.stack([u, v], axis=1).take(faces, axis=0)
     front = turned(corners_px) < 0
     covered = cover(corners_px[front], camera.width, camera.height)
     inverse_z = (1.0 / safe)[faces[front][covered.face]]
@@ -65,28 +66,33 @@ def cover(corners_px: FloatArray, width: int, height: int) -> Cover:
 
     :param corners_px: (F, 3, 2) float64 column and row of the corners.
     """
-    u, v = corners_px[..., 0], corners_px[..., 1]
-    left = np.clip(np.ceil(u.min(axis=1)), 0, width).astype(np.int64)
-    right = np.clip(np.floor(u.max(axis=1)) + 1, 0, width).astype(np.int64)
-    top = np.clip(np.ceil(v.min(axis=1)), 0, height).astype(np.int64)
-    bottom = np.clip(np.floor(v.max(axis=1)) + 1, 0, height).astype(np.int64)
+    u, v = corners_px[..., 0].T, corners_px[..., 1].T
+    left, right = _span(u, width)
+    top, bottom = _span(v, height)
     wide, high = np.maximum(right - left, 0), np.maximum(bottom - top, 0)
     count = wide * high
-    face = np.repeat(np.arange(len(u)), count)
+    face = np.repeat(np.arange(len(count)), count)
     within = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
     down, across = np.divmod(within, np.maximum(wide, 1)[face])
     column, row = left[face] + across, top[face] + down
-    weights = _barycentric(u[face], v[face], column, row)
-    hit = np.flatnonzero(weights.min(axis=1) >= -1e-9)
-    return Cover(face[hit], row[hit] * width + column[hit], weights[hit])
+    a, b, c = _barycentric(u.take(face, axis=1), v.take(face, axis=1), column, row)
+    hit = np.flatnonzero(np.minimum(np.minimum(a, b), c) >= -1e-9)
+    weights = np.stack([a[hit], b[hit], c[hit]], axis=1)
+    return Cover(face[hit], row[hit] * width + column[hit], weights)
+
+
+def _span(corners: FloatArray, size: int) -> tuple[Indices, Indices]:
+    """First pixel and one after the last between the (3, F) corners, of ``size`` pixels."""
+    a, b, c = corners
+    first = np.ceil(np.minimum(np.minimum(a, b), c))
+    last = np.floor(np.maximum(np.maximum(a, b), c)) + 1
+    return np.clip(first, 0, size).astype(np.int64), np.clip(last, 0, size).astype(np.int64)
 
 
 def _barycentric(u: FloatArray, v: FloatArray, column: Indices, row: Indices) -> FloatArray:
-    """(M, 3) barycentric coordinates of pixels in (M, 3)-cornered faces; -1 when degenerate."""
-    ax, ay = u[:, 0] - column, v[:, 0] - row
-    bx, by = u[:, 1] - column, v[:, 1] - row
-    cx, cy = u[:, 2] - column, v[:, 2] - row
-    weights = np.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx], axis=1)
-    area = weights.sum(axis=1, keepdims=True)
+    """(3, M) barycentric coordinates of M pixels in faces of (3, M) corners; -1 if degenerate."""
+    (ax, bx, cx), (ay, by, cy) = u - column, v - row
+    weights = np.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx])
+    area = weights[0] + weights[1] + weights[2]
     fine = np.abs(area) > 1e-12
     return np.where(fine, weights / np.where(fine, area, 1.0), -1.0)

@@ -17,6 +17,7 @@ from sam3d_ros.core.types import (
     Mesh,
     Provenance,
 )
+from sam3d_ros.geometry.meshes import lengths
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.appearance import coloured
 from sam3d_ros.reconstruction.completion import Completion
@@ -81,7 +82,7 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
     score = score_mesh(vertices, faces, evidence)
     normals = vertex_normals(vertices, faces)
     _, colors = coloured(vertices, normals, evidence)
-    area = np.linalg.norm(face_normals(vertices, faces), axis=1)
+    area = lengths(face_normals(vertices, faces))
     seen = float(area[labels == FaceLabel.OBSERVED].sum() / max(area.sum(), 1e-20))
     shape = Shape(
         mesh=Mesh(vertices, faces, colors, labels, confidence),

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.evidence import Evidence
+from sam3d_ros.reconstruction.grid import Grid
+from sam3d_ros.reconstruction.occupancy import grown
 
 T = TypeVar('T', FloatArray, Float32Array)
 
@@ -60,7 +62,7 @@ def find_mirror(evidence: Evidence) -> MirrorPlane | None:
     along = points @ normals.T
     low, high = along.min(axis=0), along.max(axis=0)
     offsets = low[:, None] + (high - low)[:, None] * SHARES
-    empty, surface = _shares(evidence, _images(points, normals, offsets))
+    empty, surface = _shares(evidence, points, normals, offsets)
     score = surface + FAR_WEIGHT * SHARES
     score = score - CONTRADICTION_WEIGHT * np.maximum(empty - CONTRADICTION_FREE, 0.0)
     yaw, step = np.unravel_index(int(np.argmax(score)), score.shape)
@@ -79,18 +81,21 @@ def thinned(points: T, most: int) -> T:
     return points[np.linspace(0, len(points) - 1, most).astype(np.intp)]
 
 
-def _images(points: FloatArray, normals: FloatArray, offsets: FloatArray) -> Float32Array:
-    """(yaws, offsets, P, 3) mirror images."""
-    away = (points @ normals.T).T[:, None, :] - offsets[:, :, None]
-    images = points[None, None] - 2.0 * away[..., None] * normals[:, None, None, :]
-    return images.astype(np.float32)
+def _shares(
+    evidence: Evidence, points: FloatArray, normals: FloatArray, offsets: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """(yaws, places) shares of the points' images in proven empty space and on the surface."""
+    away = 2.0 * ((points @ normals.T).T[:, None] - offsets[:, :, None])
+    x, y = (points[:, k] - away * normals[:, k, None, None] for k in (0, 1))
+    z = points[:, 2].astype(np.float32)
+    flat, inside = _voxels(evidence.grid, x.astype(np.float32), y.astype(np.float32), z)
+    empty = _impossible(evidence).ravel().take(flat) | ~inside
+    surface = evidence.surface.ravel().take(flat) * inside
+    return empty.mean(axis=-1), surface.mean(axis=-1)
 
 
-def _shares(evidence: Evidence, images: Float32Array) -> tuple[FloatArray, FloatArray]:
-    """Shares of images in proven empty space and on the surface."""
-    flat, inside = _voxels(evidence, images)
-    surface = evidence.surface.ravel()[flat] * inside
-    return emptiness(evidence, images).mean(axis=-1), surface.mean(axis=-1)
+def _impossible(evidence: Evidence) -> BoolArray:
+    return (evidence.free | evidence.outside).view(bool)
 
 
 def emptiness(
@@ -103,25 +108,18 @@ def emptiness(
     :param border: count all of it; else only what is clear, less its outermost voxels: on them
         pixels, voxels and noise decide, not the object.
     """
-    flat, inside = _voxels(evidence, images)
-    empty = (evidence.free | evidence.outside).astype(bool) if border else evidence.empty
-    for axis in () if border else range(3):
-        lines = np.moveaxis(empty, axis, 0)
-        around = lines.copy()
-        around[1:] &= lines[:-1]
-        around[:-1] &= lines[1:]
-        empty = np.moveaxis(around, 0, axis)
-    found: BoolArray = empty.reshape(-1)[flat] | ~inside
+    flat, inside = _voxels(evidence.grid, *np.moveaxis(images, -1, 0))
+    empty = _impossible(evidence) if border else ~grown(~evidence.empty)
+    found: BoolArray = empty.ravel().take(flat) | ~inside
     return found
 
 
 def _voxels(
-    evidence: Evidence, points: FloatArray | Float32Array
+    grid: Grid, *coordinates: FloatArray | Float32Array
 ) -> tuple[npt.NDArray[np.integer], BoolArray]:
-    """Flat indices of the voxels of points, and which points are inside the volume."""
-    size = evidence.grid.size
-    index = np.rint(points / evidence.grid.voxel_m + (size / 2 - 0.5)).astype(np.int32)
-    x, y, z = index[..., 0], index[..., 1], index[..., 2]
-    inside = (np.minimum(np.minimum(x, y), z) >= 0) & (np.maximum(np.maximum(x, y), z) < size)
-    index = np.clip(index, 0, size - 1)
-    return (index[..., 0] * size + index[..., 1]) * size + index[..., 2], inside
+    """Flat indices of the voxels of points (x, y, z), and which points are inside the volume."""
+    size = grid.size
+    at = [np.rint(c / grid.voxel_m + (size / 2 - 0.5)).astype(np.int32) for c in coordinates]
+    x, y, z = (np.clip(index, 0, size - 1) for index in at)
+    inside = (x == at[0]) & (y == at[1]) & (z == at[2])
+    return (x * size + y) * size + z, inside

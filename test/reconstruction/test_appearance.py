@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -33,8 +34,6 @@ def seen(scenes, eyes=EYES, gains=(1.0, 1.0, 1.0), leak_px=0):
         rgb[mask] = paint(frame.pointmap[mask] @ R.T + t)
         frame = replace(frame, rgb=encoded(gain * linear(rgb)))
         if leak_px:
-            import cv2
-
             wide = cv2.dilate(mask.astype(np.uint8), np.ones((2 * leak_px + 1,) * 2, np.uint8))
             item = replace(instances.items[0], mask=wide.astype(bool))
             instances = replace(instances, items=(item,))
@@ -90,6 +89,21 @@ def test_one_view_is_taken_as_it_is(scenes):
 def test_a_mask_that_leaks_onto_the_table_leaves_no_trace(scenes):
     clean, leaky = (errors(seen(scenes, leak_px=px))[0] for px in (0, 2))
     assert leaky < clean + 1.5
+
+
+def test_what_lies_far_beside_the_mask_is_not_looked_at(scenes):
+    views = seen(scenes)
+    evidence = build_evidence(views, EvidenceConfig())
+    _, vertices, normals = surface(evidence)
+    rng = np.random.default_rng(0)
+    noisy = []
+    for view in views:
+        far = cv2.dilate(view.mask.astype(np.uint8), np.ones((17, 17), np.uint8)) == 0
+        rgb = np.where(far[..., None], rng.integers(0, 255, view.rgb.shape), view.rgb)
+        noisy.append(replace(view, rgb=rgb.astype(np.uint8)))
+    _, colors = coloured(vertices, normals, evidence)
+    _, same = coloured(vertices, normals, replace(evidence, views=tuple(noisy)))
+    np.testing.assert_array_equal(colors, same)
 
 
 def test_a_surface_that_no_view_shows_is_grey(scenes):

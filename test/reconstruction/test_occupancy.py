@@ -47,6 +47,8 @@ def test_growing_takes_in_all_neighbours():
     inside = np.random.default_rng(0).random((9, 8, 7)) < 0.05
     expected = ndimage.binary_dilation(inside, np.ones((3, 3, 3)))
     np.testing.assert_array_equal(grown(inside), expected)
+    expected = ndimage.binary_dilation(inside, np.ones((3, 3, 3)), iterations=3)
+    np.testing.assert_array_equal(grown(inside, 3), expected)
 
 
 def test_the_used_box_has_a_margin_of_one_where_there_is_room():
