@@ -15,7 +15,7 @@ from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.extrusion import extruded_distance
 from sam3d_ros.reconstruction.hollow import is_hollow, wall_distance
-from sam3d_ros.reconstruction.hull import hull_distance
+from sam3d_ros.reconstruction.hull import convex_hull
 from sam3d_ros.reconstruction.revolution import (
     Axis,
     find_axis,
@@ -56,11 +56,12 @@ def _closed(evidence: Evidence, possible: BoolArray) -> Float32Array:
     """
     axis = find_axis(evidence)
     if axis is not None:
-        hollow = is_hollow(_with_turns(evidence, axis), evidence)
+        hollow = is_hollow(convex_hull(_with_turns(evidence, axis)), evidence)
         return shell_distance(evidence, axis) if hollow else revolved_distance(evidence, axis)
     points = _with_images(evidence, find_mirror(evidence))
-    distance = hull_distance(points, evidence.grid, possible)
-    if is_hollow(points, evidence):
+    hull = convex_hull(points)
+    distance = hull.distance(evidence.grid, possible)
+    if is_hollow(hull, evidence):
         distance = np.maximum(distance, wall_distance(points, evidence))
     return distance
 
@@ -87,6 +88,7 @@ def _with_images(evidence: Evidence, mirror: MirrorPlane | None) -> FloatArray:
 
 def _probability(distance_m: Float32Array, evidence: Evidence) -> Float32Array:
     """Logistic in the distance: one voxel wide where observed, wider on the hidden side."""
-    width = np.where(evidence.surface > 0, 1.0, 4.0) * evidence.grid.voxel_m
-    probability = 1.0 / (1.0 + np.exp(np.clip(distance_m / width, -30, 30)))
-    return np.asarray(probability, np.float32)
+    steepness = np.array([0.25, 1.0], np.float32) / np.float32(evidence.grid.voxel_m)
+    odds = distance_m * steepness.take(evidence.surface > 0)
+    probability: Float32Array = 1.0 / (1.0 + np.exp(np.clip(odds, -30.0, 30.0)))
+    return probability

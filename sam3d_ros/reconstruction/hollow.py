@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.reconstruction.evidence import Evidence
-from sam3d_ros.reconstruction.hull import hull_distance
+from sam3d_ros.reconstruction.hull import Hull
 
 POCKET_SHARE = 0.12
 """An object is hollow when this share of its hull is free and walled in on all four sides."""
@@ -17,14 +17,14 @@ WALL_M = 0.003
 WALL_VOXELS = 0.8
 
 
-def is_hollow(points_m: FloatArray, evidence: Evidence) -> bool:
+def is_hollow(around: Hull, evidence: Evidence) -> bool:
     """Whether the sensor looked into the object; judged on every other voxel.
 
-    :param points_m: (P, 3) points on the surface, grid frame.
+    :param around: hull of the points on the surface, grid frame.
     """
     chosen = np.zeros(evidence.below.shape, bool)
     chosen[::2, ::2, ::2] = evidence.below[::2, ::2, ::2] == 0
-    hull = hull_distance(points_m, evidence.grid, chosen)[::2, ::2, ::2] < 0
+    hull = around.distance(evidence.grid, chosen)[::2, ::2, ::2] < 0
     empty = hull & evidence.free[::2, ::2, ::2].astype(bool)
     wall = hull & ~empty
     pocket = empty

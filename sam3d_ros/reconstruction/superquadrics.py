@@ -26,7 +26,8 @@ X, Y, Z, A, B, C, YAW, E_UP, E_ROUND = range(9)
 STARTS = ((0.2, 0.2), (1.0, 1.0))
 ROUNDEST, SHARPEST = 1.0, 0.1
 POINTS, EMPTIES = 160, 120
-STEPS = 10
+STEPS, TRIAL_STEPS, HOPELESS = 10, 4, 3.0
+"""A fit whose cost per point is still so high after the trial steps will not explain them."""
 NUDGE = np.array([1e-4, 1e-4, 1e-4, 1e-3, 1e-3, 1e-3, 1e-3, 5e-3, 5e-3])
 """Steps of the forward differences."""
 CAUCHY = 3.0
@@ -126,13 +127,13 @@ def _problem(evidence: Evidence) -> _Problem:
     low, high = points.min(axis=0), points.max(axis=0)
     empty = evidence.empty
     a = evidence.grid.axis_m.astype(np.float32)
-    empties = a[np.argwhere(empty & grown(~empty))]
-    reach = REACH * float((high - low).max())
-    near = (np.abs(empties - 0.5 * (low + high)) < 0.5 * (high - low) + reach)[:, :2].all(axis=1)
+    reach = 0.5 * (high - low) + REACH * float((high - low).max())
+    x, y, _ = (np.abs(a[:, None] - 0.5 * (low + high)) < reach).T
+    empties = a.take(np.argwhere(empty & grown(~empty) & x[:, None, None] & y[:, None]))
     return _Problem(
         points,
         np.hypot(sigmas, np.float32(PIXELATION * voxel)),
-        thinned(empties[near], EMPTIES),
+        thinned(empties, EMPTIES),
         _standing(evidence, low, high),
         voxel,
     )
@@ -173,7 +174,9 @@ def _minimised(problem: _Problem, starts: FloatArray, grid: Grid) -> FloatArray:
     cost = np.square(residual).sum(axis=-1)
     damping = np.full(len(best), 1e-2)
     limits = np.log([grid.voxel_m, 0.6 * grid.size * grid.voxel_m])
-    for _ in range(STEPS):
+    for step in range(STEPS):
+        if step == TRIAL_STEPS and cost.min() > HOPELESS * len(problem.points):
+            break
         nudged = problem.residuals(best[:, None] + np.diag(NUDGE))
         J = (nudged - residual[:, None]).astype(np.float64) / NUDGE[:, None]
         H = J @ J.transpose(0, 2, 1)
