@@ -49,6 +49,14 @@ def test_nothing_inside_gives_nothing():
     assert len(vertices) == len(faces) == 0
 
 
+def test_distances_of_zero_are_outside_and_close_too():
+    field = np.rint(ball(0.08) / 0.01).astype(np.float32)
+    assert (field == 0).any()
+    vertices, faces = extract_surface(field, GRID)
+    assert edge_counts(faces)
+    assert volume_of(vertices, faces) > 0
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.02, 0.98))
 def test_noise_volumes_give_closed_manifolds(seed, threshold):
