@@ -33,7 +33,9 @@ def exposure_gains(light: Float32Array, seen: BoolArray) -> Float32Array:
     """
     views = len(light)
     gains = np.ones((views, 3), np.float32)
-    usable = seen & ((light > DARKEST) & (light < BRIGHTEST)).all(axis=2)
+    red, green, blue = np.moveaxis((light > DARKEST) & (light < BRIGHTEST), 2, 0)
+    usable = seen & red & green & blue
+    stops = np.log(np.maximum(light, DARKEST)).transpose(0, 2, 1)
     rows: list[FloatArray] = []
     values: list[FloatArray] = []
     for i, j in combinations(range(views), 2):
@@ -44,8 +46,7 @@ def exposure_gains(light: Float32Array, seen: BoolArray) -> Float32Array:
         row[i], row[j] = 1.0, -1.0
         weight = np.sqrt(np.count_nonzero(shared) / seen.shape[1])
         rows.append(weight * row)
-        ratio = np.log(light[j, shared].astype(np.float64) / light[i, shared])
-        values.append(weight * np.median(ratio, axis=0))
+        values.append(weight * np.median((stops[j] - stops[i])[:, shared], axis=1))
     if not rows:
         return gains
     system = np.stack([*rows, *(HOLD * np.eye(views))])[:, 1:]

@@ -45,14 +45,14 @@ def nearest_feet(
     corners = vertices.take(faces, axis=0)
     planes = unit_normals(corners)
     _, index = _nearest_centres(points, corners, candidates)
-    found = [_feet(points, column, corners, planes) for column in index.T]
-    best = np.argmin(np.stack([feet.distances_m for feet in found]), axis=0)
-    everyone = np.arange(len(points))
+    found = _feet(np.repeat(points, index.shape[1], axis=0), index.ravel(), corners, planes)
+    first = np.arange(0, index.size, index.shape[1])
+    best = first + np.argmin(found.distances_m.reshape(index.shape), axis=1)
     return Feet(
-        faces=index[everyone, best],
-        weights=np.stack([feet.weights for feet in found])[best, everyone],
-        heights_m=np.stack([feet.heights_m for feet in found])[best, everyone],
-        distances_m=np.stack([feet.distances_m for feet in found])[best, everyone],
+        faces=found.faces[best],
+        weights=found.weights[best],
+        heights_m=found.heights_m[best],
+        distances_m=found.distances_m[best],
     )
 
 
@@ -108,7 +108,7 @@ def _feet(
         for k in range(3)
     ]
     weights = np.maximum(np.stack(areas, axis=1), 0.0)
-    total = weights.sum(axis=1, keepdims=True)
+    total = (weights[:, 0] + weights[:, 1] + weights[:, 2])[:, None]
     weights = np.where(total > 0, weights / np.where(total > 0, total, 1.0), np.float32(1 / 3))
     away = points - np.einsum('pk,pkc->pc', weights, triangle)
     distances = np.sqrt(np.einsum('pc,pc->p', away, away))

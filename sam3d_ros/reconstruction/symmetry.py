@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.evidence import Evidence
-from sam3d_ros.reconstruction.grid import Grid
 from sam3d_ros.reconstruction.occupancy import grown
 
 T = TypeVar('T', FloatArray, Float32Array)
@@ -85,12 +84,13 @@ def _shares(
     evidence: Evidence, points: FloatArray, normals: FloatArray, offsets: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """(yaws, places) shares of the points' images in proven empty space and on the surface."""
-    away = 2.0 * ((points @ normals.T).T[:, None] - offsets[:, :, None])
-    x, y = (points[:, k] - away * normals[:, k, None, None] for k in (0, 1))
-    z = points[:, 2].astype(np.float32)
-    flat, inside = _voxels(evidence.grid, x.astype(np.float32), y.astype(np.float32), z)
-    empty = _impossible(evidence).ravel().take(flat) | ~inside
-    surface = evidence.surface.ravel().take(flat) * inside
+    along = ((points @ normals.T).T[:, None] - offsets[:, :, None]) / evidence.grid.voxel_m
+    twice, normals = (2.0 * along).astype(np.float32), normals.astype(np.float32)
+    x, y, z = evidence.grid.coordinates(points).astype(np.float32).T
+    x, y = x - twice * normals[:, :1, None], y - twice * normals[:, 1:2, None]
+    flat, inside = _voxels(evidence.grid.size, x, y, z)
+    empty = _impossible(evidence).take(flat, mode='clip') | ~inside
+    surface = evidence.surface.take(flat, mode='clip') * inside
     return empty.mean(axis=-1), surface.mean(axis=-1)
 
 
@@ -98,9 +98,7 @@ def _impossible(evidence: Evidence) -> BoolArray:
     return (evidence.free | evidence.outside).view(bool)
 
 
-def emptiness(
-    evidence: Evidence, images: FloatArray | Float32Array, *, border: bool = True
-) -> BoolArray:
+def emptiness(evidence: Evidence, images: FloatArray, *, border: bool = True) -> BoolArray:
     """Return (...) bool: which (..., 3) points lie where the object cannot be.
 
     That is everything outside the volume, and proven empty space.
@@ -108,18 +106,20 @@ def emptiness(
     :param border: count all of it; else only what is clear, less its outermost voxels: on them
         pixels, voxels and noise decide, not the object.
     """
-    flat, inside = _voxels(evidence.grid, *np.moveaxis(images, -1, 0))
+    grid = evidence.grid
+    flat, inside = _voxels(grid.size, *np.moveaxis(grid.coordinates(images), -1, 0))
     empty = _impossible(evidence) if border else ~grown(~evidence.empty)
-    found: BoolArray = empty.ravel().take(flat) | ~inside
+    found: BoolArray = empty.take(flat, mode='clip') | ~inside
     return found
 
 
 def _voxels(
-    grid: Grid, *coordinates: FloatArray | Float32Array
-) -> tuple[npt.NDArray[np.integer], BoolArray]:
-    """Flat indices of the voxels of points (x, y, z), and which points are inside the volume."""
-    size = grid.size
-    at = [np.rint(c / grid.voxel_m + (size / 2 - 0.5)).astype(np.int32) for c in coordinates]
-    x, y, z = (np.clip(index, 0, size - 1) for index in at)
-    inside = (x == at[0]) & (y == at[1]) & (z == at[2])
-    return (x * size + y) * size + z, inside
+    size: int, *coordinates: FloatArray | Float32Array
+) -> tuple[npt.NDArray[np.int32], BoolArray]:
+    """Flat indices of the voxels nearest to coordinates x, y, z (voxels), and whether there are
+    such; else an index means nothing.
+    """
+    x, y, z = (np.rint(each).astype(np.int32) for each in coordinates)
+    # As unsigned numbers negative ones are beyond the last voxel.
+    farthest = np.maximum(np.maximum(x.view(np.uint32), y.view(np.uint32)), z.view(np.uint32))
+    return (x * size + y) * size + z, farthest < size
