@@ -115,7 +115,7 @@ def look(
 
 def _close_up(view: View) -> View:
     """Return the part of a view that shows the object's mask and what is beside it."""
-    first_column, first_row, width, height = cv2.boundingRect(view.mask.view(np.uint8))
+    first_column, first_row, width, height = cv2.boundingRect(view.mask.astype(np.uint8))
     left, top = max(first_column - MARGIN_PX, 0), max(first_row - MARGIN_PX, 0)
     right, bottom = first_column + width + MARGIN_PX, first_row + height + MARGIN_PX
     part = np.s_[top:bottom, left:right]
