@@ -42,13 +42,29 @@ class Light:
         shadow: Shadow,
     ) -> ByteArray:
         """Return (H, W, 3) uint8 colours of (H, W, 3) surface colours and camera normals."""
-        toward_lamp = (T_fixed_cam[:3, :3].T @ self.direction).astype(np.float32)
-        up = T_fixed_cam[2, :3].astype(np.float32)
-        lambert = np.clip(normals @ toward_lamp, 0, 1)
-        sky = self.ambient * (0.75 + 0.25 * (normals @ up))
         points_cam = rays * np.where(np.isfinite(depth_m), depth_m, 0)[..., None]
         points_cam += np.float32(SHADOW_BIAS_M) * normals
         lit = shadow.lit(points_cam, T_fixed_cam)
+        return self.reflected(albedo, normals, T_fixed_cam[:3, :3], lit)
+
+    def reflected(
+        self,
+        albedo: Float32Array,
+        normals: Float32Array,
+        R_fixed_normals: FloatArray,
+        lit: Float32Array | float = 1.0,
+    ) -> ByteArray:
+        """Return (..., 3) uint8 colours of surfaces with Lambert's reflection.
+
+        :param albedo: (..., 3) colours, 0..255.
+        :param normals: (..., 3) unit normals.
+        :param R_fixed_normals: (3, 3) rotation from the normals' frame to the fixed frame.
+        :param lit: (...) share of the lamp that reaches them, or one value for all.
+        """
+        toward_lamp = (R_fixed_normals.T @ self.direction).astype(np.float32)
+        up = R_fixed_normals[2].astype(np.float32)
+        lambert = np.clip(normals @ toward_lamp, 0, 1)
+        sky = self.ambient * (0.75 + 0.25 * (normals @ up))
         light = self.exposure * (sky + (1 - self.ambient) * lambert * lit)
         shaded: ByteArray = np.clip(albedo * light[..., None], 0, 255).astype(np.uint8)
         return shaded

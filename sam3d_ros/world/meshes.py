@@ -49,7 +49,7 @@ def list_scans(folder: Path, split: str = '') -> tuple[ScanEntry, ...]:
     :raises ConfigurationError: when the folder has none.
     """
     index = folder / 'index.json'
-    entries = _indexed(index) if index.is_file() else _found(folder)
+    entries = indexed_scans(index) if index.is_file() else _found(folder)
     chosen = [e for e in entries if not split or not e.split or e.split == split]
     if not chosen:
         raise ConfigurationError(
@@ -59,7 +59,8 @@ def list_scans(folder: Path, split: str = '') -> tuple[ScanEntry, ...]:
     return tuple(sorted(chosen, key=lambda entry: entry.name))
 
 
-def _indexed(index: Path) -> list[ScanEntry]:
+def indexed_scans(index: Path) -> list[ScanEntry]:
+    """Return the meshes that an ``index.json`` lists, in its order."""
     listed = json.loads(index.read_text(encoding='utf-8'))['objects']
     return [
         ScanEntry(

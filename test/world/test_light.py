@@ -38,3 +38,18 @@ def test_random_lamps_stand_above_the_horizon():
     lamps = [random_light(np.random.default_rng(k)) for k in range(20)]
     assert all(np.isclose(np.linalg.norm(lamp.direction), 1) for lamp in lamps)
     assert min(lamp.direction[2] for lamp in lamps) >= np.sin(np.radians(40)) - 1e-9
+
+
+def test_lambert_reflection_in_any_frame():
+    lamp = Light(np.array([0.0, 0.0, 1.0]), 0.4, 1.0)
+    albedo = np.full((3, 3), 100, np.float32)
+    normals = np.array([[0, 0, 1], [1, 0, 0], [0, 0, -1]], np.float32)
+    colors = lamp.reflected(albedo, normals, np.eye(3))
+    # Sky: 0.4 (0.75 + 0.25 cos); lamp: 0.6 cos.
+    assert colors[:, 0].tolist() == [100, 30, 20]
+    turned = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1.0]]) @ np.array(
+        [[1, 0, 0], [0, 0, -1], [0, 1, 0.0]]
+    )
+    elsewhere = (normals @ turned).astype(np.float32)
+    assert np.abs(lamp.reflected(albedo, elsewhere, turned).astype(int) - colors).max() <= 1
+    assert lamp.reflected(albedo, normals, np.eye(3), 0.0)[:, 0].tolist() == [40, 30, 20]

@@ -7,21 +7,21 @@ cheaper than asking the mesh for every view.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import open3d as o3d
-import trimesh
 from scipy.ndimage import map_coordinates
 from scipy.spatial import ConvexHull
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, IndexArray
+from sam3d_ros.world.meshes import ScanEntry, indexed_scans, load_scan
 from sam3d_ros.world.shapes import random_solid
+from sam3d_ros.world.solid import Solid
 
 FIELD_STEPS = 60
 """Steps of a field along the longest extent."""
@@ -37,6 +37,7 @@ class TrainingObject:
 
     :param vertices_m: (V, 3) float32, centred on the box, metres.
     :param faces: (F, 3) int32.
+    :param colors: (V, 3) uint8 RGB.
     :param field_m: (nx, ny, nz) float32 signed distance, metres, < 0 inside.
     :param origin_m: (3,) float64 position of ``field_m[0, 0, 0]``.
     :param step_m: spacing of the field, metres.
@@ -46,6 +47,7 @@ class TrainingObject:
     family: str
     vertices_m: Float32Array
     faces: IndexArray
+    colors: ByteArray
     field_m: Float32Array
     origin_m: FloatArray
     step_m: float
@@ -71,44 +73,38 @@ class TrainingObject:
         return inside
 
 
-def make_object(
-    name: str, family: str, vertices_m: Float32Array, faces: IndexArray
-) -> TrainingObject:
-    """Return a training object of a closed mesh."""
-    low, high = vertices_m.min(axis=0), vertices_m.max(axis=0)
-    vertices_m = (vertices_m - 0.5 * (low + high)).astype(np.float32)
+def make_object(solid: Solid) -> TrainingObject:
+    """Return the training object of a closed solid."""
+    low, high = solid.vertices_m.min(axis=0), solid.vertices_m.max(axis=0)
+    vertices_m = (solid.vertices_m - 0.5 * (low + high)).astype(np.float32)
     extent = (high - low).astype(np.float64)
     step = extent.max() / FIELD_STEPS
     half = 0.5 * extent + FIELD_PAD * extent.max()
     axes = [np.arange(-h, h + step, step).astype(np.float32) for h in half]
     points = np.stack(np.meshgrid(*axes, indexing='ij'), axis=-1)
     scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(vertices_m, faces.astype(np.uint32))
+    scene.add_triangles(vertices_m, solid.faces.astype(np.uint32))
     field = scene.compute_signed_distance(points, nsamples=3).numpy()
-    return TrainingObject(name, family, vertices_m, faces, field, -half, float(step))
+    return TrainingObject(
+        solid.name, solid.family, vertices_m, solid.faces, solid.colors, field, -half, float(step)
+    )
 
 
-def scans(folder: Path, split: str) -> Iterator[tuple[str, str, Path]]:
-    """Yield name, category and file of the scans of one split of ``folder``/index.json."""
+def scans(folder: Path, split: str) -> list[ScanEntry]:
+    """Return the scans of one split, in the order of ``folder``/index.json.
+
+    :raises InputError: without an index, since nothing then keeps test scans out.
+    """
     index = folder / 'index.json'
     if not index.is_file():
         raise InputError(f'no {index}', wanted='the index of a folder of scanned objects')
-    for entry in json.loads(index.read_text())['objects']:
-        if entry['split'] == split:
-            yield entry['name'], entry['category'], folder / Path(entry['file']).name
-
-
-def load_scan(name: str, family: str, file: Path) -> TrainingObject:
-    """Return the training object of a mesh file in metres."""
-    mesh = trimesh.load(file, force='mesh', process=False)
-    vertices, faces = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
-    return make_object(name, family, vertices, faces)
+    return [entry for entry in indexed_scans(index) if entry.split == split]
 
 
 def draw_solid(seed: int, families: Sequence[str] = ()) -> TrainingObject:
     """Return the procedural solid of a seed, of one of ``families`` where any are named."""
     solid = random_solid(np.random.default_rng(seed), families)
-    return make_object(f'{solid.family}_{seed}', solid.family, solid.vertices_m, solid.faces)
+    return make_object(solid.renamed(f'{solid.family}_{seed}'))
 
 
 def write_pool(
@@ -130,7 +126,7 @@ def write_pool(
     for number, scan in enumerate(scans(scan_folder, split) if scan_folder else ()):
         file = out / f'scan_{number:05d}.npz'
         if not file.exists():
-            _save(file, load_scan(*scan))
+            _save(file, make_object(load_scan(scan)))
 
 
 def pool_files(folder: Path, held_out: bool) -> tuple[list[Path], list[Path]]:
@@ -155,6 +151,7 @@ def load_object(file: Path) -> TrainingObject:
             str(data['family']),
             data['vertices_m'],
             data['faces'],
+            data['colors'],
             data['field_m'].astype(np.float32),
             data['origin_m'],
             float(data['step_m']),
@@ -170,6 +167,7 @@ def _save(file: Path, item: TrainingObject) -> None:
             family=item.family,
             vertices_m=item.vertices_m,
             faces=item.faces,
+            colors=item.colors,
             field_m=item.field_m.astype(np.float16),
             origin_m=item.origin_m,
             step_m=item.step_m,

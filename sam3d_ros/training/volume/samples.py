@@ -29,13 +29,12 @@ from sam3d_ros.reconstruction.views import View, crop_view
 from sam3d_ros.reconstruction.volume_input import volume_input
 from sam3d_ros.training.volume.scenes import (
     Placed,
+    Renderer,
     Rendering,
     arrange,
     draw_camera,
     draw_objects,
     draw_orbit,
-    raycasting_scene,
-    render,
 )
 from sam3d_ros.training.volume.sensor import (
     NO_ERRORS,
@@ -114,9 +113,11 @@ def scene_samples(
         arrangement = 'single'
     count = {'single': 1, 'spaced': 4}.get(arrangement, 7)
     placed = arrange(draw_objects(*pool, count, rng), arrangement, rng, options.vary)
-    scene, camera = raycasting_scene(placed), draw_camera(rng)
+    camera = draw_camera(rng)
+    # A stream of its own: colours leave the shapes that a seed draws unchanged.
+    renderer = Renderer(placed, np.random.default_rng([seed, 1]))
     views = int(rng.choice([1, 2, options.most_views], p=[0.5, 0.25, 0.25]))
-    renderings = [render(scene, camera, T) for T in draw_orbit(views, rng)]
+    renderings = [renderer.render(camera, T) for T in draw_orbit(views, rng)]
     observed = [_observe(item, placed, camera, options, rng) for item in renderings]
     for index, thing in enumerate(placed):
         crops = [crop_view(*seen, index) for seen in observed if seen[1].items[index].mask.any()]
@@ -177,7 +178,7 @@ def _observe(
         stamp_ns=0,
         frame_id='camera',
         camera=camera,
-        rgb=np.zeros((camera.height, camera.width, 3), np.uint8),
+        rgb=rendering.rgb,
         pointmap=pointmap_from_depth(depth, camera),
         fixed_frame='world',
         T_fixed_cam=_tracked_pose(rendering.T_world_cam, options.noise, rng),

@@ -11,10 +11,12 @@ import numpy as np
 import open3d as o3d
 from scipy.spatial.transform import Rotation
 
-from sam3d_ros.core.types import Camera, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import ByteArray, Camera, Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.cameras import rays
 from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.training.volume.objects import TrainingObject, load_object, settle
+from sam3d_ros.world.light import random_light
+from sam3d_ros.world.paint import random_color
 
 TABLE_M = 2.0
 PROBES = 300
@@ -50,12 +52,14 @@ class Rendering:
     :param depth_m: (H, W) float32, inf = nothing.
     :param cosine: (H, W) float32 between ray and normal.
     :param ids: (H, W) int32 index of the object, -1 = table or nothing.
+    :param rgb: (H, W, 3) uint8, without shadows; black where there is nothing.
     :param T_world_cam: (4, 4) float64.
     """
 
     depth_m: Float32Array
     cosine: Float32Array
     ids: IndexArray
+    rgb: ByteArray
     T_world_cam: FloatArray
 
 
@@ -182,30 +186,54 @@ def _look_at(eye: FloatArray, target: FloatArray, roll_rad: float) -> FloatArray
     return transform(R @ Rotation.from_euler('z', roll_rad).as_matrix(), eye)
 
 
-def raycasting_scene(placed: Sequence[Placed]) -> o3d.t.geometry.RaycastingScene:
-    """Return the scene to cast rays in; geometry 0 is the table, i + 1 is object i."""
-    scene = o3d.t.geometry.RaycastingScene(nthreads=1)
-    table = TABLE_M * np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
-    scene.add_triangles(table, np.array([[0, 1, 2], [0, 2, 3]], np.uint32))
-    for thing in placed:
-        vertices = thing.vertices_world().astype(np.float32)
-        scene.add_triangles(vertices, thing.item.faces.astype(np.uint32))
-    return scene
+class Renderer:
+    """Draws frames of placed objects on a table of one colour, under one lamp."""
 
+    def __init__(self, placed: Sequence[Placed], rng: np.random.Generator) -> None:
+        self._light = random_light(rng)
+        table = TABLE_M * np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
+        self._scene = o3d.t.geometry.RaycastingScene(nthreads=1)
+        self._scene.add_triangles(table, np.array([[0, 1, 2], [0, 2, 3]], np.uint32))
+        for thing in placed:
+            vertices = thing.vertices_world().astype(np.float32)
+            self._scene.add_triangles(vertices, thing.item.faces.astype(np.uint32))
+        self._table_color = random_color(rng).astype(np.float32)
+        self._corner_colors = [thing.item.colors[thing.item.faces] for thing in placed]
 
-def render(
-    scene: o3d.t.geometry.RaycastingScene, camera: Camera, T_world_cam: FloatArray
-) -> Rendering:
-    """Return the true frame that a camera at ``T_world_cam`` sees."""
-    directions = rays(camera) @ T_world_cam[:3, :3].T.astype(np.float32)
-    origins = np.broadcast_to(T_world_cam[:3, 3].astype(np.float32), directions.shape)
-    hits = scene.cast_rays(np.concatenate([origins, directions], axis=-1))
-    normals = hits['primitive_normals'].numpy()
-    lengths = np.linalg.norm(directions, axis=-1)
-    ids = hits['geometry_ids'].numpy().astype(np.int64)
-    return Rendering(
-        depth_m=hits['t_hit'].numpy(),
-        cosine=np.abs((normals * directions).sum(axis=-1)) / lengths,
-        ids=np.where(ids < 2**31, ids - 1, -1).astype(np.int32),
-        T_world_cam=T_world_cam,
-    )
+    def render(self, camera: Camera, T_world_cam: FloatArray) -> Rendering:
+        """Return the true frame that a camera at ``T_world_cam`` sees."""
+        directions = rays(camera) @ T_world_cam[:3, :3].T.astype(np.float32)
+        origins = np.broadcast_to(T_world_cam[:3, 3].astype(np.float32), directions.shape)
+        hits = {
+            name: part.numpy()
+            for name, part in self._scene.cast_rays(
+                np.concatenate([origins, directions], axis=-1)
+            ).items()
+        }
+        normals = hits['primitive_normals']
+        facing = (normals * directions).sum(axis=-1)
+        outward = -np.copysign(1.0, facing)[..., None] * normals
+        # Geometry 0 is the table, i + 1 is object i; the largest number stands for no hit.
+        ids = hits['geometry_ids'].astype(np.int64)
+        ids = np.where(ids < 2**31, ids - 1, -1).astype(np.int32)
+        hit = np.isfinite(hits['t_hit'])
+        albedo = self._albedo(ids, hits['primitive_ids'], hits['primitive_uvs'])
+        return Rendering(
+            depth_m=hits['t_hit'],
+            cosine=np.abs(facing) / np.linalg.norm(directions, axis=-1),
+            ids=ids,
+            rgb=self._light.reflected(albedo * hit[..., None], outward, np.eye(3)),
+            T_world_cam=T_world_cam,
+        )
+
+    def _albedo(
+        self, ids: IndexArray, triangles: IndexArray, coordinates: Float32Array
+    ) -> Float32Array:
+        """(H, W, 3) colours, 0..255: of the object hit, else of the table."""
+        albedo = np.broadcast_to(self._table_color, (*ids.shape, 3)).copy()
+        for index, corners in enumerate(self._corner_colors):
+            here = ids == index
+            u, v = coordinates[here].T
+            weights = np.stack([1.0 - u - v, u, v], axis=-1)
+            albedo[here] = np.einsum('pk,pkc->pc', weights, corners[triangles[here]])
+        return albedo

@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.training.volume.objects import (
+    draw_solid,
     load_object,
     make_object,
     pool_files,
@@ -15,6 +16,7 @@ from sam3d_ros.training.volume.objects import (
     settle,
     write_pool,
 )
+from sam3d_ros.world.solid import Solid
 
 SIZE_M = np.array([0.10, 0.06, 0.04])
 
@@ -22,7 +24,13 @@ SIZE_M = np.array([0.10, 0.06, 0.04])
 @pytest.fixture(scope='module')
 def brick():
     box = trimesh.creation.box(SIZE_M)
-    return make_object('brick', 'box', np.asarray(box.vertices) + 1.0, np.asarray(box.faces))
+    return make_object(solid('brick', box.vertices + 1.0, box.faces))
+
+
+def solid(name: str, vertices_m: np.ndarray, faces: np.ndarray) -> Solid:
+    vertices_m = np.asarray(vertices_m, np.float32)
+    colors = np.tile(np.array([200, 100, 50], np.uint8), (len(vertices_m), 1))
+    return Solid(name, vertices_m, np.asarray(faces, np.int32), colors, 'box')
 
 
 def test_object_is_centred(brick) -> None:
@@ -50,7 +58,7 @@ def test_settled_brick_lies_on_a_face(brick, seed: int) -> None:
 
 def test_top_heavy_pin_falls_over() -> None:
     pin = trimesh.creation.cone(radius=0.03, height=0.2)
-    pin = make_object('pin', 'cone', np.asarray(pin.vertices), np.asarray(pin.faces))
+    pin = make_object(solid('pin', pin.vertices, pin.faces))
     tip_down = settle(pin, np.diag([1.0, -1.0, -1.0]))
     assert np.ptp(pin.vertices_m @ tip_down.T[:, 2]) < 0.1
 
@@ -62,6 +70,7 @@ def test_pool_is_read_back_and_split(tmp_path: Path) -> None:
     assert [file.name for file in training] == ['solid_00001.npz']
     item = load_object(training[0])
     assert item.field_m.dtype == np.float32 and (item.field_m < 0).any()
+    assert np.array_equal(item.colors, draw_solid(1).colors)
 
 
 def test_pool_of_chosen_families(tmp_path: Path) -> None:
@@ -71,11 +80,11 @@ def test_pool_of_chosen_families(tmp_path: Path) -> None:
 
 
 def test_test_split_is_never_among_the_training_scans(shared_data: Path) -> None:
-    training = {name for name, _, _ in scans(shared_data / 'objects', 'train')}
-    scored = {name for name, _, _ in scans(shared_data / 'objects', 'test')}
+    training = {entry.name for entry in scans(shared_data / 'objects', 'train')}
+    scored = {entry.name for entry in scans(shared_data / 'objects', 'test')}
     assert training and scored and not training & scored
 
 
 def test_folder_without_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r'index\.json'):
-        list(scans(tmp_path, 'train'))
+        scans(tmp_path, 'train')
