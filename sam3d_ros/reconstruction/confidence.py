@@ -17,8 +17,8 @@ from sam3d_ros.reconstruction.labels import centres_and_normals, sample
 NEAR_M = 0.005
 """A face is right when the true surface is this near, or within two sigma of the sensor."""
 
-OFFSET = 2.47
-WEIGHTS = np.array([0.48, 9.72, -1.73], np.float32)
+OFFSET = 2.61
+WEIGHTS = np.array([0.55, 8.97, -1.71], np.float32)
 """Logistic regression (Platt, "Probabilistic outputs for support vector machines", 1999) of a
 face's being right on :func:`face_features`; fitted by ``training/confidence.py``."""
 

@@ -16,6 +16,9 @@ class TrainingConfig:
     out: str = option('volume_run', 'folder of checkpoints and the log')
     start: str = option('', 'checkpoint whose averaged weights to start from; empty: random ones')
     hidden: str = option('', 'input channels that the network is not shown, comma-separated')
+    colourless: float = option(
+        0.45, 'share of samples whose colours are black', minimum=0.0, maximum=1.0
+    )
     seed: int = option(0, 'seed of weights, order and mirroring', minimum=0)
     steps: int = option(5000, 'optimiser steps of the whole schedule', minimum=1)
     batch: int = option(8, 'samples per step', minimum=1)

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sam3d_ros.core.types import ByteArray
+from sam3d_ros.core.types import BoolArray
+from sam3d_ros.reconstruction.volume_input import CHANNELS
 from sam3d_ros.training.volume.objects import pool_files, write_pool
 from sam3d_ros.training.volume.samples import SceneOptions, StoredSample, scene_samples, store
 
+VOXEL = CHANNELS.index('voxel')
+COLORS = [CHANNELS.index(name) for name in ('red', 'green', 'blue')]
 LARGEST_VOXEL = 255
 """Samples whose voxel channel is saturated (10 mm and more) are left out."""
 
@@ -34,7 +37,7 @@ def write_samples(
             continue
         for number, sample in enumerate(scene_samples(seed, files, options)):
             stored = store(sample)
-            if stored.channels[-1].flat[0] < LARGEST_VOXEL:
+            if stored.channels[VOXEL].flat[0] < LARGEST_VOXEL:
                 _save(out / f'{seed:07d}_{number:02d}.npz', stored)
         done.touch()
 
@@ -52,12 +55,17 @@ class SampleFiles(Dataset[tuple[Tensor, Tensor]]):
     :param files: ``.npz`` files of :func:`write_samples`.
     :param mirror: reflect half of the samples in y, drawn from ``seed``: the grid's x axis is
         the viewing direction and z is up, so that left and right are worth the same.
+    :param colourless: share of samples whose colours are black, also drawn from ``seed``: a
+        range sensor without a camera gives such.
     """
 
-    def __init__(self, files: list[Path], mirror: bool, seed: int = 0) -> None:
+    def __init__(
+        self, files: list[Path], mirror: bool, seed: int = 0, colourless: float = 0.0
+    ) -> None:
         self.files = files
-        flips = np.random.default_rng(seed).random(len(files)) < 0.5
-        self.flips: ByteArray = (flips & mirror).astype(np.uint8)
+        rng = np.random.default_rng(seed)
+        self.flips: BoolArray = (rng.random(len(files)) < 0.5) & mirror
+        self.dark: BoolArray = rng.random(len(files)) < colourless
 
     def __len__(self) -> int:
         return len(self.files)
@@ -65,6 +73,8 @@ class SampleFiles(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         with np.load(self.files[index]) as data:
             channels, distance = data['channels'], data['distance']
+        if self.dark[index]:
+            channels[COLORS] = 0
         if self.flips[index]:
             channels, distance = channels[:, :, ::-1], distance[:, ::-1]
         return (

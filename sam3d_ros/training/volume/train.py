@@ -60,7 +60,7 @@ def train(config: TrainingConfig) -> None:
         return loss, {'iou': float(iou)}
 
     def samples(files: list[Path], seed: int) -> SampleFiles:
-        return SampleFiles(files, mirror=True, seed=seed)
+        return SampleFiles(files, mirror=True, seed=seed, colourless=config.colourless)
 
     batches = partial(sample_batches, config, samples, data.__name__)
     run(config, accelerator, model, batches, loss_of)

@@ -128,6 +128,22 @@ def test_mirror_reflects_input_and_truth_alike(data: Path) -> None:
         assert all(torch.equal(a, b) for a, b in zip(wanted, mirrored[i], strict=True))
 
 
+def test_colours_of_a_share_are_hidden_and_nothing_else(tmp_path: Path) -> None:
+    channels = np.full((len(CHANNELS), SIZE, SIZE, SIZE), 200, np.uint8)
+    for number in range(16):
+        np.savez(
+            tmp_path / f'{number}.npz', channels=channels, distance=channels[0].astype(np.int8)
+        )
+    files = sorted(tmp_path.glob('*.npz'))
+    samples = SampleFiles(files, mirror=False, colourless=0.5)
+    assert 0 < samples.dark.sum() < len(files)
+    for dark, (given, _) in zip(samples.dark, samples, strict=True):
+        shown = np.array(CHANNELS)[given.numpy().any(axis=(1, 2, 3))]
+        wanted = [name for name in CHANNELS if name not in ('red', 'green', 'blue') or not dark]
+        assert list(shown) == wanted
+    assert not SampleFiles(files, mirror=False).dark.any()
+
+
 def test_rate_rises_stays_and_falls_to_zero() -> None:
     schedule = TrainingConfig(steps=100, warmup_steps=10, cooldown=0.4, learning_rate=1.0)
     rates = [learning_rate(step, schedule) for step in range(101)]
