@@ -61,5 +61,5 @@ def convex_hull(points_m: FloatArray) -> Hull:
     try:
         planes = np.unique(np.round(ConvexHull(points_m).equations, 5), axis=0)
     except (QhullError, ValueError):
-        planes = np.zeros((0, 4))
+        return Hull(np.zeros((0, 4), np.float32), np.zeros(3), np.zeros(3))
     return Hull(planes.astype(np.float32), points_m.min(axis=0), points_m.max(axis=0))

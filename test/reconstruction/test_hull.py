@@ -39,3 +39,8 @@ def test_only_what_is_asked_for_is_computed():
 def test_flat_points_have_no_inside():
     square = np.array([[x, y, 0.0] for x in (-0.03, 0.03) for y in (-0.03, 0.03)])
     assert (convex_hull(square).distance(GRID, EVERYWHERE) == np.float32(GRID.voxel_m)).all()
+
+
+def test_no_points_have_no_inside():
+    distance = convex_hull(np.zeros((0, 3))).distance(GRID, EVERYWHERE)
+    assert (distance == np.float32(GRID.voxel_m)).all()
