@@ -33,7 +33,7 @@ COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (12, 1), 'clutter': (8, 1), '
 
 MIN_POINTS = 30
 WORST_OBJECTS = 12
-WORST_PICTURED = 10
+WORST_PICTURED, QUICK_PICTURED = 10, 3
 
 SHOWN: Mapping[str, str] = {
     'recall': 'recall',
@@ -129,7 +129,8 @@ def _suite(suite: str, count: int, options: BenchOptions) -> Measurement:
         rows += _rows(case, ways, found['own'])
     said = calibration.values(suite)
     values = _values(suite, ways) | agreement.values(suite) | said
-    pictures = [_plot(suite, ways, values), *best_median_worst(gallery), *_worst_pictures(rows)]
+    pictures = [_plot(suite, ways, values), *best_median_worst(gallery)]
+    pictures += _worst_pictures(rows, QUICK_PICTURED if options.quick else WORST_PICTURED)
     tables = (_table(suite, count, ways), _said_table(suite, said), _worst_table(suite, rows))
     return Measurement(suite, values, tables, tuple(pictures))
 
@@ -282,9 +283,9 @@ def _worst_table(suite: str, rows: Sequence[_Row]) -> Table:
     return Table(title, head, tuple(row.cells() for row in worst))
 
 
-def _worst_pictures(rows: Sequence[_Row]) -> list[Picture]:
+def _worst_pictures(rows: Sequence[_Row], count: int) -> list[Picture]:
     """Return the worst objects by solid IoU, own masks, each in a row of its own."""
-    worst = sorted(rows, key=lambda row: row.own.solid_iou)[:WORST_PICTURED]
+    worst = sorted(rows, key=lambda row: row.own.solid_iou)[:count]
     pictures = []
     for number, row in enumerate(worst, start=1):
         caption = f'Worst object {number} of {len(rows)}: {row.name}; '
