@@ -166,7 +166,8 @@ class ReplayNode(ManagedNode):
         """Wait for the last result and for reliable subscribers; say how it went."""
         if self._paced:
             self._pace.wait_for_all()
-        for output in self._outputs.values():
+        clock = [self._clock_output] if self._clock_output is not None else []
+        for output in [*self._outputs.values(), *clock]:
             if not self._stop.is_set():
                 output.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
         late = f', {self._pace.missed} results did not come' if self._pace.missed else ''
