@@ -127,6 +127,7 @@ def _suite(suite: str, count: int, options: BenchOptions) -> Measurement:
         picture = compare_meshes(caption, case.frames[-1], shown, found['own'])
         gallery.append((score['solid_iou'], picture))
         rows += _rows(case, ways, found['own'])
+    rows.sort(key=lambda row: row.own.solid_iou)
     said = calibration.values(suite)
     values = _values(suite, ways) | agreement.values(suite) | said
     pictures = [_plot(suite, ways, values), *best_median_worst(gallery)]
@@ -276,7 +277,7 @@ def _rows(case: Case, ways: Mapping[str, _Way], found: Sequence[PosedMesh]) -> l
 
 
 def _worst_table(suite: str, rows: Sequence[_Row]) -> Table:
-    worst = sorted(rows, key=lambda row: row.own.solid_iou)[:WORST_OBJECTS]
+    worst = rows[:WORST_OBJECTS]
     ours = ('unseen share', '3D IoU', 'F1 @5mm', 'solid IoU')
     head = ('', *ours, 'F1, true masks', 'solid IoU, true masks', 'solid IoU, ceiling')
     title = f'{suite}, the {len(worst)} worst of {len(rows)} objects by solid IoU, own masks'
@@ -284,10 +285,9 @@ def _worst_table(suite: str, rows: Sequence[_Row]) -> Table:
 
 
 def _worst_pictures(rows: Sequence[_Row], count: int) -> list[Picture]:
-    """Return the worst objects by solid IoU, own masks, each in a row of its own."""
-    worst = sorted(rows, key=lambda row: row.own.solid_iou)[:count]
+    """Return the first ``count`` objects, worst first, each in a row of its own."""
     pictures = []
-    for number, row in enumerate(worst, start=1):
+    for number, row in enumerate(rows[:count], start=1):
         caption = f'Worst object {number} of {len(rows)}: {row.name}; '
         caption += f'solid IoU {row.own.solid_iou:.2f}, by true masks {row.given.solid_iou:.2f}'
         pictures.append(compare_meshes(caption, row.frame, [row.truth], row.found))

@@ -127,11 +127,9 @@ def best_median_worst(gallery: Sequence[tuple[float, Picture]], worst: int = 1) 
     if last < 1:
         roles = dict.fromkeys(range(len(ordered)), 'The only one')
     else:
-        roles = {last: 'Best'} | ({last // 2: 'Median'} if last > 1 else {})
-        least = range(min(worst, last))
-        roles = {k: 'Worst' if k == 0 else f'Worst but {k}' for k in least} | {
-            k: role for k, role in sorted(roles.items()) if k not in least
-        }
+        roles = {k: f'Worst but {k}' if k else 'Worst' for k in range(min(worst, last))}
+        for k, role in ((last // 2, 'Median'), (last, 'Best')):
+            roles.setdefault(k, role)
     of = f' of {len(ordered)}' if last > 0 else ''
     return [
         Picture(f'{role}{of}: {ordered[k].caption}', ordered[k].image) for k, role in roles.items()
