@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
+from sam3d_ros.geometry.meshes import squared_lengths
 from sam3d_ros.reconstruction.grid import Grid
 from sam3d_ros.reconstruction.wellcomposed import well_composed
 
@@ -153,14 +154,8 @@ def _crossings(lattice: _Lattice, axis: int) -> Float32Array:
 
 def _split(quads: IndexArray, vertices: FloatArray) -> IndexArray:
     """Split quads along their shorter diagonal."""
-    a, b, c, d = (vertices.take(quads[:, k], axis=0).T for k in range(4))
-    shorter = _squared(a - c) <= _squared(b - d)
+    a, b, c, d = (vertices.take(quads[:, k], axis=0) for k in range(4))
+    shorter = squared_lengths(a - c) <= squared_lengths(b - d)
     first = np.where(shorter[:, None], quads[:, [0, 1, 2]], quads[:, [0, 1, 3]])
     second = np.where(shorter[:, None], quads[:, [0, 2, 3]], quads[:, [1, 2, 3]])
     return np.concatenate([first, second])
-
-
-def _squared(vectors: FloatArray) -> FloatArray:
-    """(M,) squared lengths of (3, M) vectors."""
-    x, y, z = vectors
-    return x * x + y * y + z * z
