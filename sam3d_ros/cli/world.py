@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from sam3d_ros.core.sensors import MODELS
+
 HELP = 'make a seeded recording of a made-up world, with exact truth beside it'
 
 
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--size', type=_size, default=(640, 480), metavar='WxH', help='image size')
     parser.add_argument('--depth-encoding', choices=['16UC1', '32FC1'], default='16UC1')
     parser.add_argument(
-        '--sensor', choices=['structured_light', 'ideal'], default='structured_light'
+        '--sensor', choices=list(MODELS), default='structured_light', help='model of its errors'
     )
     parser.add_argument('--rings', type=int, choices=[16, 32, 64], default=64, help='LiDAR rings')
     parser.add_argument(

@@ -18,6 +18,8 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT, SensorModel
+
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
@@ -74,6 +76,7 @@ class Frame:
     :param T_fixed_cam: (4, 4) float64, optical frame to fixed frame at ``stamp_ns``.
     :param up_cam: (3,) float64 unit vector against gravity in the optical frame, or None when
         no TF tells where up is (the fixed frame is then just the camera).
+    :param sensor: what the errors of the pointmap look like.
     """
 
     stamp_ns: int
@@ -84,12 +87,18 @@ class Frame:
     fixed_frame: str
     T_fixed_cam: FloatArray
     up_cam: FloatArray | None = None
+    sensor: SensorModel = STRUCTURED_LIGHT
 
     @property
     def depth_m(self) -> Float32Array:
         """(H, W) float32 view of z, metres, NaN = no return."""
         depth: Float32Array = self.pointmap[..., 2]
         return depth
+
+    @property
+    def sigma_m(self) -> Float32Array:
+        """(H, W) float32 one-sigma error of each range seen straight on, metres, NaN = none."""
+        return self.sensor.axial_sigma(self.depth_m)
 
 
 @dataclass(frozen=True, slots=True)

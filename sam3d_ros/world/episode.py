@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sam3d_ros.core.types import BoolArray, Camera, FloatArray
 from sam3d_ros.world.lidar import Lidar
 from sam3d_ros.world.light import Light
-from sam3d_ros.world.sensors import DepthSensor
+from sam3d_ros.world.sensors import RangeCamera
 from sam3d_ros.world.solid import Solid
 
 FIXED_FRAME = 'world'
@@ -41,7 +41,7 @@ class Episode:
     support_z_m: float
     light: Light
     camera: Camera
-    sensor: DepthSensor
+    sensor: RangeCamera
     stamps_ns: npt.NDArray[np.int64]
     T_fixed_cam: FloatArray
     T_fixed_obj: FloatArray

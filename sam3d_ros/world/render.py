@@ -30,6 +30,10 @@ class Rendering:
     :param normals: (H, W, 3) float32 unit, optical axes, outward; 0 = nothing there.
     :param instances: (H, W) uint8, 1-based index of the object, 0 = surroundings.
     :param amodal: (N, H, W) bool, every object as if it stood alone.
+    :param reflectance: (H, W) float32, 0..1 of the sensor's light that comes back diffusely.
+    :param gloss: (H, W) float32, 0 = matt .. 1 = mirror.
+    :param clear: (H, W) float32, share of light that goes through the front surface.
+    :param behind_m: (H, W) float32 z of the first opaque surface, metres, NaN = nothing there.
     """
 
     rgb: ByteArray
@@ -37,6 +41,10 @@ class Rendering:
     normals: Float32Array
     instances: ByteArray
     amodal: BoolArray
+    reflectance: Float32Array
+    gloss: Float32Array
+    clear: Float32Array
+    behind_m: Float32Array
 
 
 class Renderer:
@@ -71,7 +79,11 @@ class Renderer:
         shadow = self._shadow_of(T_fixed_obj, here)
         rgb = self._light.shade(albedo, normals, canvas.depth_m, rays(camera), T_fixed_cam, shadow)
         depth = np.where(np.isfinite(canvas.depth_m), canvas.depth_m, np.float32(np.nan))
-        return Rendering(rgb, depth, normals, canvas.instances(), canvas.amodal)
+        none = np.zeros(depth.shape, np.float32)
+        half = np.full(depth.shape, 0.5, np.float32)
+        return Rendering(
+            rgb, depth, normals, canvas.instances(), canvas.amodal, half, none, none, depth
+        )
 
     def masks(
         self, camera: Camera, T_fixed_cam: FloatArray, T_fixed_obj: FloatArray

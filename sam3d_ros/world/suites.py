@@ -17,7 +17,7 @@ from sam3d_ros.world.lidar import Lidar
 from sam3d_ros.world.light import random_light
 from sam3d_ros.world.placing import Body, stable, upright
 from sam3d_ros.world.render import Renderer
-from sam3d_ros.world.sensors import DepthSensor, StructuredLight
+from sam3d_ros.world.sensors import RangeCamera, depth_sensor
 from sam3d_ros.world.shapes import random_solid
 from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.sources import ObjectSource, ProceduralSource
@@ -70,7 +70,7 @@ def make_episode(
     *,
     frames: int | None = None,
     size_px: tuple[int, int] = (640, 480),
-    sensor: DepthSensor | None = None,
+    sensor: RangeCamera | None = None,
     is_hand_held: bool = False,
 ) -> Episode:
     """Return the episode of a suite and seed.
@@ -104,7 +104,7 @@ def make_episode(
         support_z_m=support_z_m,
         light=light,
         camera=camera,
-        sensor=sensor or StructuredLight(),
+        sensor=sensor or depth_sensor('structured_light'),
         stamps_ns=stamps(count),
         T_fixed_cam=view.path(poses, count, rng if is_hand_held else None),
         T_fixed_obj=np.tile(poses, (count, 1, 1, 1)),

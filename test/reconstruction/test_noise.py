@@ -9,7 +9,7 @@ from sam3d_ros.geometry.cameras import rays
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.noise import ray_sigma
 from sam3d_ros.world.render import Rendering
-from sam3d_ros.world.sensors import StructuredLight
+from sam3d_ros.world.sensors import depth_sensor
 
 CAMERA = Camera(160, 120, np.array([[525.0, 0, 80.0], [0, 525.0, 60.0], [0, 0, 1]]))
 
@@ -22,7 +22,7 @@ def test_two_sigma_hold_nineteen_of_twenty_points_of_a_plane(tilt_deg, depth_m):
     depth = (depth_m * normal[2] / (sight @ normal)).astype(np.float32)
     normals = np.broadcast_to(normal, (*depth.shape, 3)).astype(np.float32)
     ideal = rendering(depth, normals)
-    measured = StructuredLight().measure(ideal, CAMERA, np.random.default_rng(1))
+    measured = depth_sensor('white').measure(ideal, CAMERA, np.random.default_rng(1))
     cosine = np.abs(sight @ normal) / np.linalg.norm(sight, axis=-1)
     sigma = ray_sigma(depth.ravel(), cosine.ravel(), CAMERA.fx, EvidenceConfig())
     error = (measured - depth).ravel()
@@ -34,7 +34,9 @@ def rendering(depth, normals):
     """A rendering of one bare surface."""
     shape = depth.shape
     rgb, ids = np.zeros((*shape, 3), np.uint8), np.ones(shape, np.uint8)
-    return Rendering(rgb, depth, normals, ids, np.ones((1, *shape), bool))
+    none = np.zeros(shape, np.float32)
+    amodal = np.ones((1, *shape), bool)
+    return Rendering(rgb, depth, normals, ids, amodal, none + 0.5, none, none, depth)
 
 
 def test_unknown_incidence_counts_as_a_usual_one():

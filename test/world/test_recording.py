@@ -14,7 +14,7 @@ from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.world.episode import with_removed, with_rings
 from sam3d_ros.world.recording import COLOR, DEPTH, LIDAR_POINTS, RECORDING, write_episode
 from sam3d_ros.world.samples import LIDAR_FRAME, LINK_FRAME, OPTICAL_FRAME, samples
-from sam3d_ros.world.sensors import Ideal
+from sam3d_ros.world.sensors import depth_sensor
 from sam3d_ros.world.suites import make_episode
 from sam3d_ros.world.truth import read_truth
 
@@ -129,7 +129,7 @@ def test_lidar_points_lie_on_the_world_once_each_is_moved_by_its_own_pose(tmp_pa
 
 
 def test_occlusion_is_hidden_share_and_ideal_depth_is_exact():
-    episode = make_episode('clutter', 0, frames=1, size_px=SMALL, sensor=Ideal())
+    episode = make_episode('clutter', 0, frames=1, size_px=SMALL, sensor=depth_sensor('ideal'))
     sample = next(samples(episode))
     truth = sample.truth
     for index, mask in enumerate(truth.amodal):

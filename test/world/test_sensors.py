@@ -8,11 +8,11 @@ from worlds import GREY, LIGHT
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.world.cameras import pinhole
 from sam3d_ros.world.render import Renderer, Rendering
-from sam3d_ros.world.sensors import Ideal, StructuredLight, depth_sensor, incidence
+from sam3d_ros.world.sensors import depth_sensor, incidence
 from sam3d_ros.world.surroundings import slab
 
 CAMERA = pinhole(320, 240)
-SENSOR = StructuredLight()
+SENSOR = depth_sensor('white')
 
 
 def facing(depth_m, tilt_rad=0.0):
@@ -25,6 +25,8 @@ def facing(depth_m, tilt_rad=0.0):
     return Rendering(
         np.zeros((*shape, 3), np.uint8), depth, np.broadcast_to(normal, (*shape, 3)),
         np.zeros(shape, np.uint8), np.zeros((0, *shape), bool),
+        np.full(shape, 0.5, np.float32), np.zeros(shape, np.float32),
+        np.zeros(shape, np.float32), depth,
     )  # fmt: skip
 
 
@@ -60,7 +62,7 @@ def test_depth_comes_in_disparity_steps():
     measured = SENSOR.measure(facing(2.0), CAMERA, np.random.default_rng(1))
     levels = np.unique(middle(measured))
     assert np.diff(levels).min() == pytest.approx(2.85e-3 * 4, rel=0.1)
-    units = SENSOR.disparity_m / levels
+    units = 1 / SENSOR.model.step / levels
     assert np.allclose(units, np.rint(units), atol=1e-3)
 
 
@@ -80,7 +82,7 @@ def test_shadow_is_left_of_things_and_as_wide_as_the_disparity():
     drawn = box_before_wall()
     lost = np.isnan(SENSOR.measure(drawn, CAMERA, np.random.default_rng(3)))[120]
     edge = int(np.argmax(drawn.depth_m[120] < 1.0))
-    width = CAMERA.fx * SENSOR.baseline_m * (1 / 0.8 - 1 / 1.2)
+    width = CAMERA.fx * SENSOR.model.baseline_m * (1 / 0.8 - 1 / 1.2)
     assert lost[int(edge - width) + 3 : edge - 3].all()
     assert not lost[int(edge - width) - 30 : int(edge - width) - 6].any()
     assert not lost[edge + 3 : edge + 20].any()
@@ -98,7 +100,7 @@ def test_edges_are_ragged_by_about_a_pixel():
 
 def test_ideal_is_exact_and_sensors_go_by_name():
     drawn = facing(1.0)
-    assert Ideal().measure(drawn, CAMERA, np.random.default_rng(0)) is drawn.depth_m
-    assert isinstance(depth_sensor('structured_light'), StructuredLight)
+    measured = depth_sensor('ideal').measure(drawn, CAMERA, np.random.default_rng(0))
+    assert measured is drawn.depth_m
     with pytest.raises(ConfigurationError, match='sonar'):
         depth_sensor('sonar')

@@ -10,7 +10,6 @@ from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.world.placing import Body, shared_volume
 from sam3d_ros.world.render import Renderer
-from sam3d_ros.world.sensors import StructuredLight
 from sam3d_ros.world.sources import ScanSource
 from sam3d_ros.world.suites import DEMO_FAMILIES, SUITES, make_episode
 from sam3d_ros.world.truth import occlusion
@@ -41,7 +40,7 @@ def check_view(episode, frames=5):
     assert len(distance) == frames and abs(arc) == pytest.approx(14, abs=1e-6)
     assert distance.min() >= 0.75 and distance.max() <= 1.05
     assert elevation.min() >= 28 and elevation.max() <= 55
-    assert isinstance(episode.sensor, StructuredLight)
+    assert episode.sensor.model.name == 'structured_light'
 
 
 def check_standing(episode):
