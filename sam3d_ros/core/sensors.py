@@ -13,9 +13,10 @@ that two pixels d apart correlate by exp(-d^2 / (4 scale^2)).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -159,6 +160,25 @@ class SensorModel:
         return replace(
             self, floor_m=self.floor_m * factor, quadratic=self.quadratic * factor, grain=grain
         )
+
+    def on_grid(self, step: int) -> SensorModel:
+        """Return the model of an image that has every ``step``-th pixel of this one's."""
+        return replace(
+            self,
+            grain=tuple((scale / step, share) for scale, share in self.grain),
+            lateral_px=self.lateral_px / step,
+            fattening_px=self.fattening_px / step,
+            rim_px=self.rim_px / step,
+            mixed_px=self.mixed_px / step,
+            misregistration_px=self.misregistration_px / step,
+        )
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> SensorModel:
+        """Return the model with these fields, as JSON has them."""
+        grain = tuple((float(scale), float(share)) for scale, share in values['grain'])
+        pairs = {name: tuple(values[name]) for name in ('grazing_rad', 'range_m')}
+        return cls(**{**values, **pairs, 'grain': grain})
 
 
 @lru_cache(maxsize=4096)

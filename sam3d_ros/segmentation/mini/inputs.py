@@ -13,10 +13,16 @@ from sam3d_ros.segmentation.grid import Grid
 from sam3d_ros.segmentation.normals import LocalPlanes
 from sam3d_ros.segmentation.supports import Structure
 
-CHANNELS = ('r', 'g', 'b', 'x', 'y', 'z', 'nx', 'ny', 'nz', 'height', 'known height', 'valid')
+COLORS = ('r', 'g', 'b')
+CHANNELS = (
+    *COLORS, 'x', 'y', 'z', 'nx', 'ny', 'nz', 'height', 'known height', 'valid', 'rise', 'spread',
+)  # fmt: skip
 POINT_SCALE_M = 0.4
 HEIGHT_SCALE_M = 0.1
 LIMIT = 2.5
+RISE_SIGMAS = 5.0
+AVERAGED_CELLS = 7
+"""Side of the window whose mean the sensor's spread is given for, cells of the grid."""
 BELOW_M = 0.02  # points this far under a support still belong to it
 
 
@@ -28,12 +34,15 @@ class Observation:
     :param points: (h, w, 3) float32, metres, optical axes, zero = no return.
     :param normal: (h, w, 3) float32 unit, zero = unknown.
     :param height: (h, w) float32 over the support below, metres; zero = unknown.
+    :param spread: (h, w) float32 what noise leaves in the mean of a small window, one sigma,
+        metres.
     """
 
     rgb: ByteArray
     points: Float32Array
     normal: Float32Array
     height: Float32Array
+    spread: Float32Array
 
     @property
     def valid(self) -> BoolArray:
@@ -47,7 +56,9 @@ def observe(frame: Frame, grid: Grid, local: LocalPlanes, structure: Structure) 
     rows, columns = grid.valid.shape
     rgb = cv2.resize(frame.rgb, (columns, rows), interpolation=cv2.INTER_AREA)
     height = _height(grid, structure)
-    return Observation(np.asarray(rgb, np.uint8), grid.points, local.normal, height)
+    window = AVERAGED_CELLS * grid.step
+    spread = frame.sensor.averaged_sigma(grid.points[..., 2], window, grid.step)
+    return Observation(np.asarray(rgb, np.uint8), grid.points, local.normal, height, spread)
 
 
 def _height(grid: Grid, structure: Structure) -> Float32Array:
@@ -64,9 +75,10 @@ def _height(grid: Grid, structure: Structure) -> Float32Array:
 
 
 def channels(seen: Observation) -> Float32Array:
-    """Return the (12, h, w) float32 input, each channel about -1..1.
+    """Return the (14, h, w) float32 input, each channel about -1..1.
 
-    Points are relative to the median depth, heights in tenths of a metre.
+    Points are relative to the median depth, heights in tenths of a metre and, once more, in
+    multiples of what noise may be; the spread of the noise is on a logarithmic scale about 1 mm.
     """
     valid = seen.valid
     z = seen.points[..., 2][valid]
@@ -81,4 +93,8 @@ def channels(seen: Observation) -> Float32Array:
     np.clip(seen.height * np.float32(1 / HEIGHT_SCALE_M), -1, LIMIT, out=out[9])
     out[10] = seen.height.any()
     out[11] = valid
+    spread = np.maximum(seen.spread, np.float32(1e-5))
+    np.clip(seen.height / (np.float32(RISE_SIGMAS) * spread), -1, LIMIT, out=out[12])
+    np.clip(np.log10(spread) + 3, -1, 1, out=out[13])
+    out[13] *= valid
     return out

@@ -31,4 +31,5 @@ class TrainingConfig:
     mask_weight: float = option(1.0, 'weight of the masks', minimum=0.0)
     pair_weight: float = option(1.0, 'weight of telling things apart without prompt', minimum=0.0)
     middle_weight: float = option(0.5, 'weight of the offset to the middle', minimum=0.0)
-    thing_weight: float = option(0.5, 'weight of telling things from ground', minimum=0.0)
+    thing_weight: float = option(1.0, 'weight of telling things from ground', minimum=0.0)
+    joined_weight: float = option(0.7, 'weight of telling neighbouring cells apart', minimum=0.0)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,15 +12,20 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sam3d_ros.core.types import ByteArray, Float32Array
-from sam3d_ros.segmentation.mini.inputs import Observation, channels
+from sam3d_ros.core.types import ByteArray, Float32Array, Frame
+from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.mini.inputs import Observation, channels, observe
+from sam3d_ros.segmentation.partition import find_surfaces
 from sam3d_ros.training.mini.prompting import random_prompts
-from sam3d_ros.training.mini.stored import View, load
+from sam3d_ros.training.views import View, load
 
 DECIMETRES = 10.0
 PICKED = 96
 """Cells of a view whose embeddings are compared."""
 PICKED_GROUND = 0.2
+SUPPORT_FORGOTTEN = 0.12
+RECOLOURED = 0.5
+"""Chances that a view is shown without its support, or in other colours."""
 
 
 class Sample(NamedTuple):
@@ -58,20 +64,32 @@ class ViewFiles(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng([self._seed, index])
         view = load(self.files[index])
-        if self._varied:
-            view = _varied(view, rng)
-        return sample(view, self._prompts, rng)
+        if not self._varied:
+            return sample(observed(view.frame), view.instances, self._prompts, rng)
+        view = _varied(view, rng)
+        seen = observed(view.frame)
+        if rng.random() < SUPPORT_FORGOTTEN:
+            seen = replace(seen, height=np.zeros_like(seen.height))
+        return sample(seen, view.instances, self._prompts, rng)
 
 
-def sample(view: View, count: int, rng: np.random.Generator) -> Sample:
+def observed(frame: Frame) -> Observation:
+    """Return a stored frame as the network sees it."""
+    found = find_surfaces(frame, SegmentationConfig())
+    return observe(frame, found.grid, found.local, found.structure)
+
+
+def sample(
+    observation: Observation, instances: ByteArray, count: int, rng: np.random.Generator
+) -> Sample:
     """Return a view with its targets and ``count`` random prompts."""
-    truth = np.ascontiguousarray(view.instances[::2, ::2])
-    points = view.seen.points[::2, ::2]
+    truth = np.ascontiguousarray(instances[::2, ::2])
+    points = observation.points[::2, ::2]
     seen = points[..., 2] > 0
     picked = _picked(truth, seen, rng)
     asked = random_prompts(truth, count, rng)
     return Sample(
-        torch.from_numpy(channels(view.seen)),
+        torch.from_numpy(channels(observation)),
         torch.from_numpy(truth),
         torch.from_numpy(seen),
         torch.from_numpy(_to_middle(points, truth, seen)),
@@ -109,16 +127,23 @@ def _picked(truth: ByteArray, seen: np.ndarray, rng: np.random.Generator) -> np.
 
 
 def _varied(view: View, rng: np.random.Generator) -> View:
-    """Mirror half of the views; change or drop colour; forget the support now and then."""
-    seen, instances = view.seen, view.instances
-    points, normal, rgb, height = seen.points, seen.normal, seen.rgb, seen.height
+    """Mirror half of the views; change or drop the colour of some."""
+    frame, instances = view.frame, view.instances
     if rng.random() < 0.5:
         across = np.array([-1, 1, 1], np.float32)
-        points, normal = points[:, ::-1] * across, normal[:, ::-1] * across
-        rgb, height, instances = rgb[:, ::-1], height[:, ::-1], instances[:, ::-1]
-    if rng.random() < 0.12:
-        height = np.zeros_like(height)
-    return View(Observation(_recoloured(rgb, rng), points, normal, height), instances)
+        K = frame.camera.K.copy()
+        K[0, 2] = frame.camera.width - 1 - K[0, 2]
+        frame = replace(
+            frame,
+            camera=replace(frame.camera, K=K),
+            rgb=np.ascontiguousarray(frame.rgb[:, ::-1]),
+            pointmap=np.ascontiguousarray(frame.pointmap[:, ::-1] * across),
+            up_cam=None if frame.up_cam is None else frame.up_cam * across,
+        )
+        instances = np.ascontiguousarray(instances[:, ::-1])
+    if rng.random() < RECOLOURED:
+        frame = replace(frame, rgb=_recoloured(frame.rgb, rng))
+    return View(frame, instances)
 
 
 def _recoloured(rgb: ByteArray, rng: np.random.Generator) -> ByteArray:

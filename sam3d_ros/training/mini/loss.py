@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import Sample
+from sam3d_ros.training.mini.network import split
 
 FOCAL_WEIGHT = 20.0
 """Weights and exponent of Kirillov et al. 2023, appendix A, "Losses"."""
@@ -18,6 +19,11 @@ FOCUS = 2.0
 NEAR_M = 0.15
 """Pairs of cells farther apart than this lose weight."""
 FAR_WEIGHT = 0.15
+SMALL_CELLS, SMALL_WEIGHT = 300.0, 4.0
+"""Things of fewer cells count more, up to this factor."""
+OUTLINE_WEIGHT = 2.0
+GROUND_JOINED = 0.8
+"""Weight that pairs of cells off any thing lose."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +34,7 @@ class Losses:
     pairs: Tensor
     middle: Tensor
     thing: Tensor
+    joined: Tensor
     chosen_iou: Tensor
     pair_accuracy: Tensor
 
@@ -38,6 +45,7 @@ class Losses:
             + config.pair_weight * self.pairs
             + config.middle_weight * self.middle
             + config.thing_weight * self.thing
+            + config.joined_weight * self.joined
         )
 
 
@@ -45,16 +53,59 @@ def losses(
     masks: Tensor, quality: Tensor, dense: Tensor, similarity: Tensor, sample: Sample
 ) -> Losses:
     """Return the losses of a batch; the tensors are the network's outputs and parameter."""
-    dense = dense.float()
-    embedding, middle, thing = dense[:, :-4], dense[:, -4:-1], dense[:, -1]
+    embedding, middle, thing, joined = split(dense.float())
     by_mask, chosen_iou = mask_loss(masks.float(), quality.float(), sample)
     by_pair, accuracy = pair_loss(embedding, similarity, sample)
     on = ((sample.truth > 0) & sample.seen).float()
     error = functional.smooth_l1_loss(middle, sample.middle, beta=0.2, reduction='none').sum(1)
-    entropy = functional.binary_cross_entropy_with_logits(thing, (sample.truth > 0).float())
     return Losses(
-        by_mask, by_pair, (error * on).sum() / on.sum().clamp(min=1), entropy, chosen_iou, accuracy
+        by_mask,
+        by_pair,
+        (error * on).sum() / on.sum().clamp(min=1),
+        thing_loss(thing, sample.truth),
+        joined_loss(joined, sample.truth),
+        chosen_iou,
+        accuracy,
     )
+
+
+def thing_loss(thing: Tensor, truth: Tensor) -> Tensor:
+    """Return the cross entropy of "part of a thing", small things and outlines counting more.
+
+    :param thing: (B, h, w) log-odds.
+    :param truth: (B, h, w) uint8 instances.
+    """
+    owner = truth.flatten(1).long()
+    area = torch.zeros(len(owner), 256, device=owner.device)
+    area = area.scatter_add(1, owner, torch.ones_like(owner, dtype=area.dtype))
+    small = (SMALL_CELLS / area.clamp(min=1)).sqrt().clamp(1, SMALL_WEIGHT)
+    small[:, 0] = 1
+    weight = small.gather(1, owner).view_as(thing)
+    on = (truth > 0).float()
+    weight = weight + OUTLINE_WEIGHT * (functional.max_pool2d(on, 5, 1, 2) > on)
+    entropy = functional.binary_cross_entropy_with_logits(thing, on, reduction='none')
+    return (entropy * weight).sum() / weight.sum()
+
+
+def joined_loss(joined: Tensor, truth: Tensor) -> Tensor:
+    """Return the cross entropy of "the next cell belongs to the same thing", or both to none.
+
+    Cells that are cut apart count as much as all that are joined.
+
+    :param joined: (B, 2, h, w) log-odds for the cell to the right and the one below.
+    :param truth: (B, h, w) uint8 instances.
+    """
+    total = joined.new_zeros(())
+    sides = ((joined[:, 0, :, :-1], truth[:, :, :-1], truth[:, :, 1:]),
+             (joined[:, 1, :-1], truth[:, :-1], truth[:, 1:]))  # fmt: skip
+    for logits, here, there in sides:
+        same = (here == there).float()
+        entropy = functional.binary_cross_entropy_with_logits(logits, same, reduction='none')
+        ground = 1 - GROUND_JOINED * ((here == 0) & (there == 0)).float()
+        kept, cut = same * ground, 1 - same
+        total = total + (entropy * kept).sum() / kept.sum().clamp(min=1)
+        total = total + (entropy * cut).sum() / cut.sum().clamp(min=1)
+    return total / 4
 
 
 def mask_loss(masks: Tensor, quality: Tensor, sample: Sample) -> tuple[Tensor, Tensor]:

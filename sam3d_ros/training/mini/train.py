@@ -23,10 +23,10 @@ from sam3d_ros.training.mini.data import Sample, ViewFiles
 from sam3d_ros.training.mini.loss import losses
 from sam3d_ros.training.mini.network import MiniNet
 
-MAKER = 'sam3d_ros.training.mini.scenes'
+MAKER = 'sam3d_ros.training.views'
 """Not imported: it draws worlds, which training alone need not be able to."""
 
-LOGGED = ('masks', 'pairs', 'middle', 'thing', 'chosen_iou', 'pair_accuracy')
+LOGGED = ('masks', 'pairs', 'middle', 'thing', 'joined', 'chosen_iou', 'pair_accuracy')
 
 
 def view_batches(config: TrainingConfig, step: int, process: int) -> Iterator[Sample]:
