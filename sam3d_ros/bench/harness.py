@@ -35,7 +35,7 @@ BENCHES: Mapping[str, str] = {
 class BenchOptions:
     """What to measure on.
 
-    :param data: folder of labelled frames (``segmentation``), or None.
+    :param data: folders of labelled frames (``segmentation``).
     :param objects: folder of scanned objects with an index.json, or None = procedural ones only.
     :param quick: fewer scenes and no slow metrics; the whole of ``all`` within 3 minutes.
     :param seed: of the worlds.
@@ -44,7 +44,7 @@ class BenchOptions:
     :param save_labels: folder for label images, or None.
     """
 
-    data: Path | None = None
+    data: tuple[Path, ...] = ()
     objects: Path | None = None
     quick: bool = False
     seed: int = 0

@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sam3d_ros.core.types import Frame, IndexArray
+
+SegmentFrame = Callable[[Frame], IndexArray]
+"""A way to segment: a frame to (H, W) int32 labels, 0 = no object."""
 
 VOXEL_M = 0.004
 PLANE_DISTANCE_M = 0.01
@@ -33,12 +38,23 @@ def open3d_tutorial(frame: Frame) -> IndexArray:
     _, on_plane = cloud.segment_plane(PLANE_DISTANCE_M, 3, PLANE_ITERATIONS)
     rest = cloud.select_by_index(on_plane, invert=True)
     clusters = np.asarray(rest.cluster_dbscan(CLUSTER_EPS_M, CLUSTER_MIN_POINTS), np.int32)
+    labels[valid] = _looked_up(np.asarray(rest.points), clusters + 1, points)
+    return labels
+
+
+def _looked_up(centers: np.ndarray, values: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return for each of (N, 3) points the value of the voxel it lies in, 0 where none is."""
+    found = np.zeros(len(points), np.int32)
+    if len(centers) == 0:
+        return found
     origin = points.min(axis=0) - VOXEL_M / 2  # where Open3D's voxels begin
     shape = tuple(((points.max(axis=0) - origin) / VOXEL_M).astype(int) + 2)
-    table = np.zeros(int(np.prod(shape)), np.int32)
-    table[_voxel(np.asarray(rest.points), origin, shape)] = clusters + 1
-    labels[valid] = table[_voxel(points, origin, shape)]
-    return labels
+    known, wanted = _voxel(centers, origin, shape), _voxel(points, origin, shape)
+    order = np.argsort(known)
+    place = np.searchsorted(known[order], wanted).clip(max=len(known) - 1)
+    hit = known[order][place] == wanted
+    found[hit] = values[order][place[hit]]
+    return found
 
 
 def _voxel(points: np.ndarray, origin: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,19 +50,31 @@ def frame_files(folder: Path) -> list[Path]:
 def read_frame(path: Path) -> LabelledFrame:
     """Read one frame of the Object Segmentation Database (keys as in the data's description)."""
     with np.load(path) as stored:
-        encoded = np.frombuffer(stored['rgb_png'].tobytes(), np.uint8)
-        depth_mm, inst, K = stored['depth_mm'], stored['inst'], stored['K'].astype(np.float64)
-    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        inst, frame = stored['inst'], frame_of(stored, path.name)
+    truth = np.where(inst > 1, inst, 0).astype(np.int32)
+    return LabelledFrame(path.stem, frame, truth, frame.depth_m > 0)
+
+
+def frame_of(stored: Mapping[str, np.ndarray], name: str) -> Frame:
+    """Return the frame of a stored ``rgb_png``, ``depth_mm`` and ``K``; where up is is unknown.
+
+    :param name: of the file, for errors.
+    """
+    depth_mm, K = stored['depth_mm'], stored['K'].astype(np.float64)
+    bgr = cv2.imdecode(np.frombuffer(stored['rgb_png'].tobytes(), np.uint8), cv2.IMREAD_COLOR)
     if bgr is None:
-        raise InputError(f'{path.name}: rgb_png is no image', wanted='a PNG')
-    valid = depth_mm > 0
-    depth_m = np.where(valid, depth_mm * np.float32(0.001), np.float32(np.nan))
+        raise InputError(f'{name}: rgb_png is no image', wanted='a PNG')
+    depth_m = np.where(depth_mm > 0, depth_mm * np.float32(0.001), np.float32(np.nan))
     camera = Camera(depth_mm.shape[1], depth_mm.shape[0], K)
     rgb = np.ascontiguousarray(bgr[..., ::-1]).astype(np.uint8, copy=False)
     pointmap = pointmap_from_depth(depth_m, camera)
-    frame = Frame(0, 'camera', camera, rgb, pointmap, 'camera', np.eye(4))
-    truth = np.where(inst > 1, inst, 0).astype(np.int32)
-    return LabelledFrame(path.stem, frame, truth, valid)
+    return Frame(0, 'camera', camera, rgb, pointmap, 'camera', np.eye(4))
+
+
+def save_labels(folder: Path, name: str, labels: IndexArray) -> None:
+    """Write an (H, W) image of instance ids, 0 = no object, as a PNG of uint16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / f'{name}.png'), labels.astype(np.uint16))
 
 
 def world_frames(

@@ -4,33 +4,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from sam3d_ros.bench.boxes_segmentation import measure_boxes
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.metrics_segmentation import SegmentationScore, mean_score, score_labels
-from sam3d_ros.bench.peers_segmentation import open3d_tutorial
+from sam3d_ros.bench.peers_segmentation import SegmentFrame, open3d_tutorial
+from sam3d_ros.bench.real_frames import labels_file, read_box_frame
 from sam3d_ros.bench.report import best_median_worst
 from sam3d_ros.bench.scenes_segmentation import (
     LabelledFrame,
     frame_files,
     read_frame,
+    save_labels,
     world_frames,
 )
 from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import ByteArray, Frame, IndexArray
 from sam3d_ros.world.sources import ScanSource
 
+PEER = 'Open3D tutorial'
 QUICK_FRAMES = 10
 WORST_FRAMES = 10
 CLUTTER_FRAMES = 24
 QUICK_CLUTTER_FRAMES = 4
-
-SegmentFrame = Callable[[Frame], IndexArray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,14 @@ def run(options: BenchOptions) -> Measurement:
     tables: list[Table] = []
     pictures: list[Picture] = []
     notes: list[str] = []
-    for name, frames in _frame_sets(options, notes):
+    masked, boxed = _real_files(options, notes)
+    if boxed:
+        ways = {config.backend: ours, PEER: open3d_tutorial}
+        measured = measure_boxes(map(read_box_frame, boxed), ways, options.save_labels)
+        values |= measured.values
+        tables += measured.tables
+        pictures += measured.pictures
+    for name, frames in _frame_sets(masked, options, notes):
         save = options.save_labels if name == 'real' else None
         results = _measure(frames, (ours, open3d_tutorial), save)
         values |= _values(name, *results)
@@ -80,16 +89,23 @@ def label_image(frame: Frame, masks: Sequence[np.ndarray]) -> IndexArray:
     return labels
 
 
-def _frame_sets(
-    options: BenchOptions, notes: list[str]
-) -> Iterable[tuple[str, Iterable[LabelledFrame]]]:
-    if options.data is None:
+def _real_files(options: BenchOptions, notes: list[str]) -> tuple[list[Path], list[Path]]:
+    """Return the real frames with label images, and those with boxes."""
+    if not options.data:
         notes.append('No folder of labelled frames was given: real frames are left out.')
-    else:
-        files = frame_files(options.data)
-        if options.quick:
-            files = files[:: max(1, len(files) // QUICK_FRAMES)]
-        yield 'real', (read_frame(path) for path in files)
+    files = [path for folder in options.data for path in frame_files(folder)]
+    boxed = [path for path in files if labels_file(path).exists()]
+    masked = [path for path in files if not labels_file(path).exists()]
+    if options.quick:
+        masked = masked[:: max(1, len(masked) // QUICK_FRAMES)]
+    return masked, boxed
+
+
+def _frame_sets(
+    masked: Sequence[Path], options: BenchOptions, notes: list[str]
+) -> Iterator[tuple[str, Iterable[LabelledFrame]]]:
+    if masked:
+        yield 'real', map(read_frame, masked)
     source = None
     if options.objects is None:
         notes.append('No scanned objects were given: clutter is made of procedural ones.')
@@ -118,8 +134,7 @@ def _measure(
             scores[k].append(score_labels(labels, item.truth, item.valid))
             pictures[k].append(_picture(item, labels))
             if save is not None and k == 0:
-                save.mkdir(parents=True, exist_ok=True)
-                cv2.imwrite(str(save / f'{item.name}.png'), labels.astype(np.uint16))
+                save_labels(save, item.name, labels)
     return [
         _Result(tuple(names), tuple(scores[k]), tuple(times[k]), tuple(pictures[k]))
         for k in range(len(ways))
@@ -145,7 +160,7 @@ def _values(name: str, ours: _Result, peer: _Result) -> dict[str, Value]:
 
 def _table(name: str, backend: str, ours: _Result, peer: _Result) -> Table:
     rows = []
-    for label, result in ((backend, ours), ('Open3D tutorial', peer)):
+    for label, result in ((backend, ours), (PEER, peer)):
         mean = result.mean
         figures = [f'{getattr(mean, field):.3f}' for field in mean.__slots__]
         rows.append((label, *figures, f'{result.time_s * 1e3:.0f}'))

@@ -18,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument('name', choices=[*BENCHES, 'all'], help='what to measure')
     parser.add_argument(
-        'data', nargs='?', type=Path, help='folder of labelled frames (segmentation)'
+        'data',
+        nargs='?',
+        type=Path,
+        help='folder of frames with label images or boxes (segmentation)',
     )
     parser.add_argument('--objects', type=Path, help='folder of scanned objects with index.json')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     shared = Path(__file__).resolve().parents[3] / 'shared' / 'data'
     options = BenchOptions(
-        data=args.data or _existing(shared / 'osd'),
+        data=(args.data,) if args.data else _frames(shared),
         objects=args.objects or _existing(shared / 'objects'),
         quick=args.quick,
         seed=args.seed,
@@ -62,6 +65,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _existing(folder: Path) -> Path | None:
     return folder if folder.is_dir() else None
+
+
+def _frames(shared: Path) -> tuple[Path, ...]:
+    folders = (_existing(shared / name) for name in ('osd', 'real'))
+    return tuple(folder for folder in folders if folder is not None)
 
 
 def _print_tables(measurement: object) -> None:
