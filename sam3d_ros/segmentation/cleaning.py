@@ -45,8 +45,10 @@ def drop_unlikely(
     return keep & (is_thick | (high_m < LOW_THING_M))
 
 
-def to_full_size(labels: IndexArray, grid: Grid, local: LocalPlanes, frame: Frame) -> IndexArray:
-    """Return (H, W) int32 labels; pixels without depth get 0.
+def to_full_size(
+    labels: IndexArray, grid: Grid, covered: BoolArray, local: LocalPlanes, frame: Frame
+) -> IndexArray:
+    """Return (H, W) int32 labels; pixels without depth get 0, unless their cell is covered.
 
     A pixel between samples of different labels takes the label of the sample, of the four
     around it, whose plane predicts its disparity best.
@@ -55,7 +57,11 @@ def to_full_size(labels: IndexArray, grid: Grid, local: LocalPlanes, frame: Fram
     full = np.repeat(np.repeat(labels, grid.step, axis=0), grid.step, axis=1)[:height, :width]
     if grid.step > 1:
         _refine_borders(full, labels, grid, local, frame)
-    full[~(frame.depth_m > 0)] = 0
+    blind = ~(frame.depth_m > 0)
+    if covered.any():
+        over = np.repeat(np.repeat(covered, grid.step, axis=0), grid.step, axis=1)
+        blind &= ~over[:height, :width]
+    full[blind] = 0
     return full
 
 
@@ -63,6 +69,8 @@ def _refine_borders(
     full: IndexArray, labels: IndexArray, grid: Grid, local: LocalPlanes, frame: Frame
 ) -> None:
     rows, columns = _between_labels(labels, grid.step, full.shape)
+    seen = frame.depth_m[rows, columns] > 0
+    rows, columns = rows[seen], columns[seen]
     disparity = 1 / frame.depth_m[rows, columns]
     ray = rays(frame.camera)[rows, columns]
     h, w = labels.shape

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.segmentation.config import GeometricConfig
 from sam3d_ros.segmentation.grid import Grid
-from sam3d_ros.segmentation.normals import LocalPlanes
+from sam3d_ros.segmentation.normals import WINDOW_RADIUS, LocalPlanes
 from sam3d_ros.segmentation.supports import Structure, Support
 
 NOISE_SIGMAS = 4.0
@@ -28,9 +29,16 @@ MAIN_SHARE = 0.15  # of the largest piece of a support, for a piece to be part o
 
 
 def find_foreground(
-    grid: Grid, local: LocalPlanes, structure: Structure, config: GeometricConfig
+    grid: Grid,
+    local: LocalPlanes,
+    structure: Structure,
+    sensor: SensorModel,
+    config: GeometricConfig,
 ) -> BoolArray:
-    """Return the (h, w) bool mask of things; without any support, all that is no wall."""
+    """Return the (h, w) bool mask of things; without any support, all that is no wall.
+
+    :param sensor: errors of the frame's ranges.
+    """
     background = np.zeros(grid.valid.shape, bool)
     for wall in structure.walls:
         background |= _behind(grid, wall, NOISE_SIGMAS * local.sigma)
@@ -38,14 +46,18 @@ def find_foreground(
         return grid.valid & ~background
     above = np.zeros(grid.valid.shape, bool)
     for support in structure.supports:
-        over, on = _above(grid, local, support, config)
+        over, on = _above(grid, local, support, sensor, config)
         above |= over
         background |= on
     return above & ~background
 
 
 def _above(
-    grid: Grid, local: LocalPlanes, support: Support, config: GeometricConfig
+    grid: Grid,
+    local: LocalPlanes,
+    support: Support,
+    sensor: SensorModel,
+    config: GeometricConfig,
 ) -> tuple[BoolArray, BoolArray]:
     """Pixels of things over one support, and pixels of the support itself.
 
@@ -57,14 +69,19 @@ def _above(
     a, b, c = (np.float32(value) for value in support.plane.normal)
     cosine = local.normal[..., 0] * a + local.normal[..., 1] * b + local.normal[..., 2] * c
     tilted = local.known & (cosine < SIDE_COSINE) & _fits(local)
-    warp = np.float32(WARP_M) * np.clip(np.square(grid.points[..., 2]), 0, 1)
+    z = grid.points[..., 2]
+    window = (2 * WINDOW_RADIUS + 1) * grid.step
+    spread = sensor.averaged_sigma(z, window, grid.step)
+    warp = np.maximum(
+        np.float32(WARP_M) * np.clip(np.square(z), 0, 1), np.float32(HEIGHT_SIGMAS) * spread
+    )
     warp = np.maximum(warp, np.float32(config.min_height_m))
     flat = grid.valid & (np.abs(warped) < warp) & ~(tilted & (warped > SIDE_HEIGHT_M))
     labels, is_main = _pieces(flat)
     surface = _around(grid, is_main[labels], warped)
     height, difference = warped - surface.height, surface.difference
-    sigma_height = grid.points[..., 2] * np.float32(local.sigma * support.plane.offset_m)
-    low = np.maximum(np.float32(config.min_height_m), HEIGHT_SIGMAS * sigma_height)
+    upright = np.float32(support.plane.offset_m) / np.maximum(z, np.float32(1e-3))
+    low = np.maximum(np.float32(config.min_height_m), HEIGHT_SIGMAS * upright * spread)
     lowest = np.where(difference > OTHER_COLOR, COLORED_HEIGHT * low, low)
     on = grid.valid & (height > -low) & (height < lowest) & ~(tilted & (height > SIDE_HEIGHT_M))
     on &= ~_bottoms(labels, is_main, height, difference)

@@ -8,7 +8,7 @@ same size everywhere in d (so growing with z^2 in z), which makes one threshold 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -59,3 +59,33 @@ def make_grid(frame: Frame) -> Grid:
     lab = cv2.cvtColor(small.astype(np.float32) * np.float32(1 / 255), cv2.COLOR_RGB2Lab)
     pitch = (step / camera.fx, step / camera.fy)
     return Grid(step, x, y, disparity, points, valid, np.asarray(lab, np.float32), pitch)
+
+
+def with_returns(grid: Grid, cells: BoolArray) -> Grid:
+    """Return the grid with disparities made up in cells without a return, from those around.
+
+    The made-up values are smooth (holes are filled from coarser and coarser means, Gortler et al.,
+    "The Lumigraph", SIGGRAPH 1996, section 3.2.3): enough to tell what such cells lie beside, not
+    a measurement.
+
+    :param cells: (h, w) bool, cells to fill; those with a return keep it.
+    """
+    filled = _pulled(grid.disparity, grid.valid.astype(np.float32))
+    disparity = np.where(cells & ~grid.valid, filled, grid.disparity)
+    z = np.divide(1, disparity, out=np.zeros_like(disparity), where=disparity > 0)
+    points = np.stack([grid.x * z, grid.y * z, z], axis=-1)
+    return replace(grid, disparity=disparity, points=points, valid=disparity > 0)
+
+
+def _pulled(values: Float32Array, weight: Float32Array) -> Float32Array:
+    """Return values where the weight is 1, and means of coarser levels where it is 0."""
+    h, w = values.shape
+    if min(h, w) < 2 or weight.min() > 0:
+        return values
+    size = (-(-w // 2), -(-h // 2))
+    mean = cv2.resize(values * weight, size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    known = (share > 0).astype(np.float32)
+    coarse = _pulled(np.asarray(mean / np.maximum(share, 1e-6), np.float32), known)
+    smooth = cv2.resize(coarse, (w, h), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.where(weight > 0, values, smooth), np.float32)

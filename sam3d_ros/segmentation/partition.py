@@ -5,22 +5,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from sam3d_ros.core.types import Float32Array, FloatArray, Frame, IndexArray
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, Frame, IndexArray
 from sam3d_ros.segmentation.adjacency import Adjacency, find_adjacency
 from sam3d_ros.segmentation.affinity import Pairs, find_pairs, trained_network
 from sam3d_ros.segmentation.cleaning import drop_unlikely, to_full_size
 from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.cues import Cues
 from sam3d_ros.segmentation.foreground import find_foreground
-from sam3d_ros.segmentation.grid import Grid, make_grid
+from sam3d_ros.segmentation.grid import Grid, make_grid, with_returns
 from sam3d_ros.segmentation.merge import contact_groups, merge_patches
 from sam3d_ros.segmentation.normals import LocalPlanes, local_planes
-from sam3d_ros.segmentation.patches import find_links, find_patches
+from sam3d_ros.segmentation.patches import Links, find_links, find_patches
 from sam3d_ros.segmentation.regions import Regions, describe
 from sam3d_ros.segmentation.supports import Structure, find_structure
 
 SUPPORT_SLACK_M = 0.02
+LOOKS_LIKE, SURELY_NONE = 0.0, -3.0  # log-odds of a network that a cell is part of a thing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +59,34 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Surfaces:
+    """A frame on the working grid, its local planes, its supports and walls."""
+
+    grid: Grid
+    local: LocalPlanes
+    structure: Structure
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A frame cut into patches on the working grid.
+
+    :param grid: with made-up returns where ``covered``.
+    :param patches: (h, w) int32 labels 1..n, 0 = background.
+    :param inside: (h, w) bool, what rises over the supports.
+    :param covered: (h, w) bool, without a return, but part of a thing by its looks.
+    """
+
+    grid: Grid
+    local: LocalPlanes
+    structure: Structure
+    patches: IndexArray
+    inside: BoolArray
+    covered: BoolArray
+    links: Links
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PairedPatches:
     """A frame cut into patches, and what is known about pairs of them (on the working grid).
 
@@ -73,15 +104,6 @@ class PairedPatches:
     pairs: Pairs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Surfaces:
-    """A frame on the working grid, its local planes, its supports and walls."""
-
-    grid: Grid
-    local: LocalPlanes
-    structure: Structure
-
-
 def find_surfaces(frame: Frame, config: SegmentationConfig) -> Surfaces:
     """Take a frame to the working grid and find the large planes."""
     grid = make_grid(frame)
@@ -89,22 +111,44 @@ def find_surfaces(frame: Frame, config: SegmentationConfig) -> Surfaces:
     return Surfaces(grid, local, find_structure(grid, local, frame.up_cam, config.supports))
 
 
-def pair_patches(surfaces: Surfaces, frame: Frame, config: SegmentationConfig) -> PairedPatches:
-    """Cut all above the supports into patches, describe the patches and their pairs."""
+def cut_patches(
+    surfaces: Surfaces, frame: Frame, config: SegmentationConfig, cues: Cues | None = None
+) -> Cut:
+    """Cut what may be things into patches that are smooth and look like one thing.
+
+    :param cues: what a network sees. Without it, all that rises over the supports is cut. With
+        it, so is what looks like a thing without rising, or without a return.
+    """
     grid, local, structure = surfaces.grid, surfaces.local, surfaces.structure
-    foreground = find_foreground(grid, local, structure, config.geometric)
-    links = find_links(grid, local, foreground)
-    patches = find_patches(foreground, links)
-    adjacency = find_adjacency(grid, local, patches, links)
-    regions = describe(grid, local, structure, patches)
+    inside = find_foreground(grid, local, structure, frame.sensor, config.geometric)
+    covered = np.zeros(inside.shape, bool)
+    region = inside
+    if cues is not None:
+        square = np.ones((3, 3), np.uint8)
+        looks = ((cues.thing > LOOKS_LIKE) & ~inside).astype(np.uint8)
+        opened = cv2.morphologyEx(looks, cv2.MORPH_OPEN, square) > 0  # no seams along outlines
+        covered = opened & ~grid.valid
+        region = (inside & (cues.thing > SURELY_NONE)) | opened
+        grid = with_returns(grid, covered) if covered.any() else grid
+        cues = cues.parted(inside)
+    links = find_links(grid, local, region, cues)
+    patches = find_patches(region, links)
+    return Cut(grid, local, structure, patches, inside, covered, links)
+
+
+def pair_patches(cut: Cut, frame: Frame) -> PairedPatches:
+    """Describe the patches of a cut and their pairs."""
+    grid, local, patches = cut.grid, cut.local, cut.patches
+    adjacency = find_adjacency(grid, local, patches, cut.links)
+    regions = describe(grid, local, cut.structure, patches)
     pairs = find_pairs(grid, local, patches, adjacency, regions)
-    full = to_full_size(patches, grid, local, frame)
-    return PairedPatches(grid, local, structure, patches, full, adjacency, regions, pairs)
+    full = to_full_size(patches, grid, cut.covered, local, frame)
+    return PairedPatches(grid, local, cut.structure, patches, full, adjacency, regions, pairs)
 
 
 def partition(frame: Frame, config: SegmentationConfig) -> Partition:
     """Take a frame apart."""
-    found = pair_patches(find_surfaces(frame, config), frame, config)
+    found = pair_patches(cut_patches(find_surfaces(frame, config), frame, config), frame)
     return grouped(found, join_log_odds(found, config), config)
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from sam3d_ros.core.types import BoolArray, IndexArray
+from sam3d_ros.segmentation.cues import Cues
 from sam3d_ros.segmentation.grid import Grid
 from sam3d_ros.segmentation.normals import LocalPlanes
 
@@ -16,6 +17,7 @@ SMOOTH_SIGMAS = 4.0
 SMOOTH_COSINE = float(np.cos(np.deg2rad(15.0)))
 NEAR_SIGMAS = 5.0
 MIN_PATCH_CELLS = 12
+SURE_JOINED, LOOSE_JOINED = 1.0, -1.0  # log-odds of a network that two cells are one thing
 GROW_ROUNDS = 6
 MAX_PATCHES = 1500  # ten times what clutter has: only frames of noise come here
 
@@ -33,15 +35,22 @@ class Links:
 
     :param smooth: same surface: each lies on the other's plane, and the planes agree.
     :param near: no step between them: at least one lies on the other's plane.
+    :param grown: a patch may grow from one to the other.
     """
 
     smooth: tuple[BoolArray, BoolArray]
     near: tuple[BoolArray, BoolArray]
+    grown: tuple[BoolArray, BoolArray]
 
 
-def find_links(grid: Grid, local: LocalPlanes, foreground: BoolArray) -> Links:
-    """Return the links among the pixels of ``foreground``."""
-    smooth, near = [], []
+def find_links(
+    grid: Grid, local: LocalPlanes, foreground: BoolArray, cues: Cues | None = None
+) -> Links:
+    """Return the links among the pixels of ``foreground``.
+
+    :param cues: where given, what it tells apart is no surface, however smooth.
+    """
+    smooth, near, grown = [], [], []
     predicted = local.dual[..., 0] * grid.x + local.dual[..., 1] * grid.y + local.dual[..., 2]
     x, y, z = cv2.split(local.normal)
     for axis, (here, there) in enumerate(NEIGHBOURS):
@@ -53,10 +62,14 @@ def find_links(grid: Grid, local: LocalPlanes, foreground: BoolArray) -> Links:
         both = foreground[here] & foreground[there]
         fits = np.maximum(forward, backward) < SMOOTH_SIGMAS * local.sigma
         known = local.known[here] & local.known[there]
-        smooth.append(both & known & fits & (cosine > SMOOTH_COSINE))
-        touches = np.minimum(np.minimum(forward, backward), gap) < NEAR_SIGMAS * local.sigma
-        near.append(both & touches)
-    return Links((smooth[0], smooth[1]), (near[0], near[1]))
+        even = both & known & fits & (cosine > SMOOTH_COSINE)
+        touches = both & (
+            np.minimum(np.minimum(forward, backward), gap) < NEAR_SIGMAS * local.sigma
+        )
+        smooth.append(even if cues is None else even & (cues.joined[axis] > SURE_JOINED))
+        grown.append(touches if cues is None else touches & (cues.joined[axis] > LOOSE_JOINED))
+        near.append(touches)
+    return Links((smooth[0], smooth[1]), (near[0], near[1]), (grown[0], grown[1]))
 
 
 def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
@@ -69,10 +82,10 @@ def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
     labels = _components(foreground, links.smooth)
     size = np.bincount(labels.ravel())
     labels[size[labels] < MIN_PATCH_CELLS] = 0
-    _grow(labels, links.near)
+    _grow(labels, links.grown)
     rest = foreground & (labels == 0)
     if rest.any():
-        left = _components(rest, links.near)
+        left = _components(rest, links.grown)
         labels = np.where(left > 0, left + labels.max(), labels)
     return _largest(compact(labels))
 

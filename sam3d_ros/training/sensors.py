@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Range cameras for training: the known kinds, their spread and grain drawn around the measured."""
+"""Range cameras for training: the known kinds, spread and grain drawn around the measured."""
 
 from __future__ import annotations
 

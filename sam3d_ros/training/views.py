@@ -67,7 +67,7 @@ class View:
 
 
 def on_grid(sample: Sample, sensor: SensorModel, gravity: bool) -> View:
-    """Return a sample as segmentation's working grid has it: every so many pixels, colour averaged.
+    """Return a sample on the working grid of segmentation: every so many pixels, mean colours.
 
     :param gravity: whether the frame knows where up is.
     """

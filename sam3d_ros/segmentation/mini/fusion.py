@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.segmentation.affinity import Network, read_network
+from sam3d_ros.segmentation.mini.network import Encoded
 from sam3d_ros.segmentation.partition import PairedPatches
 
 DECIMETRE_M = 0.1
@@ -34,15 +35,16 @@ class PatchMeans:
     thing: FloatArray
 
 
-def patch_means(dense: Float32Array, patches: IndexArray, center: FloatArray) -> PatchMeans:
+def patch_means(encoded: Encoded, patches: IndexArray, center: FloatArray) -> PatchMeans:
     """Average the dense output of the network over each patch.
 
-    :param dense: (E + 4, h/2, w/2) see :class:`Encoded`; may reach further than the patches.
+    :param encoded: may reach further than the patches.
     :param patches: (h, w) int32 labels.
     :param center: (patches + 1, 3) mean point of each patch, metres.
     """
     rows, columns = np.nonzero(patches)
     labels = patches[rows, columns]
+    dense = encoded.dense[:-2]
     cells = rows // 2 * dense.shape[2] + columns // 2
     flat = dense.reshape(len(dense), -1).T
     count = np.bincount(labels, minlength=len(center))
@@ -60,12 +62,9 @@ def patch_means(dense: Float32Array, patches: IndexArray, center: FloatArray) ->
     )
 
 
-def fused_features(found: PairedPatches, dense: Float32Array) -> Float32Array:
-    """Return (P, F + 8) float32: features of geometry, then those of the network.
-
-    :param dense: (E + 4, h/2, w/2) dense output of the network.
-    """
-    means = patch_means(dense, found.patches, found.regions.center)
+def fused_features(found: PairedPatches, encoded: Encoded) -> Float32Array:
+    """Return (P, F + 8) float32: features of geometry, then those of the network."""
+    means = patch_means(encoded, found.patches, found.regions.center)
     f, b = found.pairs.front, found.pairs.back
     apart = np.square(means.embedding[f] - means.embedding[b]).sum(axis=1)
     middles = np.linalg.norm(means.middle[f] - means.middle[b], axis=1)

@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.inference import open_session
-from sam3d_ros.core.types import Float32Array, Frame
+from sam3d_ros.core.types import Float32Array
 from sam3d_ros.core.weights import verified_file
-from sam3d_ros.segmentation.mini.inputs import channels, observe
-from sam3d_ros.segmentation.partition import Surfaces
+from sam3d_ros.segmentation.mini.inputs import Observation, channels
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -33,13 +32,34 @@ class Encoded:
 
     :param features: (1, F, h/2, w/2) float32 pixel features.
     :param tokens: (1, T, h/8, w/8) float32 image tokens.
-    :param dense: (E + 4, h/2, w/2) float32: embedding, offset to the middle of the thing in
-        decimetres along the optical axes, log-odds of a thing.
+    :param dense: (E + 6, h/2, w/2) float32: embedding, offset to the middle of the thing in
+        decimetres along the optical axes, log-odds of a thing, log-odds that the next cell to
+        the right and the next below belong to the same.
     """
 
     features: Float32Array
     tokens: Float32Array
     dense: Float32Array
+
+    @property
+    def embedding(self) -> Float32Array:
+        """(E, h/2, w/2) in which parts of one thing are close."""
+        return self.dense[:-6]
+
+    @property
+    def middle(self) -> Float32Array:
+        """(3, h/2, w/2) offset to the middle of the thing, decimetres."""
+        return self.dense[-6:-3]
+
+    @property
+    def thing(self) -> Float32Array:
+        """(h/2, w/2) log-odds of being part of a thing."""
+        return self.dense[-3]
+
+    @property
+    def joined(self) -> Float32Array:
+        """(2, h/2, w/2) log-odds of hanging together with the cell to the right, and below."""
+        return self.dense[-2:]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,14 +94,10 @@ class Network:
         """
         return cls.of(verified_file(ENCODER), verified_file(DECODER))
 
-    def see(self, frame: Frame, surfaces: Surfaces) -> Encoded:
-        """Return a frame as the network sees it; the maps reach over it at the right and below.
-
-        Patches are not needed: they may be found meanwhile.
-        """
-        seen = channels(observe(frame, surfaces.grid, surfaces.local, surfaces.structure))
-        below, right = (-size % STRIDE for size in surfaces.grid.valid.shape)
-        return self.encode(np.pad(seen, ((0, 0), (0, below), (0, right))))
+    def see(self, seen: Observation) -> Encoded:
+        """Return a frame as the network sees it; the maps reach over it at the right and below."""
+        below, right = (-size % STRIDE for size in seen.valid.shape)
+        return self.encode(np.pad(channels(seen), ((0, 0), (0, below), (0, right))))
 
     def encode(self, seen: Float32Array) -> Encoded:
         """Run the encoder on a (C, h, w) input, h and w multiples of :data:`STRIDE`."""

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backend ``mini``: patches seen by geometry, put together with the help of a small network."""
+"""Backend ``mini``: patches cut and put together by a small network and geometry together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,6 +35,7 @@ from sam3d_ros.segmentation.mini.asking import (
 )
 from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network
 from sam3d_ros.segmentation.mini.network import STRIDE, Encoded, Network
+from sam3d_ros.segmentation.mini.sight import look
 from sam3d_ros.segmentation.partition import (
     PairedPatches,
     Partition,
@@ -55,14 +55,15 @@ from sam3d_ros.segmentation.prompts import (
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
+PROMPTED = -2.0
+"""Log-odds from which a patch can be asked for, though it would not be listed."""
 
 
 class MiniSegmenter:
-    """Patches are cut by geometry; geometry and network together say which are one thing."""
+    """Geometry and network together say where things end, and which patches are one thing."""
 
     def __init__(self, config: SegmentationConfig) -> None:
         self._config = config
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix='mini')
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return the things that ``prompts`` ask for; without prompts, all on the supports.
@@ -73,22 +74,24 @@ class MiniSegmenter:
         :raises PromptError: when a prompt is malformed, or is a phrase or an exemplar.
         :raises BackendError: when the weights are missing or not the registered ones.
         """
-        view = self._view(frame)
+        view = self._view(frame, bool(prompts))
         supports = tuple(support.plane for support in view.found.structure.supports)
         items = (
             self._answered(view, frame, prompts) if prompts else everything(view.things, 'mini')
         )
         return Instances(frame.stamp_ns, tuple(items), supports)
 
-    def _view(self, frame: Frame) -> _View:
-        """Take a frame apart; the network runs beside the geometry."""
-        surfaces = find_surfaces(frame, self._config)
-        encoding = self._worker.submit(self._network.see, frame, surfaces)
-        found = pair_patches(surfaces, frame, self._config)
-        encoded = encoding.result()
+    def _view(self, frame: Frame, prompted: bool) -> _View:
+        """Take a frame apart, first by what the network sees, then by geometry."""
+        sight = look(self._network, frame, find_surfaces(frame, self._config), self._config)
+        found = pair_patches(sight.things_only(PROMPTED if prompted else 0.0), frame)
         bias = np.float32(self._config.geometric.join_bias)
-        log_odds = fused_network().log_odds(fused_features(found, encoded.dense)) + bias
-        return _View(found, encoded, log_odds, grouped(found, log_odds, self._config))
+        log_odds = fused_network().log_odds(fused_features(found, sight.encoded)) + bias
+        things = grouped(found, log_odds, self._config)
+        if not prompted:
+            labels = things.thing_of[found.patches]
+            things = replace(things, keep=things.keep & (sight.thing_odds(labels) > 0))
+        return _View(found, sight.encoded, log_odds, things)
 
     def _answered(
         self, view: _View, frame: Frame, prompts: Sequence[Prompt]

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A frame as geometry and network see it together: cut into patches, each a thing or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sam3d_ros.core.sensors import SensorModel
+from sam3d_ros.core.types import Float32Array, Frame, IndexArray
+from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.cues import Cues, on_cells
+from sam3d_ros.segmentation.mini.inputs import Observation, observe
+from sam3d_ros.segmentation.mini.network import Encoded, Network
+from sam3d_ros.segmentation.mini.things import part_features, thing_network
+from sam3d_ros.segmentation.partition import Cut, Surfaces, cut_patches
+from sam3d_ros.segmentation.patches import compact
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """A frame cut into patches, and all that was seen on the way.
+
+    :param cut: all patches that may be parts of things.
+    :param sensor: errors of the frame's ranges.
+    """
+
+    encoded: Encoded
+    seen: Observation
+    cues: Cues
+    cut: Cut
+    sensor: SensorModel
+
+    def features(self, labels: IndexArray) -> Float32Array:
+        """Return the (n + 1, F) float32 features of patches, or sets of them; (h, w) labels."""
+        return part_features(self.cut, labels, self.seen, self.cues, self.sensor)
+
+    def thing_odds(self, labels: IndexArray) -> Float32Array:
+        """Return (n + 1,) float32 log-odds that each of (h, w) labels is (part of) a thing."""
+        return thing_network().log_odds(self.features(labels))
+
+    def things_only(self, least: float) -> Cut:
+        """Return the cut without patches whose log-odds of a thing are below ``least``."""
+        is_thing = self.thing_odds(self.cut.patches) > least
+        patches = np.where(is_thing[self.cut.patches], self.cut.patches, np.int32(0))
+        return replace(self.cut, patches=compact(patches))
+
+
+def look(network: Network, frame: Frame, surfaces: Surfaces, config: SegmentationConfig) -> Sight:
+    """Return what a frame, whose large planes are known, looks like."""
+    seen = observe(frame, surfaces.grid, surfaces.local, surfaces.structure)
+    encoded = network.see(seen)
+    cues = on_cells(encoded.thing, encoded.joined, surfaces.grid.valid.shape)
+    return Sight(encoded, seen, cues, cut_patches(surfaces, frame, config, cues), frame.sensor)
