@@ -108,7 +108,8 @@ def find_surfaces(frame: Frame, config: SegmentationConfig) -> Surfaces:
     """Take a frame to the working grid and find the large planes."""
     grid = make_grid(frame)
     local = local_planes(grid)
-    return Surfaces(grid, local, find_structure(grid, local, frame.up_cam, config.supports))
+    structure = find_structure(grid, local, frame.sensor, frame.up_cam, config.supports)
+    return Surfaces(grid, local, structure)
 
 
 def cut_patches(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import (
     BoolArray,
     ByteArray,
@@ -87,14 +88,20 @@ class Structure:
 
 
 def find_structure(
-    grid: Grid, local: LocalPlanes, up_cam: FloatArray | None, config: SupportConfig
+    grid: Grid,
+    local: LocalPlanes,
+    sensor: SensorModel,
+    up_cam: FloatArray | None,
+    config: SupportConfig,
 ) -> Structure:
     """Return supports and walls.
 
+    :param sensor: errors of the frame's ranges.
+
     :param up_cam: (3,) float64 unit vector against gravity, or None: up is then the normal of
-        the plane with the largest visible area, planes that face the image's top preferred.
+        the plane that most of the image shows, planes that face the image's top preferred.
     """
-    search = _Search.start(grid, local)
+    search = _Search.start(grid, local, sensor)
     if search is None:
         return Structure()
     supports: list[Support] = []
@@ -102,7 +109,9 @@ def find_structure(
     while len(supports) < config.max_count:
         first = not supports
         facing = search.normals @ up_cam if up_cam is not None else None
-        found = search.best(_preference(search.normals, facing, first, config))
+        found = search.best(
+            _preference(search.normals, facing, first, config), by_image=up_cam is None
+        )
         if found is None:
             break
         dual, members, area_m2 = found
@@ -147,14 +156,14 @@ class _Search:
     disparity: Float32Array
     solid_angle: float
     tolerance: Float32Array
-    sigma: float
+    spread: Float32Array
     duals: Float32Array
     normals: FloatArray
     agrees: BoolArray
     free: BoolArray
 
     @classmethod
-    def start(cls, grid: Grid, local: LocalPlanes) -> _Search | None:
+    def start(cls, grid: Grid, local: LocalPlanes, sensor: SensorModel) -> _Search | None:
         s = slice(None, None, SAMPLE_STEP)
         valid = grid.valid[s, s]
         points, disparity = grid.points[s, s][valid], grid.disparity[s, s][valid]
@@ -164,27 +173,36 @@ class _Search:
         if not len(duals):
             return None
         rays = points * disparity[:, None]
-        tolerance = np.maximum(3 * local.sigma, LOOSE_TOLERANCE_M * disparity**2)
+        noise = sensor.axial_sigma(1 / disparity) * np.square(disparity)
+        spread = np.sqrt(local.sigma**2 + noise**2 + sensor.warp**2).astype(np.float32)
+        tolerance = np.maximum(3 * spread, LOOSE_TOLERANCE_M * disparity**2)
         return cls(
             points,
             rays,
             disparity,
             grid.pitch[0] * grid.pitch[1] * SAMPLE_STEP**2,
             tolerance,
-            local.sigma,
+            spread,
             duals,
             local.normal[t, t][seeds].astype(np.float64),
             _agreement(duals, rays, disparity, tolerance),
             np.ones(len(points), bool),
         )
 
-    def best(self, preference: FloatArray) -> tuple[FloatArray, BoolArray, float] | None:
-        """Dual vector, member pixels and area of the best plane left."""
+    def best(
+        self, preference: FloatArray, by_image: bool
+    ) -> tuple[FloatArray, BoolArray, float] | None:
+        """Dual vector, member pixels and area of the best plane left.
+
+        :param by_image: the best is the one that covers most of the image, not most square metres.
+        """
         if not self.free.any():
             return None
-        weight = np.where(self.free, self.disparity**-2, 0).astype(np.float32)
+        weight = np.where(self.free, 1.0 if by_image else self.disparity**-2, 0)
+        weight = weight.astype(np.float32)
         slant = np.linalg.norm(self.duals, axis=1)
-        area = np.where(self.agrees, weight, np.float32(0)).sum(axis=1) * slant
+        area = np.where(self.agrees, weight, np.float32(0)).sum(axis=1)
+        area = area if by_image else area * slant
         k = int(np.argmax(area * preference))
         members = self.agrees[k] & self.free
         dual = self.duals[k].astype(np.float64)
@@ -193,7 +211,7 @@ class _Search:
                 return None
             dual = _least_squares(self.rays[members], self.disparity[members])
             error = np.abs(self.rays @ dual.astype(np.float32) - self.disparity)
-            members = self.free & (error < sigmas * self.sigma)
+            members = self.free & (error < sigmas * self.spread)
         cosine = np.abs(self.rays[members] @ dual) / np.linalg.norm(dual)
         area_m2 = self.solid_angle * float(
             (self.disparity[members] ** -2 / np.maximum(cosine, 0.05)).sum()
@@ -211,7 +229,7 @@ class _Search:
             self.disparity,
             self.solid_angle,
             self.tolerance,
-            self.sigma,
+            self.spread,
             self.duals[left],
             self.normals[left],
             self.agrees[left],
