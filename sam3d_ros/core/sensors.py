@@ -86,7 +86,7 @@ class SensorModel:
     reach_m: float = 2.0
     source: str = ''
 
-    def axial_sigma(self, depth_m: Float32Array | float) -> Float32Array:
+    def axial_sigma(self, depth_m: Float32Array | FloatArray | float) -> Float32Array:
         """Return the one-sigma error along the optical axis, seen straight on.
 
         :param depth_m: (...) z-depth, metres.

@@ -18,14 +18,15 @@ LOW_THING_M = 0.04
 
 
 def drop_unlikely(
-    labels: IndexArray, grid: Grid, high_m: FloatArray, config: GeometricConfig
+    labels: IndexArray, grid: Grid, high_m: FloatArray, reach_m: float, config: GeometricConfig
 ) -> BoolArray:
     """Return (n + 1,) bool: which labels are of a size that things have (0 never is).
 
-    Too small, too large, or a sliver: nowhere three pixels wide, as edges of large surfaces make
-    them, and not something thin that lies on its support.
+    Out of reach, too small, too large, or a sliver: nowhere three pixels wide, as edges of large
+    surfaces make them, and not something thin that lies on its support.
 
     :param high_m: (n + 1,) float64 height of each label's highest point over its support.
+    :param reach_m: things whose nearest point is farther away are left out, metres.
     """
     count = int(labels.max()) + 1
     cells = np.bincount(labels.ravel(), minlength=count)
@@ -37,7 +38,7 @@ def drop_unlikely(
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     np.minimum.at(low, of, points)
     np.maximum.at(high, of, points)
-    keep &= ~((high - low).max(axis=1) > config.max_size_m)
+    keep &= ~((high - low).max(axis=1) > config.max_size_m) & ~(low[:, 2] > reach_m)
     value = labels.astype(np.float32)
     square = np.ones((3, 3), np.uint8)
     inner = labels[cv2.erode(value, square) == cv2.dilate(value, square)]

@@ -65,6 +65,13 @@ class SegmentationConfig:
         'geometric (no weights), sam, sam2, sam3',
         read_only=True,
     )
+    reach_m: float = option(
+        0.0,
+        'farthest thing that is listed, metres along the optical axis; 0 = what the sensor can '
+        'resolve: 2 m for depth cameras, 8 m for LiDAR',
+        minimum=0.0,
+        maximum=100.0,
+    )
     supports: SupportConfig = group(SupportConfig)
     geometric: GeometricConfig = group(GeometricConfig)
     sam: SamConfig = group(SamConfig)

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, Frame, IndexArray
 from sam3d_ros.segmentation.adjacency import Adjacency, find_adjacency
 from sam3d_ros.segmentation.affinity import Pairs, find_pairs, trained_network
@@ -20,6 +21,7 @@ from sam3d_ros.segmentation.merge import contact_groups, merge_patches
 from sam3d_ros.segmentation.normals import LocalPlanes, local_planes
 from sam3d_ros.segmentation.patches import Links, find_links, find_patches
 from sam3d_ros.segmentation.regions import Regions, describe
+from sam3d_ros.segmentation.significance import rises_surely
 from sam3d_ros.segmentation.supports import Structure, find_structure
 
 SUPPORT_SLACK_M = 0.02
@@ -148,9 +150,13 @@ def pair_patches(cut: Cut, frame: Frame) -> PairedPatches:
 
 
 def partition(frame: Frame, config: SegmentationConfig) -> Partition:
-    """Take a frame apart."""
-    found = pair_patches(cut_patches(find_surfaces(frame, config), frame, config), frame)
-    return grouped(found, join_log_odds(found, config), config)
+    """Take a frame apart by geometry alone."""
+    cut = cut_patches(find_surfaces(frame, config), frame, config)
+    found = pair_patches(cut, frame)
+    things = grouped(found, join_log_odds(found, config), frame.sensor, config)
+    labels = things.thing_of[found.patches]
+    sure = rises_surely(labels, cut.grid, cut.structure, frame.sensor)
+    return replace(things, keep=things.keep & sure)
 
 
 def join_log_odds(found: PairedPatches, config: SegmentationConfig) -> Float32Array:
@@ -159,10 +165,17 @@ def join_log_odds(found: PairedPatches, config: SegmentationConfig) -> Float32Ar
     return trained_network().log_odds(found.pairs.features) + bias
 
 
-def grouped(found: PairedPatches, log_odds: Float32Array, config: SegmentationConfig) -> Partition:
-    """Group the patches of a frame into things."""
+def grouped(
+    found: PairedPatches, log_odds: Float32Array, sensor: SensorModel, config: SegmentationConfig
+) -> Partition:
+    """Group the patches of a frame into things.
+
+    :param log_odds: (P,) that each pair is one thing.
+    :param sensor: errors of the frame's ranges; how far it can tell things from their support.
+    """
     grouping = merge_patches(found.pairs, log_odds, found.regions.area)
     things = grouping.thing_of[found.patches]
+    reach_m = config.reach_m or sensor.reach_m
     high_m = np.zeros(len(grouping.certainty))
     np.maximum.at(high_m, grouping.thing_of, found.regions.high_m)
     return Partition(
@@ -170,7 +183,7 @@ def grouped(found: PairedPatches, log_odds: Float32Array, config: SegmentationCo
         found.full,
         grouping.thing_of,
         found.adjacency,
-        drop_unlikely(things, found.grid, high_m, config.geometric),
+        drop_unlikely(things, found.grid, high_m, reach_m, config.geometric),
         grouping.certainty,
         _supports_of(things, found.grid, found.structure),
     )

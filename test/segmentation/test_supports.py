@@ -14,7 +14,7 @@ EYE = (0.0, -0.75, 0.65)
 
 def supports_of(frame):
     grid = make_grid(frame)
-    return find_structure(grid, local_planes(grid), frame.up_cam, CONFIG).supports
+    return find_structure(grid, local_planes(grid), frame.sensor, frame.up_cam, CONFIG).supports
 
 
 def test_the_table_and_not_a_box_top(make_scene, box):
@@ -35,7 +35,7 @@ def test_a_wall_is_no_support(make_scene, box):
     wall = box((0, 0.7, 0.5), (3.0, 0.02, 1.2))
     scene = make_scene([wall], eye=(0.0, -0.6, 0.25))
     grid = make_grid(scene.frame)
-    structure = find_structure(grid, local_planes(grid), scene.frame.up_cam, CONFIG)
+    structure = find_structure(grid, local_planes(grid), scene.frame.sensor, scene.frame.up_cam, CONFIG)
     assert len(structure.supports) == 1
     assert len(structure.walls) == 1
 

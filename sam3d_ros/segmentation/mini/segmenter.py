@@ -87,7 +87,7 @@ class MiniSegmenter:
         found = pair_patches(sight.things_only(PROMPTED if prompted else 0.0), frame)
         bias = np.float32(self._config.geometric.join_bias)
         log_odds = fused_network().log_odds(fused_features(found, sight.encoded)) + bias
-        things = grouped(found, log_odds, self._config)
+        things = grouped(found, log_odds, frame.sensor, self._config)
         if not prompted:
             labels = things.thing_of[found.patches]
             things = replace(things, keep=things.keep & (sight.thing_odds(labels) > 0))

@@ -19,9 +19,8 @@ from sam3d_ros.segmentation.affinity import Network, read_network
 from sam3d_ros.segmentation.cues import Cues
 from sam3d_ros.segmentation.mini.inputs import Observation
 from sam3d_ros.segmentation.partition import Cut
+from sam3d_ros.segmentation.significance import left_after
 
-SIDES = np.geomspace(1, 128, 15)
-"""Sides of windows, cells, for which the share of noise left in a mean is worked out."""
 LIMIT = 4.0
 
 
@@ -47,7 +46,7 @@ def part_features(
     known = np.maximum(mean(valid), 1e-6)
     height = mean(seen.height[at] * valid) / known
     spread = np.maximum(mean(seen.spread[at] * valid) / known, 1e-5)
-    left = _left_after(sensor, np.sqrt(area * known), cut.grid.step)
+    left = left_after(sensor, area * known, cut.grid.step)
     unit = np.maximum(sensor.left_after(7 * cut.grid.step, cut.grid.step), 1e-6)
     surely = height / (spread / unit * left)
     middle = mean(thing)
@@ -75,12 +74,6 @@ def part_features(
         np.full(count, float(seen.height.any())),
     ]
     return np.clip(np.stack(columns_of, axis=1), -LIMIT, LIMIT).astype(np.float32)
-
-
-def _left_after(sensor: SensorModel, sides: FloatArray, step: int) -> FloatArray:
-    """Return (N,) the share of the spread left in means over squares of these sides, cells."""
-    table = [sensor.left_after(side * step, step) for side in SIDES]
-    return np.interp(np.log(np.maximum(sides, 1)), np.log(SIDES), table)
 
 
 @lru_cache(maxsize=1)
