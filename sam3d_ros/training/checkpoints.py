@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +51,21 @@ def learning_rate(step: int, schedule: Schedule) -> float:
     rise = (step + 1) / max(schedule.warmup_steps, 1)
     fall = (schedule.steps - step) / max(schedule.cooldown * schedule.steps, 1.0)
     return schedule.learning_rate * min(rise, fall, 1.0)
+
+
+def parameter_groups(
+    model: nn.Module, rates: Mapping[str, float]
+) -> tuple[list[float], list[dict[str, list[nn.Parameter]]]]:
+    """Return shares of the learning rate, and the groups of parameters they are for.
+
+    :param rates: shares by how names of parameters begin; the first group is the rest, at 1.
+    """
+    groups: dict[str, list[nn.Parameter]] = {'': []}
+    for name, parameter in model.named_parameters():
+        prefix = next((start for start in rates if name.startswith(start)), '')
+        groups.setdefault(prefix, []).append(parameter)
+    shares = [rates[prefix] if prefix else 1.0 for prefix in groups]
+    return shares, [{'params': parameters} for parameters in groups.values()]
 
 
 def averaged(model: nn.Module, decay: float) -> AveragedModel:

@@ -22,6 +22,7 @@ from sam3d_ros.training.checkpoints import (
     TrainingError,
     averaged,
     learning_rate,
+    parameter_groups,
 )
 
 LOG = logging.getLogger(__name__)
@@ -117,15 +118,18 @@ def run(
     model: nn.Module,
     batches: Callable[[int, int], Iterator[Batch]],
     loss_of: Callable[[nn.Module, Batch], tuple[Tensor, Mapping[str, float]]],
+    rates: Mapping[str, float] | None = None,
 ) -> None:
     """Run the schedule to its end with AdamW, from the last checkpoint if there is one.
 
     :param batches: given the steps done and the number of the process.
     :param loss_of: a batch's loss, and figures whose running means are logged.
+    :param rates: learning rates of parts over that of the rest, by how their names begin.
     :raises TrainingError: when the loss is not finite.
     """
+    shares, groups = parameter_groups(model, rates or {})
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        groups, lr=config.learning_rate, weight_decay=config.weight_decay
     )
     average = averaged(model, config.average)
     checkpoint = Checkpoint(Path(config.out) / 'checkpoint.pt', model, average, optimizer)
@@ -136,8 +140,8 @@ def run(
     running: dict[str, float] = {}
     drawn = batches(first, accelerator.process_index)
     for step, batch in zip(range(first, config.steps), drawn, strict=False):
-        for group in optimizer.param_groups:
-            group['lr'] = learning_rate(step, config)
+        for share, group in zip(shares, optimizer.param_groups, strict=True):
+            group['lr'] = share * learning_rate(step, config)
         loss, figures = loss_of(model, batch)
         _check(loss, step)
         accelerator.backward(loss)

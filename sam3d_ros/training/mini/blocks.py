@@ -31,6 +31,11 @@ def up(inputs: int, outputs: int) -> nn.Module:
     )
 
 
+def project(inputs: int, outputs: int) -> nn.Module:
+    """Return a convolution of each cell by itself."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+
 class Residual(nn.Module):
     """Two 3x3 convolutions around a shortcut (He et al., CVPR 2016)."""
 

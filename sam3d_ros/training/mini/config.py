@@ -15,6 +15,13 @@ class TrainingConfig:
     data: str = option('mini_data', 'folder with train/ and validation/ views')
     out: str = option('mini_run', 'folder of checkpoints and the log')
     seed: int = option(0, 'seed of weights, order, prompts and colours', minimum=0)
+    eyes: str = option('', 'file of the pretrained colour encoder; empty = no such encoder')
+    eyes_rate: float = option(
+        0.1,
+        'learning rate of the colour encoder over that of the rest; 0 = frozen',
+        minimum=0.0,
+        maximum=1.0,
+    )
     steps: int = option(3000, 'optimiser steps of the whole schedule', minimum=1)
     batch: int = option(8, 'views per step', minimum=1)
     prompts: int = option(5, 'prompts per view', minimum=1)

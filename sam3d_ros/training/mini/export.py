@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the trained network as two ONNX files, check them against torch, register their hashes.
 
-``python -m sam3d_ros.training.mini.export --run DIR --data VIEWS --models models``. The encoder,
-which runs for every frame, computes its convolutions in 8 bits; their ranges are taken from views.
+``python -m sam3d_ros.training.mini.export --config YAML --run DIR --data VIEWS --models models``. The
+encoder, which runs for every frame, computes its convolutions in 8 bits; their ranges are taken
+from views.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ from sam3d_ros.core.weights import REGISTRY, file_hash
 from sam3d_ros.segmentation.mini.inputs import CHANNELS, channels
 from sam3d_ros.segmentation.mini.network import DECODER, ENCODER, Network
 from sam3d_ros.training.checkpoints import load_average
-from sam3d_ros.training.mini.network import MiniNet
+from sam3d_ros.training.loop import load_config
+from sam3d_ros.training.mini.config import TrainingConfig
+from sam3d_ros.training.mini.eyes import STEM
+from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
 from sam3d_ros.training.mini.prompting import POINTS
 from sam3d_ros.training.mini.stored import load
 
@@ -175,7 +179,8 @@ def quantise(folder: Path, views: Sequence[Float32Array]) -> None:
     """Replace the encoder in ``folder`` by one with 8-bit convolutions, and check it.
 
     Weights have 7 bits, so that sums do not saturate on processors without VNNI. The layers that
-    give tokens and the dense output stay as they are.
+    give tokens and the dense output stay as they are, and the first two that see colour: their
+    large weights cancel each other.
 
     :raises BackendError: when an output differs too much from that of the encoder before.
     """
@@ -184,15 +189,15 @@ def quantise(folder: Path, views: Sequence[Float32Array]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         prepared = Path(temporary) / file.name
         quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
-        nodes = onnx.load(str(prepared)).graph.node
-        last = [node.name for node in nodes if {'tokens', 'dense'} & set(node.output)]
+        graph = onnx.load(str(prepared)).graph
+        last = [node.name for node in graph.node if {'tokens', 'dense'} & set(node.output)]
         quantize_static(
             str(prepared),
             str(file),
             _Views(views),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=['Conv'],
-            nodes_to_exclude=last,
+            op_types_to_quantize=['Conv', 'Clip', 'Relu'],
+            nodes_to_exclude=last + _first_of_eyes(graph),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -211,6 +216,17 @@ def quantise(folder: Path, views: Sequence[Float32Array]) -> None:
             )
 
 
+def _first_of_eyes(graph: onnx.GraphProto) -> list[str]:
+    """Names of the first two convolutions of the colour encoder, told by shapes of weights."""
+    shapes = {item.name: tuple(item.dims) for item in graph.initializer}
+    first = {(STEM, 3, 3, 3), (STEM, 1, 3, 3)}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type == 'Conv' and shapes.get(node.input[1]) in first
+    ]
+
+
 def register(models: Path) -> None:
     """Put hashes and sizes of the files into the registry of ``models``."""
     path = models / REGISTRY
@@ -225,11 +241,13 @@ def register(models: Path) -> None:
 def main() -> None:
     """Export the last checkpoint of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--config', type=Path, help='YAML of TrainingConfig')
     parser.add_argument('--run', type=Path, required=True, help='folder of the checkpoint')
     parser.add_argument('--data', type=Path, required=True, help='folder of stored views')
     parser.add_argument('--models', type=Path, default=Path('models'))
     arguments = parser.parse_args()
-    network = MiniNet()
+    has_eyes = bool(load_config(TrainingConfig, arguments.config).eyes)
+    network = MiniNet(NetworkConfig(eyes=has_eyes))
     load_average(arguments.run / 'checkpoint.pt', network)
     scale_embedding(network)
     write_onnx(network, arguments.models)

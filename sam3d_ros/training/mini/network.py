@@ -5,7 +5,8 @@ After Kirillov et al., "Segment Anything" (ICCV 2023), section 3 and appendix A:
 runs once per frame, a prompt encoder with random Fourier positions, a two-way transformer and
 masks as products of token and pixel features. Other than there, pixel features do not depend on
 the prompt; a coarse product with the prompted tokens is added to them. A click also brings the
-features it fell on.
+features it fell on. Colour goes through a pretrained encoder of its own, whose features are added
+at every level.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sam3d_ros.segmentation.mini.inputs import CHANNELS
-from sam3d_ros.training.mini.blocks import Block, Residual, TwoWay, conv, down, up
+from sam3d_ros.training.mini.blocks import Block, Residual, TwoWay, conv, down, project, up
+from sam3d_ros.training.mini.eyes import WIDTHS, Eyes
 
 STRIDE = 16
+COLOUR = tuple(CHANNELS.index(name) for name in ('r', 'g', 'b'))
+GEOMETRY = tuple(k for k in range(len(CHANNELS)) if k not in COLOUR)
 LABELS = 4
 """Labels of prompt points: 0 off, 1 on, 2 and 3 corners of a box; -1 fills up."""
 
@@ -33,6 +37,7 @@ class NetworkConfig:
     :param embedding: channels in which two parts of one thing are close.
     :param tokens: width of the mask decoder.
     :param masks: answers to one prompt.
+    :param eyes: colour through a pretrained encoder; else with the geometry.
     """
 
     widths: tuple[int, int, int, int] = (16, 40, 80, 144)
@@ -41,6 +46,7 @@ class NetworkConfig:
     tokens: int = 96
     heads: int = 4
     masks: int = 3
+    eyes: bool = True
 
 
 class Encoder(nn.Module):
@@ -49,7 +55,10 @@ class Encoder(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         half, quarter, eighth, coarse = config.widths
-        self.stem = conv(len(CHANNELS), half, stride=2)
+        self.eyes = Eyes() if config.eyes else None
+        fused = zip(WIDTHS, config.widths, strict=True) if config.eyes else ()
+        self.fuse = nn.ModuleList(project(inputs, outputs) for inputs, outputs in fused)
+        self.stem = conv(len(GEOMETRY) if config.eyes else len(CHANNELS), half, stride=2)
         self.down_quarter = down(half, quarter)
         self.encode_quarter = Residual(quarter)
         self.down_eighth = down(quarter, eighth)
@@ -73,13 +82,26 @@ class Encoder(nn.Module):
             w/2) embedding, offset to the middle of the thing (decimetres, optical axes), and
             log-odds of a thing.
         """
-        half = self.stem(channels)
-        quarter = self.encode_quarter(self.down_quarter(half))
-        eighth = self.encode_eighth(self.down_eighth(quarter))
-        eighth = self.decode_eighth(eighth + self.up_eighth(self.coarse(self.down_coarse(eighth))))
+        looks: list[Tensor] = []
+        if self.eyes:
+            looks = self.eyes(_chosen(channels, COLOUR))
+            channels = _chosen(channels, GEOMETRY)
+        half = self._fused(0, self.stem(channels), looks)
+        quarter = self.encode_quarter(self._fused(1, self.down_quarter(half), looks))
+        eighth = self.encode_eighth(self._fused(2, self.down_eighth(quarter), looks))
+        coarse = self.coarse(self._fused(3, self.down_coarse(eighth), looks))
+        eighth = self.decode_eighth(eighth + self.up_eighth(coarse))
         quarter = self.decode_quarter(quarter + self.up_quarter(eighth))
         features = self.decode_half(half + self.up_half(quarter))
         return features, self.to_tokens(eighth), self.dense(features)
+
+    def _fused(self, level: int, x: Tensor, looks: list[Tensor]) -> Tensor:
+        """Features of a level with what the eyes see there."""
+        return x + self.fuse[level](looks[level]) if looks else x
+
+
+def _chosen(channels: Tensor, indices: tuple[int, ...]) -> Tensor:
+    return channels.index_select(1, torch.tensor(indices, device=channels.device))
 
 
 class Decoder(nn.Module):

@@ -21,7 +21,7 @@ from sam3d_ros.training.loop import load_config, run, sample_batches
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import Sample, ViewFiles
 from sam3d_ros.training.mini.loss import losses
-from sam3d_ros.training.mini.network import MiniNet
+from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
 
 MAKER = 'sam3d_ros.training.views'
 """Not imported: it draws worlds, which training alone need not be able to."""
@@ -42,7 +42,11 @@ def train(config: TrainingConfig) -> None:
     """Run the schedule to its end, from the last checkpoint in ``config.out`` if there is one."""
     accelerator = Accelerator(mixed_precision=config.precision)
     set_seed(config.seed)
-    model = MiniNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = MiniNet(NetworkConfig(eyes=bool(config.eyes)))
+    if model.encoder.eyes:
+        model.encoder.eyes.load(Path(config.eyes))
+        model.encoder.eyes.requires_grad_(config.eyes_rate > 0)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss_of(network: nn.Module, host: Sample) -> tuple[Tensor, Mapping[str, float]]:
         batch = Sample(*(tensor.to(accelerator.device) for tensor in host))
@@ -57,7 +61,7 @@ def train(config: TrainingConfig) -> None:
     def batches(step: int, process: int) -> Iterator[Sample]:
         return view_batches(config, step, process)
 
-    run(config, accelerator, model, batches, loss_of)
+    run(config, accelerator, model, batches, loss_of, {'encoder.eyes.': config.eyes_rate})
 
 
 def main() -> None:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip('torch', reason='the train extra is not installed')
 
+from sam3d_ros.segmentation.mini.inputs import CHANNELS
 from sam3d_ros.training.mini.data import Sample
 from sam3d_ros.training.mini.loss import mask_loss, pair_loss
 from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
@@ -12,10 +15,10 @@ from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
 TINY = NetworkConfig(widths=(4, 8, 8, 8), features=8, embedding=4, tokens=16, heads=2)
 
 
-@pytest.fixture(scope='module')
-def tiny() -> MiniNet:
+@pytest.fixture(scope='module', params=[True, False], ids=['eyes', 'no eyes'])
+def tiny(request: pytest.FixtureRequest) -> MiniNet:
     torch.manual_seed(0)
-    return MiniNet(TINY).eval()
+    return MiniNet(replace(TINY, eyes=request.param)).eval()
 
 
 def _prompts(count: int, rows: int, columns: int) -> tuple[torch.Tensor, ...]:
@@ -32,7 +35,7 @@ def test_the_shipped_size_is_below_ten_million_parameters() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize('shape', [(96, 128), (64, 160)])
 def test_outputs_have_half_the_size_of_any_input(tiny: MiniNet, shape: tuple[int, int]) -> None:
-    channels = torch.zeros(1, 12, *shape)
+    channels = torch.zeros(1, len(CHANNELS), *shape)
     masks, quality, dense = tiny(channels, *_prompts(3, *shape))
     half = shape[0] // 2, shape[1] // 2
     assert masks.shape == (1, 3, 3, *half)
@@ -41,8 +44,22 @@ def test_outputs_have_half_the_size_of_any_input(tiny: MiniNet, shape: tuple[int
 
 
 @torch.no_grad()
+def test_eyes_alone_see_colour(tiny: MiniNet) -> None:
+    channels = torch.rand(1, len(CHANNELS), 64, 96, generator=torch.Generator().manual_seed(2))
+    grey = channels.clone()
+    grey[:, [CHANNELS.index(name) for name in 'rgb']] = 0
+    assert tiny.encoder.stem[0].in_channels == len(CHANNELS) - 3 * tiny.config.eyes
+    assert not torch.allclose(tiny.encoder(channels)[0], tiny.encoder(grey)[0])
+    if tiny.encoder.eyes:
+        blind = deepcopy(tiny.encoder)
+        for fuse in blind.fuse:
+            torch.nn.init.zeros_(fuse[0].weight)
+        torch.testing.assert_close(blind(channels), blind(grey))
+
+
+@torch.no_grad()
 def test_prompts_are_answered_one_by_one(tiny: MiniNet) -> None:
-    channels = torch.rand(1, 12, 64, 96, generator=torch.Generator().manual_seed(2))
+    channels = torch.rand(1, len(CHANNELS), 64, 96, generator=torch.Generator().manual_seed(2))
     points, labels, outline = _prompts(3, 64, 96)
     together, _, _ = tiny(channels, points, labels, outline)
     alone, _, _ = tiny(channels, points[:, 1:2], labels[:, 1:2], outline[:, 1:2])
@@ -52,7 +69,7 @@ def test_prompts_are_answered_one_by_one(tiny: MiniNet) -> None:
 @torch.no_grad()
 def test_points_without_a_meaning_change_nothing(tiny: MiniNet) -> None:
     """A filler says only that it is one, wherever it lies."""
-    channels = torch.rand(1, 12, 64, 96, generator=torch.Generator().manual_seed(2))
+    channels = torch.rand(1, len(CHANNELS), 64, 96, generator=torch.Generator().manual_seed(2))
     points, _, outline = _prompts(1, 64, 96)
     labels = torch.tensor([[[1, -1, -1, -1]]])
     moved = points.clone()
@@ -105,7 +122,7 @@ def test_an_exported_network_computes_what_torch_does(tiny: MiniNet, tmp_path: P
     write_onnx(tiny, tmp_path)
     torch.manual_seed(1)
     with pytest.raises(BackendError, match='differ from torch'):
-        check(MiniNet(TINY).eval(), tmp_path)
+        check(MiniNet(tiny.config).eval(), tmp_path)
 
 
 def test_an_encoder_in_8_bits_computes_about_the_same_or_is_refused(

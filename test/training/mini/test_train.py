@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,13 @@ import pytest
 torch = pytest.importorskip('torch', reason='the train extra is not installed')
 pytest.importorskip('accelerate', reason='the train extra is not installed')
 
+from safetensors.torch import save_file
+
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.segmentation.mini.inputs import Observation
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import ViewFiles
+from sam3d_ros.training.mini.eyes import Eyes
 from sam3d_ros.training.mini.stored import View, store
 from sam3d_ros.training.mini.train import train, view_batches
 
@@ -54,6 +58,31 @@ def test_a_run_resumes_where_it_stopped(folder: Path, caplog: pytest.LogCaptureF
     assert (first['step'], second['step']) == (1, 2)
     name = 'encoder.stem.0.weight'
     assert not torch.equal(first['model'][name], second['model'][name])
+
+
+@pytest.mark.parametrize('rate', [0.0, 0.1], ids=['frozen', 'tuned'])
+def test_eyes_are_tuned_slowly_or_not_at_all(folder: Path, rate: float) -> None:
+    eyes = Eyes()
+    save_file(
+        {other: eyes.state_dict()[name] for name, other in eyes.published()},
+        folder / 'eyes.safetensors',
+    )
+    config = replace(_config(folder, 1), eyes=str(folder / 'eyes.safetensors'), eyes_rate=rate)
+    train(config)
+    train(replace(config, steps=2))
+    state = torch.load(folder / 'run' / 'checkpoint.pt', weights_only=True)
+    assert state['step'] == 2
+    for start, own in (('', 'model'), ('module.', 'average')):
+        for name, before in eyes.state_dict().items():
+            after = state[own][f'{start}encoder.eyes.{name}']
+            fixed = rate == 0 or name.endswith(('mean', 'variance'))
+            assert torch.equal(before, after) == fixed, name
+            assert float((after - before).abs().max()) < 1e-3
+
+
+def test_without_the_weights_of_the_eyes_the_remedy_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match=r'mini\.eyes'):
+        train(replace(_config(folder, 1), eyes=str(folder / 'none.safetensors')))
 
 
 def test_views_vary_with_the_seed_and_mirroring_keeps_things_together(folder: Path) -> None:
