@@ -17,15 +17,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sam3d_ros.segmentation.mini.inputs import CHANNELS
+from sam3d_ros.segmentation.mini.inputs import CHANNELS, COLORS
 from sam3d_ros.training.mini.blocks import Block, Residual, TwoWay, conv, down, project, up
 from sam3d_ros.training.mini.eyes import WIDTHS, Eyes
 
 STRIDE = 16
-COLOUR = tuple(CHANNELS.index(name) for name in ('r', 'g', 'b'))
+COLOUR = tuple(CHANNELS.index(name) for name in COLORS)
 GEOMETRY = tuple(k for k in range(len(CHANNELS)) if k not in COLOUR)
 LABELS = 4
 """Labels of prompt points: 0 off, 1 on, 2 and 3 corners of a box; -1 fills up."""
+
+
+DENSE = (3, 1, 2)
+"""Channels of the dense output behind the embedding: middle, thing, joined."""
+
+
+def split(dense: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the parts of the (B, E + 6, h, w) dense output.
+
+    :return: (B, E, h, w) embedding; (B, 3, h, w) offset to the middle of the thing, decimetres
+        along the optical axes; (B, h, w) log-odds of a thing; (B, 2, h, w) log-odds that the next
+        cell to the right and the next below belong to the same thing.
+    """
+    middle, thing, joined = dense[:, -sum(DENSE) :].split(DENSE, dim=1)
+    return dense[:, : -sum(DENSE)], middle, thing[:, 0], joined
 
 
 @dataclass(frozen=True)
@@ -72,15 +87,14 @@ class Encoder(nn.Module):
         self.up_half = up(quarter, half)
         self.decode_half = conv(half, config.features)
         self.to_tokens = nn.Conv2d(eighth, config.tokens, 1)
-        self.dense = nn.Conv2d(config.features, config.embedding + 4, 1)
+        self.dense = nn.Conv2d(config.features, config.embedding + sum(DENSE), 1)
 
     def forward(self, channels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what prompts are answered from, and what holds without any.
 
         :param channels: (B, C, h, w), h and w multiples of 16.
-        :return: (B, F, h/2, w/2) pixel features; (B, T, h/8, w/8) image tokens; (B, E + 4, h/2,
-            w/2) embedding, offset to the middle of the thing (decimetres, optical axes), and
-            log-odds of a thing.
+        :return: (B, F, h/2, w/2) pixel features; (B, T, h/8, w/8) image tokens; (B, E + 6, h/2,
+            w/2) what :func:`split` takes apart.
         """
         looks: list[Tensor] = []
         if self.eyes:
