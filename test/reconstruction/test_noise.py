@@ -34,7 +34,11 @@ def rendering(depth, normals):
     """A rendering of one bare surface."""
     shape = depth.shape
     rgb, ids = np.zeros((*shape, 3), np.uint8), np.ones(shape, np.uint8)
-    return Rendering(rgb, depth, normals, ids, np.ones((1, *shape), bool))
+    nothing = np.zeros(shape, np.float32)
+    amodal = np.ones((1, *shape), bool)
+    return Rendering(
+        rgb, depth, normals, ids, amodal, nothing + np.float32(0.9), nothing, nothing, depth
+    )
 
 
 def test_unknown_incidence_counts_as_a_usual_one():
