@@ -92,6 +92,11 @@ class Illumination:
         lit = shadow.lit(points, T_fixed_cam)
         light = self._irradiance(points, shown.normals, lit, T_fixed_cam, shadow)
         rgb = np.asarray(cv2.multiply(shown.albedo, light, dtype=cv2.CV_8U), np.uint8)
+        nothing = np.flatnonzero(shown.material == 0)
+        if len(nothing):
+            beyond = rotated(np.take(rays.reshape(-1, 3), nothing, axis=0), T_fixed_cam[:3, :3])
+            far = self.room_colors(beyond, np.zeros(len(nothing), bool))
+            rgb.reshape(-1, 3)[nothing] = np.clip(far, 0, 255).astype(np.uint8)
         table = np.array([(m.gloss, m.metal) for m in materials], np.float32)
         glossy = np.flatnonzero(np.take(table[:, 0] > 0, shown.material))
         if len(glossy):
@@ -106,7 +111,7 @@ class Illumination:
                 F0 + metal[:, None] * (albedo * np.float32(0.9 / 255) - F0),
             )
             flat = rgb.reshape(-1, 3)
-            below = (flat[glossy] * (1 - metal * np.float32(0.85))[:, None]) * kept
+            below = (flat[glossy] * (1 - metal * np.float32(0.6))[:, None]) * kept
             flat[glossy] = np.clip(below + mirrored, 0, 255).astype(np.uint8)
         return rgb
 
