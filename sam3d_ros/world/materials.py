@@ -37,7 +37,7 @@ def random_material(rng: Rng, family: str, clear_chance: float = CLEAR_CHANCE) -
         return Material(reflectance)
     if rest < 0.65:
         return Material(reflectance, 0.1 + 0.25 * share)
-    if rest < 0.9:
+    if rest < 0.93:
         return Material(reflectance, 0.35 + 0.6 * share)
     # Black rubber and plastic swallow infrared light whatever is printed on them.
     return Material(0.05 + 0.2 * share, 0.6 * float(rng.random()))

@@ -27,9 +27,10 @@ from sam3d_ros.training.mini.stored import View, store
 from sam3d_ros.world import cameras
 from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.meshes import LARGEST_M, list_scans, load_scan
+from sam3d_ros.world.photograph import photograph
 from sam3d_ros.world.placing import Body
 from sam3d_ros.world.render import Renderer
-from sam3d_ros.world.samples import COLOR_SIGMA
+from sam3d_ros.world.samples import noisy
 from sam3d_ros.world.sources import ObjectSource, ProceduralSource
 from sam3d_ros.world.suites import make_episode
 
@@ -121,8 +122,8 @@ def _view(episode: Episode, renderer: Renderer, rng: np.random.Generator) -> Vie
     camera, T_fixed_cam = episode.camera, episode.T_fixed_cam[0]
     drawn = renderer.render(camera, T_fixed_cam, episode.T_fixed_obj[0])
     depth_m = episode.sensor.measure(drawn, camera, rng)
-    noisy = drawn.rgb + COLOR_SIGMA * rng.standard_normal(drawn.rgb.shape, np.float32)
-    rgb = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    take = noisy if episode.looks == 'plain' else photograph
+    rgb = take(drawn.rgb, rng)
     up = T_fixed_cam[2, :3].copy() if rng.random() < 0.5 else None
     pointmap = pointmap_from_depth(depth_m, camera)
     frame = Frame(0, 'camera', camera, rgb, pointmap, 'world', T_fixed_cam, up)
