@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, Camera, FloatArray
+from sam3d_ros.world.illumination import Illumination
 from sam3d_ros.world.lidar import Lidar
 from sam3d_ros.world.light import Light
 from sam3d_ros.world.sensors import RangeCamera
@@ -30,7 +31,9 @@ class Episode:
     :param T_fixed_cam: (F, 4, 4) float64, optical frame to fixed frame.
     :param T_fixed_obj: (F, N, 4, 4) float64.
     :param present: (F, N) bool, False = the object is not there in that frame.
+    :param light: one lamp, or that of a room.
     :param lidar: where given, the recording has its sweeps instead of depth images.
+    :param looks: ``plain``, with white noise in the colours, or ``photo``, as a camera takes it.
     """
 
     suite: str
@@ -39,7 +42,7 @@ class Episode:
     objects: tuple[Solid, ...]
     surroundings: tuple[Solid, ...]
     support_z_m: float
-    light: Light
+    light: Light | Illumination
     camera: Camera
     sensor: RangeCamera
     stamps_ns: npt.NDArray[np.int64]
@@ -47,6 +50,7 @@ class Episode:
     T_fixed_obj: FloatArray
     present: BoolArray
     lidar: Lidar | None = None
+    looks: str = 'plain'
 
 
 def stamps(frames: int) -> npt.NDArray[np.int64]:

@@ -99,7 +99,7 @@ class Shadow:
     ) -> None:
         self._T_fixed_obj, self._present = T_fixed_obj.copy(), present.copy()
         middle = T_fixed_obj[:, :3, 3].mean(axis=0) if len(objects) else np.zeros(3)
-        self._T_lamp_fixed = inverse(_lamp_pose(light.direction, middle))
+        self._T_lamp_fixed = inverse(lamp_pose(light.direction, middle))
         self._height = np.full((SHADOW_PX, SHADOW_PX), -np.inf, np.float32)
         for index in np.flatnonzero(present):
             self._draw(objects[int(index)], self._T_lamp_fixed @ T_fixed_obj[index])
@@ -133,7 +133,7 @@ class Shadow:
         np.maximum(self._height[window], height, out=self._height[window])
 
 
-def _lamp_pose(direction: FloatArray, middle: FloatArray) -> FloatArray:
+def lamp_pose(direction: FloatArray, middle: FloatArray) -> FloatArray:
     """Return the frame whose z axis points to the lamp and whose origin is ``middle``."""
     x = np.cross([0.0, 1.0, 0.0] if abs(direction[1]) < 0.9 else [1.0, 0.0, 0.0], direction)
     x /= np.linalg.norm(x)

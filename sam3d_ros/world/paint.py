@@ -1,19 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Procedural colours: fields, stripes and print-like patches, as functions of surface points."""
+"""Procedural colours of things: as functions of surface points, or as print laid around them."""
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Callable
+from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from sam3d_ros.core.types import ByteArray, FloatArray
-from sam3d_ros.world.solid import Paint
+from sam3d_ros.world.noise import pink_noise
+from sam3d_ros.world.palette import print_color, random_color
+from sam3d_ros.world.patterns import PATTERNS
+from sam3d_ros.world.prints import photo, printed
+from sam3d_ros.world.solid import Paint, Solid
+from sam3d_ros.world.wrapping import box_wrapped, tube_wrapped, vertex_colors
 
 Rng = np.random.Generator
 Layer = Callable[[FloatArray, FloatArray], FloatArray]
 """(N, 3) colours, 0..255, of (N, 3) points, given the colours below."""
+ROUND_FAMILIES = frozenset({'bottle', 'bowl', 'can', 'cup', 'mug', 'pan', 'plate', 'vase'})
+"""Families that turn about their z axis: labels go round it."""
+SHEET_PX = 256
+SKINS = ('laminate', 'mottled', 'wood', 'cloth', 'marble', 'terrazzo', 'stripes', 'checks')
+"""Patterns that things may be covered with all over."""
 
 
 def random_paint(rng: Rng) -> Paint:
@@ -32,14 +43,6 @@ def random_paint(rng: Rng) -> Paint:
         return np.clip(np.rint(colors), 0, 255).astype(np.uint8)
 
     return paint
-
-
-def random_color(rng: Rng, vivid: float = 0.85) -> FloatArray:
-    """Return a (3,) RGB colour, 0..255: any hue up to this saturation, often nearly grey."""
-    is_grey = rng.random() < 0.25
-    saturation = rng.uniform(0.0, 0.15) if is_grey else rng.uniform(0.3 * vivid, vivid)
-    rgb = colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.25, 0.95))
-    return 255.0 * np.array(rgb)
 
 
 class ColorField:
@@ -102,3 +105,76 @@ class PrintedPatch:
         is_ink = self.words[line, word] & between & (np.abs(u) < 0.8)
         label = np.where(is_ink[:, None], self.ink, self.paper)
         return np.where(inside[:, None], label, colors)
+
+
+def painted(solid: Solid, rng: Rng, tone: float = 1.0) -> Solid:
+    """Return a procedural solid in the colours of real things: plain, printed, grained, worn.
+
+    :param tone: factor on all colours; a small one makes the thing black.
+    """
+    style, sides = rng.random(), _sides(solid)
+    base = print_color(rng)
+    if style < 0.3:
+        panels = [_plain(rng, base) for _ in sides]
+    elif style < 0.45:
+        skin = np.clip(PATTERNS[str(rng.choice(SKINS))](rng, SHEET_PX), 0, 255).astype(np.uint8)
+        panels = [np.roll(skin, int(shift), axis=1) for shift in rng.integers(0, SHEET_PX, 6)]
+    elif style < 0.55:
+        panels = [photo(rng, *size) for size in sides]
+    else:
+        panels = [
+            printed(rng, *size, base) if rng.random() < 0.75 else _plain(rng, base)
+            for size in sides
+        ]
+    panels = [_worn(rng, panel, tone) for panel in panels]
+    if solid.family in ROUND_FAMILIES:
+        square = (SHEET_PX, SHEET_PX)
+        four = [cv2.resize(panel, square) for panel in panels[:4]]
+        label = np.hstack(four).astype(np.uint8)
+        if style >= 0.55:
+            label = _worn(rng, _labelled(rng, solid, base), tone)
+        texture = tube_wrapped(solid.vertices_m, solid.faces, label, panels[4:])
+    else:
+        texture = box_wrapped(solid.vertices_m, solid.faces, panels)
+    colors = vertex_colors(solid.faces, len(solid.vertices_m), texture)
+    return replace(solid, colors=colors, texture=texture)
+
+
+def _sides(solid: Solid) -> list[tuple[int, int]]:
+    """Return width and height in pixels of the six sides, the longest :data:`SHEET_PX`."""
+    x, y, z = (int(v) for v in np.maximum(solid.extents_m / solid.extents_m.max() * SHEET_PX, 12))
+    return [(y, z), (y, z), (x, z), (x, z), (x, y), (x, y)]
+
+
+def _labelled(rng: Rng, solid: Solid, base: FloatArray) -> ByteArray:
+    """Return what goes round a can or bottle: its colour, a cap's, and a printed band."""
+    x, _, z = solid.extents_m
+    height = SHEET_PX
+    width = int(np.clip(np.pi * x / z * height, 64, 4 * SHEET_PX))
+    image = np.full((height, width, 3), base, np.uint8)
+    top, bottom = sorted(rng.uniform(0.02, 0.98, 2))
+    first, last = int(top * height), int(bottom * height)
+    if last - first > 16:
+        # The print is repeated on the other side, as on most cans.
+        half = printed(rng, width // 2, last - first)
+        image[first:last] = cv2.resize(np.hstack([half, half]), (width, last - first))
+    if rng.random() < 0.5:
+        image[: int(rng.uniform(0.03, 0.25) * height)] = print_color(rng)
+    return image
+
+
+def _plain(rng: Rng, color: FloatArray) -> ByteArray:
+    """Return one colour that may run into a second one."""
+    share = rng.uniform(-0.3, 0.3) * np.linspace(-1, 1, SHEET_PX)[:, None, None]
+    image = color * (1 + share) + np.zeros((SHEET_PX, SHEET_PX, 3))
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def _worn(rng: Rng, image: ByteArray, tone: float) -> ByteArray:
+    """Return a picture with dirt, faded and scratched parts."""
+    wear = pink_noise(rng, SHEET_PX, 1.2)
+    if rng.random() < 0.3:
+        wear += 3 * np.maximum(pink_noise(rng, SHEET_PX, 0.8, (6.0, 1.0)) - 2, 0)
+    factor = cv2.resize(wear, image.shape[1::-1])[..., None]
+    shaded = image * (tone * (1 + rng.choice([0.01, 0.02, 0.05]) * factor))
+    return np.clip(shaded, 0, 255).astype(np.uint8)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of a world on the CPU: colour, depth, normals, instance ids and amodal masks.
+"""Pictures of a world on the CPU: colour, depth, normals, materials, ids and amodal masks.
 
 Every solid has its own ray casting scene in its own frame (Open3D, Embree) and is met only by the
 rays of its box in the image; a z-buffer joins them. So the amodal masks come for free and moving
@@ -14,26 +14,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam3d_ros.core.types import BoolArray, ByteArray, Camera, Float32Array, FloatArray, IndexArray
-from sam3d_ros.geometry.cameras import project, rays
-from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.geometry.cameras import rays
+from sam3d_ros.geometry.transforms import inverse
+from sam3d_ros.world import glass
+from sam3d_ros.world.canvas import Canvas, Shown
+from sam3d_ros.world.illumination import Illumination, simple
 from sam3d_ros.world.light import DAYLIGHT, Light, Shadow
-from sam3d_ros.world.solid import Solid
-from sam3d_ros.world.surface import Hits, Surface, rotated
+from sam3d_ros.world.softshadow import SoftShadow
+from sam3d_ros.world.solid import MATT, Solid, infrared
+from sam3d_ros.world.surface import Surface, rotated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendering:
-    """What an ideal camera sees.
+    """What an ideal camera sees; of clear things it is their front that counts.
 
     :param rgb: (H, W, 3) uint8.
     :param depth_m: (H, W) float32 z, metres, NaN = nothing there.
     :param normals: (H, W, 3) float32 unit, optical axes, outward; 0 = nothing there.
     :param instances: (H, W) uint8, 1-based index of the object, 0 = surroundings.
     :param amodal: (N, H, W) bool, every object as if it stood alone.
-    :param reflectance: (H, W) float32, 0..1 of the sensor's light that comes back diffusely.
-    :param gloss: (H, W) float32, 0 = matt .. 1 = mirror.
-    :param clear: (H, W) float32, share of light that goes through the front surface.
-    :param behind_m: (H, W) float32 z of the first opaque surface, metres, NaN = nothing there.
+    :param reflectance: (H, W) float32, 0..1, share of infrared light that comes back diffusely.
+    :param gloss: (H, W) float32, 0 matt .. 1 mirror.
+    :param clear: (H, W) float32, share of light that goes through, 0 = opaque.
+    :param behind_m: (H, W) float32 z, metres, of the first opaque surface, NaN = nothing there.
     """
 
     rgb: ByteArray
@@ -54,12 +58,20 @@ class Renderer:
         self,
         objects: Sequence[Solid],
         surroundings: Sequence[Solid] = (),
-        light: Light = DAYLIGHT,
+        light: Light | Illumination = DAYLIGHT,
     ) -> None:
         self._objects = [Surface([solid]) for solid in objects]
-        self._surroundings = [Surface(surroundings)] if surroundings else []
-        self._light = light
-        self._shadow: Shadow | None = None
+        opaque = [solid for solid in surroundings if solid.material.clear == 0]
+        see_through = [[solid] for solid in surroundings if solid.material.clear > 0]
+        self._surroundings = [Surface(part) for part in ([opaque] if opaque else []) + see_through]
+        surfaces = [*self._surroundings, *self._objects]
+        self._materials = [MATT, *(m for surface in surfaces for m in surface.materials)]
+        counts = [len(surface.materials) for surface in surfaces]
+        self._first_material = np.cumsum([1, *counts]).tolist()
+        is_matt = all(m.gloss == 0 and m.clear == 0 for m in self._materials)
+        # A lamp and a sky alone know no gloss.
+        self._light = light if is_matt or isinstance(light, Illumination) else simple(light)
+        self._shadow: Shadow | SoftShadow | None = None
 
     def render(
         self,
@@ -75,14 +87,34 @@ class Renderer:
         """
         here = np.ones(len(self._objects), bool) if present is None else present
         canvas = self._drawn(camera, T_fixed_cam, T_fixed_obj, here)
-        normals, albedo = canvas.appearance()
-        shadow = self._shadow_of(T_fixed_obj, here)
-        rgb = self._light.shade(albedo, normals, canvas.depth_m, rays(camera), T_fixed_cam, shadow)
-        depth = np.where(np.isfinite(canvas.depth_m), canvas.depth_m, np.float32(np.nan))
-        none = np.zeros(depth.shape, np.float32)
-        half = np.full(depth.shape, 0.5, np.float32)
+        shown = canvas.shown()
+        rgb = self._shaded(shown, rays(camera), T_fixed_cam, T_fixed_obj, here)
+        table = np.array([(m.reflectance, m.gloss) for m in self._materials], np.float32)
+        reflectance = infrared(np.take(table[:, 0], shown.material), shown.albedo)
+        gloss, clear = np.take(table[:, 1], shown.material), np.zeros_like(shown.depth_m)
+        if canvas.clear and isinstance(self._light, Illumination):
+            rgb = glass.covered(rgb, canvas, camera, T_fixed_cam, self._light)
+        for layer in canvas.clear:
+            places = canvas.front(layer)
+            pixel = canvas.pixels(layer, places)
+            face, uv = layer.hits.face[places], layer.hits.uv[places]
+            material = layer.surface.materials[0]
+            normals = rotated(layer.surface.normals(face, uv), layer.T_cam_solid[:3, :3])
+            shown.normals.reshape(-1, 3)[pixel] = normals
+            albedo = layer.surface.colors(face, uv)
+            dull = np.full(len(pixel), material.reflectance * (1 - material.clear), np.float32)
+            reflectance.reshape(-1)[pixel] = infrared(dull, albedo)
+            gloss.reshape(-1)[pixel], clear.reshape(-1)[pixel] = material.gloss, material.clear
         return Rendering(
-            rgb, depth, normals, canvas.instances(), canvas.amodal, half, none, none, depth
+            rgb,
+            _seen(canvas.depth_m),
+            shown.normals,
+            canvas.instances(),
+            canvas.amodal,
+            reflectance,
+            gloss,
+            clear,
+            _seen(canvas.behind_m),
         )
 
     def masks(
@@ -137,95 +169,52 @@ class Renderer:
         T_fixed_cam: FloatArray,
         T_fixed_obj: FloatArray,
         present: BoolArray,
-    ) -> _Canvas:
-        canvas = _Canvas(camera, len(self._objects))
+    ) -> Canvas:
+        canvas = Canvas(camera, len(self._objects))
         T_cam_fixed = inverse(T_fixed_cam)
-        for surface in self._surroundings:
-            canvas.draw(surface, T_cam_fixed, None)
-        for index in np.flatnonzero(present).tolist():
-            canvas.draw(self._objects[index], T_cam_fixed @ T_fixed_obj[index], index)
+        around = [(surface, T_cam_fixed, None) for surface in self._surroundings]
+        objects = [
+            (surface, T_cam_fixed @ T_fixed_obj[index], index)
+            for index, surface in enumerate(self._objects)
+        ]
+        drawn = [
+            (*what, first)
+            for what, first in zip([*around, *objects], self._first_material, strict=False)
+            if what[2] is None or present[what[2]]
+        ]
+        for surface, T_cam_solid, index, first in sorted(drawn, key=lambda d: _is_clear(d[0])):
+            canvas.draw(surface, T_cam_solid, index, first)
         return canvas
 
-    def _shadow_of(self, T_fixed_obj: FloatArray, present: BoolArray) -> Shadow:
-        """Return the shadow map of the objects, made anew only when something moved."""
+    def _shaded(
+        self,
+        shown: Shown,
+        sight: Float32Array,
+        T_fixed_cam: FloatArray,
+        T_fixed_obj: FloatArray,
+        present: BoolArray,
+    ) -> ByteArray:
+        """Return the colours of opaque surfaces; shadows are made anew when something moved."""
         if self._shadow is None or not self._shadow.is_of(T_fixed_obj, present):
-            self._shadow = Shadow(self._light, self._objects, T_fixed_obj, present)
-        return self._shadow
+            if isinstance(self._light, Light):
+                self._shadow = Shadow(self._light, self._objects, T_fixed_obj, present)
+            else:
+                around = [surface for surface in self._surroundings if not _is_clear(surface)]
+                self._shadow = self._light.shadow(self._objects, around, T_fixed_obj, present)
+        if isinstance(self._light, Light):
+            assert isinstance(self._shadow, Shadow)
+            return self._light.shade(
+                shown.albedo, shown.normals, shown.depth_m, sight, T_fixed_cam, self._shadow
+            )
+        assert isinstance(self._shadow, SoftShadow)
+        return self._light.shade(shown, self._materials, sight, T_fixed_cam, self._shadow)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Layer:
-    """One surface as drawn: its hits within a window of the image."""
-
-    surface: Surface
-    T_cam_solid: FloatArray
-    identity: int
-    window: tuple[slice, slice]
-    hits: Hits
+def _is_clear(surface: Surface) -> bool:
+    return surface.materials[0].clear > 0
 
 
-class _Canvas:
-    """The z-buffer and, per pixel, which layer is in front."""
-
-    def __init__(self, camera: Camera, objects: int) -> None:
-        shape = (camera.height, camera.width)
-        self._camera = camera
-        self._layers: list[_Layer] = []
-        self._front: IndexArray = np.full(shape, -1, np.int32)
-        self.depth_m: Float32Array = np.full(shape, np.inf, np.float32)
-        self.amodal: BoolArray = np.zeros((objects, *shape), bool)
-
-    def draw(self, surface: Surface, T_cam_solid: FloatArray, index: int | None) -> None:
-        """Draw a surface; ``index`` is the object's, None for surroundings."""
-        window = _window(apply(T_cam_solid, surface.corners_m.astype(np.float64)), self._camera)
-        if window is None:
-            return
-        T_solid_cam = inverse(T_cam_solid)
-        directions = rotated(rays(self._camera)[window], T_solid_cam[:3, :3]).reshape(-1, 3)
-        hits = surface.cast(T_solid_cam[:3, 3].astype(np.float32), directions)
-        depth = self.depth_m[window]
-        # The rays have z = 1 in the optical frame, so the ray parameter is the depth.
-        t = hits.t.reshape(depth.shape)
-        if index is not None:
-            self.amodal[index][window] = np.isfinite(t)
-        closer = t < depth
-        np.copyto(depth, t, where=closer)
-        np.copyto(self._front[window], len(self._layers), where=closer)
-        identity = 0 if index is None else index + 1
-        self._layers.append(_Layer(surface, T_cam_solid, identity, window, hits))
-
-    def instances(self) -> ByteArray:
-        """Return the (H, W) uint8 id image."""
-        ids = np.array([layer.identity for layer in self._layers] + [0], np.uint8)
-        image: ByteArray = ids[self._front]
-        return image
-
-    def appearance(self) -> tuple[Float32Array, Float32Array]:
-        """Return (H, W, 3) float32 outward normals and colours 0..255."""
-        normals = np.zeros((*self.depth_m.shape, 3), np.float32)
-        colors = np.zeros_like(normals)
-        for number, layer in enumerate(self._layers):
-            rows, columns = layer.window
-            visible = np.flatnonzero(self._front[layer.window] == number)
-            row, column = np.divmod(visible, columns.stop - columns.start)
-            pixel = (row + rows.start) * self._camera.width + column + columns.start
-            face, uv = layer.hits.face[visible], layer.hits.uv[visible]
-            normal = rotated(layer.surface.normals(face, uv), layer.T_cam_solid[:3, :3])
-            normals.reshape(-1, 3)[pixel] = normal
-            colors.reshape(-1, 3)[pixel] = layer.surface.colors(face, uv)
-        return normals, colors
-
-
-def _window(corners_cam_m: FloatArray, camera: Camera) -> tuple[slice, slice] | None:
-    """Return the rows and columns that a box can appear in, or None when it cannot."""
-    if (corners_cam_m[:, 2] <= 0).all():
-        return None
-    if (corners_cam_m[:, 2] <= 1e-3).any():
-        return slice(0, camera.height), slice(0, camera.width)
-    pixels = project(corners_cam_m, camera)
-    limit = np.array([camera.width, camera.height])
-    low = np.clip(np.floor(pixels.min(axis=0)), 0, limit).astype(int)
-    high = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, limit).astype(int)
-    if (low >= high).any():
-        return None
-    return slice(low[1], high[1]), slice(low[0], high[0])
+def _seen(depth_m: Float32Array) -> Float32Array:
+    """Return depth with NaN in place of inf."""
+    seen: Float32Array = np.where(np.isfinite(depth_m), depth_m, np.float32(np.nan))
+    return seen

@@ -15,6 +15,8 @@ from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.world.episode import FIXED_FRAME, Episode
 from sam3d_ros.world.lidar import Sweep
+from sam3d_ros.world.looks import looks_rng
+from sam3d_ros.world.photograph import photograph, random_photography
 from sam3d_ros.world.render import Renderer, Rendering
 from sam3d_ros.world.sources import ObjectSource
 from sam3d_ros.world.suites import make_episode
@@ -24,7 +26,7 @@ LINK_FRAME = 'camera_link'
 OPTICAL_FRAME = 'camera_color_optical_frame'
 LIDAR_FRAME = 'lidar'
 COLOR_SIGMA = 2.5
-"""One-sigma noise of the colour image, of 255."""
+"""One-sigma noise of the colour image of ``plain`` looks, of 255."""
 
 T_LINK_OPTICAL: FloatArray = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """REP 103: the optical frame's z is the link's x."""
@@ -90,6 +92,12 @@ def endless(
         seed += 1
 
 
+def noisy(rgb: ByteArray, rng: np.random.Generator) -> ByteArray:
+    """Return an (H, W, 3) uint8 picture with white noise: the camera of ``plain`` looks."""
+    noise = COLOR_SIGMA * rng.standard_normal(rgb.shape, np.float32)
+    return np.clip(np.rint(rgb + noise), 0, 255).astype(np.uint8)
+
+
 def truth_of(episode: Episode, frames: list[FrameTruth]) -> Truth:
     """Return the truth of an episode whose frames were drawn."""
     return Truth(
@@ -114,8 +122,11 @@ def _sample(episode: Episode, renderer: Renderer, index: int, rng: np.random.Gen
     T_fixed_cam, T_fixed_obj = episode.T_fixed_cam[index], episode.T_fixed_obj[index]
     present = episode.present[index]
     drawn = renderer.render(episode.camera, T_fixed_cam, T_fixed_obj, present)
-    noise = COLOR_SIGMA * rng.standard_normal(drawn.rgb.shape, np.float32)
-    rgb = np.clip(np.rint(drawn.rgb + noise), 0, 255).astype(np.uint8)
+    if episode.looks == 'plain':
+        rgb = noisy(drawn.rgb, rng)
+    else:
+        camera = random_photography(looks_rng(episode, 0))
+        rgb = photograph(drawn.rgb, looks_rng(episode, 1, index), camera)
     depth = sweep = None
     if episode.lidar is None:
         depth = episode.sensor.measure(drawn, episode.camera, rng)

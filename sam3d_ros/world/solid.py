@@ -35,6 +35,43 @@ class Texture:
     uv: Float32Array
 
 
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a surface does with light, beside its colour.
+
+    :param reflectance: 0..1, how much of a range sensor's infrared light comes back diffusely
+        where the surface is white; black print swallows about half of it, see
+        :func:`infrared`.
+    :param gloss: 0 matt .. 1 like a mirror.
+    :param clear: 0 opaque .. 0.95 glass, the share of light that goes through.
+    :param metal: 0..1, how far reflections take the surface's own colour, as those of metals do.
+    """
+
+    reflectance: float = 0.9
+    gloss: float = 0.0
+    clear: float = 0.0
+    metal: float = 0.0
+
+
+def infrared(reflectance: Float32Array, albedo: Float32Array) -> Float32Array:
+    """Return the share of infrared light that surfaces send back diffusely.
+
+    Inks and dyes are far less dark in the near infrared than to the eye, so the visible
+    brightness counts for half: ``reflectance * (0.5 + 0.5 * brightness)``.
+
+    :param reflectance: (...) float32 of the materials, 0..1.
+    :param albedo: (..., 3) float32 visible colours, 0..255.
+    :return: (...) float32, 0..1.
+    """
+    brightness = albedo @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
+    back: Float32Array = reflectance * (np.float32(0.5) + np.float32(0.5) * brightness)
+    return back
+
+
+MATT = Material()
+"""Paper, cloth, unpolished wood: what things are made of when nothing else is said."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Solid:
     """A thing with a surface.
@@ -45,6 +82,7 @@ class Solid:
     :param colors: (V, 3) uint8 RGB.
     :param family: procedural family, or the category of a scan.
     :param texture: where given, colours come from it instead of from ``colors``.
+    :param material: what it is made of, the same all over.
     """
 
     name: str
@@ -53,6 +91,7 @@ class Solid:
     colors: ByteArray
     family: str
     texture: Texture | None = None
+    material: Material = MATT
 
     def renamed(self, name: str) -> Solid:
         """Return the same solid under another name."""

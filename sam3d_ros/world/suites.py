@@ -15,6 +15,8 @@ from sam3d_ros.world import arrangement, cameras
 from sam3d_ros.world.episode import Episode, stamps
 from sam3d_ros.world.lidar import Lidar
 from sam3d_ros.world.light import random_light
+from sam3d_ros.world.looks import with_looks
+from sam3d_ros.world.materials import CLEAR_CHANCE
 from sam3d_ros.world.placing import Body, stable, upright
 from sam3d_ros.world.render import Renderer
 from sam3d_ros.world.sensors import RangeCamera, depth_sensor
@@ -72,6 +74,8 @@ def make_episode(
     size_px: tuple[int, int] = (640, 480),
     sensor: RangeCamera | None = None,
     is_hand_held: bool = False,
+    looks: str = 'photo',
+    clear_chance: float = CLEAR_CHANCE,
 ) -> Episode:
     """Return the episode of a suite and seed.
 
@@ -81,6 +85,8 @@ def make_episode(
     :param size_px: width and height of the images.
     :param sensor: the depth camera; structured light when not given.
     :param is_hand_held: the camera wanders and shakes instead of keeping to the orbit.
+    :param looks: ``photo`` or ``plain``; geometry, cameras and depth sensor are the same in both.
+    :param clear_chance: chance of bottles, bowls and the like to be of glass, in ``photo`` looks.
     :raises ConfigurationError: when there is no such suite, or its objects cannot be placed.
     """
     if name not in SUITES:
@@ -95,7 +101,7 @@ def make_episode(
     poses[:, 2, 3] += support_z_m
     count = suite.frames if frames is None else frames
     light, camera = random_light(rng), cameras.pinhole(*size_px, rng=rng)
-    return Episode(
+    episode = Episode(
         suite=name,
         seed=seed,
         source=chosen.description,
@@ -111,6 +117,7 @@ def make_episode(
         present=np.ones((count, len(bodies)), bool),
         lidar=Lidar() if suite.lidar else None,
     )
+    return with_looks(episode, looks, clear_chance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 import open3d as o3d
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
-from sam3d_ros.world.solid import Solid
+from sam3d_ros.world.solid import Material, Solid
 
 CREASE_COS = 0.94
 """Faces that differ from the smooth normal by more than 20 degrees keep their own."""
@@ -37,6 +37,9 @@ class Surface:
     def __init__(self, solids: Sequence[Solid]) -> None:
         self._solids = tuple(solids)
         self._first_face = np.cumsum([0] + [len(solid.faces) for solid in solids])
+        self._solid_of_face = np.repeat(
+            np.arange(len(solids), dtype=np.int32), np.diff(self._first_face)
+        )
         self._first_vertex = np.cumsum([0] + [len(solid.vertices_m) for solid in solids])
         vertices = np.concatenate([solid.vertices_m for solid in solids])
         faces = [solid.faces + at for solid, at in zip(solids, self._first_vertex, strict=False)]
@@ -79,11 +82,20 @@ class Surface:
         if len(self._solids) == 1:
             return _colors(self._solids[0], face, uv)
         colors = np.empty((len(face), 3), np.float32)
+        owner = self.solid_of(face)
         for number, solid in enumerate(self._solids):
-            start, stop = self._first_face[number : number + 2]
-            at = np.flatnonzero((face >= start) & (face < stop))
-            colors[at] = _colors(solid, face[at] - start, uv[at])
+            at = np.flatnonzero(owner == number)
+            colors[at] = _colors(solid, face[at] - self._first_face[number], uv[at])
         return colors
+
+    def solid_of(self, face: IndexArray) -> IndexArray:
+        """Return (N,) int32, which of the surface's solids the faces of hits belong to."""
+        return np.take(self._solid_of_face, face)
+
+    @property
+    def materials(self) -> tuple[Material, ...]:
+        """The materials of the surface's solids."""
+        return tuple(solid.material for solid in self._solids)
 
 
 def _colors(solid: Solid, face: IndexArray, uv: Float32Array) -> Float32Array:

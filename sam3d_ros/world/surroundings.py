@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.world.paint import random_color
+from sam3d_ros.world.patterns import random_pattern
 from sam3d_ros.world.solid import Solid, Texture
 
 Rng = np.random.Generator
 TABLE_THICKNESS_M = 0.03
 FLOOR_SPAN_M = 8.0
-SURROUNDINGS_VIVID = 0.35
-"""Floors and tables are less colourful than things."""
 _BOX_FACES = np.array(
     [
         [0, 3, 1], [0, 2, 3], [4, 5, 7], [4, 7, 6], [0, 1, 5], [0, 5, 4],
@@ -62,13 +60,10 @@ def distractors(rng: Rng, solids: Sequence[Solid], near_m: float, z_m: float) ->
     for number, solid in enumerate(solids):
         azimuth, scale = rng.uniform(0, 2 * np.pi), rng.uniform(1.5, 3.0)
         distance = near_m + scale * solid.radius_m + rng.uniform(0.0, 1.0)
-        bigger = Solid(
-            f'distractor_{number}',
-            solid.vertices_m * np.float32(scale),
-            solid.faces,
-            solid.colors,
-            solid.family,
-            solid.texture,
+        bigger = replace(
+            solid,
+            name=f'distractor_{number}',
+            vertices_m=solid.vertices_m * np.float32(scale),
         )
         T = np.eye(4)
         T[:3, 3] = [
@@ -82,14 +77,7 @@ def distractors(rng: Rng, solids: Sequence[Solid], near_m: float, z_m: float) ->
 
 def posed(solid: Solid, T_fixed_solid: FloatArray) -> Solid:
     """Return a solid with its vertices moved into the fixed frame."""
-    return Solid(
-        solid.name,
-        apply(T_fixed_solid, solid.vertices_m),
-        solid.faces,
-        solid.colors,
-        solid.family,
-        solid.texture,
-    )
+    return replace(solid, vertices_m=apply(T_fixed_solid, solid.vertices_m))
 
 
 def slab(
@@ -111,37 +99,3 @@ def slab(
     mean = image.reshape(-1, 3).mean(axis=0).astype(np.uint8)
     colors = np.tile(mean, (8, 1))
     return Solid(name, vertices, _BOX_FACES, colors, 'surroundings', Texture(image, uv))
-
-
-def random_pattern(rng: Rng, side_px: int = 512) -> ByteArray:
-    """Return a (side, side, 3) uint8 picture: plain, wood, tiles, checks or mottled."""
-    first = random_color(rng, SURROUNDINGS_VIVID)
-    second = 0.7 * first + 0.3 * random_color(rng, SURROUNDINGS_VIVID)
-    v, u = np.mgrid[0:side_px, 0:side_px] / side_px
-    noise = _noise(rng, side_px, 12)
-    kind = int(rng.integers(5))
-    if kind == 0:
-        share = 0.2 * noise
-    elif kind == 1:
-        rings = rng.uniform(8, 20) * v + 1.5 * _noise(rng, side_px, 4)
-        share = 0.5 + 0.5 * np.sin(2 * np.pi * rings) * (0.6 + 0.4 * noise)
-    elif kind == 2:
-        count = int(rng.integers(3, 8))
-        joint = (np.minimum(u * count % 1.0, v * count % 1.0) < 0.04).astype(float)
-        share = np.maximum(joint, 0.15 * noise)
-    elif kind == 3:
-        count = 2 * int(rng.integers(3, 9))
-        share = (np.floor(u * count) + np.floor(v * count)) % 2
-    else:
-        share = np.clip(0.5 + 0.6 * (noise + 0.5 * _noise(rng, side_px, 60)), 0, 1)
-    grain = rng.normal(0.0, 3.0, (side_px, side_px, 1))
-    picture = first + share[..., None] * (second - first) + grain
-    image: ByteArray = np.clip(picture, 0, 255).astype(np.uint8)
-    return image
-
-
-def _noise(rng: Rng, side_px: int, cells: int) -> FloatArray:
-    """Return (side, side) smooth noise about -1..1 with ``cells`` cells across."""
-    coarse = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)
-    smooth = cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
-    return smooth.astype(np.float64)

@@ -36,7 +36,7 @@ def rendering(depth, normals):
     rgb, ids = np.zeros((*shape, 3), np.uint8), np.ones(shape, np.uint8)
     none = np.zeros(shape, np.float32)
     amodal = np.ones((1, *shape), bool)
-    return Rendering(rgb, depth, normals, ids, amodal, none + 0.5, none, none, depth)
+    return Rendering(rgb, depth, normals, ids, amodal, none + 0.9, none, none, depth)
 
 
 def test_unknown_incidence_counts_as_a_usual_one():

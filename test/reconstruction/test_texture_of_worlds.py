@@ -81,7 +81,7 @@ def errors_of(seed):
     from sam3d_ros.world.samples import samples
     from sam3d_ros.world.suites import make_episode
 
-    episode = make_episode('single', seed, frames=3)
+    episode = make_episode('single', seed, frames=3, looks='plain')
     drawn = tuple(samples(episode))
     mesh, T_fixed_obj = run(episode, drawn)
     points, truth, seen = true_look(episode, drawn)

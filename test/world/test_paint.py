@@ -2,8 +2,11 @@
 """Paints are colours of places: seeded, bounded, and with the structure they promise."""
 
 import numpy as np
+import pytest
 
-from sam3d_ros.world.paint import ColorField, PrintedPatch, Stripes, random_color, random_paint
+from sam3d_ros.world.paint import ColorField, PrintedPatch, Stripes, painted, random_paint
+from sam3d_ros.world.palette import furniture_color, print_color, random_color, wood_color
+from sam3d_ros.world.shapes import FAMILIES, random_solid
 
 
 def tube(count=4000):
@@ -52,3 +55,40 @@ def test_colours_are_bytes_and_saturation_is_limited():
     colors = np.array([random_color(np.random.default_rng(k), 0.3) for k in range(200)])
     assert colors.min() >= 0 and colors.max() <= 255
     assert ((colors.max(axis=1) - colors.min(axis=1)) / colors.max(axis=1)).max() <= 0.3 + 1e-9
+
+
+@pytest.mark.parametrize('draw', [furniture_color, print_color, wood_color])
+def test_palettes_are_seeded_colours(draw):
+    colors = np.array([draw(np.random.default_rng(k)) for k in range(300)])
+    assert colors.min() >= 0 and colors.max() <= 255
+    assert np.array_equal(draw(np.random.default_rng(7)), colors[7])
+    assert np.std(colors, axis=0).min() > 25
+
+
+def test_prints_are_strong_white_and_black_alike():
+    colors = np.array([print_color(np.random.default_rng(k)) for k in range(400)])
+    chroma = np.ptp(colors, axis=1) / 255
+    assert (chroma > 0.6).mean() > 0.12
+    assert (colors.min(axis=1) > 200).mean() > 0.08
+    assert (colors.max(axis=1) < 60).mean() > 0.05
+
+
+@pytest.mark.parametrize('family', sorted(FAMILIES))
+def test_painted_solids_keep_their_shape_and_get_a_picture(family):
+    solid = random_solid(np.random.default_rng(5), [family])
+    first, again = (painted(solid, np.random.default_rng(6)) for _ in range(2))
+    assert first.vertices_m is solid.vertices_m and first.faces is solid.faces
+    assert np.array_equal(first.texture.image, again.texture.image)
+    assert np.array_equal(first.colors, again.colors)
+    assert first.texture.uv.shape == (len(solid.faces), 3, 2)
+    assert first.texture.uv.min() >= 0 and first.texture.uv.max() <= 1
+    assert first.colors.shape == solid.colors.shape
+
+
+def test_painted_solids_show_plain_and_printed_styles():
+    solid = random_solid(np.random.default_rng(5), ['box'])
+    images = [painted(solid, np.random.default_rng(k)).texture.image for k in range(40)]
+    detail = [np.abs(np.diff(image.astype(int), axis=1)).mean() for image in images]
+    assert min(detail) < 3 and max(detail) > 4
+    dark = painted(solid, np.random.default_rng(3), 0.1).texture.image
+    assert dark.max() <= 40

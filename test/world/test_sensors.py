@@ -25,7 +25,7 @@ def facing(depth_m, tilt_rad=0.0):
     return Rendering(
         np.zeros((*shape, 3), np.uint8), depth, np.broadcast_to(normal, (*shape, 3)),
         np.zeros(shape, np.uint8), np.zeros((0, *shape), bool),
-        np.full(shape, 0.5, np.float32), np.zeros(shape, np.float32),
+        np.full(shape, 0.9, np.float32), np.zeros(shape, np.float32),
         np.zeros(shape, np.float32), depth,
     )  # fmt: skip
 

@@ -9,7 +9,6 @@ from sam3d_ros.world.surroundings import (
     TABLE_THICKNESS_M,
     distractors,
     floor,
-    random_pattern,
     slab,
     table,
     wall,
@@ -43,10 +42,3 @@ def test_distractors_stand_on_the_floor_away_from_the_objects():
     for solid in placed:
         assert np.isclose(solid.vertices_m[:, 2].min(), 0.2, atol=1e-5)
         assert np.linalg.norm(solid.vertices_m[:, :2].mean(axis=0)) >= 1.2
-
-
-def test_patterns_differ_by_seed_only():
-    patterns = [random_pattern(RNG(k), 64) for k in range(12)]
-    assert np.array_equal(patterns[3], random_pattern(RNG(3), 64))
-    assert len({pattern.tobytes() for pattern in patterns}) == 12
-    assert all(pattern.shape == (64, 64, 3) for pattern in patterns)

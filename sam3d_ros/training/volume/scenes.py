@@ -16,7 +16,7 @@ from sam3d_ros.geometry.cameras import rays
 from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.training.volume.objects import TrainingObject, load_object, settle
 from sam3d_ros.world.light import random_light
-from sam3d_ros.world.paint import random_color
+from sam3d_ros.world.palette import random_color
 
 TABLE_M = 2.0
 PROBES = 300
