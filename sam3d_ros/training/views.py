@@ -52,6 +52,7 @@ AIM_SIGMA_M = 0.09
 FOCAL_SHARE = (0.65, 1.05)
 """Focal length over image width."""
 GRAVITY_KNOWN = 0.5
+CLEAR_CHANCE = 0.35
 DEPTH_STEP_M = 1e-4
 
 
@@ -178,7 +179,9 @@ def draw(seed: int, count: int, source: ObjectSource) -> Iterator[View]:
     """
     rng = np.random.default_rng([seed, 4711])
     suite = SUITES[seed % len(SUITES)]
-    episode = make_episode(suite, seed, source, frames=count, sensor=draw_sensor(rng))
+    episode = make_episode(
+        suite, seed, source, frames=count, sensor=draw_sensor(rng), clear_chance=CLEAR_CHANCE
+    )
     if suite in ORBITED:
         episode = _looked_at(episode, rng)
     episode = _with_camera(episode, rng)
