@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.interpolate import CubicSpline
 
@@ -54,11 +56,12 @@ def orbit(
     distance_m: float,
     elevation_rad: float,
     azimuth_rad: FloatArray,
+    roll_rad: float = 0.0,
 ) -> FloatArray:
     """Return (F, 4, 4) T_fixed_cam on a circle about ``target_m``, one for each azimuth."""
     return np.stack(
         [
-            looking_at(target_m + spherical(distance_m, a, elevation_rad), target_m)
+            looking_at(target_m + spherical(distance_m, a, elevation_rad), target_m, roll_rad)
             for a in azimuth_rad
         ]
     )
@@ -72,6 +75,7 @@ def hand_held(
     azimuth_rad: float,
     sweep_rad: float,
     frames: int,
+    roll_rad: float = 0.0,
 ) -> FloatArray:
     """Return (F, 4, 4) T_fixed_cam of an arc as a hand does it: a smooth wander and a shake."""
     knots = max(4, frames // 8)
@@ -85,8 +89,33 @@ def hand_held(
         looking_at(
             target_m + spherical(distance[k], azimuth[k], elevation[k]) + 0.0007 * shake[k],
             target_m + 0.0015 * shake[k, ::-1],
-            0.02 * wander[k, 3],
+            roll_rad + 0.02 * wander[k, 3],
         )
         for k in range(frames)
     ]
     return np.stack(poses)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arc:
+    """A part of an orbit.
+
+    :param target_m: (3,) float64, what the camera looks at.
+    :param elevation_rad: over the horizon; less than a right angle.
+    """
+
+    target_m: FloatArray
+    distance_m: float
+    elevation_rad: float
+    start_rad: float
+    sweep_rad: float
+    roll_rad: float = 0.0
+
+    def path(self, frames: int, hand: Rng | None = None) -> FloatArray:
+        """Return (F, 4, 4) T_fixed_cam along it; with ``hand``, as a hand would do it."""
+        where = self.target_m, self.distance_m, self.elevation_rad
+        if hand is not None:
+            span = self.start_rad, self.sweep_rad
+            return hand_held(hand, *where, *span, frames, self.roll_rad)
+        azimuth = self.start_rad + self.sweep_rad * np.linspace(0, 1, frames)
+        return orbit(*where, azimuth, self.roll_rad)

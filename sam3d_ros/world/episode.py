@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, Camera, FloatArray
+from sam3d_ros.world.cameras import Arc
 from sam3d_ros.world.illumination import Illumination
 from sam3d_ros.world.lidar import Lidar
 from sam3d_ros.world.light import Light
@@ -18,6 +19,21 @@ from sam3d_ros.world.solid import Solid
 FIXED_FRAME = 'world'
 FRAME_RATE_HZ = 10.0
 START_NS = 1_700_000_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What a suite draws for an episode: things at rest and where the camera goes.
+
+    :param T_fixed_obj: (N, 4, 4) float64.
+    :param support_z_m: height of the surface that most objects stand on.
+    """
+
+    objects: tuple[Solid, ...]
+    T_fixed_obj: FloatArray
+    surroundings: tuple[Solid, ...]
+    support_z_m: float
+    arc: Arc
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
-from sam3d_ros.core.types import BoolArray, FloatArray
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.surface import Surface
@@ -20,6 +20,8 @@ HULL_DIRECTIONS = 256
 """Directions whose extreme vertices make the hull that a body rests and collides with."""
 INTERIOR_POINTS = 5000
 EPSILON_M = 1e-6
+PROBE_CELLS = 32
+"""Probes lie no closer than the longest extent over this, nor than 2 mm."""
 
 
 class Body:
@@ -90,7 +92,8 @@ class Body:
         """(P, 3) float64 points of a grid inside the solid, about :data:`INTERIOR_POINTS`."""
         pitch = np.cbrt(self.volume_m3 / INTERIOR_POINTS)
         half = self.solid.extents_m / 2
-        ticks = [np.arange(pitch / 2 - h, h, pitch) for h in half]
+        steps = np.minimum(pitch, 2 * half)
+        ticks = [np.arange(step / 2 - h, h, step) for h, step in zip(half, steps, strict=True)]
         points = np.stack(np.meshgrid(*ticks, indexing='ij'), axis=-1).reshape(-1, 3)
         return points[self.contains(points)]
 
@@ -98,11 +101,23 @@ class Body:
         """Return (N,) bool, whether (N, 3) points in the object frame are inside the solid."""
         if len(points_m) == 0:
             return np.zeros(0, bool)
-        return self._surface.contains(points_m.astype(np.float32))
+        return self.surface.contains(points_m.astype(np.float32))
 
     @cached_property
-    def _surface(self) -> Surface:
+    def surface(self) -> Surface:
+        """The solid made ready for ray casting, object frame."""
         return Surface([self.solid])
+
+    @cached_property
+    def probes_m(self) -> Float32Array:
+        """(P, 3) float32 vertices spread over the surface, those of the hull among them."""
+        vertices = self.solid.vertices_m
+        pitch = max(0.002, float(self.solid.extents_m.max()) / PROBE_CELLS)
+        cells = np.floor(vertices / np.float32(pitch)).astype(np.int64) + (1 << 20)
+        keys = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+        _, first = np.unique(keys, return_index=True)
+        probes: Float32Array = np.vstack([vertices[first], self.hull_m.astype(np.float32)])
+        return probes
 
 
 def is_closed(solid: Solid) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from manifold3d import Manifold
 
 from sam3d_ros.core.errors import ConfigurationError
-from sam3d_ros.world.families import boxy, free, handled, revolved
+from sam3d_ros.world.families import boxy, food, free, handled, lying, revolved, ware
 from sam3d_ros.world.paint import random_paint
 from sam3d_ros.world.solid import Solid, solid_from_manifold
 
@@ -43,8 +43,35 @@ FAMILIES: dict[str, Callable[[np.random.Generator], Manifold]] = {
 }
 """Name of each family and the function that draws one member of it."""
 
+SPECIAL_FAMILIES: dict[str, Callable[[np.random.Generator], Manifold]] = {
+    'apple': food.apple,
+    'banana': food.banana,
+    'board': ware.board,
+    'book': lying.book,
+    'burger': food.burger,
+    'card': lying.card,
+    'cloth': lying.cloth,
+    'cube': food.cube_piece,
+    'cutlery': lying.cutlery,
+    'doughnut': food.doughnut,
+    'floret': food.floret,
+    'jug': ware.jug,
+    'leaf': food.leaf,
+    'nugget': food.nugget,
+    'open_box': ware.open_box,
+    'pen': lying.pen,
+    'phone': lying.phone,
+    'platter': ware.platter,
+    'pot': ware.pot,
+    'serving_tray': ware.serving_tray,
+    'slice': food.slice_of,
+    'tumbler': ware.tumbler,
+    'wine_glass': ware.wine_glass,
+}
+"""Families that only those who name them get, in their own sizes."""
+
 EXTENT_M = (0.02, 0.30)
-"""Range of a solid's longest extent."""
+"""Range of the longest extent of a solid of :data:`FAMILIES`."""
 
 
 def random_solid(
@@ -52,18 +79,22 @@ def random_solid(
 ) -> Solid:
     """Return a random closed solid with random colours.
 
-    :param families: names out of :data:`FAMILIES`; all of them when not given.
+    :param families: names out of :data:`FAMILIES` and :data:`SPECIAL_FAMILIES`; all of the
+        former when not given.
     :param name: the solid's name; the family's when not given.
     :raises ConfigurationError: when a family is unknown.
     """
     choice = tuple(families) if families else tuple(FAMILIES)
-    unknown = [family for family in choice if family not in FAMILIES]
+    known = FAMILIES | SPECIAL_FAMILIES
+    unknown = [family for family in choice if family not in known]
     if unknown:
         raise ConfigurationError(
-            f'unknown families {", ".join(unknown)}', wanted=f'some of {", ".join(FAMILIES)}'
+            f'unknown families {", ".join(unknown)}', wanted=f'some of {", ".join(known)}'
         )
     family = choice[int(rng.integers(len(choice)))]
-    manifold = FAMILIES[family](rng)
+    manifold = known[family](rng)
+    if family in SPECIAL_FAMILIES:
+        return solid_from_manifold(manifold, name or family, family, random_paint(rng))
     low, high = np.split(np.array(manifold.bounding_box()), 2)
     longest = float((high - low).max())
     fit = float(np.clip(longest, *EXTENT_M)) / longest

@@ -12,11 +12,12 @@ import numpy as np
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import FloatArray
 from sam3d_ros.world import arrangement, cameras
-from sam3d_ros.world.episode import Episode, stamps
+from sam3d_ros.world.episode import Episode, Setting, stamps
 from sam3d_ros.world.lidar import Lidar
 from sam3d_ros.world.light import random_light
 from sam3d_ros.world.looks import with_looks
 from sam3d_ros.world.materials import CLEAR_CHANCE
+from sam3d_ros.world.places import PLACES, Place
 from sam3d_ros.world.placing import Body, stable, upright
 from sam3d_ros.world.render import Renderer
 from sam3d_ros.world.sensors import RangeCamera, depth_sensor
@@ -64,6 +65,68 @@ class Suite:
     lidar: bool = False
     max_hidden: float = 1.0
 
+    def draw(self, source: ObjectSource, rng: Rng) -> Setting:
+        """Return what an episode shows.
+
+        :raises ConfigurationError: when the objects cannot be placed.
+        """
+        for _ in range(ATTEMPTS):
+            placed = self.arrange(source, rng)
+            view = (
+                rng.uniform(*self.distance_m),
+                np.radians(rng.uniform(*self.elevation_deg)),
+                rng.uniform(0, 2 * np.pi),
+                np.radians(self.sweep_deg),
+            )
+            if placed is None:
+                continue
+            bodies, poses = placed
+            arc = cameras.Arc(_middle(poses), *view)
+            if self.max_hidden >= 1.0 or _most_hidden(bodies, poses, arc) <= self.max_hidden:
+                break
+        else:
+            raise ConfigurationError(
+                f'{source.description} could not be arranged in {ATTEMPTS} attempts: '
+                f'{self.description}',
+                wanted='smaller objects, or more to choose from',
+            )
+        support_z_m, surroundings = self._surroundings(rng)
+        poses[:, 2, 3] += support_z_m
+        return Setting(
+            tuple(body.solid for body in bodies),
+            poses,
+            tuple(surroundings),
+            support_z_m,
+            cameras.Arc(_middle(poses), *view),
+        )
+
+    def _surroundings(self, rng: Rng) -> tuple[float, list[Solid]]:
+        """Return the height of the support and all that stands around the objects."""
+        on_table = self.surface == 'table' or (self.surface == 'any' and rng.random() < 0.7)
+        around = [
+            floor(rng, 0.0),
+            wall(rng, rng.uniform(0, 2 * np.pi), rng.uniform(1.8, 3.0), 0.0),
+        ]
+        others = [random_solid(rng) for _ in range(int(rng.integers(1, 4)))]
+        around += distractors(rng, others, 1.3, 0.0)
+        if not on_table:
+            return 0.0, around
+        height = float(rng.uniform(0.65, 0.8))
+        size = (rng.uniform(1.1, 1.6), rng.uniform(1.0, 1.3))
+        return height, [table(rng, size, height), *around]
+
+
+def _middle(poses: FloatArray) -> FloatArray:
+    middle: FloatArray = poses[:, :3, 3].mean(axis=0)
+    return middle
+
+
+def _most_hidden(bodies: list[Body], poses: FloatArray, arc: cameras.Arc) -> float:
+    """Return the largest hidden share of any object, at seven places of the orbit."""
+    renderer = Renderer([body.solid for body in bodies])
+    sketches = [renderer.masks(SKETCH, T, poses) for T in arc.path(7)]
+    return float(np.nanmax([occlusion(*masks) for masks in sketches]))
+
 
 def make_episode(
     name: str,
@@ -91,94 +154,31 @@ def make_episode(
     """
     if name not in SUITES:
         raise ConfigurationError(f'no suite "{name}"', wanted=f'one of {", ".join(SUITES)}')
-    suite = SUITES[name]
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     chosen = source or ProceduralSource()
     if name == 'demo':
         chosen = ProceduralSource(DEMO_FAMILIES)
-    bodies, poses, view = _arranged(name, suite, chosen, rng)
-    support_z_m, surroundings = _surroundings(suite, rng)
-    poses[:, 2, 3] += support_z_m
+    suite = SUITES[name]
+    setting = suite.draw(chosen, rng)
     count = suite.frames if frames is None else frames
     light, camera = random_light(rng), cameras.pinhole(*size_px, rng=rng)
     episode = Episode(
         suite=name,
         seed=seed,
         source=chosen.description,
-        objects=tuple(body.solid for body in bodies),
-        surroundings=tuple(surroundings),
-        support_z_m=support_z_m,
+        objects=setting.objects,
+        surroundings=setting.surroundings,
+        support_z_m=setting.support_z_m,
         light=light,
         camera=camera,
         sensor=sensor or depth_sensor('structured_light'),
         stamps_ns=stamps(count),
-        T_fixed_cam=view.path(poses, count, rng if is_hand_held else None),
-        T_fixed_obj=np.tile(poses, (count, 1, 1, 1)),
-        present=np.ones((count, len(bodies)), bool),
+        T_fixed_cam=setting.arc.path(count, rng if is_hand_held else None),
+        T_fixed_obj=np.tile(setting.T_fixed_obj, (count, 1, 1, 1)),
+        present=np.ones((count, len(setting.objects)), bool),
         lidar=Lidar() if suite.lidar else None,
     )
     return with_looks(episode, looks, clear_chance)
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """An arc about the middle of the objects."""
-
-    distance_m: float
-    elevation_rad: float
-    start_rad: float
-    sweep_rad: float
-
-    def path(self, poses: FloatArray, frames: int, hand: Rng | None = None) -> FloatArray:
-        """Return (F, 4, 4) T_fixed_cam; with ``hand``, as a hand would do it."""
-        target = poses[:, :3, 3].mean(axis=0)
-        arc = self.distance_m, self.elevation_rad
-        if hand is not None:
-            return cameras.hand_held(hand, target, *arc, self.start_rad, self.sweep_rad, frames)
-        return cameras.orbit(
-            target, *arc, self.start_rad + self.sweep_rad * np.linspace(0, 1, frames)
-        )
-
-
-def _arranged(
-    name: str, suite: Suite, source: ObjectSource, rng: Rng
-) -> tuple[list[Body], FloatArray, _View]:
-    for _ in range(ATTEMPTS):
-        placed = suite.arrange(source, rng)
-        view = _View(
-            rng.uniform(*suite.distance_m),
-            np.radians(rng.uniform(*suite.elevation_deg)),
-            rng.uniform(0, 2 * np.pi),
-            np.radians(suite.sweep_deg),
-        )
-        if placed is not None and (
-            suite.max_hidden >= 1.0 or _most_hidden(*placed, view) <= suite.max_hidden
-        ):
-            return *placed, view
-    raise ConfigurationError(
-        f'suite {name}: {source.description} could not be arranged in {ATTEMPTS} attempts',
-        wanted='smaller objects, or more to choose from',
-    )
-
-
-def _most_hidden(bodies: list[Body], poses: FloatArray, view: _View) -> float:
-    """Return the largest hidden share of any object, at seven places of the orbit."""
-    renderer = Renderer([body.solid for body in bodies])
-    sketches = [renderer.masks(SKETCH, T, poses) for T in view.path(poses, 7)]
-    return float(np.nanmax([occlusion(*masks) for masks in sketches]))
-
-
-def _surroundings(suite: Suite, rng: Rng) -> tuple[float, list[Solid]]:
-    """Return the height of the support and all that stands around the objects."""
-    on_table = suite.surface == 'table' or (suite.surface == 'any' and rng.random() < 0.7)
-    around = [floor(rng, 0.0), wall(rng, rng.uniform(0, 2 * np.pi), rng.uniform(1.8, 3.0), 0.0)]
-    others = [random_solid(rng) for _ in range(int(rng.integers(1, 4)))]
-    around += distractors(rng, others, 1.3, 0.0)
-    if not on_table:
-        return 0.0, around
-    height = float(rng.uniform(0.65, 0.8))
-    size = (rng.uniform(1.1, 1.6), rng.uniform(1.0, 1.3))
-    return height, [table(rng, size, height), *around]
 
 
 def _demo(source: ObjectSource, rng: Rng) -> Placed | None:
@@ -223,7 +223,7 @@ def _stacked(source: ObjectSource, rng: Rng) -> Placed | None:
     return None if poses is None else ([stance.body for stance in flattest], poses)
 
 
-SUITES: dict[str, Suite] = {
+SUITES: dict[str, Suite | Place] = {
     'demo': Suite(
         'seven different procedural objects on a table, an eighth of an orbit',
         _demo,
@@ -258,5 +258,6 @@ SUITES: dict[str, Suite] = {
     ),
     'single': Suite('1 object in a stable pose', _single, 5, (0.6, 0.9), (28, 55), 14.0),
     'stacked': Suite('3 objects on top of each other', _stacked, 5, (0.75, 1.05), (28, 55), 14.0),
+    **PLACES,
 }
 """The standard suites by name."""

@@ -127,7 +127,9 @@ def read_truth(folder: Path) -> Truth:
 
 
 def _arrays(frames: Sequence[FrameTruth]) -> dict[str, Any]:
-    packed = [np.packbits(f.amodal.reshape(len(f.amodal), -1), axis=1) for f in frames]
+    packed = [
+        np.packbits(f.amodal.reshape(len(f.amodal), f.instances.size), axis=1) for f in frames
+    ]
     return {
         'stamp_ns': np.array([frame.stamp_ns for frame in frames], np.int64),
         'T_fixed_cam': np.stack([frame.T_fixed_cam for frame in frames]),

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bed of things at rest, and bodies let straight down onto it, one after another.
+
+A body falls along z without turning until rays between it and the bed say that they touch. From
+there it slides to where it comes to lie lower, as on a slope, and it may stay when the centre of
+its mass is above the points it touches. So bodies stand on, in and against each other without
+sharing space, at a small part of what a simulation costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
+from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.world.placing import Body, Stance
+from sam3d_ros.world.solid import Solid
+from sam3d_ros.world.surface import Surface, rotated
+
+Rng = np.random.Generator
+CLEARANCE_M = 0.0002
+"""Bodies are left this far above what they rest on."""
+TOUCH_M = 0.0015
+"""What is no further below than this bears a body."""
+SLIDES = 10
+SLIDE_M = 0.02
+HIGH_M = 1.5
+"""Bodies are let down from this far above an area, where it has no ceiling."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Area:
+    """A level place to put things on, its sides along x and y.
+
+    :param middle_m: (3,) float64, fixed frame.
+    :param half_m: half of its length and width; of a round one, the radius twice.
+    :param ceiling_m: height over the area that nothing put there may pass.
+    :param overhang: share of a body's half size that may stick out over a side.
+    """
+
+    middle_m: FloatArray
+    half_m: tuple[float, float]
+    is_round: bool = False
+    ceiling_m: float = np.inf
+    overhang: float = 0.0
+
+    def holds(self, spot_m: FloatArray, half_m: FloatArray) -> bool:
+        """Return whether a body of this (2,) half size may have its middle at a (2,) spot."""
+        free = self._free(half_m)
+        offset = np.abs(spot_m - self.middle_m[:2])
+        if self.is_round:
+            return bool(np.linalg.norm(offset) <= free.min())
+        return bool((offset <= free).all())
+
+    def spot(self, rng: Rng, half_m: FloatArray, hug: float = 0.0) -> FloatArray | None:
+        """Return a random (2,) spot for the middle of a body, or None when it is too big.
+
+        :param half_m: (2,) half of the body's length and width.
+        :param hug: chance to lie as near to one side as can be.
+        """
+        free = self._free(half_m)
+        if (free < 0).any():
+            return None
+        if self.is_round:
+            angle = rng.uniform(0, 2 * np.pi)
+            offset = free.min() * np.sqrt(rng.random()) * np.array([np.cos(angle), np.sin(angle)])
+        else:
+            offset = rng.uniform(-free, free)
+            if rng.random() < hug:
+                axis = int(rng.integers(2))
+                offset[axis] = rng.choice([-1.0, 1.0]) * free[axis]
+        return self.middle_m[:2] + offset
+
+    def _free(self, half_m: FloatArray) -> FloatArray:
+        out = np.linalg.norm(half_m) * np.ones(2) if self.is_round else half_m
+        return np.array(self.half_m) - (1 - self.overhang) * out
+
+
+class Bed:
+    """What lies already: fixed surroundings and the bodies let down so far."""
+
+    def __init__(self, surroundings: Sequence[Solid]) -> None:
+        self.surroundings = list(surroundings)
+        self.bodies: list[Body] = []
+        self._ground = Surface(self.surroundings)
+        self._poses: list[FloatArray] = []
+        self._boxes: list[FloatArray] = []
+
+    @property
+    def poses(self) -> FloatArray:
+        """(N, 4, 4) T_fixed_obj of the bodies."""
+        return np.array(self._poses).reshape(-1, 4, 4)
+
+    def add(self, body: Body, T: FloatArray) -> None:
+        """Keep a body at this pose."""
+        self.bodies.append(body)
+        self._poses.append(T)
+        self._boxes.append(box_of(body, T))
+
+    def fall(self, body: Body, T: FloatArray) -> tuple[float, FloatArray]:
+        """Return how far a body can fall, metres, and the (K, 2) spots that then bear it."""
+        probes = apply(T, body.probes_m)
+        gaps, spots = [self._ground_gaps(probes)], [probes[:, :2]]
+        low, high = box_of(body, T)
+        for index, (other, T_other) in enumerate(zip(self.bodies, self._poses, strict=True)):
+            first, last = self._boxes[index]
+            apart = (first[:2] > high[:2]).any() or (last[:2] < low[:2]).any()
+            if apart or other is body:
+                continue
+            above = probes[_within(probes, first, last)]
+            below = apply(T_other, other.probes_m)
+            below = below[_within(below, low, high)]
+            gaps += [_gaps(other, T_other, above, -1.0), _gaps(body, T, below, 1.0)]
+            spots += [above[:, :2], below[:, :2]]
+        gap = np.concatenate(gaps)
+        least = float(gap.min())
+        return least, np.concatenate(spots)[gap < least + TOUCH_M].astype(np.float64)
+
+    def rest(self, stance: Stance, xy_m: FloatArray, area: Area) -> FloatArray | None:
+        """Return T_fixed_obj of a body at rest that was let down at a spot, or None."""
+        T, spots = self._landed(stance, xy_m, area)
+        return T if T is not None and _bears(spots, stance.body, T) else None
+
+    def slid(self, stance: Stance, xy_m: FloatArray, area: Area, rng: Rng) -> FloatArray | None:
+        """Return the same for a body that slides downhill from where it touches first."""
+        best, spots = self._landed(stance, xy_m, area)
+        if best is None:
+            return None
+        half, step = np.ptp(box_of(stance.body, best), axis=0)[:2] / 2, SLIDE_M
+        for _ in range(SLIDES):
+            if best[2, 3] - stance.T_support_obj[2, 3] < area.middle_m[2] + TOUCH_M:
+                break
+            there = stance.middle(best) + step * rng.uniform(-1, 1, 2)
+            if not area.holds(there, half):
+                continue
+            T, others = self._landed(stance, there, area)
+            if T is not None and T[2, 3] < best[2, 3] - 1e-4:
+                best, spots = T, others
+            else:
+                step *= 0.8
+        return best if _bears(spots, stance.body, best) else None
+
+    def cast(self, origin_m: FloatArray, directions: FloatArray) -> Float32Array:
+        """Return (N,) float32 parameters of the first hits of (N, 3) rays from a point."""
+        start, rays = origin_m.astype(np.float32), directions.astype(np.float32)
+        t = self._ground.cast(start, rays).t
+        for body, T in zip(self.bodies, self._poses, strict=True):
+            back = inverse(T)
+            hits = body.surface.cast(apply(back, start), rotated(rays, back[:3, :3]))
+            t = np.minimum(t, hits.t)
+        return t
+
+    def _landed(
+        self, stance: Stance, xy_m: FloatArray, area: Area
+    ) -> tuple[FloatArray | None, FloatArray]:
+        T = stance.at(xy_m, 0.0)
+        low, high = box_of(stance.body, T)
+        start, limit = area.middle_m[2] + HIGH_M, np.inf
+        if np.isfinite(area.ceiling_m):
+            limit = area.middle_m[2] + area.ceiling_m
+            start = max([area.middle_m[2], *self._tops(low, high, limit)]) + TOUCH_M
+        if start + high[2] - low[2] > limit:
+            return None, np.zeros((0, 2))
+        T[2, 3] += start
+        drop, spots = self.fall(stance.body, T)
+        T[2, 3] -= drop - CLEARANCE_M
+        if T[2, 3] - stance.T_support_obj[2, 3] < area.middle_m[2] - TOUCH_M:
+            return None, spots
+        return T, spots
+
+    def _tops(self, low_m: FloatArray, high_m: FloatArray, limit_m: float) -> list[float]:
+        """Return how high the bodies reach that begin below a height and overlap a box's base."""
+        return [
+            float(last[2])
+            for first, last in self._boxes
+            if (first[:2] <= high_m[:2]).all()
+            and (last[:2] >= low_m[:2]).all()
+            and first[2] < limit_m
+        ]
+
+    def _ground_gaps(self, points_m: Float32Array) -> Float32Array:
+        down = np.broadcast_to(np.array([0, 0, -1], np.float32), points_m.shape)
+        return self._ground.cast(points_m, down).t
+
+
+def box_of(body: Body, T: FloatArray) -> FloatArray:
+    """Return the (2, 3) lower and upper corner of a body at a pose."""
+    moved = apply(T, body.probes_m)
+    return np.stack([moved.min(axis=0), moved.max(axis=0)]).astype(np.float64)
+
+
+def _gaps(body: Body, T: FloatArray, points_m: Float32Array, up: float) -> Float32Array:
+    """Return (N,) vertical distances from points to a body, upward (1) or downward (-1)."""
+    back = inverse(T)
+    direction = np.broadcast_to((up * back[:3, 2]).astype(np.float32), points_m.shape)
+    return body.surface.cast(apply(back, points_m), direction).t
+
+
+def _within(points_m: Float32Array, low: FloatArray, high: FloatArray) -> BoolArray:
+    inside = (points_m[:, :2] >= low[:2]) & (points_m[:, :2] <= high[:2])
+    both: BoolArray = inside[:, 0] & inside[:, 1]
+    return both
+
+
+def _bears(spots_m: FloatArray, body: Body, T: FloatArray) -> bool:
+    """Return whether the centre of mass lies above the hull of (K, 2) spots."""
+    offset = spots_m - apply(T, body.mass_m[1])[:2]
+    angle = np.sort(np.arctan2(offset[:, 1], offset[:, 0]))
+    if len(angle) < 3:
+        return False
+    return bool(np.diff(angle, append=angle[0] + 2 * np.pi).max() < 0.97 * np.pi)
