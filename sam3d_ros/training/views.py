@@ -16,11 +16,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import ByteArray, Camera, FloatArray, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
+from sam3d_ros.geometry.transforms import transform
 from sam3d_ros.segmentation.grid import WORKING_WIDTH
 from sam3d_ros.training.sensors import draw_sensor
 from sam3d_ros.world import cameras
@@ -51,6 +53,7 @@ AIM_SIGMA_M = 0.09
 """How far the camera looks past the middle of the things: some are cut by the border."""
 FOCAL_SHARE = (0.65, 1.05)
 """Focal length over image width."""
+SHAKE_RAD, STEP_BACK_M = (0.07, 0.09, 0.2), (-0.05, 0.25)
 GRAVITY_KNOWN = 0.5
 CLEAR_CHANCE = 0.35
 DEPTH_STEP_M = 1e-4
@@ -182,15 +185,24 @@ def draw(seed: int, count: int, source: ObjectSource) -> Iterator[View]:
     episode = make_episode(
         suite, seed, source, frames=count, sensor=draw_sensor(rng), clear_chance=CLEAR_CHANCE
     )
-    if suite in ORBITED:
-        episode = _looked_at(episode, rng)
-    episode = _with_camera(episode, rng)
+    episode = _looked_at(episode, rng) if suite in ORBITED else _shaken(episode, rng)
+    episode = _with_lens(episode, rng)
     for sample in samples(episode):
         yield on_grid(sample, episode.sensor.model, bool(rng.random() < GRAVITY_KNOWN))
 
 
-def _with_camera(episode: Episode, rng: np.random.Generator) -> Episode:
-    """Give an episode a lens of another focal length and roll its poses."""
+def _shaken(episode: Episode, rng: np.random.Generator) -> Episode:
+    """Turn, roll and step back every camera of an episode, each by its own."""
+    poses = []
+    for T_fixed_cam in episode.T_fixed_cam:
+        turned = Rotation.from_rotvec(rng.normal(0, SHAKE_RAD)).as_matrix()
+        back = [0, 0, -rng.uniform(*STEP_BACK_M)]
+        poses.append(T_fixed_cam @ transform(turned, np.array(back)))
+    return replace(episode, T_fixed_cam=np.stack(poses))
+
+
+def _with_lens(episode: Episode, rng: np.random.Generator) -> Episode:
+    """Give an episode a lens of another focal length."""
     K = episode.camera.K.copy()
     K[[0, 1], [0, 1]] = rng.uniform(*FOCAL_SHARE) * episode.camera.width
     return replace(episode, camera=replace(episode.camera, K=K))

@@ -36,8 +36,9 @@ from sam3d_ros.training.loop import load_config
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.eyes import STEM
 from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
+from sam3d_ros.training.mini.data import observed
 from sam3d_ros.training.mini.prompting import POINTS
-from sam3d_ros.training.mini.stored import load
+from sam3d_ros.training.views import load
 
 FILES = {ENCODER: 'mini_encoder.onnx', DECODER: 'mini_decoder.onnx'}
 LARGEST_DIFFERENCE = 1e-3
@@ -169,10 +170,10 @@ def calibration(data: Path) -> list[Float32Array]:
         raise InputError(
             f'no views in {data}',
             wanted='some to take the ranges of activations from',
-            remedy='Make them with python -m sam3d_ros.training.mini.scenes.',
+            remedy='Make them with python -m sam3d_ros.training.views.',
         )
     chosen = files[:: max(1, len(files) // CALIBRATION_VIEWS)][:CALIBRATION_VIEWS]
-    return [channels(load(file).seen) for file in chosen]
+    return [channels(observed(load(file).frame)) for file in chosen]
 
 
 def quantise(folder: Path, views: Sequence[Float32Array]) -> None:
