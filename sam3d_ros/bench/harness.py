@@ -28,6 +28,7 @@ BENCHES: Mapping[str, str] = {
     'reconstruction': 'sam3d_ros.bench.reconstruction',
     'tracking': 'sam3d_ros.bench.tracking',
     'latency': 'sam3d_ros.bench.latency',
+    'sensors': 'sam3d_ros.bench.spectrum',
 }
 """Name to module, in the order of the report."""
 

@@ -67,15 +67,20 @@ def frame_of(stored: Mapping[str, np.ndarray], name: str) -> Frame:
 
     :param name: of the file, for errors.
     """
-    depth_mm, K = stored['depth_mm'], stored['K'].astype(np.float64)
+    depth_m, camera = depth_of(stored)
     bgr = cv2.imdecode(np.frombuffer(stored['rgb_png'].tobytes(), np.uint8), cv2.IMREAD_COLOR)
     if bgr is None:
         raise InputError(f'{name}: rgb_png is no image', wanted='a PNG')
-    depth_m = np.where(depth_mm > 0, depth_mm * np.float32(0.001), np.float32(np.nan))
-    camera = Camera(depth_mm.shape[1], depth_mm.shape[0], K)
     rgb = np.ascontiguousarray(bgr[..., ::-1]).astype(np.uint8, copy=False)
     pointmap = pointmap_from_depth(depth_m, camera)
     return Frame(0, 'camera', camera, rgb, pointmap, 'camera', np.eye(4))
+
+
+def depth_of(stored: Mapping[str, np.ndarray]) -> tuple[Float32Array, Camera]:
+    """Return (H, W) float32 depth in metres, NaN = no return, of ``depth_mm``, and ``K``."""
+    depth_mm, K = stored['depth_mm'], stored['K'].astype(np.float64)
+    depth_m = np.where(depth_mm > 0, depth_mm * np.float32(0.001), np.float32(np.nan))
+    return depth_m, Camera(depth_mm.shape[1], depth_mm.shape[0], K)
 
 
 def save_labels(folder: Path, name: str, labels: IndexArray) -> None:

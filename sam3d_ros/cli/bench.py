@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
 
-HELP = 'measure segmentation, reconstruction, tracking and latency against truth and peers'
+HELP = 'measure accuracy and speed against truth and peers, and made-up sensors against real ones'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'data',
         nargs='?',
         type=Path,
-        help='folder of frames with label images or boxes (segmentation)',
+        help='folder of real frames, with label images or boxes',
     )
     parser.add_argument('--objects', type=Path, help='folder of scanned objects with index.json')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
