@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from sam3d_ros.bench.harness import Measurement, Table, Value
 from sam3d_ros.bench.metrics_boxes import BoxCounts, BoxVerdict, judge_boxes
 from sam3d_ros.bench.peers_segmentation import SegmentFrame
 from sam3d_ros.bench.pictures_boxes import box_picture
-from sam3d_ros.bench.real_frames import BoxFrame
+from sam3d_ros.bench.real_frames import BoxFrame, sensor_key
 from sam3d_ros.bench.scenes_segmentation import save_labels
 from sam3d_ros.core.types import IndexArray
 
@@ -59,8 +58,10 @@ def measure_boxes(
     ours, peer = results.values()
     values: dict[str, Value] = {}
     for sensor, chosen in _by_sensor(ours).items():
-        values |= _values(f'boxes_{_key(sensor)}' if sensor else 'boxes', ours, chosen)
-        values |= _values(f'boxes_peer_{_key(sensor)}' if sensor else 'boxes_peer', peer, chosen)
+        values |= _values(f'boxes_{sensor_key(sensor)}' if sensor else 'boxes', ours, chosen)
+        values |= _values(
+            f'boxes_peer_{sensor_key(sensor)}' if sensor else 'boxes_peer', peer, chosen
+        )
     values['boxes_time_ratio'] = _time_s(ours) / _time_s(peer)
     pictures = [box_picture(r.item, r.labels, r.verdict, r.time_s) for r in _worst_first(ours)]
     tables = (_sensor_table(results), _frame_table(results))
@@ -73,10 +74,6 @@ def _by_sensor(results: Sequence[_Result]) -> dict[str, list[int]]:
     for sensor in sorted({result.item.sensor for result in results}):
         chosen[sensor] = [k for k, result in enumerate(results) if result.item.sensor == sensor]
     return chosen
-
-
-def _key(sensor: str) -> str:
-    return re.sub(r'[^a-z0-9]+', '_', sensor.lower()).strip('_')
 
 
 def _counts(results: Iterable[_Result]) -> BoxCounts:

@@ -10,13 +10,14 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
 from sam3d_ros.core.config import flatten
-from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.errors import BackendError, ConfigurationError
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import ByteArray
 from sam3d_ros.pipeline.config import PipelineConfig
 
@@ -27,6 +28,7 @@ BENCHES: Mapping[str, str] = {
     'reconstruction': 'sam3d_ros.bench.reconstruction',
     'tracking': 'sam3d_ros.bench.tracking',
     'latency': 'sam3d_ros.bench.latency',
+    'sensors': 'sam3d_ros.bench.spectrum',
 }
 """Name to module, in the order of the report."""
 
@@ -39,6 +41,8 @@ class BenchOptions:
     :param objects: folder of scanned objects with an index.json, or None = procedural ones only.
     :param quick: fewer scenes and no slow metrics; the whole of ``all`` within 3 minutes.
     :param seed: of the worlds.
+    :param sensor: name of the range camera that the worlds are seen by.
+    :param suites: only these sets of scenes, or () = all that a bench has.
     :param config: configuration of the pipeline under test.
     :param config_file: the file it was read from, for the nodes, or None.
     :param save_labels: folder for label images, or None.
@@ -48,9 +52,24 @@ class BenchOptions:
     objects: Path | None = None
     quick: bool = False
     seed: int = 0
+    sensor: str = STRUCTURED_LIGHT.name
+    suites: tuple[str, ...] = ()
     config: PipelineConfig = field(default_factory=PipelineConfig)
     config_file: Path | None = None
     save_labels: Path | None = None
+
+    def chosen(self, suites: Iterable[str]) -> list[str]:
+        """Return those of a bench's sets of scenes that are wanted, in the bench's order.
+
+        :raises ConfigurationError: when sets are named and the bench has none of them.
+        """
+        known = list(suites)
+        wanted = [name for name in known if not self.suites or name in self.suites]
+        if not wanted:
+            raise ConfigurationError(
+                f'no set of scenes "{", ".join(self.suites)}"', wanted=f'one of {", ".join(known)}'
+            )
+        return wanted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +134,7 @@ def as_json(measurements: Sequence[Measurement], options: BenchOptions) -> dict[
         **figures,
         'quick': options.quick,
         'seed': options.seed,
+        'sensor': options.sensor,
         'objects': 'procedural' if options.objects is None else 'scans',
         'machine': machine(),
         'commit': commit(),

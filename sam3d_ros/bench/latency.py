@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,13 +23,14 @@ import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.report import line_plot
-from sam3d_ros.bench.worlds import object_source
+from sam3d_ros.bench.worlds import bare, object_source
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.messages import topics
 from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.world import recording
 from sam3d_ros.world.episode import Episode
+from sam3d_ros.world.sensors import depth_sensor
 from sam3d_ros.world.suites import make_episode
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def run(options: BenchOptions) -> Measurement:
     """Measure worlds of more and more objects, each on a freshly started graph."""
     if find_spec('rclpy') is None:
         return Measurement('latency', {}, notes=('No ROS (rclpy) here: latency is left out.',))
-    suites = QUICK_SUITES if options.quick else SUITES
+    suites = options.chosen(QUICK_SUITES if options.quick else SUITES)
     runs = [_measure(suite, options) for suite in suites]
     values: dict[str, Value] = {}
     for item in runs:
@@ -213,10 +214,8 @@ def _measure(suite: str, options: BenchOptions) -> Run:
 
 
 def _world(suite: str, frames: int, options: BenchOptions) -> Episode:
-    """Return an episode with nothing around its objects but floor, wall and table."""
-    episode = make_episode(suite, options.seed, object_source(options), frames=frames)
-    slabs = tuple(item for item in episode.surroundings if item.family == 'surroundings')
-    return replace(episode, surroundings=slabs)
+    source, sensor = object_source(options), depth_sensor(options.sensor)
+    return bare(make_episode(suite, options.seed, source, frames=frames, sensor=sensor))
 
 
 def _wait_for_graph(arrivals: Arrivals, processes: Processes) -> None:

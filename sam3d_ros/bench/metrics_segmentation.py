@@ -27,6 +27,8 @@ class SegmentationScore:
     """Scores of one frame, or their mean over frames; all 0..1.
 
     :param recall_iou50: share of true objects whose matched prediction has IoU > 0.5.
+    :param precision_iou50: share of predictions whose matched object has IoU > 0.5; those that
+        are mostly on things that the truth does not list are not counted.
     :param detected: share of true objects whose matched prediction has F > 0.75.
     """
 
@@ -38,6 +40,7 @@ class SegmentationScore:
     boundary_f: float
     detected: float
     recall_iou50: float
+    precision_iou50: float
 
 
 def mean_score(scores: Sequence[SegmentationScore]) -> SegmentationScore:
@@ -47,13 +50,17 @@ def mean_score(scores: Sequence[SegmentationScore]) -> SegmentationScore:
 
 
 def score_labels(
-    predicted: Labels, truth: Labels, valid: npt.NDArray[np.bool_]
+    predicted: Labels,
+    truth: Labels,
+    valid: npt.NDArray[np.bool_],
+    others: npt.NDArray[np.bool_] | None = None,
 ) -> SegmentationScore:
     """Score one frame.
 
     :param predicted: (H, W) integer, 0 = no object.
     :param truth: (H, W) integer, 0 = no object.
-    :param valid: (H, W) bool, pixels that carry truth; the others are ignored in both.
+    :param valid: (H, W) bool, pixels that carry truth; the rest is ignored in both.
+    :param others: (H, W) bool, pixels of things that the truth does not list, or None.
     """
     found, n_found = _compact(np.where(valid, predicted, 0))
     real, n_real = _compact(np.where(valid, truth, 0))
@@ -69,6 +76,10 @@ def score_labels(
     rows, columns = rows[matched], columns[matched]
     hits = int(common[rows, columns].sum())
     iou = common[rows, columns] / (total - common)[rows, columns]
+    counted = n_found
+    if others is not None:
+        on_others = np.bincount(found[others], minlength=n_found + 1)[1:]
+        counted = int((2 * on_others <= area_found).sum())
     boundary = _boundary_counts(
         found, real, list(zip(rows.tolist(), columns.tolist(), strict=True))
     )
@@ -78,6 +89,7 @@ def score_labels(
         *_prf(*boundary),
         _share(int((f_measure[rows, columns] > DETECTED_F).sum()), n_real, n_found),
         _share(int((iou > RECALL_IOU).sum()), n_real, n_found),
+        _share(int((iou > RECALL_IOU).sum()), counted, n_real),
     )
 
 
@@ -89,8 +101,9 @@ def _compact(labels: Labels) -> tuple[npt.NDArray[np.int64], int]:
     return inverse, int(inverse.max())
 
 
-def _share(part: int, n_real: int, n_found: int) -> float:
-    return part / n_real if n_real else float(n_found == 0)
+def _share(part: int, whole: int, on_the_other_side: int) -> float:
+    """Return a share; of nothing it is perfect when there is nothing on the other side."""
+    return part / whole if whole else float(on_the_other_side == 0)
 
 
 def _prf(hits_p: int, hits_r: int, n_found: int, n_real: int) -> tuple[float, float, float]:

@@ -40,9 +40,7 @@ def box_picture(item: BoxFrame, labels: IndexArray, verdict: BoxVerdict, time_s:
         color = TRANSPARENT if shown.transparent else FOUND if found else MISSED
         left, top, right, bottom = _scaled(shown.box_px, scale)
         cv2.rectangle(image, (left, top), (right - 1, bottom - 1), color, 3 if found else 2)
-        place = left + 3, top + 13
-        cv2.putText(image, shown.name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 3)
-        cv2.putText(image, shown.name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1)
+        _write(image, shown.name, left, top)
     return Picture(_caption(item, verdict, time_s), image)
 
 
@@ -57,6 +55,14 @@ def _caption(item: BoxFrame, verdict: BoxVerdict, time_s: float) -> str:
     if counts.transparent:
         parts.append(f'transparent found {counts.transparent_found} of {counts.transparent}')
     return f'{item.name} ({item.sensor}): {", ".join(parts)}; {time_s * 1e3:.0f} ms'
+
+
+def _write(image: ByteArray, text: str, left: int, top: int) -> None:
+    """Write white on black, its upper left corner at the place that is given."""
+    font = cv2.FONT_HERSHEY_SIMPLEX, 0.42
+    (width, height), below = cv2.getTextSize(text, *font, 1)
+    cv2.rectangle(image, (left, top), (left + width, top + height + below), (0, 0, 0), cv2.FILLED)
+    cv2.putText(image, text, (left, top + height), *font, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def _scaled(box: Box, scale: float) -> Box:

@@ -24,6 +24,7 @@ from sam3d_ros.bench.scenes_segmentation import (
 )
 from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
 from sam3d_ros.core.types import BoolArray, BoxPrompt, PointPrompt, Prompt
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.world.sources import ScanSource
@@ -74,13 +75,16 @@ def main() -> None:
     parser.add_argument('--objects', type=Path, required=True, help='scans with an index.json')
     parser.add_argument('--backends', nargs='+', default=['geometric', 'mini'])
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--sensor', choices=list(MODELS), default=STRUCTURED_LIGHT.name)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     files = frame_files(arguments.data)[1::2]
     source = ScanSource(arguments.objects, 'test')
     sets = {
         'real, odd frames': [read_frame(path) for path in files],
-        'clutter': list(world_frames('clutter', CLUTTER_FRAMES, arguments.seed, source)),
+        'clutter': list(
+            world_frames('clutter', CLUTTER_FRAMES, arguments.seed, source, arguments.sensor)
+        ),
     }
     for name, frames in sets.items():
         for backend in arguments.backends:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.bench.metrics_boxes import Box, BoxLabels, BoxObject
-from sam3d_ros.bench.scenes_segmentation import frame_of
+from sam3d_ros.bench.scenes_segmentation import depth_of, frame_of
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import Frame
+from sam3d_ros.core.types import Camera, Float32Array, Frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +26,23 @@ class BoxFrame:
     sensor: str
     frame: Frame
     labels: BoxLabels
+
+
+UNNAMED = 'Kinect v1'
+"""The camera of frames that name none: those of the Object Segmentation Database."""
+
+
+def sensor_key(sensor: str) -> str:
+    """Return the name of a camera as it stands in keys of figures."""
+    return re.sub(r'[^a-z0-9]+', '_', sensor.lower()).strip('_')
+
+
+def read_depth(path: Path) -> tuple[str, Float32Array, Camera]:
+    """Return the camera's name, (H, W) float32 depth in metres (NaN = none), and intrinsics."""
+    with np.load(path) as stored:
+        sensor = str(stored['sensor']) if 'sensor' in stored else UNNAMED
+        depth_m, camera = depth_of(stored)
+    return sensor, depth_m, camera
 
 
 def labels_file(path: Path) -> Path:

@@ -37,7 +37,8 @@ def page(measurements: Sequence[Measurement], options: BenchOptions) -> str:
         f'<title>sam3d_ros bench</title><style>{STYLE}</style></head><body>',
         '<h1>sam3d_ros bench</h1>',
         f'<p>{html.escape(machine())}; commit {html.escape(commit())}; {scope}, '
-        f'seed {options.seed}; segmentation {html.escape(options.config.segmentation.backend)}, '
+        f'seed {options.seed}, sensor {html.escape(options.sensor)}; '
+        f'segmentation {html.escape(options.config.segmentation.backend)}, '
         f'reconstruction {html.escape(options.config.reconstruction.backend)}.</p>',
     ]
     for measurement in measurements:

@@ -10,10 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from sam3d_ros.bench.worlds import bare
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import BoolArray, Camera, Frame, IndexArray
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT
+from sam3d_ros.core.types import BoolArray, Camera, Float32Array, Frame, IndexArray
 from sam3d_ros.geometry.cameras import pointmap_from_depth
+from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.render import Renderer
+from sam3d_ros.world.sensors import depth_sensor
 from sam3d_ros.world.sources import ObjectSource
 from sam3d_ros.world.suites import make_episode
 
@@ -24,12 +28,14 @@ class LabelledFrame:
 
     :param truth: (H, W) int32, 0 = no object.
     :param valid: (H, W) bool, pixels that carry truth.
+    :param others: (H, W) bool, pixels of things that the truth does not list.
     """
 
     name: str
     frame: Frame
     truth: IndexArray
     valid: BoolArray
+    others: BoolArray
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -52,7 +58,8 @@ def read_frame(path: Path) -> LabelledFrame:
     with np.load(path) as stored:
         inst, frame = stored['inst'], frame_of(stored, path.name)
     truth = np.where(inst > 1, inst, 0).astype(np.int32)
-    return LabelledFrame(path.stem, frame, truth, frame.depth_m > 0)
+    nowhere = np.zeros(truth.shape, bool)
+    return LabelledFrame(path.stem, frame, truth, frame.depth_m > 0, nowhere)
 
 
 def frame_of(stored: Mapping[str, np.ndarray], name: str) -> Frame:
@@ -60,15 +67,20 @@ def frame_of(stored: Mapping[str, np.ndarray], name: str) -> Frame:
 
     :param name: of the file, for errors.
     """
-    depth_mm, K = stored['depth_mm'], stored['K'].astype(np.float64)
+    depth_m, camera = depth_of(stored)
     bgr = cv2.imdecode(np.frombuffer(stored['rgb_png'].tobytes(), np.uint8), cv2.IMREAD_COLOR)
     if bgr is None:
         raise InputError(f'{name}: rgb_png is no image', wanted='a PNG')
-    depth_m = np.where(depth_mm > 0, depth_mm * np.float32(0.001), np.float32(np.nan))
-    camera = Camera(depth_mm.shape[1], depth_mm.shape[0], K)
     rgb = np.ascontiguousarray(bgr[..., ::-1]).astype(np.uint8, copy=False)
     pointmap = pointmap_from_depth(depth_m, camera)
     return Frame(0, 'camera', camera, rgb, pointmap, 'camera', np.eye(4))
+
+
+def depth_of(stored: Mapping[str, np.ndarray]) -> tuple[Float32Array, Camera]:
+    """Return (H, W) float32 depth in metres, NaN = no return, of ``depth_mm``, and ``K``."""
+    depth_mm, K = stored['depth_mm'], stored['K'].astype(np.float64)
+    depth_m = np.where(depth_mm > 0, depth_mm * np.float32(0.001), np.float32(np.nan))
+    return depth_m, Camera(depth_mm.shape[1], depth_mm.shape[0], K)
 
 
 def save_labels(folder: Path, name: str, labels: IndexArray) -> None:
@@ -78,11 +90,18 @@ def save_labels(folder: Path, name: str, labels: IndexArray) -> None:
 
 
 def world_frames(
-    suite: str, count: int, seed: int, source: ObjectSource | None
+    suite: str,
+    count: int,
+    seed: int,
+    source: ObjectSource | None,
+    sensor: str = STRUCTURED_LIGHT.name,
 ) -> Iterator[LabelledFrame]:
-    """Yield the first frame of ``count`` episodes of a suite, with noise and gravity."""
+    """Yield the first frame of ``count`` episodes of a suite, with noise and gravity.
+
+    :param sensor: name of the range camera.
+    """
     for number in range(seed, seed + count):
-        episode = make_episode(suite, number, source, frames=1)
+        episode = make_episode(suite, number, source, frames=1, sensor=depth_sensor(sensor))
         renderer = Renderer(episode.objects, episode.surroundings, episode.light)
         T_fixed_cam = episode.T_fixed_cam[0]
         rendering = renderer.render(episode.camera, T_fixed_cam, episode.T_fixed_obj[0])
@@ -99,4 +118,14 @@ def world_frames(
             T_fixed_cam[2, :3].copy(),
         )
         truth = rendering.instances.astype(np.int32)
-        yield LabelledFrame(f'{suite}_{number}', frame, truth, depth_m > 0)
+        others = others_in(episode, rendering.depth_m)
+        yield LabelledFrame(f'{suite}_{number}', frame, truth, depth_m > 0, others)
+
+
+def others_in(episode: Episode, depth_m: Float32Array) -> BoolArray:
+    """Return (H, W) bool: what is seen is neither an object nor floor, wall or table."""
+    renderer = Renderer(episode.objects, bare(episode).surroundings, episode.light)
+    view = episode.camera, episode.T_fixed_cam[0], episode.T_fixed_obj[0]
+    without = renderer.render(*view).depth_m
+    hidden: BoolArray = (depth_m < without) | (np.isnan(without) & ~np.isnan(depth_m))
+    return hidden

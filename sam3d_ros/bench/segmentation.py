@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,15 +24,17 @@ from sam3d_ros.bench.scenes_segmentation import (
     save_labels,
     world_frames,
 )
+from sam3d_ros.bench.worlds import object_source
 from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import ByteArray, Frame, IndexArray
-from sam3d_ros.world.sources import ScanSource
 
 PEER = 'Open3D tutorial'
+REAL, BOXES = 'real', 'boxes'
+"""Sets of real frames: with label images, and with boxes."""
 QUICK_FRAMES = 10
 WORST_FRAMES = 10
-CLUTTER_FRAMES = 24
-QUICK_CLUTTER_FRAMES = 4
+WORLD_FRAMES: Mapping[str, tuple[int, int]] = {'clutter': (24, 4), 'spaced': (12, 3)}
+"""Frames of each suite of worlds: full, quick."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,23 +63,25 @@ def run(options: BenchOptions) -> Measurement:
     def ours(frame: Frame) -> IndexArray:
         return label_image(frame, [item.mask for item in segmenter.segment(frame).items])
 
+    ways = {config.backend: ours, PEER: open3d_tutorial}
+    notes: list[str] = []
+    if options.objects is None:
+        notes.append('No scanned objects were given: worlds are made of procedural ones.')
+    masked, boxed = _real_files(options, notes)
+    known = [REAL] * bool(masked) + [BOXES] * bool(boxed) + list(WORLD_FRAMES)
     values: dict[str, Value] = {}
     tables: list[Table] = []
     pictures: list[Picture] = []
-    notes: list[str] = []
-    masked, boxed = _real_files(options, notes)
-    if boxed:
-        ways = {config.backend: ours, PEER: open3d_tutorial}
-        measured = measure_boxes(map(read_box_frame, boxed), ways, options.save_labels)
+    for name in options.chosen(known):
+        if name == BOXES:
+            measured = measure_boxes(map(read_box_frame, boxed), ways, options.save_labels)
+        elif name == REAL:
+            measured = _measured(name, map(read_frame, masked), ways, options.save_labels)
+        else:
+            measured = _measured(name, _worlds(name, options), ways)
         values |= measured.values
         tables += measured.tables
         pictures += measured.pictures
-    for name, frames in _frame_sets(masked, options, notes):
-        save = options.save_labels if name == 'real' else None
-        results = _measure(frames, (ours, open3d_tutorial), save)
-        values |= _values(name, *results)
-        tables.append(_table(name, config.backend, *results))
-        pictures += _cases(name, results[0])
     return Measurement('segmentation', values, tuple(tables), tuple(pictures), tuple(notes))
 
 
@@ -101,18 +105,23 @@ def _real_files(options: BenchOptions, notes: list[str]) -> tuple[list[Path], li
     return masked, boxed
 
 
-def _frame_sets(
-    masked: Sequence[Path], options: BenchOptions, notes: list[str]
-) -> Iterator[tuple[str, Iterable[LabelledFrame]]]:
-    if masked:
-        yield 'real', map(read_frame, masked)
-    source = None
-    if options.objects is None:
-        notes.append('No scanned objects were given: clutter is made of procedural ones.')
-    else:
-        source = ScanSource(options.objects, 'test')
-    count = QUICK_CLUTTER_FRAMES if options.quick else CLUTTER_FRAMES
-    yield 'clutter', world_frames('clutter', count, options.seed, source)
+def _worlds(suite: str, options: BenchOptions) -> Iterator[LabelledFrame]:
+    full, quick = WORLD_FRAMES[suite]
+    count = quick if options.quick else full
+    return world_frames(suite, count, options.seed, object_source(options), options.sensor)
+
+
+def _measured(
+    name: str,
+    frames: Iterable[LabelledFrame],
+    ways: Mapping[str, SegmentFrame],
+    save: Path | None = None,
+) -> Measurement:
+    """Run ours and the peer on frames with label images."""
+    results = dict(zip(ways, _measure(frames, list(ways.values()), save), strict=True))
+    ours, peer = results.values()
+    table = _table(name, results)
+    return Measurement(name, _values(name, ours, peer), (table,), tuple(_cases(name, ours)))
 
 
 def _measure(
@@ -131,7 +140,7 @@ def _measure(
             start_s = time.perf_counter()
             labels = way(item.frame)
             times[k].append(time.perf_counter() - start_s)
-            scores[k].append(score_labels(labels, item.truth, item.valid))
+            scores[k].append(score_labels(labels, item.truth, item.valid, item.others))
             pictures[k].append(_picture(item, labels))
             if save is not None and k == 0:
                 save_labels(save, item.name, labels)
@@ -158,14 +167,14 @@ def _values(name: str, ours: _Result, peer: _Result) -> dict[str, Value]:
     return values
 
 
-def _table(name: str, backend: str, ours: _Result, peer: _Result) -> Table:
+def _table(name: str, results: Mapping[str, _Result]) -> Table:
     rows = []
-    for label, result in ((backend, ours), (PEER, peer)):
+    for label, result in results.items():
         mean = result.mean
         figures = [f'{getattr(mean, field):.3f}' for field in mean.__slots__]
         rows.append((label, *figures, f'{result.time_s * 1e3:.0f}'))
     head = ('', *(field.replace('_', ' ') for field in SegmentationScore.__slots__), 'ms')
-    return Table(f'{name}, {len(ours.names)} frames', head, tuple(rows))
+    return Table(f'{name}, {len(result.names)} frames', head, tuple(rows))
 
 
 def _cases(name: str, result: _Result) -> list[Picture]:

@@ -81,7 +81,7 @@ def run(options: BenchOptions) -> Measurement:
     rows = []
     episodes = QUICK_EPISODES if options.quick else EPISODES
     frames = QUICK_FRAMES if options.quick else FRAMES
-    for suite in SUITES:
+    for suite in options.chosen(SUITES):
         histories: dict[str, list[History]] = {'own': [], 'given': []}
         for case in cases(suite, episodes, options, frames=frames):
             for way, kept in histories.items():

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from sam3d_ros.bench.scoring import PosedMesh, Reference
 from sam3d_ros.core.types import BoolArray, Frame, Instance, Instances, Plane, Prompt
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import judge
+from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.samples import Sample, samples
+from sam3d_ros.world.sensors import depth_sensor
 from sam3d_ros.world.sources import ObjectSource, ScanSource
 from sam3d_ros.world.suites import make_episode
 
@@ -44,13 +46,19 @@ def object_source(options: BenchOptions) -> ObjectSource | None:
     return None if options.objects is None else ScanSource(options.objects, 'test')
 
 
+def bare(episode: Episode) -> Episode:
+    """Return an episode with nothing around its objects but floor, wall and table."""
+    slabs = tuple(item for item in episode.surroundings if item.family == 'surroundings')
+    return replace(episode, surroundings=slabs)
+
+
 def cases(
     suite: str, count: int, options: BenchOptions, frames: int | None = None
 ) -> Iterator[Case]:
     """Yield ``count`` episodes of a suite, made of scans where the options name a folder."""
-    source = object_source(options)
+    source, sensor = object_source(options), depth_sensor(options.sensor)
     for seed in range(options.seed, options.seed + count):
-        episode = make_episode(suite, seed, source, frames=frames)
+        episode = make_episode(suite, seed, source, frames=frames, sensor=sensor)
         drawn = tuple(samples(episode))
         last = drawn[-1].truth
         chosen = [k for k in range(len(episode.objects)) if last.present[k]]

@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-HELP = 'measure segmentation, reconstruction, tracking and latency against truth and peers'
+from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
+
+HELP = 'measure accuracy and speed against truth and peers, and made-up sensors against real ones'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'data',
         nargs='?',
         type=Path,
-        help='folder of frames with label images or boxes (segmentation)',
+        help='folder of real frames, with label images or boxes',
     )
     parser.add_argument('--objects', type=Path, help='folder of scanned objects with index.json')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
@@ -29,6 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--save-labels', type=Path, metavar='DIR', help='write label images here')
     parser.add_argument('--config', type=Path, metavar='YAML', help='configuration under test')
     parser.add_argument('--seed', type=int, default=0, help='seed of the worlds')
+    parser.add_argument(
+        '--sensor',
+        choices=list(MODELS),
+        default=STRUCTURED_LIGHT.name,
+        help='range camera that the worlds are seen by',
+    )
+    parser.add_argument(
+        '--suite',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='only this set of scenes (boxes, real, clutter, spaced, ...); may be repeated',
+    )
     parser.add_argument('--quick', action='store_true', help='fewer scenes, no slow metrics')
 
 
@@ -44,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         objects=args.objects or _existing(shared / 'objects'),
         quick=args.quick,
         seed=args.seed,
+        sensor=args.sensor,
+        suites=tuple(args.suite),
         config=load_config(args.config),
         config_file=args.config,
         save_labels=args.save_labels,

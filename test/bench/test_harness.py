@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from sam3d_ros.bench.harness import BENCHES, BenchOptions, Measurement, as_json, run_bench
-from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.errors import BackendError, ConfigurationError
 
 
 def test_every_bench_can_be_run():
@@ -28,7 +28,16 @@ def test_json_is_flat_and_valid_and_says_where_it_was_measured():
     assert figures['bench'] == 'tracking'
     assert (figures['jitter_mm'], figures['unmeasured']) == (0.2, None)
     assert (figures['quick'], figures['seed'], figures['objects']) == (True, 3, 'procedural')
+    assert figures['sensor'] == 'structured_light'
     assert {'machine', 'commit', 'config'} <= json.loads(text).keys()
+
+
+def test_sets_of_scenes_keep_the_order_of_the_bench():
+    known = ('real', 'clutter', 'spaced')
+    assert BenchOptions().chosen(known) == list(known)
+    assert BenchOptions(suites=('spaced', 'piled', 'real')).chosen(known) == ['real', 'spaced']
+    with pytest.raises(ConfigurationError, match='clutter'):
+        BenchOptions(suites=('piled',)).chosen(known)
 
 
 def test_several_benches_keep_their_figures_apart():

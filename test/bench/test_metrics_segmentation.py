@@ -25,6 +25,17 @@ def test_perfect_under_any_numbering(truth):
     assert all(getattr(score, name) == 1.0 for name in score.__slots__)
 
 
+def test_precision_counts_predictions_but_for_those_on_things_the_truth_does_not_list(truth):
+    predicted = truth.copy()
+    predicted[0:10, 0:100] = 3  # a ghost
+    assert score_labels(predicted, truth, VALID).precision_iou50 == 0.75
+    others = np.zeros_like(VALID)
+    others[0:10, 0:50] = True  # one half is not most of it
+    assert score_labels(predicted, truth, VALID, others).precision_iou50 == 0.75
+    others[0:10, 0:51] = True
+    assert score_labels(predicted, truth, VALID, others).precision_iou50 == 1.0
+
+
 def test_merging_two_objects_costs_one_of_them(truth):
     merged = np.where(truth == 2, 1, truth)
     score = score_labels(merged, truth, VALID)

@@ -16,7 +16,7 @@ def item() -> LabelledFrame:
     frame = Frame(1, 'c', camera, np.zeros((120, 160, 3), np.uint8), pointmap, 'c', np.eye(4))
     truth = np.zeros((120, 160), np.int32)
     truth[20:50, :40], truth[60:100, 90:130], truth[5:8, 5:8] = 1, 2, 3
-    return LabelledFrame('made up', frame, truth, frame.depth_m > 0)
+    return LabelledFrame('made up', frame, truth, frame.depth_m > 0, np.zeros(truth.shape, bool))
 
 
 class Half:

@@ -133,7 +133,7 @@ def test_folder_of_both_kinds_makes_two_sets(tmp_path, monkeypatch):
     inst = np.ones((HEIGHT, WIDTH), np.uint8)
     inst[200:400, 300:500] = 2
     np.savez(tmp_path / 'osd_like.npz', inst=inst, **kept)
-    monkeypatch.setattr(segmentation, 'QUICK_CLUTTER_FRAMES', 1)
+    monkeypatch.setattr(segmentation, 'WORLD_FRAMES', {'clutter': (1, 1)})
     monkeypatch.setattr(segmentation, 'open3d_tutorial', truth)
     values = segmentation.run(BenchOptions(data=(tmp_path,), quick=True)).values
     assert (values['boxes_frames'], values['real_frames']) == (1, 1)

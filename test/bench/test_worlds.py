@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases of the bench: true masks, posed truth, and what no frame has shown."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip('open3d', reason='worlds need the extra: bench')
 
+from sam3d_ros.bench.harness import BenchOptions
+from sam3d_ros.bench.latency import _world
+from sam3d_ros.bench.scenes_segmentation import others_in, world_frames
 from sam3d_ros.bench.scoring import SAMPLES
-from sam3d_ros.bench.worlds import TruthSegmenter
+from sam3d_ros.bench.worlds import TruthSegmenter, bare, cases
 from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.world.samples import samples
+from sam3d_ros.world.sensors import depth_sensor
+from sam3d_ros.world.shapes import random_solid
+from sam3d_ros.world.suites import make_episode
+from sam3d_ros.world.surroundings import distractors
 
 
 def test_true_masks_are_those_of_the_world(spaced_case):
@@ -51,3 +61,29 @@ def test_seen_points_are_in_front_of_the_camera_where_depth_says(spaced_case):
     columns, rows = np.rint(pixels[:, :2] / pixels[:, 2:]).astype(int).T
     error = np.abs(sample.rendering.depth_m[rows, columns] - points[:, 2])
     assert np.median(error) < 2e-3
+
+
+def test_worlds_are_seen_by_the_sensor_that_is_asked_for():
+    options = BenchOptions(sensor='ideal')
+    (case,) = cases('spaced', 1, options, frames=1)
+    (sample,) = case.samples
+    np.testing.assert_array_equal(sample.depth_m, sample.rendering.depth_m)
+    for sensor in ('ideal', 'active_stereo'):
+        (item,) = world_frames('spaced', 1, 0, None, sensor)
+        error = item.frame.depth_m - sample.rendering.depth_m
+        assert (np.nanstd(error) > 1e-4) == (sensor != 'ideal')
+    assert _world('single', 1, options).sensor.model.name == 'ideal'
+
+
+def test_things_that_the_truth_does_not_list_are_no_objects_and_no_slabs():
+    episode = make_episode('spaced', 0, frames=1, sensor=depth_sensor('ideal'))
+    rng = np.random.default_rng(0)
+    many = [random_solid(rng) for _ in range(8)]
+    near = distractors(rng, many, 0.3, episode.support_z_m)
+    crowded = replace(episode, surroundings=(*bare(episode).surroundings, *near))
+    drawn = [next(samples(item)).rendering for item in (bare(episode), crowded)]
+    assert not others_in(bare(episode), drawn[0].depth_m).any()
+    others = others_in(crowded, drawn[1].depth_m)
+    assert others.sum() > 100
+    np.testing.assert_array_equal(others, drawn[1].depth_m < drawn[0].depth_m)
+    assert not others[drawn[1].instances > 0].any()

@@ -18,7 +18,7 @@ from sam3d_ros.cli.main import main
 @pytest.fixture
 def tiny(monkeypatch):
     """One procedural scene, and a peer that finds nothing, quickly."""
-    monkeypatch.setattr(segmentation, 'QUICK_CLUTTER_FRAMES', 1)
+    monkeypatch.setattr(segmentation, 'WORLD_FRAMES', {'clutter': (1, 1)})
     monkeypatch.setattr(
         segmentation, 'open3d_tutorial', lambda frame: np.zeros(frame.depth_m.shape, np.int32)
     )
