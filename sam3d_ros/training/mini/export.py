@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the trained network as two ONNX files, check them against torch, register their hashes.
 
-``python -m sam3d_ros.training.mini.export --config YAML --run DIR --data VIEWS --models models``. The
-encoder, which runs for every frame, computes its convolutions in 8 bits; their ranges are taken
-from views.
+``python -m sam3d_ros.training.mini.export --config YAML --run DIR --data VIEWS --models models``.
+The encoder, which runs for every frame, computes its convolutions in 8 bits; their ranges are
+taken from views.
 """
 
 from __future__ import annotations
