@@ -34,6 +34,7 @@ from sam3d_ros.geometry.lenses import Lens
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.messages.cameras import lens_from
 from sam3d_ros.pipeline.frames import SLOP_S, BadFrame, FrameReader
+from sam3d_ros.pipeline.noise_checkup import noise_report
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import is_rectified
 
@@ -259,9 +260,8 @@ def _frames(
 ) -> Iterator[Finding]:
     """Build the first frames, as the pipeline would."""
     try:
-        tried = list(
-            islice(iter(FrameReader(recording, selection, config, slop_s)), _FRAMES_TRIED)
-        )
+        reader = FrameReader(recording, selection, config, slop_s)
+        tried = list(islice(iter(reader), _FRAMES_TRIED))
     except Sam3dError as error:
         yield _error('frames', error)
         return
@@ -271,6 +271,9 @@ def _frames(
             yield Finding(Level.WARN if built else Level.ERROR, 'frames', item.reason)
     for frame in built[:1]:
         yield _coverage(frame, config)
+        if selection.points is None:
+            text, remedy = noise_report(reader, config)
+            yield Finding(Level.WARN if remedy else Level.OK, 'depth noise', text, remedy)
 
 
 def _coverage(frame: Frame, config: PointmapConfig) -> Finding:

@@ -89,7 +89,11 @@ class FrameReader:
         return self._builder.fixed_frame_of(self.scan.tree, self.frame_id)
 
     def __iter__(self) -> Iterator[Frame | BadFrame]:
-        """Yield every frame in stamp order; a message is held only until its partner comes."""
+        """Yield every frame in stamp order; a message is held only until its partner comes.
+
+        Every time the camera begins to measure its errors anew.
+        """
+        self._builder = FrameBuilder(self._config)
         rgb, geometry = self.selection.rgb.topic, self.selection.geometry.topic
         wanted = {
             (topic, place)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sam3d_ros.core.config import group, option
+from sam3d_ros.core.sensors import MODELS
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ class PointmapConfig:
         'auto',
         'whether input images are rectified; auto = yes when their topic says rect',
         choices=('auto', 'yes', 'no'),
+        read_only=True,
+    )
+    sensor: str = option(
+        'auto',
+        'range camera whose errors are assumed at first: auto = structured_light for depth '
+        'images, lidar for clouds; or one of the known ones; it then measures itself',
+        choices=('auto', *MODELS),
+        read_only=True,
+    )
+    measure_noise: bool = option(
+        True,
+        'measure spread and grain of the depth camera on the smooth surfaces that it sees',
         read_only=True,
     )
     lidar: LidarConfig = group(LidarConfig)

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT, SensorModel, sensor_model
 from sam3d_ros.core.types import Camera, Float32Array, FloatArray, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transform_tree import TransformTree
@@ -15,6 +18,7 @@ from sam3d_ros.pointmaps.depth import register, same_camera, within_range
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
 from sam3d_ros.pointmaps.lattice import close_lattice
 from sam3d_ros.pointmaps.lidar import depth_from_cloud
+from sam3d_ros.pointmaps.noise import RangeNoise
 from sam3d_ros.pointmaps.rectification import rectify_color, rectify_depth
 
 # A camera's housing: its body axes (REP 103), a few centimetres from the optical centre.
@@ -24,7 +28,7 @@ _HOUSING_RAD = 0.05
 
 
 class FrameBuilder:
-    """Builds frames; keeps nothing between them but the configuration.
+    """Builds the frames of one camera; keeps nothing between them but how noisy the camera is.
 
     Every method raises InputError for data that cannot be used, and TransformError for TF that
     is missing: an ExtrapolationError whose ``is_future`` is true may still be cured by waiting.
@@ -32,6 +36,8 @@ class FrameBuilder:
 
     def __init__(self, config: PointmapConfig | None = None) -> None:
         self._config = config or PointmapConfig()
+        self.noise = RangeNoise(start_model(self._config, STRUCTURED_LIGHT))
+        """What the depth camera has shown of its errors; one that was saved may be put here."""
 
     def from_depth(
         self,
@@ -59,10 +65,10 @@ class FrameBuilder:
         camera = color.lens.rectified
         straight = rectify_depth(depth.depth_m, source)
         if depth.frame_id == color.frame_id and same_camera(source.rectified, camera):
-            return self._frame(color, close_lattice(straight), tree, fixed_frame)
+            return self._measured(color, close_lattice(straight), tree, fixed_frame)
         T_color_depth = self._between(color, depth, tree)
         registered = register(straight, source.rectified, T_color_depth, camera)
-        return self._frame(color, registered, tree, fixed_frame)
+        return self._measured(color, registered, tree, fixed_frame)
 
     def from_cloud(
         self,
@@ -79,14 +85,30 @@ class FrameBuilder:
         points = cloud.points_m.reshape(-1, 3)
         points_cam = apply(self._between(color, cloud, tree), points)
         depth = depth_from_cloud(points_cam, color.lens.rectified, self._config.lidar)
-        return self._frame(color, depth, tree, fixed_frame)
+        model = start_model(self._config, sensor_model('lidar'))
+        return self._frame(color, depth, tree, fixed_frame, model)
 
     def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
         """Return the fixed frame: the configured one, else the root above the camera."""
         return self._config.fixed_frame or tree.root(frame_id)
 
-    def _frame(
+    def _measured(
         self, color: ColorImage, depth_m: Float32Array, tree: TransformTree, fixed: str | None
+    ) -> Frame:
+        """Return the frame of a depth image, which also tells the camera's errors."""
+        frame = self._frame(color, depth_m, tree, fixed, self.noise.model)
+        if not self._config.measure_noise:
+            return frame
+        self.noise.update(frame.depth_m, frame.camera.K)
+        return replace(frame, sensor=self.noise.model)
+
+    def _frame(
+        self,
+        color: ColorImage,
+        depth_m: Float32Array,
+        tree: TransformTree,
+        fixed: str | None,
+        sensor: SensorModel,
     ) -> Frame:
         fixed = fixed or self.fixed_frame_of(tree, color.frame_id)
         T_fixed_cam = np.eye(4)
@@ -103,6 +125,7 @@ class FrameBuilder:
             fixed_frame=fixed,
             T_fixed_cam=T_fixed_cam,
             up_cam=self._up(tree, fixed, color.frame_id, T_fixed_cam),
+            sensor=sensor,
         )
 
     def _between(
@@ -124,6 +147,11 @@ class FrameBuilder:
         if self._config.up == 'auto' and is_mounted:
             return None
         return np.array(T_fixed_cam[2, :3])
+
+
+def start_model(config: PointmapConfig, otherwise: SensorModel) -> SensorModel:
+    """Return the configured sensor model, or the other one where it is chosen automatically."""
+    return otherwise if config.sensor == 'auto' else sensor_model(config.sensor)
 
 
 def require_transforms(
