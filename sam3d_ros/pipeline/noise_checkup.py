@@ -38,11 +38,11 @@ def noise_report(frames: Iterable[object], config: PointmapConfig) -> tuple[str,
         return f'no smooth surface seen to measure errors on; taken as "{start.name}"', ''
     spread_mm = 1e3 * float(model.axial_sigma(range_m))
     averaged = ' '.join(f'{spread_mm * model.left_after(k):.2f}' for k in WINDOWS_PX)
-    name, _ = recognised(model, range_m)
+    name, apart = recognised(model, range_m)
     windows = ', '.join(map(str, WINDOWS_PX))
     text = (
         f'spread {spread_mm:.2f} mm at {range_m:.2f} m; averaged over {windows} px: {averaged} '
-        f'mm; looks like "{name}"'
+        f'mm; looks most like "{name}" ({apart:.0%} apart)'
     )
     spread = spread_mm / (1e3 * float(start.axial_sigma(range_m)))
     grain = model.left_after(COMPARED_PX) / start.left_after(COMPARED_PX)

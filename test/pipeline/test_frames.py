@@ -207,3 +207,11 @@ def test_the_shelf(shared_data):
     assert all(isinstance(item, Frame) for item in got)
     assert reader.fixed_frame == 'map'
     assert np.isfinite(got[0].depth_m).mean() > 0.3
+
+
+def test_every_reading_measures_the_camera_anew(tmp_path, recorded):
+    write(tmp_path / 'twice', messages(recorded))
+    with Recording(tmp_path / 'twice') as recording:
+        reader = FrameReader(recording, select(recording, Overrides()), PointmapConfig())
+        once, again = ([frame.sensor for frame in reader] for _ in range(2))
+    assert once == again

@@ -6,6 +6,7 @@ import pytest
 from ray_cast_world import camera, moved, render
 
 from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.lenses import pinhole
 from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree, UnknownFrameError
@@ -13,6 +14,7 @@ from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.frames import FrameBuilder
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
+from sam3d_ros.world.sensors import field
 
 NS = 5_000_000_000
 CAMERA = camera(160, 120, 130)
@@ -132,3 +134,31 @@ def test_depth_without_a_single_return_is_a_frame():
     nothing = DepthImage(NS, 'rgb_optical', np.full((120, 160), np.nan, np.float32), None)
     frame = FrameBuilder().from_depth(COLOR, nothing, TransformTree())
     assert np.isnan(frame.pointmap).all()
+
+
+def noisy_wall(model, seed):
+    """Return the image of a wall as a sensor sees it straight on."""
+    depth = np.full((120, 160), 0.9, np.float32)
+    depth += model.axial_sigma(depth) * field(
+        model.grain, depth.shape, np.random.default_rng(seed)
+    )
+    return DepthImage(NS, 'rgb_optical', depth, None)
+
+
+def test_frames_carry_what_the_camera_has_measured_of_itself_so_far():
+    walls = [noisy_wall(MODELS['d435'], seed) for seed in range(3)]
+    builder, fixed = FrameBuilder(), FrameBuilder(PointmapConfig(measure_noise=False))
+    sensors = [builder.from_depth(COLOR, wall, TransformTree()).sensor for wall in walls]
+    assert sensors[-1] == builder.noise.model != sensors[0] != STRUCTURED_LIGHT
+    assert sensors[-1].axial_sigma(0.9) == pytest.approx(MODELS['d435'].axial_sigma(0.9), rel=0.2)
+    assert fixed.from_depth(COLOR, walls[0], TransformTree()).sensor == STRUCTURED_LIGHT
+    named = FrameBuilder(PointmapConfig(sensor='d435', measure_noise=False))
+    assert named.from_depth(COLOR, walls[0], TransformTree()).sensor == MODELS['d435']
+
+
+def test_clouds_have_the_errors_of_a_lidar_unless_another_sensor_is_named():
+    points = pointmap_from_depth(noisy_wall(MODELS['white'], 0).depth_m, CAMERA)
+    cloud = PointCloud(NS, 'rgb_optical', points)
+    assert FrameBuilder().from_cloud(COLOR, cloud, TransformTree()).sensor == MODELS['lidar']
+    named = FrameBuilder(PointmapConfig(sensor='tof'))
+    assert named.from_cloud(COLOR, cloud, TransformTree()).sensor == MODELS['tof']
