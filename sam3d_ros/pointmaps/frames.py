@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.sensors import SensorModel, sensor_model
 from sam3d_ros.core.types import Camera, Float32Array, FloatArray, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transform_tree import TransformTree
@@ -56,13 +57,13 @@ class FrameBuilder:
                     wanted="depth's own CameraInfo, or depth registered to colour",
                     remedy='Publish the CameraInfo beside the depth image.',
                 )
-        camera = color.lens.rectified
+        camera, sensor = color.lens.rectified, self._sensor('structured_light')
         straight = rectify_depth(depth.depth_m, source)
         if depth.frame_id == color.frame_id and same_camera(source.rectified, camera):
-            return self._frame(color, close_lattice(straight), tree, fixed_frame)
+            return self._frame(color, close_lattice(straight), tree, fixed_frame, sensor)
         T_color_depth = self._between(color, depth, tree)
         registered = register(straight, source.rectified, T_color_depth, camera)
-        return self._frame(color, registered, tree, fixed_frame)
+        return self._frame(color, registered, tree, fixed_frame, sensor)
 
     def from_cloud(
         self,
@@ -78,15 +79,25 @@ class FrameBuilder:
         """
         points = cloud.points_m.reshape(-1, 3)
         points_cam = apply(self._between(color, cloud, tree), points)
-        depth = depth_from_cloud(points_cam, color.lens.rectified, self._config.lidar)
-        return self._frame(color, depth, tree, fixed_frame)
+        camera, options, sensor = color.lens.rectified, self._config.lidar, self._sensor('lidar')
+        depth, sensor = depth_from_cloud(points_cam, camera, options, sensor)
+        return self._frame(color, depth, tree, fixed_frame, sensor)
 
     def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
         """Return the fixed frame: the configured one, else the root above the camera."""
         return self._config.fixed_frame or tree.root(frame_id)
 
+    def _sensor(self, usual: str) -> SensorModel:
+        """Return the configured model of the range sensor, or the usual one of its input."""
+        return sensor_model(usual if self._config.sensor == 'auto' else self._config.sensor)
+
     def _frame(
-        self, color: ColorImage, depth_m: Float32Array, tree: TransformTree, fixed: str | None
+        self,
+        color: ColorImage,
+        depth_m: Float32Array,
+        tree: TransformTree,
+        fixed: str | None,
+        sensor: SensorModel,
     ) -> Frame:
         fixed = fixed or self.fixed_frame_of(tree, color.frame_id)
         T_fixed_cam = np.eye(4)
@@ -103,6 +114,7 @@ class FrameBuilder:
             fixed_frame=fixed,
             T_fixed_cam=T_fixed_cam,
             up_cam=self._up(tree, fixed, color.frame_id, T_fixed_cam),
+            sensor=sensor,
         )
 
     def _between(
