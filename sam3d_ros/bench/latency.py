@@ -23,15 +23,13 @@ import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.report import line_plot
-from sam3d_ros.bench.worlds import bare, object_source
+from sam3d_ros.bench.worlds import bare, episode_of, object_source
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.messages import topics
 from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.world import recording
 from sam3d_ros.world.episode import Episode
-from sam3d_ros.world.sensors import depth_sensor
-from sam3d_ros.world.suites import make_episode
 
 if TYPE_CHECKING:
     from sam3d_ros.nodes.processes import Processes
@@ -214,8 +212,8 @@ def _measure(suite: str, options: BenchOptions) -> Run:
 
 
 def _world(suite: str, frames: int, options: BenchOptions) -> Episode:
-    source, sensor = object_source(options), depth_sensor(options.sensor)
-    return bare(make_episode(suite, options.seed, source, frames=frames, sensor=sensor))
+    source = object_source(options)
+    return bare(episode_of(suite, options.seed, source, options.sensor, frames))
 
 
 def _wait_for_graph(arrivals: Arrivals, processes: Processes) -> None:

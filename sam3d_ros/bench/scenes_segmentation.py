@@ -10,16 +10,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sam3d_ros.bench.worlds import bare
+from sam3d_ros.bench.worlds import as_measured, bare, episode_of
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import BoolArray, Camera, Float32Array, Frame, IndexArray
 from sam3d_ros.geometry.cameras import pointmap_from_depth
+from sam3d_ros.pointmaps.noise import RangeNoise
 from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.render import Renderer
-from sam3d_ros.world.sensors import depth_sensor
+from sam3d_ros.world.samples import samples
 from sam3d_ros.world.sources import ObjectSource
-from sam3d_ros.world.suites import make_episode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +65,8 @@ def read_frame(path: Path) -> LabelledFrame:
 def frame_of(stored: Mapping[str, np.ndarray], name: str) -> Frame:
     """Return the frame of a stored ``rgb_png``, ``depth_mm`` and ``K``; where up is is unknown.
 
+    The camera is not told: its errors are what this one frame shows of them.
+
     :param name: of the file, for errors.
     """
     depth_m, camera = depth_of(stored)
@@ -73,7 +75,10 @@ def frame_of(stored: Mapping[str, np.ndarray], name: str) -> Frame:
         raise InputError(f'{name}: rgb_png is no image', wanted='a PNG')
     rgb = np.ascontiguousarray(bgr[..., ::-1]).astype(np.uint8, copy=False)
     pointmap = pointmap_from_depth(depth_m, camera)
-    return Frame(0, 'camera', camera, rgb, pointmap, 'camera', np.eye(4))
+    noise = RangeNoise(STRUCTURED_LIGHT)
+    noise.update(depth_m, camera.K)
+    sensor = noise.model
+    return Frame(0, 'camera', camera, rgb, pointmap, 'camera', np.eye(4), sensor=sensor)
 
 
 def depth_of(stored: Mapping[str, np.ndarray]) -> tuple[Float32Array, Camera]:
@@ -101,22 +106,10 @@ def world_frames(
     :param sensor: name of the range camera.
     """
     for number in range(seed, seed + count):
-        episode = make_episode(suite, number, source, frames=1, sensor=depth_sensor(sensor))
-        renderer = Renderer(episode.objects, episode.surroundings, episode.light)
-        T_fixed_cam = episode.T_fixed_cam[0]
-        rendering = renderer.render(episode.camera, T_fixed_cam, episode.T_fixed_obj[0])
-        rng = np.random.default_rng([number, 7])
-        depth_m = episode.sensor.measure(rendering, episode.camera, rng)
-        frame = Frame(
-            int(episode.stamps_ns[0]),
-            'camera',
-            episode.camera,
-            rendering.rgb,
-            pointmap_from_depth(depth_m, episode.camera),
-            'world',
-            T_fixed_cam,
-            T_fixed_cam[2, :3].copy(),
-        )
+        episode = episode_of(suite, number, source, sensor)
+        drawn = next(samples(episode))
+        frame = next(as_measured([drawn]))
+        depth_m, rendering = frame.depth_m, drawn.rendering
         truth = rendering.instances.astype(np.int32)
         others = others_in(episode, rendering.depth_m)
         yield LabelledFrame(f'{suite}_{number}', frame, truth, depth_m > 0, others)

@@ -10,9 +10,11 @@ import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions
 from sam3d_ros.bench.scoring import PosedMesh, Reference
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import BoolArray, Frame, Instance, Instances, Plane, Prompt
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import judge
+from sam3d_ros.pointmaps.noise import RangeNoise
 from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.samples import Sample, samples
 from sam3d_ros.world.sensors import depth_sensor
@@ -52,13 +54,35 @@ def bare(episode: Episode) -> Episode:
     return replace(episode, surroundings=slabs)
 
 
+def episode_of(
+    suite: str, seed: int, source: ObjectSource | None, sensor: str, frames: int | None = None
+) -> Episode:
+    """Return an episode of a suite as a range camera of this name sees it.
+
+    With ``white``, the noise that pixels do not share, colours are plain too: so were all worlds
+    when that was the only noise, and figures of then can be repeated.
+    """
+    looks = 'plain' if sensor == 'white' else 'photo'
+    camera = depth_sensor(sensor)
+    return make_episode(suite, seed, source, frames=frames, sensor=camera, looks=looks)
+
+
+def as_measured(drawn: Sequence[Sample]) -> Iterator[Frame]:
+    """Yield frames whose sensor model is what the camera has shown of its errors so far."""
+    noise = RangeNoise(STRUCTURED_LIGHT)
+    for sample in drawn:
+        frame = sample.frame()
+        noise.update(frame.depth_m, frame.camera.K)
+        yield replace(frame, sensor=noise.model)
+
+
 def cases(
     suite: str, count: int, options: BenchOptions, frames: int | None = None
 ) -> Iterator[Case]:
     """Yield ``count`` episodes of a suite, made of scans where the options name a folder."""
-    source, sensor = object_source(options), depth_sensor(options.sensor)
+    source = object_source(options)
     for seed in range(options.seed, options.seed + count):
-        episode = make_episode(suite, seed, source, frames=frames, sensor=sensor)
+        episode = episode_of(suite, seed, source, options.sensor, frames)
         drawn = tuple(samples(episode))
         last = drawn[-1].truth
         chosen = [k for k in range(len(episode.objects)) if last.present[k]]
@@ -73,7 +97,7 @@ def cases(
             name=f'{suite} {seed}',
             names=tuple(episode.objects[k].name for k in chosen),
             samples=drawn,
-            frames=tuple(sample.frame() for sample in drawn),
+            frames=tuple(as_measured(drawn)),
             truth=tuple(
                 Reference(mesh, _unseen(mesh, k, drawn))
                 for mesh, k in zip(truth, chosen, strict=True)

@@ -3,19 +3,25 @@
 
 The same fields make the YAML of the command line, the ROS parameters (descriptors, ranges) and
 the tables of the documentation. Nested dataclasses make dotted names:
-``segmentation.geometric.min_area_px``.
+``segmentation.geometric.min_area_px``. A dataclass may keep a ``REMOVED`` mapping of the names of
+options it once had to the sentence that says what takes their place; they load for one release,
+with a warning and without an effect.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar, cast, get_type_hints
 
 from sam3d_ros.core.errors import ConfigurationError
 
 T = TypeVar('T')
 Scalar = bool | int | float | str
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,16 +110,31 @@ def options(kind: type, prefix: str = '') -> Iterator[Option]:
             yield Option(name, hints[item.name], declared, **item.metadata)
 
 
+def removed(kind: type, prefix: str = '') -> Iterator[tuple[str, str]]:
+    """Yield the names that options once had, nested ones dotted, and what to say about each."""
+    for name, instead in getattr(kind, 'REMOVED', {}).items():
+        yield f'{prefix}{name}', f'{prefix}{name} is gone and has no effect: {instead}'
+    hints = get_type_hints(kind)
+    for item in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(hints[item.name]):
+            yield from removed(hints[item.name], f'{prefix}{item.name}.')
+
+
 def build(kind: type[T], values: Mapping[str, Any], prefix: str = '') -> T:
     """Return ``kind`` with ``values`` (nested or dotted names) over its defaults, all checked.
+
+    Names that options once had are warned about, once each.
 
     :raises ConfigurationError: on an unknown name, a wrong type or a value out of range.
     """
     values = _nested(values)
     hints = get_type_hints(kind)
     known = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    gone = dict(removed(kind, prefix))
     for name in values:
-        if name not in known:
+        if f'{prefix}{name}' in gone:
+            _warn_once(gone[f'{prefix}{name}'])
+        elif name not in known:
             raise ConfigurationError(
                 f'unknown option {prefix}{name}', wanted=f'one of {", ".join(sorted(known))}'
             )
@@ -144,6 +165,11 @@ def flatten(config: Any, prefix: str = '') -> dict[str, Scalar]:
         else:
             flat[f'{prefix}{item.name}'] = value
     return flat
+
+
+@cache
+def _warn_once(sentence: str) -> None:
+    LOG.warning(sentence)
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:

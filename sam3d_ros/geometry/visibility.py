@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray, IndexArray
+
+CONFIRMING_SIGMAS = 4.0
+"""A return this many sigmas of the sensor off, and a slack, still confirms a surface."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,11 +58,12 @@ def judge(
     return DepthVerdict(rows, columns, in_view, confirmed, hidden, seen_through)
 
 
-def depth_tolerance(z_m: FloatArray, base_m: float, per_z2: float) -> FloatArray:
-    """Return the (N,) tolerance of depth comparisons: ``base_m + per_z2 * z^2``.
+def depth_tolerance(z_m: FloatArray, sensor: SensorModel, slack_m: float) -> FloatArray:
+    """Return the (N,) float64 metres within which single returns confirm points at a depth.
 
-    Axial noise of structured light and stereo grows with the square of the distance (Khoshelham
-    and Elberink, "Accuracy and Resolution of Kinect Depth Data", Sensors 2012, eq. 10).
+    :param z_m: (N,) depths of the points, metres.
+    :param sensor: what measured the depth they are compared with.
+    :param slack_m: how far the points themselves may be off, by their spacing, slope or pose.
     """
-    tolerance: FloatArray = base_m + per_z2 * np.square(z_m)
-    return tolerance
+    noise = sensor.axial_sigma(np.asarray(z_m, np.float32)).astype(np.float64)
+    return np.asarray(slack_m + CONFIRMING_SIGMAS * noise)

@@ -7,11 +7,13 @@ lost more often than not; this message goes over a reliable link and loses no bi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT, SensorModel, sensor_model
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.topics import Quality, Topic
@@ -35,6 +37,9 @@ def encode_frame(frame: Frame) -> bytes:
         k=frame.camera.K,
         rgb=frame.rgb,
         points=frame.pointmap,
+        sensor_model=frame.sensor.name,
+        sensor_spread=np.array([frame.sensor.floor_m, frame.sensor.quadratic]),
+        sensor_grain=np.array(frame.sensor.grain, np.float64).ravel(),
     )
     return encode(message, FRAMES.type)
 
@@ -53,4 +58,16 @@ def decode_frame(data: bytes) -> Frame:
         fixed_frame=message.fixed_frame,
         T_fixed_cam=message.t_fixed_optical.reshape(4, 4),
         up_cam=up if up.any() else None,
+        sensor=_sensor(message),
     )
+
+
+def _sensor(message: Any) -> SensorModel:
+    """The model of that name with the spread and the grain that were measured."""
+    if not message.sensor_model:
+        return STRUCTURED_LIGHT
+    floor_m, quadratic = (float(value) for value in message.sensor_spread)
+    scales, shares = message.sensor_grain.reshape(-1, 2).T.tolist()
+    grain = tuple(zip(scales, shares, strict=True))
+    named = sensor_model(message.sensor_model)
+    return replace(named, floor_m=floor_m, quadratic=quadratic, grain=grain)

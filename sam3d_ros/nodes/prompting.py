@@ -27,9 +27,10 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.geometry.visibility import depth_tolerance
 
-SEEN_THROUGH_M = 0.03
-"""Depth this much behind an anchor proves that its surface is gone."""
+SLACK_M = 0.025
+"""How far an anchor may be off. Depth this and the sensor's noise behind it proves it gone."""
 LOST_FRAMES = 5
 """Frames in a row that must prove it."""
 SAME_MASK = 0.5
@@ -97,10 +98,11 @@ class StandingPrompts:
             point_cam = apply(inverse(frame.T_fixed_cam), anchor.point_fixed)
             pixel = project(point_cam, frame.camera)
             behind_m = _depth_at(frame, pixel) - point_cam[2]
-            gone = anchor.gone + 1 if behind_m > SEEN_THROUGH_M else 0
+            tolerance_m = float(depth_tolerance(point_cam[2], frame.sensor, SLACK_M))
+            gone = anchor.gone + 1 if behind_m > tolerance_m else 0
             if gone < LOST_FRAMES:
                 kept.append(replace(anchor, gone=gone))
-            if abs(behind_m) <= SEEN_THROUGH_M:
+            if abs(behind_m) <= tolerance_m:
                 pixels.append((float(pixel[0]), float(pixel[1])))
         self._anchors = kept
         return pixels

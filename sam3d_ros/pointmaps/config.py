@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
 from sam3d_ros.core.sensors import MODELS
@@ -12,6 +14,10 @@ from sam3d_ros.core.sensors import MODELS
 @dataclass(frozen=True)
 class LidarConfig:
     """How a sparse cloud becomes a pointmap."""
+
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        'noise_m': 'pointmaps.sensor names the model of the sensor, which says how far it is off.'
+    }
 
     radius_px: int = option(
         8,
@@ -24,13 +30,6 @@ class LidarConfig:
         'a return this much farther (relative) than a near neighbour is taken as hidden by it',
         minimum=0.0,
         maximum=1.0,
-    )
-    noise_m: float = option(
-        0.02,
-        'one-sigma range noise of the LiDAR, metres; where the plane fit leaves clearly more, '
-        'there is an edge and the gap stays open',
-        minimum=0.001,
-        maximum=0.5,
     )
 
 

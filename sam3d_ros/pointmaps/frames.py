@@ -84,9 +84,10 @@ class FrameBuilder:
         """
         points = cloud.points_m.reshape(-1, 3)
         points_cam = apply(self._between(color, cloud, tree), points)
-        depth = depth_from_cloud(points_cam, color.lens.rectified, self._config.lidar)
+        camera, options = color.lens.rectified, self._config.lidar
         model = start_model(self._config, sensor_model('lidar'))
-        return self._frame(color, depth, tree, fixed_frame, model)
+        depth, sensor = depth_from_cloud(points_cam, camera, options, model)
+        return self._frame(color, depth, tree, fixed_frame, sensor)
 
     def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
         """Return the fixed frame: the configured one, else the root above the camera."""

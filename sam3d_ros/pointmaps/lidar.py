@@ -11,6 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import BoolArray, Camera, Float32Array
 from sam3d_ros.pointmaps.config import LidarConfig
 from sam3d_ros.pointmaps.depth import splat
@@ -21,22 +22,44 @@ _LARGEST_OFFSET = 0.35
 # Smallest determinant of the normalised moments: returns on one line fix no plane.
 _SMALLEST_SPREAD = 1e-3
 _FEWEST_RETURNS = 3.0
-# Residual beyond which returns do not lie on one plane, in units of the noise.
+# Residual beyond which returns do not lie on one plane, in sigmas of the sensor.
 _EDGE = 1.5
 
 
-def depth_from_cloud(points_m: Float32Array, camera: Camera, config: LidarConfig) -> Float32Array:
-    """Return (H, W) float32 z-depth, metres, NaN = unknown, of (..., 3) optical points."""
+def depth_from_cloud(
+    points_m: Float32Array, camera: Camera, config: LidarConfig, sensor: SensorModel
+) -> tuple[Float32Array, SensorModel]:
+    """Return (H, W) float32 z-depth, metres, NaN = unknown, and how far it may be off.
+
+    :param points_m: (..., 3) float32, metres, optical frame of ``camera``.
+    :param sensor: how far single returns may be off.
+    """
     sparse = splat((points_m[..., 0], points_m[..., 1], points_m[..., 2]), camera)
     hidden = _hidden(sparse, config)
     kept = np.where(hidden, np.float32(np.nan), sparse)
     if config.radius_px == 0:
-        return kept
-    filled = _fit(kept, config)
+        return kept, sensor
+    filled = _fit(kept, config, sensor)
     # Beside a hidden return it is not known which surface shows.
     filled[_distance(~np.isnan(kept)) > _distance(hidden)] = np.nan
     # The fit is less noisy than a single return.
-    return np.where(np.isnan(filled), kept, filled)
+    depth = np.where(np.isnan(filled), kept, filled)
+    returns, pixels = (float(np.isfinite(image).sum()) for image in (kept, depth))
+    return depth, _after_fit(sensor, config.radius_px, returns / max(pixels, 1.0))
+
+
+def _after_fit(sensor: SensorModel, radius_px: int, returns: float) -> SensorModel:
+    """Return what the fit leaves of the errors of returns that err on their own, as a LiDAR's do.
+
+    Gaussian weights of s = radius / 2 over ``returns`` a pixel leave 1 / (4 pi s^2 returns) of the
+    variance, which pixels d apart share by exp(-d^2 / (4 s^2)). Errors that neighbouring returns
+    of other sensors share are not averaged.
+    """
+    if sensor.kind != 'lidar' or returns == 0:
+        return sensor
+    scale_px = 0.5 * radius_px
+    left = 1.0 / (4.0 * np.pi * scale_px**2 * returns)
+    return sensor.measured(float(np.sqrt(min(left, 1.0))), ((scale_px, 1.0),))
 
 
 def _hidden(sparse: Float32Array, config: LidarConfig) -> BoolArray:
@@ -55,7 +78,7 @@ def _distance(marked: BoolArray) -> Float32Array:
     return np.asarray(cv2.distanceTransform((~marked).astype(np.uint8), cv2.DIST_L2, 3))
 
 
-def _fit(depth_m: Float32Array, config: LidarConfig) -> Float32Array:
+def _fit(depth_m: Float32Array, config: LidarConfig, sensor: SensorModel) -> Float32Array:
     """Return the local linear fit of inverse depth, as depth; NaN where it is not trusted."""
     weight = (~np.isnan(depth_m)).astype(np.float32)
     inverse = np.where(weight > 0, 1.0 / depth_m, np.float32(0.0)).astype(np.float32)
@@ -91,5 +114,6 @@ def _fit(depth_m: Float32Array, config: LidarConfig) -> Float32Array:
         residual_m = np.sqrt(np.maximum(rr - slope_x * xr - slope_y * yr, 0.0)) / (mean * mean)
         count = cv2.boxFilter(weight, cv2.CV_32F, (offset.size,) * 2, normalize=False)
         trusted = (count >= _FEWEST_RETURNS) & (spread > _SMALLEST_SPREAD)
-        trusted &= (np.hypot(x, y) < _LARGEST_OFFSET) & (residual_m < _EDGE * config.noise_m)
+        trusted &= np.hypot(x, y) < _LARGEST_OFFSET
+        trusted &= residual_m < _EDGE * sensor.axial_sigma(1.0 / mean)
         return np.where(trusted & (value > 0), 1.0 / value, np.float32(np.nan))

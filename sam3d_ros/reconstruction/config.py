@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
 from sam3d_ros.reconstruction.sam3d_objects.config import Sam3dObjectsConfig
@@ -11,8 +13,12 @@ from sam3d_ros.reconstruction.sam3d_objects.config import Sam3dObjectsConfig
 
 @dataclass(frozen=True)
 class EvidenceConfig:
-    """What the sensor is believed to be, and how its rays become an object's volume."""
+    """How rays become an object's volume; how far they may be off is the frame's sensor's."""
 
+    REMOVED: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ('sigma_floor_m', 'sigma_quadratic', 'sigma_lateral_px', 'depth_step'),
+        'pointmaps.sensor names the model of the sensor, which says how far its returns are off.',
+    )
     grid: int = option(48, 'voxels along each side of an object volume', minimum=16, maximum=128)
     margin: float = option(
         1.25, 'side of the volume over the largest extent seen', minimum=1.05, maximum=3.0
@@ -25,18 +31,6 @@ class EvidenceConfig:
     )
     truncation_voxels: float = option(
         4.0, 'truncation of the signed distance, voxels', minimum=1.0, maximum=16.0
-    )
-    sigma_floor_m: float = option(
-        0.0012, 'depth noise at 0.4 m, one sigma, m', minimum=0.0, maximum=0.1
-    )
-    sigma_quadratic: float = option(
-        0.0019, 'growth of depth noise with (z - 0.4 m)^2, 1/m', minimum=0.0, maximum=0.1
-    )
-    sigma_lateral_px: float = option(
-        0.8, 'lateral noise of a depth pixel, one sigma, px', minimum=0.0, maximum=5.0
-    )
-    depth_step: float = option(
-        0.00285, 'step between two depths over their square, 1/m', minimum=0.0, maximum=0.1
     )
     free_sigmas: float = option(
         2.0, 'sigmas before a surface from which a ray proves free space', minimum=0.0, maximum=10
@@ -52,7 +46,10 @@ class LayoutConfig:
 
     iterations: int = option(6, 'Gauss-Newton steps per frame', minimum=0, maximum=50)
     gate_m: float = option(
-        0.02, 'points farther than this from the surface do not pull, m', minimum=0.001, maximum=1
+        0.02,
+        'points farther than this from the surface, and farther than noise, do not pull, m',
+        minimum=0.001,
+        maximum=1,
     )
     floor_m: float = option(
         0.00015,

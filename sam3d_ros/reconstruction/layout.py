@@ -18,22 +18,23 @@ from scipy.spatial.transform import Rotation
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import DepthVerdict, judge
-from sam3d_ros.reconstruction.config import EvidenceConfig, LayoutConfig
+from sam3d_ros.reconstruction.config import LayoutConfig
 from sam3d_ros.reconstruction.pose_covariance import (
+    common_noise,
     observed_information,
     prior_information,
     shared_error,
 )
-from sam3d_ros.reconstruction.rays import depth_sigma
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
 
 SAMPLES = 600
 SILHOUETTE_SAMPLES = 400
 SILHOUETTE_SIGMA_PX = 2.0
-SEEN_THROUGH_M = 0.01
-"""What the sensor saw this far behind a vertex says that the vertex is not there."""
-FREE_SIGMA_M = 0.005
+THROUGH_M, THROUGH_SIGMAS = 0.004, 3.0
+"""A return this far, and this many sigmas, behind a vertex says that the vertex is not there."""
+FREE_SIGMA_M = 0.0047
+"""How far the front of a shape may be off, apart from the sensor's noise."""
 TUKEY = 4.685
 STEP_M, STEP_RAD = 3e-5, 3e-4
 """Registration has ended when its step is smaller: well below the sensor's noise."""
@@ -94,16 +95,16 @@ class _Fit:
 
 
 def measure_pose(
-    shape: Shape, view: View, T_cam_shape: FloatArray, config: LayoutConfig, noise: EvidenceConfig
+    shape: Shape, view: View, T_cam_shape: FloatArray, config: LayoutConfig
 ) -> PoseUpdate:
     """Return the correction of ``T_cam_shape`` that fits the view best, starting from it."""
-    target = _prepare(view, noise)
-    before = _fit(shape, target, T_cam_shape, noise)
-    best = _fit(shape, target, _register(shape, target, T_cam_shape, config), noise)
+    target = _prepare(view)
+    before = _fit(shape, target, T_cam_shape)
+    best = _fit(shape, target, _register(shape, target, T_cam_shape, config))
     if best.score < 0.5:
         shifted = T_cam_shape.copy()
         shifted[:3, 3] += _shift(shape, target, T_cam_shape)
-        other = _fit(shape, target, _register(shape, target, shifted, config), noise)
+        other = _fit(shape, target, _register(shape, target, shifted, config))
         if other.score > best.score:
             best = other
     covariance = _covariance(shape, target, best.T_cam_shape, best.pairs, config)
@@ -113,12 +114,16 @@ def measure_pose(
 
 
 def pose_covariance(
-    shape: Shape, view: View, T_cam_shape: FloatArray, config: LayoutConfig, noise: EvidenceConfig
+    shape: Shape, view: View, T_cam_shape: FloatArray, config: LayoutConfig, looks: int = 1
 ) -> FloatArray:
-    """Return the (6, 6) covariance of a pose that fits a view already; axes as a twist's."""
-    target = _prepare(view, noise)
+    """Return the (6, 6) covariance of a pose that fits a view already; axes as a twist's.
+
+    :param looks: how many views from different sides the shape was made of: what the returns of
+        one have in common is another thing in each.
+    """
+    target = _prepare(view)
     pairs = _pairs(shape, target, T_cam_shape)
-    return _covariance(shape, target, T_cam_shape, pairs, config)
+    return _covariance(shape, target, T_cam_shape, pairs, config, looks)
 
 
 def moved_by(T: FloatArray, twist: FloatArray) -> FloatArray:
@@ -135,23 +140,31 @@ def twist_between(T_from: FloatArray, T_to: FloatArray) -> FloatArray:
     return np.concatenate([T_to[:3, 3] - T_from[:3, 3], turn])
 
 
-def _fit(shape: Shape, target: _Target, T_cam_shape: FloatArray, noise: EvidenceConfig) -> _Fit:
+def _fit(shape: Shape, target: _Target, T_cam_shape: FloatArray) -> _Fit:
     """Score a pose: the share of the view's points within 2 sigma + 2 mm of the surface, less the
     share of the surface's front that the sensor saw through.
     """
     pairs = _pairs(shape, target, T_cam_shape)
     inliers = float((np.abs(pairs.distance) < 2.0 * target.sigmas + 0.002).mean())
     vertices, front = _front(shape, T_cam_shape, SILHOUETTE_SAMPLES)
-    tolerance = 0.004 + 3.0 * depth_sigma(vertices[:, 2].astype(np.float32), noise).astype(
-        np.float64
-    )
-    verdict = judge(vertices, target.view.camera, target.view.pointmap[..., 2], tolerance)
+    verdict = _judged(vertices, target.view)
     seen = verdict.confirmed | verdict.seen_through
     through = float((verdict.seen_through & front).sum() / max((seen & front).sum(), 1))
     return _Fit(T_cam_shape, pairs, inliers - through)
 
 
-def _prepare(view: View, noise: EvidenceConfig) -> _Target:
+def _judged(vertices: FloatArray, view: View) -> DepthVerdict:
+    """What the view says about vertices of the shape, optical frame."""
+    tolerance = THROUGH_M + THROUGH_SIGMAS * _sigma(vertices, view)
+    return judge(vertices, view.camera, view.pointmap[..., 2], tolerance)
+
+
+def _sigma(points: FloatArray, view: View) -> FloatArray:
+    """(P,) one-sigma error along the optical axis of returns at the depths of points, metres."""
+    return view.sensor.axial_sigma(points[:, 2].astype(np.float32)).astype(np.float64)
+
+
+def _prepare(view: View) -> _Target:
     points = view.pointmap[view.own].astype(np.float64)
     if len(points) > SAMPLES:
         points = points[np.linspace(0, len(points) - 1, SAMPLES).astype(np.intp)]
@@ -159,7 +172,7 @@ def _prepare(view: View, noise: EvidenceConfig) -> _Target:
         np.float32
     )
     down, across = np.gradient(outside)
-    sigmas = depth_sigma(points[:, 2].astype(np.float32), noise).astype(np.float64)
+    sigmas = _sigma(points, view)
     towards = np.asarray(across, np.float32), np.asarray(down, np.float32)
     return _Target(points, sigmas, view, outside, towards)
 
@@ -225,7 +238,8 @@ def _weights(pairs: _Pairs, target: _Target, config: LayoutConfig) -> FloatArray
     facing, distance = pairs.facing, pairs.distance
     sigma = np.hypot(target.sigmas, 0.001)
     spread = np.median(np.abs(distance[facing])) * 1.4826 if facing.any() else 0.0
-    scale = min(max(TUKEY * max(float(spread), float(np.median(sigma))), 0.004), config.gate_m)
+    scale = min(max(TUKEY * float(spread), 0.004), config.gate_m)
+    scale = max(scale, TUKEY * float(np.median(sigma)))
     weight: FloatArray = _tukey(distance / scale) * facing / np.square(sigma)
     return weight
 
@@ -241,7 +255,7 @@ def _seen_through_equations(
     """Equations of the vertices that the sensor saw through."""
     vertices, _ = _front(shape, T, SILHOUETTE_SAMPLES)
     view = target.view
-    verdict = judge(vertices, view.camera, view.pointmap[..., 2], SEEN_THROUGH_M)
+    verdict = _judged(vertices, view)
     own = view.mask[verdict.rows, verdict.columns]
     H, g = _silhouette_equations(vertices, verdict, verdict.seen_through & ~own, target, T)
     H_free, g_free = _free_space_equations(
@@ -286,7 +300,8 @@ def _free_space_equations(
     length = np.linalg.norm(rays, axis=1)
     direction = rays / length[:, None]
     A = _twist_rows(vertices - T[:3, 3], direction)
-    return _accumulate(A, excess * length, _tukey(excess / gate_m) / FREE_SIGMA_M**2)
+    variance = FREE_SIGMA_M**2 + np.square(_sigma(vertices, target.view))
+    return _accumulate(A, excess * length, _tukey(excess / gate_m) / variance)
 
 
 def _accumulate(
@@ -297,15 +312,25 @@ def _accumulate(
 
 
 def _covariance(
-    shape: Shape, target: _Target, T: FloatArray, pairs: _Pairs, config: LayoutConfig
+    shape: Shape,
+    target: _Target,
+    T: FloatArray,
+    pairs: _Pairs,
+    config: LayoutConfig,
+    looks: int = 1,
 ) -> FloatArray:
     weight = _weights(pairs, target, config)
-    H, _ = _accumulate(_rows(pairs, T), pairs.distance, weight)
-    H = observed_information(H, pairs.surface - T[:3, 3], weight)
+    A = _rows(pairs, T)
+    H, _ = _accumulate(A, pairs.distance, weight)
     H_seen, _ = _seen_through_equations(shape, target, T, config)
     shared = shared_error(pairs.local, pairs.distance, weight)
     floor = np.square(np.repeat([config.floor_m, config.floor_rad], 3))
-    covariance = np.linalg.inv((H + H_seen) / shared + prior_information()) + np.diag(floor)
+    observed = observed_information(H, pairs.surface - T[:3, 3], weight) + H_seen
+    covariance = np.linalg.inv(observed / shared + prior_information()) + np.diag(floor)
+    gain = np.linalg.inv(H + H_seen + prior_information())
+    pixels = target.points[:, :2] / target.points[:, 2:] * target.view.camera.fx
+    pulls = A * (weight * target.sigmas)[:, None]
+    covariance += gain @ common_noise(pulls, pixels, target.view.sensor.grain) @ gain / looks
     return np.asarray(0.5 * (covariance + covariance.T), np.float64)
 
 

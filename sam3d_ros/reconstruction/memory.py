@@ -80,9 +80,7 @@ class TrackMemory:
         if self.shape is None:
             return
         T_cam_fixed = inverse(frame.T_fixed_cam)
-        update = measure_pose(
-            self.shape, view, T_cam_fixed @ self.T_fixed_obj, config.layout, config.evidence
-        )
+        update = measure_pose(self.shape, view, T_cam_fixed @ self.T_fixed_obj, config.layout)
         R = frame.T_fixed_cam[:3, :3]
         measured = np.concatenate([R @ update.twist[:3], R @ update.twist[3:]])
         sure = adjoint_rotation(update.covariance, R)
@@ -143,7 +141,7 @@ class TrackMemory:
         """Return the covariance of a new shape's pose, by the kept view that shows most of it."""
         view = max(self.views, key=lambda kept: int(np.count_nonzero(kept.own)))
         T_cam_obj = inverse(view.T_ref_cam) @ self.T_anchor_obj
-        covariance = pose_covariance(shape, view, T_cam_obj, config.layout, config.evidence)
+        covariance = pose_covariance(shape, view, T_cam_obj, config.layout, len(self.views))
         return adjoint_rotation(covariance, (self.T_fixed_anchor @ view.T_ref_cam)[:3, :3])
 
     def _place(self, T_fixed_obj: FloatArray) -> None:

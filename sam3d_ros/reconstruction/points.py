@@ -12,8 +12,10 @@ from sam3d_ros.core.types import ByteArray, Float32Array, IndexArray
 from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.grid import Grid, T_cam_grid
-from sam3d_ros.reconstruction.noise import ray_sigma
 from sam3d_ros.reconstruction.views import View, view_normals
+
+LEAST_SIGMA_M = 0.001
+"""However good the sensor, meshes made of voxels follow points no closer than this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +25,8 @@ class ObservedPoints:
     :param points_m: (P, 3) float32, grid frame, metres.
     :param normals: (P, 3) float32 unit, outward, grid frame; zero where unknown.
     :param colors: (P, 3) uint8 RGB.
-    :param sigmas_m: (P,) float32 error along the ray, one sigma, see :func:`ray_sigma`.
+    :param sigmas_m: (P,) float32 error along the ray, one sigma, of each view's own sensor, see
+        :meth:`core.sensors.SensorModel.ray_sigma`.
     :param views: (P,) int32, index of the view each point comes from.
     """
 
@@ -66,10 +69,11 @@ def _points_of(
     normals_cam = np.nan_to_num(view_normals(view).reshape(-1, 3)[pixels])
     across = np.abs(np.einsum('pc,pc->p', normals_cam, points_cam))
     cosine = across / np.linalg.norm(points_cam, axis=1)
+    sigmas = view.sensor.ray_sigma(points_cam[:, 2], cosine, view.camera.fx)
     return ObservedPoints(
         points_m=points[inside],
         normals=normals_cam @ R.T,
         colors=view.rgb.reshape(-1, 3)[pixels],
-        sigmas_m=ray_sigma(points_cam[:, 2], cosine, view.camera.fx, config),
+        sigmas_m=np.maximum(sigmas, np.float32(LEAST_SIGMA_M)),
         views=np.full(len(inside), number, np.int32),
     )

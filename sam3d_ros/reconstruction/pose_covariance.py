@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sam3d_ros.core.sensors import Grain
 from sam3d_ros.core.types import FloatArray
 
 NORMAL_SIGMA_RAD = 0.1
@@ -18,6 +19,9 @@ worlds of the train split, where whole normals are off by 0.2 rad."""
 PATCH_M = 0.015
 """Residuals within such a cell go together: the mesh's misfit, and the sensor's noise, of which on
 real tables about twenty neighbouring pixels share theirs."""
+
+PULLS = 150
+"""Returns that are enough to see what they have in common."""
 
 PRIOR_M, PRIOR_RAD = 0.05, 0.3
 """What is believed of a direction that the view says nothing about."""
@@ -67,6 +71,31 @@ def shared_error(local_m: FloatArray, residual: FloatArray, weight: FloatArray) 
     used = weights > 0
     square = float((np.square(moments[used]) / weights[used]).sum())
     return max(square / max(int(used.sum()) - 6, 1), 1.0)
+
+
+def common_noise(pulls: FloatArray, pixels: FloatArray, grain: Grain) -> FloatArray:
+    """Return the (6, 6) covariance of the pull on a pose by the noise that returns have in common.
+
+    N independent returns of one sigma pull with sum_i p_i p_i^T, which the Hessian counts; returns
+    that correlate by r_ij with sum_ij r_ij p_i p_j^T. Applied to the gain of the fit from both
+    sides this is the sandwich estimator of its covariance (White, "Maximum likelihood estimation
+    of misspecified models", Econometrica 1982). For a shift of a flat patch it says that the N
+    returns count as N_eff = 1 / left^2 with :meth:`core.sensors.SensorModel.left_after` of the
+    patch; turns are held better than that. Independent pixels (scale 0) add nothing.
+
+    :param pulls: (P, 6) rows of the fit times weight times sigma.
+    :param pixels: (P, 2) places in the image, px.
+    :param grain: (scale in px, share of the variance) of each part of the noise.
+    """
+    step = -(-len(pulls) // PULLS)
+    chosen, (u, v) = pulls[::step], pixels[::step].T.astype(np.float32)
+    apart = np.square(u[:, None] - u) + np.square(v[:, None] - v)
+    shared = np.zeros_like(apart)
+    for scale, share in grain:
+        if scale > 0:
+            shared += np.float32(share) * np.exp(apart * np.float32(-0.25 / scale**2))
+    each = len(pulls) / len(chosen)
+    return np.asarray(each**2 * chosen.T @ shared @ chosen, np.float64)
 
 
 def averaged(

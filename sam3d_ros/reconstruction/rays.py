@@ -46,21 +46,11 @@ class ViewRays:
     surface: Float32Array
 
 
-def depth_sigma(depth_m: Float32Array, config: EvidenceConfig) -> Float32Array:
-    """Return the axial noise (one sigma, m) of structured-light depth.
-
-    Nguyen, Izadi, Lovell, "Modeling Kinect sensor noise for improved 3D reconstruction and
-    tracking", 3DIMPVT 2012, eq. 2.
-    """
-    sigma = config.sigma_floor_m + config.sigma_quadratic * np.square(depth_m - 0.4)
-    return np.asarray(sigma, np.float32)
-
-
 def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) -> ViewRays:
     """Return what ``view`` says about every voxel of ``grid``."""
     kinds, depths = _pixels(view)
     pixel, z = _project(view, grid)
-    sigmas = depth_sigma(depths, config)
+    sigmas = view.sensor.axial_sigma(depths)
     half_m = np.float32(0.5 * grid.voxel_m)
     kind, gap = kinds[pixel], depths[pixel] - z
     tolerance = (config.free_sigmas * sigmas + half_m)[pixel]
@@ -111,7 +101,7 @@ def _cleared(view: View, config: EvidenceConfig) -> Float32Array:
     nearest = np.asarray(
         cv2.erode(np.where(seen, depth, np.float32(FARTHEST_M)), window), np.float32
     )
-    cleared = nearest - config.free_sigmas * depth_sigma(nearest, config)
+    cleared = nearest - config.free_sigmas * view.sensor.axial_sigma(nearest)
     return np.append(np.where(seen, cleared, 0.0), 0.0).astype(np.float32)
 
 

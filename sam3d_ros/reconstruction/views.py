@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT, SensorModel
 from sam3d_ros.core.types import (
     BoolArray,
     ByteArray,
@@ -23,8 +24,8 @@ from sam3d_ros.geometry.meshes import cross
 CROP_MARGIN = 0.6
 NORMAL_STEP_PX = 2
 RIM_PX = 2
-FLYING_M, FLYING_PER_Z2 = 0.01, 0.008
-"""A rim pixel this far (0.01 m + 0.008/m z^2) behind its nearest neighbour is not the object."""
+FLYING_M, FLYING_SIGMAS = 0.01, 4.0
+"""A rim pixel this far, and this many sigmas, behind its nearest neighbour is not the object."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +45,7 @@ class View:
     :param up_cam: (3,) float64 unit, optical frame: against gravity, else the normal of the
         dominant support, else -y.
     :param support: the plane the object stands on, optical frame, or None.
+    :param sensor: what the errors of the pointmap look like.
     """
 
     pointmap: Float32Array
@@ -54,6 +56,7 @@ class View:
     T_ref_cam: FloatArray
     up_cam: FloatArray
     support: Plane | None = None
+    sensor: SensorModel = STRUCTURED_LIGHT
 
     @property
     def own(self) -> BoolArray:
@@ -81,7 +84,7 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
     K[1, 2] -= top
     support = instances.supports[instance.support] if instance.support >= 0 else None
     return View(
-        pointmap=_without_flying(frame.pointmap[part], mask),
+        pointmap=_without_flying(frame.pointmap[part], mask, frame.sensor),
         rgb=np.ascontiguousarray(frame.rgb[part]),
         mask=mask,
         foreign=foreign & ~mask,
@@ -89,10 +92,11 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
         T_ref_cam=frame.T_fixed_cam,
         up_cam=_up(frame.up_cam, instances.supports),
         support=support,
+        sensor=frame.sensor,
     )
 
 
-def _without_flying(pointmap: Float32Array, mask: BoolArray) -> Float32Array:
+def _without_flying(pointmap: Float32Array, mask: BoolArray, sensor: SensorModel) -> Float32Array:
     """A copy without the mask's rim pixels that lie far behind their neighbours in the mask.
 
     Sensors mix object and background at depth edges, and masks leak over them.
@@ -101,10 +105,10 @@ def _without_flying(pointmap: Float32Array, mask: BoolArray) -> Float32Array:
     depth = pointmap[..., 2]
     own = np.where(mask & np.isfinite(depth), depth, np.float32(np.inf))
     window = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)
-    nearest = cv2.erode(own, window, borderType=cv2.BORDER_REPLICATE)
+    nearest = np.asarray(cv2.erode(own, window, borderType=cv2.BORDER_REPLICATE), np.float32)
     rim = mask & (cv2.erode(mask.astype(np.uint8), window) == 0)
     with np.errstate(invalid='ignore'):
-        flying = rim & (depth > nearest + FLYING_M + FLYING_PER_Z2 * np.square(nearest))
+        flying = rim & (depth > nearest + FLYING_M + FLYING_SIGMAS * sensor.axial_sigma(nearest))
     pointmap[flying] = np.nan
     return pointmap
 

@@ -21,7 +21,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from sam3d_ros.core.config import Option, build, options
+from sam3d_ros.core.config import Option, build, options, removed
 from sam3d_ros.core.errors import ConfigurationError
 
 T = TypeVar('T')
@@ -48,9 +48,11 @@ class Parameters:
         # rclpy has no public way to what the command line and the YAML file say.
         self._overrides: dict[str, Parameter] = node._parameter_overrides
         self._options: dict[str, Option] = {}
+        self._removed: dict[str, str] = {}
         for prefix, kind in groups.items():
-            for item in options(kind, f'{prefix}.' if prefix else ''):
-                self._options[item.name] = item
+            start = f'{prefix}.' if prefix else ''
+            self._options |= {item.name: item for item in options(kind, start)}
+            self._removed |= dict(removed(kind, start))
         for item in self._options.values():
             self._declare(item)
         self._warn_unknown(tuple(f'{prefix}.' for prefix in elsewhere))
@@ -85,7 +87,9 @@ class Parameters:
     def _warn_unknown(self, elsewhere: tuple[str, ...]) -> None:
         known = self._options.keys()
         for name in sorted(self._overrides.keys() - known):
-            if not name.startswith(_FOREIGN + elsewhere):
+            if name in self._removed:
+                self._node.get_logger().warning(self._removed[name])
+            elif not name.startswith(_FOREIGN + elsewhere):
                 self._node.get_logger().warning(
                     f'unknown parameter "{name}" is ignored; {_nearest(name, known)}'
                 )

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of the scene memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sam3d_ros.core.config import option
 
@@ -9,6 +11,11 @@ from sam3d_ros.core.config import option
 @dataclass(frozen=True, slots=True)
 class SceneConfig:
     """Options of what is remembered about objects out of sight."""
+
+    REMOVED: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ('tolerance_m', 'tolerance_per_z2'),
+        'pointmaps.sensor names the model of the sensor, which says how near a return must be.',
+    )
 
     drift_m_per_s: float = option(
         0.002,
@@ -21,18 +28,6 @@ class SceneConfig:
         'Growth of the rotation sigma of an object that is not seen, radians per root second.',
         minimum=0.0,
         maximum=1.0,
-    )
-    tolerance_m: float = option(
-        0.02,
-        'Distance within which a return confirms a remembered surface at zero range, metres.',
-        minimum=0.001,
-        maximum=0.2,
-    )
-    tolerance_per_z2: float = option(
-        0.008,
-        'Growth of that distance with the square of the range, 1/metres.',
-        minimum=0.0,
-        maximum=0.1,
     )
     out_of_view_share: float = option(
         0.5,

@@ -33,6 +33,9 @@ from sam3d_ros.scene.config import SceneConfig
 SAMPLES = 400
 """Vertices of a mesh that are enough to tell hidden from out of view."""
 
+SLACK_M = 0.02
+"""How far a completed surface and its pose may be off."""
+
 
 class ObjectMemory:
     """Scene memory, the only implementation of :class:`core.interfaces.SceneMemory`."""
@@ -144,9 +147,7 @@ class ObjectMemory:
         step = max(1, len(known.mesh.vertices_m) // SAMPLES)
         vertices = known.mesh.vertices_m[::step].astype(np.float64)
         points_cam = apply(inverse(frame.T_fixed_cam) @ known.T_fixed_obj, vertices)
-        tolerance = depth_tolerance(
-            points_cam[:, 2], self._config.tolerance_m, self._config.tolerance_per_z2
-        )
+        tolerance = depth_tolerance(points_cam[:, 2], frame.sensor, SLACK_M)
         verdict = judge(points_cam, frame.camera, frame.depth_m, tolerance)
         if verdict.in_view.mean() < self._config.out_of_view_share:
             return ObjectState.OUT_OF_VIEW

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of tracking."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sam3d_ros.core.config import option
 
@@ -9,6 +11,11 @@ from sam3d_ros.core.config import option
 @dataclass(frozen=True, slots=True)
 class TrackingConfig:
     """Options of tracking by overlap in the fixed frame."""
+
+    REMOVED: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ('tolerance_m', 'tolerance_per_z2'),
+        'pointmaps.sensor names the model of the sensor, which says how near a return must be.',
+    )
 
     backend: str = option('overlap', 'Tracking backend by name.', read_only=True)
     confirm_hits: int = option(
@@ -41,16 +48,4 @@ class TrackingConfig:
         'Farthest a moving object may travel between two frames and still keep its id, metres.',
         minimum=0.0,
         maximum=1.0,
-    )
-    tolerance_m: float = option(
-        0.015,
-        'Distance within which a return confirms a point at zero range, metres.',
-        minimum=0.001,
-        maximum=0.2,
-    )
-    tolerance_per_z2: float = option(
-        0.008,
-        'Growth of that distance with the square of the range, 1/metres.',
-        minimum=0.0,
-        maximum=0.1,
     )

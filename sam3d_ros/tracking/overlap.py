@@ -32,6 +32,9 @@ MIN_POINTS_IN_VIEW = 10
 MIN_SHARE_IN_VIEW = 0.2
 """Nor does a smaller share of a track's points."""
 
+SLACK_M = 0.015
+"""Remembered points are this sparse, and off by this much where a surface is steep."""
+
 
 class OverlapTracker:
     """Tracker backend ``overlap``."""
@@ -91,11 +94,8 @@ class OverlapTracker:
 
     def _judge(self, memory: Memory, frame: Frame) -> DepthVerdict:
         points_cam = apply(inverse(frame.T_fixed_cam), memory.sighting.points_fixed)
-        tolerance = self._tolerance(points_cam[:, 2])
+        tolerance = depth_tolerance(points_cam[:, 2], frame.sensor, SLACK_M)
         return judge(points_cam, frame.camera, frame.depth_m, tolerance)
-
-    def _tolerance(self, z_m: FloatArray) -> FloatArray:
-        return depth_tolerance(z_m, self._config.tolerance_m, self._config.tolerance_per_z2)
 
     @staticmethod
     def _votes(verdicts: list[DepthVerdict], index_image: IndexArray, count: int) -> IndexArray:
@@ -118,9 +118,7 @@ class OverlapTracker:
             visible = int(verdict.confirmed.sum() + verdict.seen_through.sum())
             sighting = seen[int(index)]
             tree = self._memories[position].tree
-            near, _ = tree.query(
-                sighting.points_fixed, distance_upper_bound=self._config.tolerance_m
-            )
+            near, _ = tree.query(sighting.points_fixed, distance_upper_bound=SLACK_M)
             back = float(np.isfinite(near).mean())
             scores[position, index] = np.sqrt(votes[position, index] / visible * back)
         rows, columns = linear_sum_assignment(-scores)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import ByteArray, Camera, Float32Array, FloatArray, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transforms import inverse
@@ -41,6 +42,7 @@ class Sample:
     :param depth_m: (H, W) float32 metres, NaN = no return; None when the sensor is a LiDAR.
     :param sweep: the LiDAR's turn around the frame's stamp, or None.
     :param rendering: what an ideal camera sees.
+    :param sensor: the errors that are in ``depth_m``.
     """
 
     camera: Camera
@@ -49,6 +51,7 @@ class Sample:
     sweep: Sweep | None
     rendering: Rendering
     truth: FrameTruth
+    sensor: SensorModel
 
     def frame(self) -> Frame:
         """Return the sample as the stages take it.
@@ -67,6 +70,7 @@ class Sample:
             fixed_frame=FIXED_FRAME,
             T_fixed_cam=T_fixed_cam,
             up_cam=T_fixed_cam[2, :3].copy(),
+            sensor=self.sensor,
         )
 
 
@@ -141,7 +145,7 @@ def _sample(episode: Episode, renderer: Renderer, index: int, rng: np.random.Gen
         drawn.amodal,
         occlusion(drawn.instances, drawn.amodal),
     )
-    return Sample(episode.camera, rgb, depth, sweep, drawn, truth)
+    return Sample(episode.camera, rgb, depth, sweep, drawn, truth, episode.sensor.model)
 
 
 def _sweep(

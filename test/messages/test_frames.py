@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.messages.frames import decode_frame, encode_frame
 
@@ -32,3 +35,11 @@ def test_a_frame_survives_the_wire_to_the_last_bit(up_cam: np.ndarray | None) ->
         assert got.up_cam is None
     else:
         np.testing.assert_array_equal(got.up_cam, up_cam)
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_the_sensor_survives_the_wire(name: str) -> None:
+    model = MODELS[name]
+    for sensor in (model, model.measured(1.0 / 3.0, ((0.0, 0.1), (3.0, 0.9)))):
+        sent = replace(make_frame(None), sensor=sensor)
+        assert decode_frame(encode_frame(sent)).sensor == sensor

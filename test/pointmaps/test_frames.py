@@ -6,7 +6,7 @@ import pytest
 from ray_cast_world import camera, moved, render
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
+from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT, sensor_model
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.lenses import pinhole
 from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree, UnknownFrameError
@@ -43,6 +43,16 @@ def test_range_limits_come_from_the_configuration():
     frame = builder.from_depth(COLOR, depth_image(), TransformTree())
     assert np.nanmax(frame.depth_m) <= 1.5 and np.isnan(frame.pointmap).any()
     assert np.array_equal(np.isnan(frame.pointmap).all(-1), np.isnan(frame.depth_m))
+
+
+def test_the_frame_says_what_its_errors_look_like():
+    tree, points = TransformTree(), pointmap_from_depth(depth_image().depth_m, CAMERA)
+    cloud = PointCloud(NS, 'rgb_optical', points)
+    usual, stereo = FrameBuilder(), FrameBuilder(PointmapConfig(sensor='d435'))
+    assert usual.from_depth(COLOR, depth_image(), tree).sensor.name == 'structured_light'
+    assert usual.from_cloud(COLOR, cloud, tree).sensor.name == 'lidar'
+    assert stereo.from_depth(COLOR, depth_image(), tree).sensor == sensor_model('d435')
+    assert stereo.from_cloud(COLOR, cloud, tree).sensor == sensor_model('d435')
 
 
 def test_depth_in_another_frame_is_registered_by_tf():

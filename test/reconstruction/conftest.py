@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from sam3d_ros.core.sensors import MODELS, SensorModel
 from sam3d_ros.core.types import (
     Camera,
     Frame,
@@ -20,6 +21,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.cameras import pointmap_from_depth, rays
 from sam3d_ros.geometry.transforms import transform
+from sam3d_ros.world.sensors import field
 
 CAMERA = Camera(320, 240, np.array([[280.0, 0, 163.0], [0, 280.0, 117.0], [0, 0, 1]]))
 COLORS = np.array([[90, 90, 90], [200, 40, 40], [40, 200, 40], [40, 40, 200]], np.uint8)
@@ -77,6 +79,7 @@ def see(
     target: tuple[float, float, float] = (0.0, 0.0, 0.04),
     noise_seed: int | None = None,
     stamp_ns: int = 0,
+    sensor: SensorModel = MODELS['white'],
 ) -> tuple[Frame, Instances]:
     """Return the frame and the true instances (in the order of ``solids``) of a scene."""
     T_world_cam = look_at(eye, target)
@@ -89,8 +92,8 @@ def see(
     depth = hits.min(axis=0)
     depth[~np.isfinite(depth)] = np.nan
     if noise_seed is not None:
-        noise = np.random.default_rng(noise_seed).standard_normal(depth.shape)
-        depth += noise * (0.0012 + 0.0019 * (depth - 0.4) ** 2)
+        noise = field(sensor.grain, depth.shape, np.random.default_rng(noise_seed))
+        depth += noise * sensor.axial_sigma(depth)
     up_cam = T_world_cam[:3, :3].T @ np.array([0.0, 0.0, 1.0])
     frame = Frame(
         stamp_ns=stamp_ns,
@@ -101,6 +104,7 @@ def see(
         fixed_frame='world',
         T_fixed_cam=T_world_cam,
         up_cam=up_cam,
+        sensor=sensor,
     )
     masks = [index == number + 1 for number in range(len(solids))]
     items = tuple(Instance(mask, 1.0, box_of(mask), 'truth', '', 0) for mask in masks)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evidence against scenes whose every voxel is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.evidence import build_evidence
@@ -115,6 +118,26 @@ def test_views_accumulate_and_free_space_wins(scenes, box):
     possible = (refilled.free | refilled.outside | refilled.below) == 0
     assert possible.sum() < 0.8 * ((one.free | one.outside | one.below) == 0).sum()
     assert set(np.unique(all_views.points.views)) == {0, 1, 2}
+
+
+def test_every_view_is_judged_by_its_own_sensor(scenes, box):
+    white, coarse = MODELS['white'], MODELS['lidar']
+    one, other = (
+        crop_view(*scenes.see([box], eye), 0) for eye in ((-0.5, 0.0, 0.35), (-0.1, 0.5, 0.35))
+    )
+    grid = build_evidence([one], CONFIG).grid
+    exact = build_evidence([one, other], CONFIG, grid)
+    mixed = build_evidence([one, replace(other, sensor=coarse)], CONFIG, grid)
+    first = exact.points.views == 0
+    sigmas = mixed.points.sigmas_m
+    np.testing.assert_array_equal(sigmas[first], exact.points.sigmas_m[first])
+    assert np.median(sigmas[~first]) > 0.9 * coarse.floor_m > 3 * np.median(sigmas[first])
+    alone = build_evidence([replace(other, sensor=coarse)], CONFIG, grid)
+    assert alone.free.sum() < build_evidence([other], CONFIG, grid).free.sum()
+    np.testing.assert_array_equal(
+        mixed.free, build_evidence([one], CONFIG, grid).free | alone.free
+    )
+    assert one.sensor is white
 
 
 def test_space_is_clear_when_neighbouring_rays_agree(scenes, box):

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.reconstruction import layout
 from sam3d_ros.reconstruction.completion import Completion
@@ -63,7 +64,7 @@ def test_a_perturbed_pose_is_found_again(scenes, seen, seed):
     frame, instances = scenes.see([box], eye, noise_seed=seed)
     rng = np.random.default_rng(seed)
     start = moved_by(T_cam_obj, rng.normal(0, [0.006] * 3 + [0.05] * 3))
-    update = measure_pose(shape, crop_view(frame, instances, 0), start, CONFIG, NOISE)
+    update = measure_pose(shape, crop_view(frame, instances, 0), start, CONFIG)
     error = twist_between(T_cam_obj, moved_by(start, update.twist))
     assert update.score_after > update.score_before
     assert np.linalg.norm(error[:3]) < 0.002
@@ -74,7 +75,7 @@ def test_a_far_displacement_is_followed(scenes, seen):
     box, eye, shape, T_cam_obj = seen
     frame, instances = scenes.see([box], eye, noise_seed=9)
     start = moved_by(T_cam_obj, np.array([0.06, 0.02, -0.05, 0, 0, 0]))
-    update = measure_pose(shape, crop_view(frame, instances, 0), start, CONFIG, NOISE)
+    update = measure_pose(shape, crop_view(frame, instances, 0), start, CONFIG)
     error = twist_between(T_cam_obj, moved_by(start, update.twist))
     assert np.linalg.norm(error[:3]) < 0.008
 
@@ -84,13 +85,28 @@ def test_covariance_covers_the_errors(scenes, seen):
     distances = []
     for seed in range(12):
         frame, instances = scenes.see([box], eye, noise_seed=100 + seed)
-        update = measure_pose(shape, crop_view(frame, instances, 0), T_cam_obj, CONFIG, NOISE)
+        update = measure_pose(shape, crop_view(frame, instances, 0), T_cam_obj, CONFIG)
         assert np.linalg.eigvalsh(update.covariance).min() > 0
         distances.append(update.twist @ np.linalg.solve(update.covariance, update.twist))
     # Chi-square with 6 degrees of freedom: mean 6, 99.9 % below 22.5.
     assert np.mean(distances) < 9.0
     assert np.mean(distances) > 0.02
     assert max(distances) < 22.5
+
+
+@pytest.mark.parametrize('name', ['structured_light', 'd435'])
+def test_covariance_knows_that_neighbours_share_errors(scenes, seen, name):
+    box, eye, shape, T_cam_obj = seen
+    sensor, distances, as_if_white = MODELS[name], [], []
+    for seed in range(12):
+        frame, instances = scenes.see([box], eye, noise_seed=seed, sensor=sensor)
+        view = crop_view(frame, instances, 0)
+        alone = replace(view, sensor=replace(sensor, grain=MODELS['white'].grain))
+        for found, as_seen in ((distances, view), (as_if_white, alone)):
+            update = measure_pose(shape, as_seen, T_cam_obj, CONFIG)
+            found.append(update.twist @ np.linalg.solve(update.covariance, update.twist))
+    assert 1.0 < np.mean(distances) < 9.0
+    assert np.mean(as_if_white) > 1.3 * np.mean(distances)
 
 
 def test_a_ball_may_have_turned(scenes):
@@ -107,7 +123,7 @@ def test_a_ball_may_have_turned(scenes):
     T_world_obj = moved_by(np.eye(4), np.array([*ball.centre, 0, 0, 0]))
     shape = made.moved(inverse(T_world_obj))
     T_cam_obj = inverse(frame.T_fixed_cam) @ T_world_obj
-    sigma = np.sqrt(np.diag(pose_covariance(shape, view, T_cam_obj, CONFIG, NOISE)))
+    sigma = np.sqrt(np.diag(pose_covariance(shape, view, T_cam_obj, CONFIG)))
     assert sigma[:3].max() < 0.005
     assert sigma[3:].min() > 0.05
 
@@ -120,7 +136,7 @@ def test_a_wrong_mask_does_not_pull(scenes, seen, grown_px):
     window = np.ones((abs(grown_px), abs(grown_px)), np.uint8)
     change = cv2.dilate if grown_px > 0 else cv2.erode
     wrong = replace(view, mask=change(view.mask.astype(np.uint8), window).astype(bool))
-    update = measure_pose(shape, wrong, T_cam_obj, CONFIG, NOISE)
+    update = measure_pose(shape, wrong, T_cam_obj, CONFIG)
     assert np.linalg.norm(update.twist[:3]) < 0.003
     assert np.linalg.norm(update.twist[3:]) < 0.04
 
@@ -130,10 +146,10 @@ def test_what_stands_before_the_measured_surface_is_pushed_back(scenes, seen, mo
     frame, instances = scenes.see([box], eye)
     view = crop_view(frame, instances, 0)
     start = moved_by(T_cam_obj, np.array([0.0, 0.0, -0.014, 0, 0, 0]))
-    whole = measure_pose(shape, view, start, CONFIG, NOISE)
+    whole = measure_pose(shape, view, start, CONFIG)
     assert whole.twist[2] == pytest.approx(0.014, abs=0.003)
     assert whole.score_after > whole.score_before
     # Without pairs only what the sensor saw through moves the shape.
     monkeypatch.setattr(layout, '_weights', lambda pairs, *_: np.zeros(len(pairs.distance)))
-    alone = measure_pose(shape, view, start, CONFIG, NOISE)
+    alone = measure_pose(shape, view, start, CONFIG)
     assert alone.twist[2] > 0.003

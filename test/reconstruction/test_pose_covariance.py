@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.reconstruction.pose_covariance import (
     NORMAL_SIGMA_RAD,
     PATCH_M,
     averaged,
+    common_noise,
     observed_information,
     shared_error,
 )
+from sam3d_ros.world.sensors import field
 
 
 def rough_ball(rng, radius_m=0.04, points=4000):
@@ -72,6 +75,36 @@ def test_points_that_err_together_count_as_one():
     together = sigma * rng.normal(size=(8, 8, 8))[tuple(cells.T)]
     assert shared_error(local, alone, weight) == pytest.approx(1.0, abs=0.25)
     assert shared_error(local, together, weight) == pytest.approx(4000 / 8**3, rel=0.3)
+
+
+@pytest.mark.parametrize('name', ['white', 'ideal', 'structured_light', 'd435'])
+def test_returns_of_a_patch_count_as_what_its_mean_is_worth(name):
+    sensor, sigma, pitch_px = MODELS[name], 0.002, 4
+    pixels = pitch_px * np.stack(np.meshgrid(np.arange(12), np.arange(12)), -1).reshape(-1, 2)
+    rows = np.tile([0.0, 0, 1, 0, 0, 0], (len(pixels), 1))
+    variance = sigma**2
+    shared = common_noise(rows / sigma, pixels.astype(float), sensor.grain)[2, 2]
+    shared *= (sigma**2 / len(pixels)) ** 2
+    alone = sum(share for scale, share in sensor.grain if scale == 0) / len(pixels)
+    left = sensor.left_after(12 * pitch_px, pitch_px)
+    assert shared + variance * alone == pytest.approx(variance * left**2, rel=1e-5)
+    if sensor.grain == ((0.0, 1.0),):
+        assert shared == 0
+
+
+def test_a_plane_through_grain_errs_as_its_covariance_says():
+    sensor, rng = MODELS['structured_light'], np.random.default_rng(4)
+    rows, columns = np.mgrid[0:60:3, 0:60:3].reshape(2, -1)
+    x, y = (columns - 29.0) / 600, (rows - 29.0) / 600
+    A = np.stack([0 * x, 0 * x, 1 + 0 * x, y, -x, 0 * x], axis=1)
+    gain = np.linalg.pinv(A.T @ A)
+    said = gain @ common_noise(A, np.stack([columns, rows], 1).astype(float), sensor.grain) @ gain
+    draws = np.stack([field(sensor.grain, (60, 60), rng)[rows, columns] for _ in range(400)])
+    twists = draws @ A @ gain
+    spread = np.square(twists).mean(axis=0)
+    np.testing.assert_allclose(spread[2:5], np.diag(said)[2:5], rtol=0.3)
+    independent = np.diag(gain)[2]
+    assert spread[2] > 50 * independent
 
 
 def covariances():

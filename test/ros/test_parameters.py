@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration as parameters: described, checked, read back; wrong values get the sentence."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.dds
 
 @dataclass(frozen=True)
 class Inner:
+    REMOVED: ClassVar[Mapping[str, str]] = {'noise_m': 'sensor says it.'}
     radius_px: int = option(8, 'reach', minimum=0, maximum=64)
 
 
@@ -77,6 +80,14 @@ def test_unknown_names_are_warned_about_once_each(graph, capfd):
     text = capfd.readouterr().err
     assert 'unknown parameter "stage.gian" is ignored; did you mean "stage.gain"?' in text
     assert '"typo"' in text and 'other.gain' not in text and 'qos_overrides' not in text
+
+
+def test_removed_names_say_what_takes_their_place(graph, capfd):
+    node = graph.node(parameters={'stage.inner.noise_m': 0.1})
+    Parameters(node, {'stage': Config})
+    text = ''.join(capfd.readouterr())
+    assert 'stage.inner.noise_m is gone and has no effect: sensor says it.' in text
+    assert 'unknown' not in text
 
 
 def test_a_range_may_be_open_on_one_side():

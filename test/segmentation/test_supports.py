@@ -35,7 +35,9 @@ def test_a_wall_is_no_support(make_scene, box):
     wall = box((0, 0.7, 0.5), (3.0, 0.02, 1.2))
     scene = make_scene([wall], eye=(0.0, -0.6, 0.25))
     grid = make_grid(scene.frame)
-    structure = find_structure(grid, local_planes(grid), scene.frame.sensor, scene.frame.up_cam, CONFIG)
+    structure = find_structure(
+        grid, local_planes(grid), scene.frame.sensor, scene.frame.up_cam, CONFIG
+    )
     assert len(structure.supports) == 1
     assert len(structure.walls) == 1
 

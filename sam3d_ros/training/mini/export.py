@@ -34,9 +34,9 @@ from sam3d_ros.segmentation.mini.network import DECODER, ENCODER, Network
 from sam3d_ros.training.checkpoints import load_average
 from sam3d_ros.training.loop import load_config
 from sam3d_ros.training.mini.config import TrainingConfig
+from sam3d_ros.training.mini.data import observed
 from sam3d_ros.training.mini.eyes import STEM
 from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
-from sam3d_ros.training.mini.data import observed
 from sam3d_ros.training.mini.prompting import POINTS
 from sam3d_ros.training.views import load
 

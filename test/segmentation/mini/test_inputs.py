@@ -13,7 +13,9 @@ def _channels(frame, with_support=True):
     local = local_planes(grid)
     structure = Structure()
     if with_support:
-        structure = find_structure(grid, local, frame.sensor, frame.up_cam, SegmentationConfig().supports)
+        structure = find_structure(
+            grid, local, frame.sensor, frame.up_cam, SegmentationConfig().supports
+        )
     return dict(zip(CHANNELS, channels(observe(frame, grid, local, structure)), strict=True))
 
 

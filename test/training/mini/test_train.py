@@ -9,13 +9,13 @@ torch = pytest.importorskip('torch', reason='the train extra is not installed')
 pytest.importorskip('accelerate', reason='the train extra is not installed')
 
 from safetensors.torch import save_file
+from sam3d_ros.training.mini.stored import View, store
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.segmentation.mini.inputs import Observation
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import ViewFiles
 from sam3d_ros.training.mini.eyes import Eyes
-from sam3d_ros.training.mini.stored import View, store
 from sam3d_ros.training.mini.train import train, view_batches
 
 
