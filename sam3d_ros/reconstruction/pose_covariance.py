@@ -87,14 +87,14 @@ def common_noise(pulls: FloatArray, pixels: FloatArray, grain: Grain) -> FloatAr
     :param pixels: (P, 2) places in the image, px.
     :param grain: (scale in px, share of the variance) of each part of the noise.
     """
-    step = -(-len(pulls) // PULLS)
+    step = max(-(-len(pulls) // PULLS), 1)
     chosen, (u, v) = pulls[::step], pixels[::step].T.astype(np.float32)
     apart = np.square(u[:, None] - u) + np.square(v[:, None] - v)
     shared = np.zeros_like(apart)
     for scale, share in grain:
         if scale > 0:
             shared += np.float32(share) * np.exp(apart * np.float32(-0.25 / scale**2))
-    each = len(pulls) / len(chosen)
+    each = len(pulls) / max(len(chosen), 1)
     return np.asarray(each**2 * chosen.T @ shared @ chosen, np.float64)
 
 
