@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How sure a registered pose is: the Hessian, made honest in three steps.
+"""How sure a registered pose is: the Hessian, made honest in four steps.
 
 Information that only the roughness of the mesh pretends is taken away, errors that neighbouring
-points share count as one, and what no residual shows is added as a floor.
+points share count as one, noise that the sensor's returns have in common over the whole object is
+added, and what no residual shows is added as a floor.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ NORMAL_SIGMA_RAD = 0.1
 worlds of the train split, where whole normals are off by 0.2 rad."""
 
 PATCH_M = 0.015
-"""Residuals within such a cell go together: the mesh's misfit, and the sensor's noise, of which on
-real tables about twenty neighbouring pixels share theirs."""
+"""Residuals within such a cell go together: the mesh's misfit, and the grain of the noise."""
 
 PULLS = 150
 """Returns that are enough to see what they have in common."""
@@ -87,14 +87,14 @@ def common_noise(pulls: FloatArray, pixels: FloatArray, grain: Grain) -> FloatAr
     :param pixels: (P, 2) places in the image, px.
     :param grain: (scale in px, share of the variance) of each part of the noise.
     """
-    step = -(-len(pulls) // PULLS)
+    step = max(-(-len(pulls) // PULLS), 1)
     chosen, (u, v) = pulls[::step], pixels[::step].T.astype(np.float32)
     apart = np.square(u[:, None] - u) + np.square(v[:, None] - v)
     shared = np.zeros_like(apart)
     for scale, share in grain:
         if scale > 0:
             shared += np.float32(share) * np.exp(apart * np.float32(-0.25 / scale**2))
-    each = len(pulls) / len(chosen)
+    each = len(pulls) / max(len(chosen), 1)
     return np.asarray(each**2 * chosen.T @ shared @ chosen, np.float64)
 
 

@@ -107,6 +107,11 @@ def test_a_plane_through_grain_errs_as_its_covariance_says():
     assert spread[2] > 50 * independent
 
 
+def test_no_returns_have_nothing_in_common():
+    nothing = common_noise(np.empty((0, 6)), np.empty((0, 2)), MODELS['d435'].grain)
+    np.testing.assert_array_equal(nothing, np.zeros((6, 6)))
+
+
 def covariances():
     def build(seed):
         A = np.random.default_rng(seed).normal(size=(6, 6))
