@@ -118,9 +118,25 @@ class Canvas:
             face, uv = layer.hits.face[visible], layer.hits.uv[visible]
             normal = rotated(layer.surface.normals(face, uv), layer.T_cam_solid[:3, :3])
             normals.reshape(-1, 3)[pixel] = normal
-            colors.reshape(-1, 3)[pixel] = layer.surface.colors(face, uv)
+            footprint = self._footprint(layer, visible, pixel, normal)
+            colors.reshape(-1, 3)[pixel] = layer.surface.colors(face, uv, footprint)
             material.reshape(-1)[pixel] = layer.first_material + layer.surface.solid_of(face)
         return Shown(self.behind_m, normals, colors, material)
+
+    def _footprint(
+        self, layer: Layer, places: IndexArray, pixel: IndexArray, normals: Float32Array
+    ) -> Float32Array | None:
+        """Return (N,) float32 sides of pixels on a surface, metres, where it is of use.
+
+        A pixel that meets the surface at an angle is longer one way; this is its geometric mean.
+        """
+        if not layer.surface.is_filtered:
+            return None
+        sight = np.take(rays(self._camera).reshape(-1, 3), pixel, axis=0)
+        cosine = np.abs(np.einsum('ij,ij->i', sight, normals))
+        side = layer.hits.t[places] * np.float32(1 / self._camera.fx)
+        footprint: Float32Array = side / np.sqrt(np.maximum(cosine, np.float32(0.05)))
+        return footprint
 
 
 def _window(corners_cam_m: FloatArray, camera: Camera) -> tuple[slice, slice] | None:

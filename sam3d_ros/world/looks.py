@@ -74,8 +74,10 @@ def _thing(solid: Solid, rng: Rng, clear_chance: float) -> Solid:
     is_scan = solid.texture is not None or solid.family not in FAMILIES
     material = random_material(rng, solid.family, 0.0 if is_scan else clear_chance)
     if is_scan:
+        texture = replace(solid.texture, is_filtered=True) if solid.texture else None
         # A scan's own colours say whether it is dark.
-        return replace(solid, material=MATT if is_black(material) else material)
+        material = MATT if is_black(material) else material
+        return replace(solid, texture=texture, material=material)
     if material.clear > 0:
         colors = np.broadcast_to(_glass_color(rng), solid.colors.shape).astype(np.uint8)
         return replace(solid, material=material, colors=np.ascontiguousarray(colors))
@@ -101,7 +103,7 @@ def _covered(solid: Solid, rng: Rng) -> Solid:
     mean = image.reshape(-1, 3).mean(axis=0).astype(np.uint8)
     return replace(
         solid,
-        texture=Texture(image, turned.astype(np.float32)),
+        texture=Texture(image, turned.astype(np.float32), is_filtered=True),
         colors=np.tile(mean, (len(solid.vertices_m), 1)),
         material=material,
     )

@@ -14,6 +14,8 @@ CLEAR_CHANCE = 0.06
 CLEAR_FAMILIES = frozenset({'bottle', 'bowl', 'cup', 'glass', 'mug', 'plate', 'tray', 'vase'})
 METAL_FAMILIES = frozenset({'can', 'hammer', 'pan', 'ring', 'screwdriver', 'spatula', 'wrench'})
 """Things often made of metal; others seldom are."""
+SOFT_FAMILIES = frozenset({'cleaning', 'clothing'})
+"""Cloth and sponge never shine."""
 
 
 def random_material(rng: Rng, family: str, clear_chance: float = CLEAR_CHANCE) -> Material:
@@ -23,12 +25,14 @@ def random_material(rng: Rng, family: str, clear_chance: float = CLEAR_CHANCE) -
     :param clear_chance: chance of glass or clear plastic for :data:`CLEAR_FAMILIES`, 0..1; with 0
         everything is opaque. The rest does not depend on it.
     """
-    clear_draw, kind, share = rng.random(3)
+    clear_draw, kind, share = (float(draw) for draw in rng.random(3))
     reflectance = float(rng.uniform(0.7, 1.0))
     if family in CLEAR_FAMILIES and clear_draw < clear_chance:
         # Mostly clear glass, some frosted or milky.
         through = 0.95 - 0.1 * share if kind < 0.85 else 0.45 + 0.35 * share
         return Material(0.3, 0.8 + 0.2 * share, through)
+    if family in SOFT_FAMILIES:
+        return Material(reflectance)
     metal = 0.3 if family in METAL_FAMILIES else 0.04
     if kind < metal:
         return Material(0.6 * reflectance, 0.45 + 0.5 * share, 0.0, 0.6 + 0.4 * share)

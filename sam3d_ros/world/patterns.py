@@ -118,9 +118,8 @@ def carpet(rng: Rng, side_px: int) -> Float32Array:
 def tiles(rng: Rng, side_px: int) -> Float32Array:
     """Return tiles or bricks, each of its own tone, between joints."""
     image = (marble if rng.random() < 0.4 else laminate)(rng, side_px)
-    rows, columns = (int(n) for n in rng.integers(3, 12, 2))
-    if rng.random() < 0.6:
-        columns = rows
+    rows = int(np.exp(rng.uniform(np.log(4), np.log(28))))
+    columns = rows if rng.random() < 0.6 else max(2, int(rows * rng.uniform(0.3, 1.5)))
     v, u = np.mgrid[0:side_px, 0:side_px].astype(np.float32) / side_px
     row = np.minimum((v * rows).astype(int), rows - 1)
     along = u * columns

@@ -68,14 +68,14 @@ def random_photography(rng: Rng) -> Photography:
         vignetting=rng.choice([0.0, rng.uniform(0.0, 0.45)], p=[0.3, 0.7]),
         gamma=rng.uniform(1.9, 2.6),
         contrast=rng.uniform(0.0, 0.8),
-        defocus_px=rng.uniform(0.3, 1.0) if rng.random() < 0.85 else rng.uniform(1.0, 1.8),
+        defocus_px=rng.uniform(0.45, 0.9) if rng.random() < 0.88 else rng.uniform(0.9, 1.8),
         motion_px=(
             rng.choice([0.0, rng.uniform(1.0, 4.0)], p=[0.75, 0.25]),
             rng.uniform(0, np.pi),
         ),
         lateral_px=rng.choice([0.0, rng.uniform(-1.0, 1.0)]),
-        read_sigma=float(np.exp(rng.uniform(np.log(3e-4), np.log(4e-3)))),
-        shot_gain=float(np.exp(rng.uniform(np.log(3e-5), np.log(9e-4)))),
+        read_sigma=float(np.exp(rng.uniform(np.log(3e-4), np.log(3e-3)))),
+        shot_gain=float(np.exp(rng.uniform(np.log(3e-5), np.log(7e-4)))),
         sharpening=rng.choice([0.0, rng.uniform(0.2, 1.3)], p=[0.3, 0.7]),
         quality=int(rng.integers(40, 96)) if rng.random() < 0.6 else 0,
     )

@@ -54,12 +54,13 @@ def _room(rng: Rng, lamps: tuple[Lamp, ...], sky: FloatArray) -> Float32Array:
     height = directions[..., 2]
     floor, wall, ceiling = rng.uniform(0.1, 0.5), rng.uniform(0.3, 0.8), rng.uniform(0.6, 1.0)
     tone = np.where(height < 0, floor, wall + (ceiling - wall) * np.clip(2 * height, 0, 1))
-    for _ in range(int(rng.integers(1, 6))):
+    for number in range(int(rng.integers(2, 7))):
         turn = np.abs(np.angle(np.exp(1j * (azimuth - rng.uniform(-np.pi, np.pi)))))
         low = rng.uniform(-0.2, 0.5)
         inside = (turn < rng.uniform(0.1, 0.6)) & (height > low)
         inside &= height < low + rng.uniform(0.2, 0.5)
-        tone[inside] = rng.uniform(0.02, 0.3) if rng.random() < 0.4 else rng.uniform(1.5, 4.0)
+        is_bright = number == 0 or rng.random() < 0.6
+        tone[inside] = rng.uniform(1.5, 5.0) if is_bright else rng.uniform(0.02, 0.3)
     for lamp in lamps:
         tone += rng.uniform(0.5, 3.0) * (directions @ lamp.direction > rng.uniform(0.96, 0.995))
     return (255 * tone[..., None] * sky).astype(np.float32)

@@ -29,10 +29,12 @@ class Texture:
 
     :param image: (h, w, 3) uint8 RGB, row 0 on top.
     :param uv: (F, 3, 2) float32 per face corner, 0..1, v = 0 at the bottom row.
+    :param is_filtered: from afar its mean is seen; else the texel in the middle of the pixel.
     """
 
     image: ByteArray
     uv: Float32Array
+    is_filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 import open3d as o3d
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
+from sam3d_ros.world.pyramid import Pyramid
 from sam3d_ros.world.solid import Material, Solid
 
 CREASE_COS = 0.94
@@ -47,6 +48,13 @@ class Surface:
         self._scene.add_triangles(vertices, np.concatenate(faces).astype(np.uint32))
         self._normals = np.concatenate([corner_normals(solid) for solid in solids])
         self._is_curved = (self._normals != self._normals[:, :1]).any(axis=(1, 2))
+        self._pyramids = [
+            Pyramid(solid.texture, solid.vertices_m[solid.faces])
+            if solid.texture is not None and solid.texture.is_filtered
+            else None
+            for solid in solids
+        ]
+        self.is_filtered = any(pyramid is not None for pyramid in self._pyramids)
         low, high = vertices.min(axis=0), vertices.max(axis=0)
         steps = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing='ij'), -1).reshape(8, 3)
         self.corners_m: Float32Array = low + steps.astype(np.float32) * (high - low)
@@ -77,16 +85,39 @@ class Surface:
         normals[curved] = _unit(_blend(np.take(self._normals, face[curved], axis=0), uv[curved]))
         return normals
 
-    def colors(self, face: IndexArray, uv: Float32Array) -> Float32Array:
-        """Return (N, 3) float32 colours, 0..255, at hits."""
+    def colors(
+        self, face: IndexArray, uv: Float32Array, footprint_m: Float32Array | None = None
+    ) -> Float32Array:
+        """Return (N, 3) float32 colours, 0..255, at hits.
+
+        :param footprint_m: (N,) float32 sides of pixels on the surface, metres; filtered textures
+            show what such pixels see, or their finest detail when not given.
+        """
         if len(self._solids) == 1:
-            return _colors(self._solids[0], face, uv)
+            return self._colors(0, face, uv, footprint_m)
         colors = np.empty((len(face), 3), np.float32)
         owner = self.solid_of(face)
-        for number, solid in enumerate(self._solids):
+        for number in range(len(self._solids)):
             at = np.flatnonzero(owner == number)
-            colors[at] = _colors(solid, face[at] - self._first_face[number], uv[at])
+            near = None if footprint_m is None else footprint_m[at]
+            colors[at] = self._colors(number, face[at] - self._first_face[number], uv[at], near)
         return colors
+
+    def _colors(
+        self, number: int, face: IndexArray, uv: Float32Array, footprint_m: Float32Array | None
+    ) -> Float32Array:
+        solid, pyramid = self._solids[number], self._pyramids[number]
+        if solid.texture is None:
+            corners = np.take(solid.colors, np.take(solid.faces, face, axis=0), axis=0)
+            return _blend(corners.astype(np.float32), uv)
+        at = _blend(np.take(solid.texture.uv, face, axis=0), uv)
+        if pyramid is not None and footprint_m is not None:
+            return pyramid.colors(at, face, footprint_m)
+        rows, columns = solid.texture.image.shape[:2]
+        u = np.floor(at[:, 0] * columns).astype(np.int32) % columns
+        v = np.floor((1 - at[:, 1]) * rows).astype(np.int32) % rows
+        texels = solid.texture.image.reshape(-1, 3)
+        return np.take(texels, v * columns + u, axis=0).astype(np.float32)
 
     def solid_of(self, face: IndexArray) -> IndexArray:
         """Return (N,) int32, which of the surface's solids the faces of hits belong to."""
@@ -96,17 +127,6 @@ class Surface:
     def materials(self) -> tuple[Material, ...]:
         """The materials of the surface's solids."""
         return tuple(solid.material for solid in self._solids)
-
-
-def _colors(solid: Solid, face: IndexArray, uv: Float32Array) -> Float32Array:
-    if solid.texture is None:
-        corners = np.take(solid.colors, np.take(solid.faces, face, axis=0), axis=0)
-        return _blend(corners.astype(np.float32), uv)
-    at = _blend(np.take(solid.texture.uv, face, axis=0), uv)
-    rows, columns = solid.texture.image.shape[:2]
-    u = np.floor(at[:, 0] * columns).astype(np.int32) % columns
-    v = np.floor((1 - at[:, 1]) * rows).astype(np.int32) % rows
-    return np.take(solid.texture.image.reshape(-1, 3), v * columns + u, axis=0).astype(np.float32)
 
 
 def corner_normals(solid: Solid) -> Float32Array:

@@ -88,7 +88,7 @@ def _atlas(panel: IndexArray, at: FloatArray, panels: Sequence[ByteArray]) -> Te
     u = (column[:, None] + within[..., 0]) / COLUMNS
     v = (ROWS - 1 - row[:, None] + within[..., 1]) / ROWS
     image = np.ascontiguousarray(np.vstack(rows), np.uint8)
-    return Texture(image, np.stack([u, v], axis=-1).astype(np.float32))
+    return Texture(image, np.stack([u, v], axis=-1).astype(np.float32), is_filtered=True)
 
 
 def _shares(vertices_m: Float32Array) -> FloatArray:

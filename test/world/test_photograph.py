@@ -32,7 +32,7 @@ def test_same_generator_same_photo():
 
 def test_settings_stay_in_range_and_vary():
     drawn = [random_photography(RNG(k)) for k in range(300)]
-    assert all(0.05 < s.target < 0.6 and 0.3 <= s.defocus_px <= 1.8 for s in drawn)
+    assert all(0.05 < s.target < 0.6 and 0.45 <= s.defocus_px <= 1.8 for s in drawn)
     assert all(abs(s.lateral_px) <= 1 and 0 <= s.vignetting <= 0.45 for s in drawn)
     assert all(s.quality == 0 or 40 <= s.quality <= 95 for s in drawn)
     assert all(0.6 < part < 1.5 for s in drawn for part in s.white_balance)
