@@ -16,7 +16,8 @@ import numpy as np
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.world.placing import Body, Stance
+from sam3d_ros.world.arrangement import MAX_SHARED_VOLUME
+from sam3d_ros.world.placing import Body, Stance, shared_volume
 from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.surface import Surface, rotated
 
@@ -25,9 +26,15 @@ CLEARANCE_M = 0.0002
 """Bodies are left this far above what they rest on."""
 TOUCH_M = 0.0015
 """What is no further below than this bears a body."""
-SLIDES = 10
+SLIDES = 8
 SLIDE_M = 0.02
-HIGH_M = 1.5
+EVEN_M = 0.0001
+"""A slide ends where it gains no more height than this."""
+STEADY = 0.15
+"""Margin of what bears a body, as a share of its half width, where it may topple."""
+SOFT_M = 0.003
+"""How far poses of a simulation may be off what they rest on."""
+HIGH_M = 2.5
 """Bodies are let down from this far above an area, where it has no ceiling."""
 
 
@@ -119,29 +126,50 @@ class Bed:
         least = float(gap.min())
         return least, np.concatenate(spots)[gap < least + TOUCH_M].astype(np.float64)
 
-    def rest(self, stance: Stance, xy_m: FloatArray, area: Area) -> FloatArray | None:
-        """Return T_fixed_obj of a body at rest that was let down at a spot, or None."""
-        T, spots = self._landed(stance, xy_m, area)
-        return T if T is not None and _bears(spots, stance.body, T) else None
+    def rest(self, stance: Stance, xy_m: FloatArray, area: Area, rng: Rng) -> FloatArray | None:
+        """Return T_fixed_obj of a body at rest that was let down at a spot, or None.
 
-    def slid(self, stance: Stance, xy_m: FloatArray, area: Area, rng: Rng) -> FloatArray | None:
-        """Return the same for a body that slides downhill from where it touches first."""
+        Where it would topple it slides downhill, as long as its middle may be in the area.
+        """
         best, spots = self._landed(stance, xy_m, area)
         if best is None:
             return None
         half, step = np.ptp(box_of(stance.body, best), axis=0)[:2] / 2, SLIDE_M
         for _ in range(SLIDES):
-            if best[2, 3] - stance.T_support_obj[2, 3] < area.middle_m[2] + TOUCH_M:
-                break
+            if _bears(spots, stance, best, area):
+                return best
             there = stance.middle(best) + step * rng.uniform(-1, 1, 2)
-            if not area.holds(there, half):
-                continue
-            T, others = self._landed(stance, there, area)
-            if T is not None and T[2, 3] < best[2, 3] - 1e-4:
+            T, others = None, spots
+            if area.holds(there, half):
+                T, others = self._landed(stance, there, area)
+            if T is not None and T[2, 3] < best[2, 3] - EVEN_M:
                 best, spots = T, others
             else:
                 step *= 0.8
-        return best if _bears(spots, stance.body, best) else None
+        return best if _bears(spots, stance, best, area) else None
+
+    def settled(self, body: Body, T: FloatArray) -> FloatArray | None:
+        """Return a pose moved up or down until it just touches what is below.
+
+        None when that is more than a simulation's softness explains, or when it is in a wall.
+        """
+        lifted = T.copy()
+        lifted[2, 3] += SOFT_M
+        drop, _ = self.fall(body, lifted)
+        if drop > 2 * SOFT_M:
+            return None
+        lifted[2, 3] -= drop - CLEARANCE_M
+        inside = self._ground.contains(apply(lifted, body.interior_m).astype(np.float32))
+        if inside.mean() > MAX_SHARED_VOLUME:
+            return None
+        low, high = box_of(body, lifted)
+        for (first, last), other, T_other in zip(
+            self._boxes, self.bodies, self._poses, strict=True
+        ):
+            apart = (first > high).any() or (last < low).any()
+            if not apart and shared_volume(body, lifted, other, T_other) > MAX_SHARED_VOLUME:
+                return None
+        return lifted
 
     def cast(self, origin_m: FloatArray, directions: FloatArray) -> Float32Array:
         """Return (N,) float32 parameters of the first hits of (N, 3) rays from a point."""
@@ -167,7 +195,7 @@ class Bed:
         T[2, 3] += start
         drop, spots = self.fall(stance.body, T)
         T[2, 3] -= drop - CLEARANCE_M
-        if T[2, 3] - stance.T_support_obj[2, 3] < area.middle_m[2] - TOUCH_M:
+        if stance.bottom(T) < area.middle_m[2] - TOUCH_M:
             return None, spots
         return T, spots
 
@@ -205,10 +233,23 @@ def _within(points_m: Float32Array, low: FloatArray, high: FloatArray) -> BoolAr
     return both
 
 
-def _bears(spots_m: FloatArray, body: Body, T: FloatArray) -> bool:
-    """Return whether the centre of mass lies above the hull of (K, 2) spots."""
-    offset = spots_m - apply(T, body.mass_m[1])[:2]
-    angle = np.sort(np.arctan2(offset[:, 1], offset[:, 0]))
-    if len(angle) < 3:
+def _bears(spots_m: FloatArray, stance: Stance, T: FloatArray, area: Area) -> bool:
+    """Return whether the centre of mass lies above the hull of (K, 2) spots.
+
+    On the level area the stance is known to be stable; elsewhere there must be some margin.
+    """
+    center = apply(T, stance.body.mass_m[1])[:2]
+    if stance.bottom(T) < area.middle_m[2] + TOUCH_M:
+        return _surrounds(spots_m, center)
+    margin = STEADY * float(np.ptp(box_of(stance.body, T), axis=0)[:2].min()) / 2
+    sides = margin * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
+    return all(_surrounds(spots_m, center + side) for side in sides)
+
+
+def _surrounds(spots_m: FloatArray, point_m: FloatArray) -> bool:
+    """Return whether a (2,) point lies within the hull of (K, 2) spots."""
+    if len(spots_m) < 3:
         return False
-    return bool(np.diff(angle, append=angle[0] + 2 * np.pi).max() < 0.97 * np.pi)
+    offset = spots_m - point_m
+    angle = np.sort(np.arctan2(offset[:, 1], offset[:, 0]))
+    return bool(np.diff(angle, append=angle[0] + 2 * np.pi).max() < 0.98 * np.pi)

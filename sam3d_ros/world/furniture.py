@@ -7,23 +7,19 @@ on it that things may be put on. Its parts are convex, so that physics may take 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import ByteArray, FloatArray
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.world.bed import Area
-from sam3d_ros.world.paint import random_color
-from sam3d_ros.world.solid import Solid, Texture
-from sam3d_ros.world.surroundings import posed, random_pattern, slab
+from sam3d_ros.world.parts import TILE_M, block_of, drum, frame_of, pattern
+from sam3d_ros.world.solid import Solid
+from sam3d_ros.world.surroundings import posed, slab
 
 Rng = np.random.Generator
-PATTERN_PX = 256
-SIDES = 40
-"""Corners of what is round."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +48,12 @@ def bin_(rng: Rng) -> Furniture:
     half, depth = rng.uniform([0.15, 0.12], [0.32, 0.24]), rng.uniform(0.07, 0.32)
     wall = rng.uniform(0.002, 0.006) if rng.random() < 0.6 else rng.uniform(0.008, 0.025)
     lean = rng.uniform(0.0, 0.25) if rng.random() < 0.6 else 0.0
-    image = _pattern(rng)
+    image = pattern(rng)
     parts = _walls('bin', half, depth, wall, image)
     if rng.random() < 0.5:
         lip = rng.uniform(0.008, 0.03)
         outer = half + wall + lip
-        parts += _frame('rim', half + wall, outer, depth - 0.012, depth, image)
+        parts += frame_of('rim', half + wall, outer, depth - 0.012, depth, image)
     parts = [_leaning(part, half, lean) for part in parts]
     return Furniture(tuple(parts), (_area(0, 0, wall, half),))
 
@@ -66,14 +62,14 @@ def drawer(rng: Rng) -> Furniture:
     """Return a drawer pulled out of a cabinet's front, which faces -y."""
     half, depth = rng.uniform([0.15, 0.15], [0.35, 0.25]), rng.uniform(0.06, 0.2)
     wall, front = rng.uniform(0.006, 0.016), rng.uniform(0.012, 0.02)
-    inner, outer = _pattern(rng), _pattern(rng)
+    inner, outer = pattern(rng), pattern(rng)
     over = rng.uniform(0.005, 0.06)
     low = np.array([-half[0] - wall - 0.01, -half[1] - wall - front, -0.01])
     high = np.array([half[0] + wall + 0.01, -half[1] - wall, depth + over])
-    face = slab('front', low, high, outer, 0.6)
+    face = slab('front', low, high, outer, TILE_M)
     bar = np.array([rng.uniform(0.04, 0.1), 0.012, 0.008])
     grip_at = np.array([0.0, low[1] - 0.02, 0.6 * depth])
-    grip = slab('grip', grip_at - bar, grip_at + bar, inner, 0.6)
+    grip = slab('grip', grip_at - bar, grip_at + bar, inner, TILE_M)
     back_m = half[1] * rng.uniform(0.2, 1.0)
     wide = half[0] + rng.uniform(0.03, 0.4)
     top = depth + over + 0.005
@@ -83,13 +79,13 @@ def drawer(rng: Rng) -> Furniture:
             np.array([-wide, back_m, top]),
             np.array([wide, back_m + 0.5, top + rng.uniform(0.02, 0.4)]),
             outer,
-            0.6,
+            TILE_M,
         )
     ]
     for side in (-1, 1):
         x = np.sort([side * (half[0] + wall + 0.012), side * max(wide, half[0] + wall + 0.03)])
         low, high = np.array([x[0], back_m, -0.1]), np.array([x[1], back_m + 0.5, top])
-        cabinet.append(slab('cabinet', low, high, outer, 0.6))
+        cabinet.append(slab('cabinet', low, high, outer, TILE_M))
     parts = [*_walls('drawer', half, depth, wall, inner), face, grip, *cabinet]
     free = (half[0], (half[1] + back_m) / 2)
     area = _area(0.0, (back_m - half[1]) / 2, wall, np.array(free))
@@ -100,26 +96,26 @@ def shelf(rng: Rng) -> Furniture:
     """Return a shelf unit, open towards -y: boards, mostly with sides, back and partitions."""
     half, boards = rng.uniform([0.2, 0.1], [0.5, 0.22]), int(rng.integers(2, 5))
     pitch, thick = rng.uniform(0.18, 0.42), rng.uniform(0.008, 0.025)
-    first = rng.uniform(0.02, 0.7)
-    image, other = _pattern(rng), _pattern(rng)
+    first = rng.uniform(0.02, TILE_M)
+    image, other = pattern(rng), pattern(rng)
     heights = first + pitch * np.arange(boards)
     top = heights[-1] + (pitch if rng.random() < 0.6 else 0.0)
     levels = [*heights, top] if top > heights[-1] else list(heights)
-    parts = [_block('board', 0, 0, z, half, -thick, image) for z in levels]
+    parts = [block_of('board', 0, 0, z, half, -thick, image) for z in levels]
     if rng.random() < 0.85:
         for side in (-1, 1):
             low = np.array([side * half[0] - thick / 2, -half[1], 0])
             high = np.array([side * half[0] + thick / 2, half[1], top + 0.001])
-            parts.append(slab('side', low, high, image, 0.7))
+            parts.append(slab('side', low, high, image, TILE_M))
     has_back = rng.random() < 0.75
     if has_back:
         low, high = np.array([-half[0], half[1], 0]), np.array([half[0], half[1] + 0.01, top])
-        parts.append(slab('back', low, high, other, 0.7))
+        parts.append(slab('back', low, high, other, TILE_M))
     split = rng.uniform(-0.3, 0.3) * half[0] if rng.random() < 0.4 else None
     if split is not None:
         low = np.array([split - thick / 2, -half[1], heights[0]])
         high = np.array([split + thick / 2, half[1], top])
-        parts.append(slab('partition', low, high, image, 0.7))
+        parts.append(slab('partition', low, high, image, TILE_M))
     ends = [-half[0], half[0]] if split is None else [-half[0], split, half[0]]
     areas = []
     for z in heights:
@@ -132,26 +128,26 @@ def shelf(rng: Rng) -> Furniture:
 
 def block(rng: Rng, half_m: FloatArray, height_m: float) -> Furniture:
     """Return a cabinet, chest, step or other box with a flat top, maybe with an edge over it."""
-    image = _pattern(rng)
-    parts = [_block('box', 0, 0, 0, half_m, height_m, image)]
+    image = pattern(rng)
+    parts = [block_of('box', 0, 0, 0, half_m, height_m, image)]
     if rng.random() < 0.4:
         thick, over = rng.uniform(0.01, 0.03), rng.uniform(0.005, 0.02)
-        parts.append(_block('top', 0, 0, height_m, half_m + over, thick, _pattern(rng)))
+        parts.append(block_of('top', 0, 0, height_m, half_m + over, thick, pattern(rng)))
         height_m += thick
     return Furniture(tuple(parts), (_area(0, 0, height_m, half_m),))
 
 
 def legged(rng: Rng, half_m: FloatArray, height_m: float, is_round: bool = False) -> Furniture:
     """Return a table or stool: a rectangular or round top on legs or on a column."""
-    image, thick = _pattern(rng), rng.uniform(0.012, 0.04)
+    image, thick = pattern(rng), rng.uniform(0.012, 0.04)
     under = height_m - thick
     if is_round:
         radius = float(half_m.min())
         half_m = np.array([radius, radius])
         parts = [drum('top', radius, under, height_m, image)]
     else:
-        parts = [_block('top', 0, 0, under, half_m, thick, image)]
-    other = _pattern(rng)
+        parts = [block_of('top', 0, 0, under, half_m, thick, image)]
+    other = pattern(rng)
     if is_round and rng.random() < 0.5:
         parts.append(drum('column', rng.uniform(0.03, 0.06), 0.0, under, other))
         parts.append(drum('foot', 0.6 * float(half_m[0]), 0.0, 0.03, other))
@@ -160,7 +156,7 @@ def legged(rng: Rng, half_m: FloatArray, height_m: float, is_round: bool = False
         for x in (-1, 1):
             for y in (-1, 1):
                 at = inset * (half_m - leg) * [x, y]
-                parts.append(_block('leg', at[0], at[1], 0, np.array([leg, leg]), under, other))
+                parts.append(block_of('leg', at[0], at[1], 0, np.array([leg, leg]), under, other))
     return Furniture(tuple(parts), (_area(0, 0, height_m, half_m, is_round=is_round),))
 
 
@@ -174,7 +170,7 @@ def chair(rng: Rng) -> Furniture:
         parts = list(legged(rng, half, seat).parts)
     back = rng.uniform(0.25, 0.5)
     low = np.array([-half[0], half[1] - 0.05, seat])
-    parts.append(slab('back', low, low + [2 * half[0], 0.06, back], _pattern(rng), 0.6))
+    parts.append(slab('back', low, low + [2 * half[0], 0.06, back], pattern(rng), TILE_M))
     return Furniture(tuple(parts), (_area(0, -0.04, seat, half - 0.04),))
 
 
@@ -182,92 +178,10 @@ def sheet(rng: Rng, half_m: FloatArray) -> Furniture:
     """Return a placemat, a sheet of paper or a table cloth: too thin to be an object."""
     thick = rng.uniform(0.0003, 0.0014)
     if rng.random() < 0.2:
-        part = drum('mat', float(half_m.min()), 0.0, thick, _pattern(rng))
+        part = drum('mat', float(half_m.min()), 0.0, thick, pattern(rng))
     else:
-        part = _block('sheet', 0, 0, 0, half_m, thick, _pattern(rng))
+        part = block_of('sheet', 0, 0, 0, half_m, thick, pattern(rng))
     return Furniture((part,), (_area(0, 0, thick, half_m),))
-
-
-def drum(name: str, radius_m: float, low_z_m: float, high_z_m: float, image: ByteArray) -> Solid:
-    """Return an upright cylinder about the z axis, covered with tiles of an image."""
-    angle = np.arange(SIDES) * 2 * np.pi / SIDES
-    ring = radius_m * np.column_stack([np.cos(angle), np.sin(angle)])
-    levels = [np.column_stack([ring, np.full(SIDES, z)]) for z in (low_z_m, high_z_m)]
-    vertices = np.vstack([*levels, [[0, 0, low_z_m], [0, 0, high_z_m]]]).astype(np.float32)
-    k, after = np.arange(SIDES), (np.arange(SIDES) + 1) % SIDES
-    low, high = np.full(SIDES, 2 * SIDES), np.full(SIDES, 2 * SIDES + 1)
-    faces: IndexArray = np.concatenate(
-        [
-            np.column_stack([k, after, after + SIDES]),
-            np.column_stack([k, after + SIDES, k + SIDES]),
-            np.column_stack([low, after, k]),
-            np.column_stack([high, k + SIDES, after + SIDES]),
-        ]
-    ).astype(np.int32)
-    corners = vertices[faces]
-    uv: Float32Array = corners[..., :2] / np.float32(0.7)
-    round_about = np.stack([k, after, after, k, after, k], -1).reshape(-1, 2, 3)
-    turn = np.where(round_about == 0, 0, round_about) * (radius_m * 2 * np.pi / SIDES / 0.7)
-    uv[: 2 * SIDES, :, 0] = np.concatenate([turn[:, 0], turn[:, 1]])
-    uv[: 2 * SIDES, :, 1] = corners[: 2 * SIDES, :, 2] / np.float32(0.7)
-    mean = image.reshape(-1, 3).mean(axis=0).astype(np.uint8)
-    colors = np.tile(mean, (len(vertices), 1))
-    return Solid(name, vertices, faces, colors, 'surroundings', Texture(image, uv))
-
-
-def tube(name: str, path_m: FloatArray, radius_m: float, color: FloatArray) -> Solid:
-    """Return a cable or finger along a (P, 3) path: a closed tube of one colour."""
-    along = np.gradient(path_m, axis=0)
-    along /= np.linalg.norm(along, axis=1, keepdims=True)
-    aside = np.cross(along, [0.21, 0.34, 0.92])
-    aside /= np.linalg.norm(aside, axis=1, keepdims=True)
-    across = np.cross(along, aside)
-    angle = np.arange(10) * 2 * np.pi / 10
-    cos, sin = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
-    rings = (path_m + radius_m * (cos * aside + sin * across)).transpose(1, 0, 2).reshape(-1, 3)
-    vertices = np.vstack([rings, path_m[[0, -1]]]).astype(np.float32)
-    k = (10 * np.arange(len(path_m) - 1)[:, None] + np.arange(10)).reshape(-1)
-    after = k - k % 10 + (k + 1) % 10
-    last, tips = 10 * (len(path_m) - 1), len(rings)
-    first = np.arange(10)
-    ahead = (first + 1) % 10
-    faces = np.concatenate(
-        [
-            np.column_stack([k, after, after + 10]),
-            np.column_stack([k, after + 10, k + 10]),
-            np.column_stack([np.full(10, tips), ahead, first]),
-            np.column_stack([np.full(10, tips + 1), last + first, last + ahead]),
-        ]
-    ).astype(np.int32)
-    colors = np.tile(color.astype(np.uint8), (len(vertices), 1))
-    return Solid(name, vertices, faces, colors, 'surroundings')
-
-
-def reach(rng: Rng, T_fixed_cam: FloatArray, distance_m: float) -> list[Solid]:
-    """Return a gripper's fingers or a cable that come into the picture from its edge.
-
-    :param distance_m: from the camera to what it looks at; they stay well before that.
-    """
-    depth, angle = rng.uniform(0.35, 0.65) * distance_m, rng.uniform(0, 2 * np.pi)
-    edge = np.array([np.cos(angle), np.sin(angle)]) * depth * [0.62, 0.47]
-    outward, aside = edge / np.linalg.norm(edge), np.array([-edge[1], edge[0]])
-    aside = aside / np.linalg.norm(aside)
-    color = random_color(rng, 0.4) * rng.uniform(0.2, 1.0)
-    if rng.random() < 0.5:
-        swing = rng.uniform(0.02, 0.12) * depth
-        along = np.linspace(-1, 1, 24)[:, None]
-        flat = edge * rng.uniform(0.75, 0.95) + 0.6 * depth * along * aside
-        flat = flat + (swing * (along + along**2 * 2)) * outward
-        path = np.column_stack([flat, np.full(24, depth) + swing * np.sin(3 * along[:, 0])])
-        return [posed(tube('cable', path, rng.uniform(0.003, 0.008), color), T_fixed_cam)]
-    wide, long = rng.uniform(0.01, 0.022), rng.uniform(0.2, 0.35) * depth
-    gap, tip = rng.uniform(0.02, 0.06), rng.uniform(0.75, 0.9)
-    parts = []
-    for side in (-1, 1):
-        start = np.array([*(edge * tip + side * gap * aside), depth])
-        end = np.array([*(edge * tip + side * gap * aside + long * outward), 0.8 * depth])
-        parts.append(posed(tube('finger', np.linspace(start, end, 4), wide, color), T_fixed_cam))
-    return parts
 
 
 def _walls(
@@ -275,29 +189,8 @@ def _walls(
 ) -> list[Solid]:
     """Return a floor and four walls about a free middle of this half size."""
     outer = half_m + wall_m
-    base = _block(name, 0, 0, 0, outer, wall_m, image)
-    return [base, *_frame(name, half_m, outer, 0.0, depth_m, image)]
-
-
-def _frame(
-    name: str,
-    inner_m: FloatArray,
-    outer_m: FloatArray,
-    low_z_m: float,
-    high_z_m: float,
-    image: ByteArray,
-) -> list[Solid]:
-    (x, y), (far_x, far_y) = inner_m, outer_m
-    spans = [
-        (-far_x, -far_y, far_x, -y),
-        (-far_x, y, far_x, far_y),
-        (-far_x, -y, -x, y),
-        (x, -y, far_x, y),
-    ]
-    return [
-        slab(name, np.array([a, b, low_z_m]), np.array([c, d, high_z_m]), image, 0.7)
-        for a, b, c, d in spans
-    ]
+    base = block_of(name, 0, 0, 0, outer, wall_m, image)
+    return [base, *frame_of(name, half_m, outer, 0.0, depth_m, image)]
 
 
 def _leaning(part: Solid, half_m: FloatArray, lean: float) -> Solid:
@@ -305,21 +198,6 @@ def _leaning(part: Solid, half_m: FloatArray, lean: float) -> Solid:
     vertices = part.vertices_m.copy()
     vertices[:, :2] += lean * vertices[:, 2:] * np.sign(vertices[:, :2])
     return replace(part, vertices_m=vertices)
-
-
-def _block(
-    name: str,
-    x_m: float,
-    y_m: float,
-    z_m: float,
-    half_m: FloatArray,
-    height_m: float,
-    image: ByteArray,
-) -> Solid:
-    """Return a slab with this middle; a negative height hangs below ``z_m``."""
-    z = sorted((z_m, z_m + height_m))
-    low = np.array([x_m - half_m[0], y_m - half_m[1], z[0]])
-    return slab(name, low, np.array([x_m + half_m[0], y_m + half_m[1], z[1]]), image, 0.7)
 
 
 def _area(
@@ -332,12 +210,3 @@ def _area(
 ) -> Area:
     half = float(half_m[0]), float(half_m[1])
     return Area(np.array([x_m, y_m, z_m]), half, is_round, ceiling_m)
-
-
-def _pattern(rng: Rng) -> ByteArray:
-    return random_pattern(rng, PATTERN_PX)
-
-
-def solids(pieces: Sequence[Furniture]) -> list[Solid]:
-    """Return all parts of several pieces."""
-    return [part for piece in pieces for part in piece.parts]

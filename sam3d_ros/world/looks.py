@@ -11,11 +11,11 @@ import numpy as np
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import Float32Array
 from sam3d_ros.world.episode import Episode
+from sam3d_ros.world.indoor_light import random_illumination
 from sam3d_ros.world.light import Light
 from sam3d_ros.world.materials import CLEAR_CHANCE, is_black, random_material
 from sam3d_ros.world.paint import painted
 from sam3d_ros.world.patterns import ROLES, photographic_pattern
-from sam3d_ros.world.rooms import random_illumination
 from sam3d_ros.world.shapes import FAMILIES
 from sam3d_ros.world.solid import MATT, Material, Solid, Texture
 

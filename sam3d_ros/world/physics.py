@@ -33,6 +33,7 @@ def drop(
     clearance_m: float,
     interval_s: float,
     patience_s: float = 4.0,
+    around: Sequence[FloatArray] = (),
 ) -> tuple[FloatArray, bool]:
     """Drop bodies in order and return their (N, 4, 4) T_fixed_obj and whether all of them rest.
 
@@ -40,8 +41,9 @@ def drop(
         chosen so that the body's lowest point is ``clearance_m`` above all that lies there.
     :param interval_s: time between letting go of one body and of the next.
     :param patience_s: longest time to wait for rest after the last one.
+    :param around: (P, 3) corners of each convex thing that stands fast, fixed frame.
     """
-    model = _model(bodies, support_z_m)
+    model = _model(bodies, support_z_m, around)
     data = mujoco.MjData(model)
     top_z_m = support_z_m
     for index, body in enumerate(bodies):
@@ -75,7 +77,9 @@ def _wait_for_rest(
     return before, False
 
 
-def _model(bodies: Sequence[Body], support_z_m: float) -> mujoco.MjModel:
+def _model(
+    bodies: Sequence[Body], support_z_m: float, around: Sequence[FloatArray]
+) -> mujoco.MjModel:
     spec = mujoco.MjSpec()
     spec.option.timestep = STEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
@@ -86,6 +90,11 @@ def _model(bodies: Sequence[Body], support_z_m: float) -> mujoco.MjModel:
     spec.worldbody.add_geom(
         type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], pos=[0, 0, support_z_m], **contact
     )
+    for index, corners in enumerate(around):
+        spec.add_mesh(name=f'fixed_{index}', uservert=corners.astype(np.float32).ravel())
+        spec.worldbody.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f'fixed_{index}', **contact
+        )
     for index, body in enumerate(bodies):
         spec.add_mesh(name=f'hull_{index}', uservert=body.hull_m.astype(np.float32).ravel())
         part = spec.worldbody.add_body(pos=[PARKED_M + index, 0, support_z_m + 1.0])

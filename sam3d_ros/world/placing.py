@@ -20,7 +20,7 @@ HULL_DIRECTIONS = 256
 """Directions whose extreme vertices make the hull that a body rests and collides with."""
 INTERIOR_POINTS = 5000
 EPSILON_M = 1e-6
-PROBE_CELLS = 32
+PROBE_CELLS = 24
 """Probes lie no closer than the longest extent over this, nor than 2 mm."""
 
 
@@ -171,6 +171,10 @@ class Stance:
         """Return the (2,) middle of the body's circle at a pose made by :meth:`at`, metres."""
         middle: FloatArray = T_fixed_obj[:2, 3] - self.T_support_obj[:2, 3]
         return middle
+
+    def bottom(self, T_fixed_obj: FloatArray) -> float:
+        """Return the height of the body's lowest point at a pose made by :meth:`at`, metres."""
+        return float(T_fixed_obj[2, 3] - self.T_support_obj[2, 3])
 
 
 def upright(body: Body, rng: Rng) -> Stance:

@@ -1,66 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random light of rooms: lamps, windows, and what shiny things mirror."""
+"""Rooms about the objects: a floor, walls, furniture far away, and a table in the middle."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from sam3d_ros.core.types import Float32Array, FloatArray
-from sam3d_ros.world.illumination import Illumination, Lamp, blurred_room, room_directions
-from sam3d_ros.world.light import Light
+from sam3d_ros.core.types import FloatArray
+from sam3d_ros.world import furniture
+from sam3d_ros.world.bed import Area
+from sam3d_ros.world.furniture import Furniture
+from sam3d_ros.world.parts import TILE_M, pattern
+from sam3d_ros.world.shapes import random_solid
+from sam3d_ros.world.solid import Solid
+from sam3d_ros.world.surroundings import FLOOR_SPAN_M, distractors, floor, posed, slab
 
 Rng = np.random.Generator
-WARM, COOL = np.array([1.12, 1.0, 0.78]), np.array([0.92, 1.0, 1.12])
+WALL_M = 2.5
 
 
-def random_illumination(rng: Rng, light: Light) -> Illumination:
-    """Return the light of a room whose strongest lamp stands where that of ``light`` does."""
-    count = int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))
-    ambient = rng.uniform(0.3, 0.75)
-    shares = rng.dirichlet(np.full(count, 2.0))[::-1]
-    strength = rng.uniform(0.95, 1.3)
-    lamps = []
-    for number, share in enumerate(np.sort(shares)[::-1]):
-        direction = light.direction if number == 0 else _above(rng)
-        color = strength * (1 - ambient) * share * _tint(rng)
-        lamps.append(Lamp(direction, color, float(np.exp(rng.uniform(*np.log([0.006, 0.08]))))))
-    sky = strength * ambient * _tint(rng)
-    gradient = np.zeros(3)
-    if rng.random() < 0.6:
-        azimuth = rng.uniform(0, 2 * np.pi)
-        gradient[:2] = rng.uniform(0.1, 0.9) * np.array([np.cos(azimuth), np.sin(azimuth)])
-    room = _room(rng, tuple(lamps), sky)
-    return Illumination(tuple(lamps), sky, rng.uniform(0.5, 1.0), gradient, blurred_room(room))
+def room(rng: Rng, near_m: float = 1.3) -> list[Solid]:
+    """Return a floor at z = 0, walls, and things and furniture farther away."""
+    around = [floor(rng, 0.0), *walls(rng, near_m)]
+    others = [random_solid(rng) for _ in range(int(rng.integers(0, 3)))]
+    around += distractors(rng, others, near_m, 0.0)
+    for _ in range(int(rng.integers(0, 3))):
+        azimuth, distance = rng.uniform(0, 2 * np.pi), rng.uniform(near_m + 0.5, 2.6)
+        x, y = distance * np.cos(azimuth), distance * np.sin(azimuth)
+        around += some_furniture(rng).at(x, y, 0, rng.uniform(0, 2 * np.pi)).parts
+    return around
 
 
-def _above(rng: Rng) -> FloatArray:
-    """Return a direction well above the horizon."""
-    azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(30, 85))
-    flat = np.cos(elevation)
-    return np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)])
+def walls(rng: Rng, near_m: float) -> list[Solid]:
+    """Return the four walls of a room, all alike, or only some of them."""
+    count = 4 if rng.random() < 0.7 else int(rng.integers(0, 4))
+    image, first = pattern(rng), rng.uniform(0, 2 * np.pi)
+    built = []
+    for k in range(count):
+        x, half = rng.uniform(near_m + 0.5, 0.45 * FLOOR_SPAN_M), FLOOR_SPAN_M / 2
+        low, high = np.array([x, -half, 0.0]), np.array([x + 0.1, half, WALL_M])
+        azimuth = first + k * np.pi / 2
+        T = np.eye(4)
+        T[:2, :2] = [
+            [np.cos(azimuth), -np.sin(azimuth)],
+            [np.sin(azimuth), np.cos(azimuth)],
+        ]
+        built.append(posed(slab('wall', low, high, image, 2 * TILE_M), T))
+    return built
 
 
-def _tint(rng: Rng) -> FloatArray:
-    """Return RGB factors between warm and cool light."""
-    share = np.clip(rng.normal(0.5, 0.25), 0, 1)
-    tint: FloatArray = WARM + share * (COOL - WARM)
-    return tint
+def some_furniture(rng: Rng) -> Furniture:
+    """Return a chair, cabinet, table, stool, shelf or bin."""
+    kind = int(rng.integers(6))
+    if kind == 0:
+        return furniture.chair(rng)
+    if kind == 1:
+        return furniture.block(rng, rng.uniform(0.15, 0.45, 2), rng.uniform(0.2, 0.9))
+    if kind == 2:
+        return furniture.legged(rng, rng.uniform(0.3, 0.6, 2), rng.uniform(0.4, 0.78))
+    if kind == 3:
+        return furniture.legged(rng, rng.uniform(0.14, 0.2, 2), rng.uniform(0.35, 0.65), True)
+    return furniture.shelf(rng) if kind == 4 else furniture.bin_(rng)
 
 
-def _room(rng: Rng, lamps: tuple[Lamp, ...], sky: FloatArray) -> Float32Array:
-    """Return what is around: floor, walls, ceiling, bright windows and lights, dark furniture."""
-    directions = room_directions()
-    azimuth = np.arctan2(directions[..., 1], directions[..., 0])
-    height = directions[..., 2]
-    floor, wall, ceiling = rng.uniform(0.1, 0.5), rng.uniform(0.3, 0.8), rng.uniform(0.6, 1.0)
-    tone = np.where(height < 0, floor, wall + (ceiling - wall) * np.clip(2 * height, 0, 1))
-    for number in range(int(rng.integers(2, 7))):
-        turn = np.abs(np.angle(np.exp(1j * (azimuth - rng.uniform(-np.pi, np.pi)))))
-        low = rng.uniform(-0.2, 0.5)
-        inside = (turn < rng.uniform(0.1, 0.6)) & (height > low)
-        inside &= height < low + rng.uniform(0.2, 0.5)
-        is_bright = number == 0 or rng.random() < 0.6
-        tone[inside] = rng.uniform(1.5, 5.0) if is_bright else rng.uniform(0.02, 0.3)
-    for lamp in lamps:
-        tone += rng.uniform(0.5, 3.0) * (directions @ lamp.direction > rng.uniform(0.96, 0.995))
-    return (255 * tone[..., None] * sky).astype(np.float32)
+def on_table(rng: Rng, half_m: FloatArray, is_round: bool = False) -> tuple[list[Solid], Area]:
+    """Return a table in a room, sometimes with a cloth or sheets on it, and its top."""
+    height = rng.uniform(0.4, 0.8)
+    table = furniture.legged(rng, half_m, height, is_round)
+    solids, top = [*room(rng), *table.parts], table.areas[0]
+    if rng.random() < 0.35:
+        half = rng.uniform(0.08, 0.25, 2) if rng.random() < 0.7 else 0.95 * half_m
+        x, y = rng.uniform(-1, 1, 2) * np.maximum(half_m - half, 0)
+        solids += furniture.sheet(rng, np.minimum(half, half_m)).at(x, y, height).parts
+    return solids, top
+
+
+def on_floor(rng: Rng) -> tuple[list[Solid], Area]:
+    """Return a floor and a part of it."""
+    half = float(rng.uniform(0.25, 0.6))
+    return room(rng, 1.1), Area(np.zeros(3), (half, half))
