@@ -93,6 +93,7 @@ class PairedPatches:
     """A frame cut into patches, and what is known about pairs of them (on the working grid).
 
     :param patches: (h, w) int32 labels on the grid.
+    :param covered: (h, w) bool, cells without a return.
     :param full: (H, W) int32 the same labels at the size of the frame.
     """
 
@@ -100,6 +101,7 @@ class PairedPatches:
     local: LocalPlanes
     structure: Structure
     patches: IndexArray
+    covered: BoolArray
     full: IndexArray
     adjacency: Adjacency
     regions: Regions
@@ -146,7 +148,9 @@ def pair_patches(cut: Cut, frame: Frame) -> PairedPatches:
     regions = describe(grid, local, cut.structure, patches)
     pairs = find_pairs(grid, local, patches, adjacency, regions)
     full = to_full_size(patches, grid, cut.covered, local, frame)
-    return PairedPatches(grid, local, cut.structure, patches, full, adjacency, regions, pairs)
+    return PairedPatches(
+        grid, local, cut.structure, patches, cut.covered, full, adjacency, regions, pairs
+    )
 
 
 def partition(frame: Frame, config: SegmentationConfig) -> Partition:

@@ -17,6 +17,7 @@ SMOOTH_SIGMAS = 4.0
 SMOOTH_COSINE = float(np.cos(np.deg2rad(15.0)))
 NEAR_SIGMAS = 5.0
 MIN_PATCH_CELLS = 12
+CRUMB_CELLS = 6  # with a network that cuts, smaller leftovers are no patches
 SURE_JOINED, LOOSE_JOINED = 1.0, -1.0  # log-odds of a network that two cells are one thing
 GROW_ROUNDS = 6
 MAX_PATCHES = 1500  # ten times what clutter has: only frames of noise come here
@@ -69,7 +70,10 @@ def find_links(
         smooth.append(even if cues is None else even & (cues.joined[axis] > SURE_JOINED))
         grown.append(touches if cues is None else touches & (cues.joined[axis] > LOOSE_JOINED))
         near.append(touches)
-    return Links((smooth[0], smooth[1]), (near[0], near[1]), (grown[0], grown[1]))
+    touching = (near[0], near[1])
+    return Links(
+        (smooth[0], smooth[1]), touching, touching if cues is None else (grown[0], grown[1])
+    )
 
 
 def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
@@ -83,9 +87,14 @@ def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
     size = np.bincount(labels.ravel())
     labels[size[labels] < MIN_PATCH_CELLS] = 0
     _grow(labels, links.grown)
+    is_cut = links.grown is not links.near
+    if is_cut:  # seams that the network left between what it told apart belong to either side
+        _grow(labels, links.near)
     rest = foreground & (labels == 0)
     if rest.any():
-        left = _components(rest, links.grown)
+        left = _components(rest, links.near)
+        if is_cut:
+            left[np.bincount(left.ravel())[left] < CRUMB_CELLS] = 0
         labels = np.where(left > 0, left + labels.max(), labels)
     return _largest(compact(labels))
 

@@ -44,12 +44,13 @@ class Furniture:
 
 
 def bin_(rng: Rng) -> Furniture:
-    """Return a bin or tote: a floor and four walls, thin or thick, often leaning outward."""
+    """Return a bin, tote or crate: a floor and four walls, often leaning outward, or slatted."""
     half, depth = rng.uniform([0.15, 0.12], [0.32, 0.24]), rng.uniform(0.07, 0.32)
     wall = rng.uniform(0.002, 0.006) if rng.random() < 0.6 else rng.uniform(0.008, 0.025)
     lean = rng.uniform(0.0, 0.25) if rng.random() < 0.6 else 0.0
     image = pattern(rng)
-    parts = _walls('bin', half, depth, wall, image)
+    slats = int(rng.integers(2, 5)) if rng.random() < 0.15 else 1
+    parts = _walls('bin', half, depth, wall, image, slats)
     if rng.random() < 0.5:
         lip = rng.uniform(0.008, 0.03)
         outer = half + wall + lip
@@ -185,12 +186,23 @@ def sheet(rng: Rng, half_m: FloatArray) -> Furniture:
 
 
 def _walls(
-    name: str, half_m: FloatArray, depth_m: float, wall_m: float, image: ByteArray
+    name: str,
+    half_m: FloatArray,
+    depth_m: float,
+    wall_m: float,
+    image: ByteArray,
+    slats: int = 1,
 ) -> list[Solid]:
-    """Return a floor and four walls about a free middle of this half size."""
+    """Return a floor and four walls about a free middle of this half size.
+
+    :param slats: where more than one, the walls are that many bands with gaps between them.
+    """
     outer = half_m + wall_m
-    base = block_of(name, 0, 0, 0, outer, wall_m, image)
-    return [base, *frame_of(name, half_m, outer, 0.0, depth_m, image)]
+    parts = [block_of(name, 0, 0, 0, outer, wall_m, image)]
+    pitch, share = depth_m / slats, 1.0 if slats == 1 else 0.65
+    for top in pitch * (np.arange(slats) + 1):
+        parts += frame_of(name, half_m, outer, float(top - share * pitch), float(top), image)
+    return parts
 
 
 def _leaning(part: Solid, half_m: FloatArray, lean: float) -> Solid:

@@ -1,72 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-import dataclasses
+"""The shipped pair network on worlds that it has not seen; patches and their true owners."""
 
 import numpy as np
 import pytest
 
+from sam3d_ros.core.errors import InputError
 from sam3d_ros.segmentation.affinity import trained_network
-from sam3d_ros.training.borders import (
-    SCHEDULE,
-    Examples,
-    Recipe,
-    accuracy,
-    examples,
-    save,
-    train,
-)
-from sam3d_ros.world.render import Renderer
-from sam3d_ros.world.suites import make_episode
+from sam3d_ros.training.borders import by_geometry, owners, view_files
+from sam3d_ros.training.perceptrons import accuracy
+from sam3d_ros.training.views import SUITES, draw
+from sam3d_ros.world.sources import ProceduralSource
 
-RECIPE = Recipe(members=2, hidden=(12, 8), epochs=12, batch=64)
+SEED = 32 * 30_000 + SUITES.index('clutter')
 
 
-@pytest.fixture(scope='module')
-def ring() -> Examples:
-    """Pairs that no straight line separates: inside or outside of a circle."""
-    features = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
-    return Examples(features, (features**2).sum(1) < 1.4, np.ones(3000, np.float32))
+def test_a_patch_belongs_to_whom_most_of_it_lies_on():
+    patches = np.array([[1, 1, 1, 1], [2, 2, 0, 0]], np.int32)
+    truth = np.array([[5, 5, 5, 5], [5, 3, 3, 3]], np.uint8)
+    owner, pure = owners(patches, truth)
+    assert owner[1] == 5 and pure[1]
+    assert not pure[2] and not pure[0]
 
 
-def test_training_learns_and_is_repeatable(ring):
-    network = train(ring, RECIPE)
-    assert accuracy(network, ring) > 0.93
-    again = train(ring, RECIPE)
-    assert all((a == b).all() for a, b in zip(network.weights, again.weights, strict=True))
-
-
-def test_the_mean_of_members_is_one_network(ring):
-    both = train(ring, RECIPE).log_odds(ring.features)
-    single = [
-        train(ring, dataclasses.replace(RECIPE, members=1, seed=seed)).log_odds(ring.features)
-        for seed in (0, 1)
-    ]
-    np.testing.assert_allclose(both, np.mean(single, axis=0), atol=1e-4)
-
-
-def test_a_saved_network_has_the_form_of_the_shipped_one(ring, tmp_path):
-    save(train(ring, RECIPE), tmp_path / 'net.npz')
-    with np.load(tmp_path / 'net.npz') as stored:
-        assert len(stored.files) == 2 * len(trained_network().weights)
-        assert stored['weight_2'].shape[1] == trained_network().weights[-1].shape[1] == 1
-
-
-def test_the_shipped_network_judges_a_frame_it_has_not_seen(tmp_path):
-    seed = 900
-    assert all(seed not in seeds for _, _, seeds in SCHEDULE)
-    episode = make_episode('clutter', seed, frames=1)
-    renderer = Renderer(episode.objects, episode.surroundings, episode.light)
-    rendering = renderer.render(episode.camera, episode.T_fixed_cam[0], episode.T_fixed_obj[0])
-    depth = episode.sensor.measure(rendering, episode.camera, np.random.default_rng(0))
-    path = tmp_path / 'frame.npz'
-    np.savez(
-        path,
-        rgb=rendering.rgb,
-        depth=depth,
-        inst=rendering.instances,
-        K=episode.camera.K,
-        T=episode.T_fixed_cam[0],
-    )
-    found = examples(path, gravity=True)
-    assert len(found.same) > 20
-    assert 0 < found.same.mean() < 0.9
+def test_the_shipped_network_judges_views_it_has_not_seen():
+    found = by_geometry(next(draw(SEED, 1, ProceduralSource())))
+    assert len(found.truth) > 20
+    assert 0 < found.truth.mean() < 0.9
     assert accuracy(trained_network(), found) > 0.85
+
+
+def test_a_folder_without_views_names_the_command(tmp_path):
+    with pytest.raises(InputError, match=r'training\.views'):
+        view_files(tmp_path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+import cv2
 import numpy as np
 from scipy.sparse import csr_matrix
 
@@ -63,8 +64,10 @@ def patch_means(encoded: Encoded, patches: IndexArray, center: FloatArray) -> Pa
 
 
 def fused_features(found: PairedPatches, encoded: Encoded) -> Float32Array:
-    """Return (P, F + 8) float32: features of geometry, then those of the network."""
+    """Return (P, F + 12) float32: features of geometry, then those of the network."""
     means = patch_means(encoded, found.patches, found.regions.center)
+    area = found.regions.area
+    blind = np.bincount(found.patches[found.covered], minlength=len(area)) / np.maximum(area, 1)
     f, b = found.pairs.front, found.pairs.back
     apart = np.square(means.embedding[f] - means.embedding[b]).sum(axis=1)
     middles = np.linalg.norm(means.middle[f] - means.middle[b], axis=1)
@@ -78,9 +81,49 @@ def fused_features(found: PairedPatches, encoded: Encoded) -> Float32Array:
         means.thing[b] / 3,
         np.log(means.spread[f] + 0.05) + 1,
         np.log(means.spread[b] + 0.05) + 1,
+        *_across_border(found, encoded.joined),
+        blind[f],
+        blind[b],
     ]
     added = np.clip(np.stack(columns, axis=1), -LIMIT, LIMIT).astype(np.float32)
     return np.concatenate([found.pairs.features, added], axis=1)
+
+
+def _across_border(found: PairedPatches, joined: Float32Array) -> tuple[FloatArray, FloatArray]:
+    """How surely the network sees a border where two patches meet: (P,) mean, and its spread.
+
+    The likeliest cut within two cells counts, since patches end where depth or colour do, and the
+    network's borders may be a cell off. Pairs without a common border get 0.
+
+    :param joined: (2, h/2, w/2) log-odds towards the right and down.
+    """
+    right, down = joined
+    nearest = np.minimum(right, down)
+    nearest[:, 1:] = np.minimum(nearest[:, 1:], right[:, :-1])
+    nearest[1:] = np.minimum(nearest[1:], down[:-1])
+    cut = np.clip(cv2.erode(nearest, np.ones((3, 3), np.uint8)), -6, 6)
+    patches = found.patches
+    keys, values = [], []
+    count = int(patches.max()) + 1
+    for here, there in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        one, two = patches[here], patches[there]
+        rows, columns = np.nonzero((one != two) & (one > 0) & (two > 0))
+        first, second = one[rows, columns].astype(np.int64), two[rows, columns].astype(np.int64)
+        keys.append(np.minimum(first, second) * count + np.maximum(first, second))
+        values.append(cut[rows // 2, columns // 2])
+    key, of = np.unique(np.concatenate(keys), return_inverse=True)
+    value = np.concatenate(values).astype(np.float64)
+    number = np.maximum(np.bincount(of, minlength=len(key)), 1)
+    mean = np.bincount(of, value, len(key)) / number
+    square = np.bincount(of, value * value, len(key)) / number
+    spread = np.sqrt(np.maximum(square - mean * mean, 0))
+    f, b = found.pairs.front.astype(np.int64), found.pairs.back.astype(np.int64)
+    wanted = np.minimum(f, b) * count + np.maximum(f, b)
+    place = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
+    meets = key[place] == wanted if len(key) else np.zeros(len(wanted), bool)
+    if not len(key):
+        return np.zeros(len(wanted)), np.zeros(len(wanted))
+    return np.where(meets, mean[place], 0) / 2, np.where(meets, spread[place], 0) / 2
 
 
 @lru_cache(maxsize=1)

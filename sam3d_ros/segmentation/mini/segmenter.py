@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.special import expit
 
 from sam3d_ros.core.types import (
     BoolArray,
@@ -36,6 +37,7 @@ from sam3d_ros.segmentation.mini.asking import (
 from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network
 from sam3d_ros.segmentation.mini.network import STRIDE, Encoded, Network
 from sam3d_ros.segmentation.mini.sight import look
+from sam3d_ros.segmentation.mini.wholes import whole_features, whole_network
 from sam3d_ros.segmentation.partition import (
     PairedPatches,
     Partition,
@@ -55,6 +57,8 @@ from sam3d_ros.segmentation.prompts import (
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
+LISTED = 0.0
+"""Log-odds of being one whole thing from which it is listed."""
 PROMPTED = -2.0
 """Log-odds from which a patch can be asked for, though it would not be listed."""
 
@@ -89,8 +93,9 @@ class MiniSegmenter:
         log_odds = fused_network().log_odds(fused_features(found, sight.encoded)) + bias
         things = grouped(found, log_odds, frame.sensor, self._config)
         if not prompted:
-            labels = things.thing_of[found.patches]
-            things = replace(things, keep=things.keep & (sight.thing_odds(labels) > 0))
+            whole = whole_network().log_odds(whole_features(sight, found, log_odds, things))
+            keep = things.keep & (whole > LISTED)
+            things = replace(things, keep=keep, certainty=expit(whole.astype(np.float64)))
         return _View(found, sight.encoded, log_odds, things)
 
     def _answered(
