@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from sam3d_ros.core.types import ByteArray, Camera, Float32Array, FloatArray, IndexArray
@@ -20,7 +19,7 @@ from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.world.canvas import Canvas, Layer
 from sam3d_ros.world.illumination import Illumination
 from sam3d_ros.world.solid import Material
-from sam3d_ros.world.surface import rotated
+from sam3d_ros.world.surface import looked_up, rotated
 
 WALLS = 4
 """A glass has an outer and an inner wall in front and at the back."""
@@ -146,7 +145,4 @@ def _shifted(
     to = np.stack([column, row], axis=-1).astype(np.float32)
     for wall in walls:
         to[wall.at] += np.float32(most_px) * wall.normals[:, :2] * (1 - wall.cosine[:, None]) ** 2
-    found = cv2.remap(
-        window, to[None, :, 0], to[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(found.reshape(-1, 3), np.float32)
+    return looked_up(window, to[:, 0], to[:, 1])

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray
 from sam3d_ros.world.canvas import Shown
 from sam3d_ros.world.light import Light
 from sam3d_ros.world.softshadow import SoftShadow
 from sam3d_ros.world.solid import Material
-from sam3d_ros.world.surface import Surface, rotated
+from sam3d_ros.world.surface import Surface, looked_up, rotated
 
 ROOM_PX = 64
 ROOM_BLURS = (0.8, 5.0)
@@ -162,10 +162,7 @@ class Illumination:
         column = (folded_u + 1) * np.float32((ROOM_PX - 1) / 2)
         row = (folded_v + 1) * np.float32((ROOM_PX - 1) / 2)
         row += np.where(polished, np.float32(0), np.float32(ROOM_PX))
-        column_index: IndexArray = (column + 0.5).astype(np.int32)
-        row_index: IndexArray = (row + 0.5).astype(np.int32)
-        colors = self.room.reshape(-1, 3)
-        return np.take(colors, row_index * ROOM_PX + column_index, axis=0)
+        return looked_up(self.room.reshape(2 * ROOM_PX, ROOM_PX, 3), column, row)
 
     def _irradiance(
         self,
@@ -191,7 +188,7 @@ class Illumination:
         light = _mixed([*shares, open_sky], colors)
         if np.any(self.gradient):
             growth = cv2.transform(points, (R_cam_fixed @ self.gradient)[None])
-            light *= cv2.exp(np.clip(growth - growth.mean(), -1, 0.7))[..., None]
+            light *= cv2.exp(np.clip(growth - growth.mean(), -0.6, 0.6))[..., None]
         return light
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import open3d as o3d
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
@@ -159,6 +161,18 @@ def rotated(vectors: Float32Array, R: FloatArray) -> Float32Array:
     flat = vectors.reshape(1, -1, 3)
     turned = np.asarray(cv2.transform(flat, np.asarray(R, np.float64)), np.float32)
     return turned.reshape(vectors.shape)
+
+
+def looked_up(image: npt.NDArray[Any], column: Float32Array, row: Float32Array) -> Float32Array:
+    """Return (N, 3) float32 colours at (N,) places of an (h, w, 3) image, between its pixels."""
+    # An image of places must not be longer than 32767 pixels.
+    wide = 256
+    count = len(column)
+    places = np.zeros((2, -(-count // wide) * wide), np.float32)
+    places[0, :count], places[1, :count] = column, row
+    u, v = places.reshape(2, -1, wide)
+    found = cv2.remap(image, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found.reshape(-1, 3)[:count], np.float32)
 
 
 def _unit(vectors: Float32Array) -> Float32Array:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from worlds import CAMERA, LIGHT, at, ball, block, ground
 
-from sam3d_ros.world.cameras import looking_at
+from sam3d_ros.world.cameras import looking_at, pinhole
 from sam3d_ros.world.materials import CLEAR_FAMILIES, is_black, random_material
 from sam3d_ros.world.render import Renderer
 from sam3d_ros.world.solid import MATT, Material, infrared
@@ -62,6 +62,13 @@ def test_glass_looks_like_its_background_but_not_quite():
     to_ground = np.abs(clear.rgb - ground_rgb)[on_glass].mean()
     to_ball = np.abs(clear.rgb.astype(float) - opaque.rgb)[on_glass].mean()
     assert 2 < to_ground < 0.6 * to_ball
+
+
+def test_glass_may_fill_most_of_a_picture():
+    near = looking_at(np.array([0.1, -0.15, 0.12]), np.array([0.0, 0.0, 0.05]))
+    renderer = Renderer([replace(ball(), material=GLASS)], [ground()], LIGHT)
+    picture = renderer.render(pinhole(640, 480), near, POSES[:1])
+    assert (picture.clear > 0).sum() > 2**15
 
 
 def test_glossy_ball_has_a_small_highlight_where_the_lamp_is_mirrored():
