@@ -81,7 +81,7 @@ def _thing(solid: Solid, rng: Rng, clear_chance: float) -> Solid:
     if material.clear > 0:
         colors = np.broadcast_to(_glass_color(rng), solid.colors.shape).astype(np.uint8)
         return replace(solid, material=material, colors=np.ascontiguousarray(colors))
-    tone = rng.uniform(0.05, 0.25) if is_black(material) else 1.0
+    tone = rng.uniform(0.08, 0.35) if is_black(material) else 1.0
     return replace(painted(solid, rng, tone), material=material)
 
 

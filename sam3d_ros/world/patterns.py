@@ -31,7 +31,11 @@ def photographic_pattern(rng: Rng, role: str = 'table', side_px: int = 1024) -> 
     names = list(shares)
     weights = np.array([shares[name] for name in names])
     name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
-    return worn(rng, PATTERNS[name](rng, side_px))
+    image = PATTERNS[name](rng, side_px)
+    if role == 'wall':
+        # Most walls are painted in light colours.
+        image += rng.uniform(0.0, 0.8) * (np.float32(245) - image)
+    return worn(rng, image)
 
 
 def laminate(rng: Rng, side_px: int) -> Float32Array:

@@ -28,7 +28,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 class Photography:
     """Settings of a camera and what its automatics made of a scene.
 
-    :param target: mean linear light, 0..1, that auto-exposure aims at.
+    :param target: mean linear light, 0..1, that auto-exposure aims at in the middle.
     :param white_balance: factors on linear red, green and blue.
     :param saturation: 1 keeps colours, 0 makes grey.
     :param vignetting: share of light lost in the corners.
@@ -67,7 +67,7 @@ def random_photography(rng: Rng) -> Photography:
         saturation=rng.uniform(0.75, 1.35),
         vignetting=rng.choice([0.0, rng.uniform(0.0, 0.45)], p=[0.3, 0.7]),
         gamma=rng.uniform(1.9, 2.6),
-        contrast=rng.uniform(0.0, 0.8),
+        contrast=rng.uniform(0.0, 0.6),
         defocus_px=rng.uniform(0.45, 0.9) if rng.random() < 0.88 else rng.uniform(0.9, 1.8),
         motion_px=(
             rng.choice([0.0, rng.uniform(1.0, 4.0)], p=[0.75, 0.25]),
@@ -134,7 +134,8 @@ def _motion_kernel(length_px: float, angle_rad: float) -> Float32Array:
 
 def _exposed(light: Float32Array, camera: Photography) -> Float32Array:
     """Return linear light as the sensor collects it."""
-    mean = float(LUMA @ cv2.mean(light[::4, ::4])[:3])
+    rows, columns = (slice(size // 6, size - size // 6, 4) for size in light.shape[:2])
+    mean = float(LUMA @ cv2.mean(light[rows, columns])[:3])
     gain = float(np.clip(camera.target / max(mean, 1e-4), 0.4, 5.0))
     grey = np.tile(LUMA, (3, 1))
     mix = grey + camera.saturation * (np.eye(3) - grey)
