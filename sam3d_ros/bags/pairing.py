@@ -26,7 +26,11 @@ class Pairing:
     repeated: int
 
 
-def pair_nearest(first_ns: Sequence[int], second_ns: Sequence[int], slop_ns: int) -> Pairing:
+def pair_nearest(
+    first_ns: Sequence[int] | npt.NDArray[np.int64],
+    second_ns: Sequence[int] | npt.NDArray[np.int64],
+    slop_ns: int,
+) -> Pairing:
     """Pair stamps that are each other's nearest and at most ``slop_ns`` apart.
 
     Neither list need be sorted.
