@@ -175,6 +175,8 @@ def _of_images(
     if faults[1]:
         return Clock(instead_ns=first.lag_ns), Clock(True, first.lag_ns)
     clocks = Clock(instead_ns=first.lag_ns), Clock(instead_ns=second.lag_ns)
+    if abs(first.lag_ns - second.lag_ns) < _OTHER_CLOCK_NS:
+        return clocks
     if _meet(clocks[0].stamps(first), clocks[1].stamps(second), slop_ns) or not _meet(
         first.received_ns, second.received_ns, slop_ns
     ):

@@ -134,7 +134,7 @@ def choose_namespaces(
         if namespace not in frames:
             raise TransformError(f'no TF on {namespace}/tf', wanted=f'one of {listed or "/tf"}')
         return [namespace], ''
-    root = [name for name in frames if not name]
+    root: list[str] = [''] if '' in frames else []
     if not others or camera in frames.get('', ()):
         return root, ''
     naming = [name for name in others if camera in frames[name]]

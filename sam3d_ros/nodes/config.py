@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sam3d_ros.bags.scan import SLOP_S
 from sam3d_ros.core.config import option
 
 
@@ -77,7 +78,7 @@ class InputConfig:
         read_only=True,
     )
     slop_s: float = option(
-        0.03,
+        SLOP_S,
         'largest difference of the stamps of colour and range, seconds',
         minimum=0.001,
         maximum=1.0,
