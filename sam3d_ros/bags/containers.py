@@ -16,11 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from rosbags.rosbag2.metadata import parse_qos
 from rosbags.rosbag2.storage_mcap import zstd  # type: ignore[attr-defined]
 
 from sam3d_ros.bags import mcap, rosbag1, sqlite
-from sam3d_ros.bags.channels import Container
+from sam3d_ros.bags.channels import LOADER, Container, offered_in
 from sam3d_ros.core.errors import RecordingError
 
 METADATA = 'metadata.yaml'
@@ -93,7 +92,7 @@ def _read_metadata(path: Path, notes: list[str]) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = yaml.safe_load(path.read_text())['rosbag2_bagfile_information']
+        content = yaml.load(path.read_text(), LOADER)['rosbag2_bagfile_information']
         if isinstance(content, dict):
             return content
     except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
@@ -123,7 +122,7 @@ def _parts(folder: Path, metadata: dict[str, Any], notes: list[str]) -> list[Pat
         return sorted({*listed, *whole}, key=lambda file: _family(file)[2])
     if len(families) == 1:
         (parts,) = families.values()
-        if not metadata:
+        if not (folder / METADATA).is_file():
             notes.append(f'no {METADATA}; read: {_names(parts)}')
         return parts
     found = [file for family in families.values() for file in family]
@@ -176,10 +175,7 @@ def _disagreements(metadata: dict[str, Any], opened: Sequence[Container]) -> lis
         except (KeyError, TypeError, ValueError):
             wrong.append('an entry that is none')
             continue
-        try:
-            profiles = set(parse_qos(topic.get('offered_qos_profiles', '')))
-        except Exception:  # YAML of any damage
-            profiles = set()
+        profiles = set(offered_in(topic.get('offered_qos_profiles') or ''))
         if count != counts[name]:
             wrong.append(f'{name}: {count} messages, in the files {counts[name]}')
         elif types[name] and kind not in types[name]:

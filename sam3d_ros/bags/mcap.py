@@ -16,11 +16,10 @@ from operator import itemgetter
 from pathlib import Path
 
 from rosbags.rosbag2.errors import ReaderError
-from rosbags.rosbag2.metadata import parse_qos
 from rosbags.rosbag2.storage_mcap import decompress
 from rosbags.typesys.msg import normalize_msgtype
 
-from sam3d_ros.bags.channels import CDR, Channel
+from sam3d_ros.bags.channels import CDR, Channel, offered_in
 from sam3d_ros.core.errors import RecordingError
 
 MAGIC = b'\x89MCAP0\r\n'
@@ -177,10 +176,7 @@ class McapFile:
             metadata = _string_map(record, at)
             name, language, definition = self._schemas.get(schema, ('', '', ''))
             name = normalize_msgtype(name) if name.count('/') == 1 else name
-            try:
-                offered = tuple(parse_qos(metadata.get('offered_qos_profiles', '')))
-            except Exception:  # YAML of any damage; quality of service is not needed to read
-                offered = ()
+            offered = offered_in(metadata.get('offered_qos_profiles', ''))
             self.channels[number] = Channel(
                 topic, name, encoding or CDR, language, definition, offered=offered
             )

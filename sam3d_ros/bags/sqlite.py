@@ -7,9 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from rosbags.rosbag2.metadata import parse_qos
-
-from sam3d_ros.bags.channels import Channel
+from sam3d_ros.bags.channels import Channel, offered_in
 from sam3d_ros.core.errors import RecordingError
 
 MAGIC = b'SQLite format 3\0'
@@ -61,13 +59,15 @@ class SqliteFile:
         channels = {}
         query = f'SELECT id, name, type, serialization_format, {qos} FROM topics'
         for number, topic, kind, encoding, profiles in self._database.execute(query):
-            try:
-                offered = tuple(parse_qos(profiles))
-            except Exception:  # YAML of any damage; quality of service is not needed to read
-                offered = ()
             schema, text = definitions.get(kind, ('', ''))
             channels[number] = Channel(
-                topic, kind, encoding, schema, text, count=counts.get(number, 0), offered=offered
+                topic,
+                kind,
+                encoding,
+                schema,
+                text,
+                count=counts.get(number, 0),
+                offered=offered_in(profiles or ''),
             )
         return channels
 
