@@ -184,11 +184,11 @@ class _FirstPass:
             )
             for topic, stamps in self._headers.items()
         }
-        frames = {
-            namespace: {name for item in items for name in _ends(item)}
+        edges = {
+            namespace: {(item.transform.parent, item.transform.child) for item in items}
             for namespace, items in self._transforms.items()
         }
-        chosen, note = choose_namespaces(frames, color.frame_id, timing.tf_namespace)
+        chosen, note = choose_namespaces(edges, color.frame_id, timing.tf_namespace)
         notes = [note] if note else []
         transforms = [item for namespace in chosen for item in self._transforms[namespace]]
         transforms.sort(key=lambda item: item.log_ns)
@@ -231,10 +231,6 @@ class _FirstPass:
         clock = clocks.color if is_colors else clocks.range
         found = [(clock.stamp(stamp, log), info) for stamp, log, info in self._infos[topic]]
         return sorted(found, key=lambda item: item[0])
-
-
-def _ends(item: LoggedTransform) -> tuple[str, str]:
-    return item.transform.parent, item.transform.child
 
 
 def _times_of(transforms: Collection[LoggedTransform]) -> tuple[Times | None, set[str]]:

@@ -116,35 +116,45 @@ def namespace_of(topic: str) -> str | None:
 
 
 def choose_namespaces(
-    frames: Mapping[str, Collection[str]], camera: str, wanted: str | None = None
+    edges: Mapping[str, Collection[tuple[str, str]]], camera: str, wanted: str | None = None
 ) -> tuple[list[str], str]:
     """Return the namespaces whose TF together is the one tree, and what is to be said about it.
 
-    That of the root where it names the camera; else the only other one beside it.
+    That of the root where it names the camera, with the only other one that goes on from it; else
+    the only other one that names the camera, or the only one there is.
 
-    :param frames: the frames that TF of each namespace names, for those that say anything.
+    :param edges: (parent, child) of TF of each namespace that says anything.
     :param camera: the frame of the colour images.
     :param wanted: a namespace that the user named; None = choose.
     :raises TransformError: when several would do, or the wanted one is not there.
     """
-    others = sorted(name for name in frames if name)
+    frames = {name: {end for edge in some for end in edge} for name, some in edges.items()}
+    root: list[str] = [''] if '' in edges else []
+    others = sorted(name for name in edges if name)
     listed = ', '.join(f'{name}/tf' for name in others)
     if wanted is not None:
         namespace = wanted.strip('/') and f'/{wanted.strip("/")}'
-        if namespace not in frames:
+        if namespace not in edges:
             raise TransformError(f'no TF on {namespace}/tf', wanted=f'one of {listed or "/tf"}')
         return [namespace], ''
-    root: list[str] = [''] if '' in frames else []
-    if not others or camera in frames.get('', ()):
-        return root, ''
-    naming = [name for name in others if camera in frames[name]]
-    fitting = naming or others
-    if len(fitting) == 1:
-        return [*root, *fitting], f'TF is taken from {fitting[0]}/tf; see --tf-namespace'
-    if root and not naming:
-        return root, f'TF on {listed} is left out; see --tf-namespace'
-    raise TransformError(
-        f'TF on {listed} and none for "{camera}" on /tf',
-        wanted='one tree',
-        remedy=f'Type --tf-namespace {fitting[0]} or the other (pointmaps.tf_namespace).',
-    )
+    if camera in frames.get('', ()):
+        children = {child for _, child in edges['']}
+        fitting = [
+            name
+            for name in others
+            if frames[name] & frames[''] and not children & {child for _, child in edges[name]}
+        ]
+        fitting = fitting if len(fitting) == 1 else []
+    else:
+        fitting = [name for name in others if camera in frames[name]]
+        if not fitting and root:
+            return root, f'TF on {listed} is left out; see --tf-namespace' if others else ''
+        fitting = fitting or others
+    if len(fitting) > 1:
+        raise TransformError(
+            f'TF on {listed} and none for "{camera}" on /tf',
+            wanted='one tree',
+            remedy=f'Type --tf-namespace {fitting[0]} or the other (pointmaps.tf_namespace).',
+        )
+    note = f'TF is taken from {fitting[0]}/tf; see --tf-namespace' if fitting else ''
+    return [*root, *fitting], note

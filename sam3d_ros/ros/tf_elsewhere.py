@@ -56,17 +56,16 @@ class TfElsewhere:
         for name, types in self._node.get_topic_names_and_types():
             if TF.type in types and namespace_of(name) and name not in self._subscriptions:
                 self._listen(name)
-        frames = {
+        edges = {
             namespace: {
-                frame_name(name)
+                (frame_name(item.header.frame_id), frame_name(item.child_frame_id))
                 for item, _ in kept
-                for name in (item.header.frame_id, item.child_frame_id)
             }
             for namespace, kept in self._kept.items()
             if kept
         }
         try:
-            chosen, note = choose_namespaces(frames, camera)
+            chosen, note = choose_namespaces(edges, camera)
         except TransformError as error:
             self.complaint = str(error)
             return ''
