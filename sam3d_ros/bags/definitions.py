@@ -29,6 +29,7 @@ class Definitions:
 
     def __init__(self) -> None:
         self._stores: dict[Channel, Typestore | str] = {}
+        self._of_channels: dict[int, tuple[Channel, Typestore | str]] = {}
 
     def problem(self, channel: Channel) -> str:
         """Return why messages of a channel cannot be decoded, or nothing when they can."""
@@ -55,10 +56,14 @@ class Definitions:
             ) from error
 
     def _store(self, channel: Channel) -> Typestore | str:
-        key = replace(channel, topic='', count=0, offered=())
-        if key not in self._stores:
-            self._stores[key] = _store_for(channel)
-        return self._stores[key]
+        """Return a channel's store, or why there is none; one for all of the same definition."""
+        known = self._of_channels.get(id(channel))
+        if known is None:
+            key = replace(channel, topic='', count=0, offered=())
+            if key not in self._stores:
+                self._stores[key] = _store_for(channel)
+            known = self._of_channels[id(channel)] = channel, self._stores[key]
+        return known[1]
 
 
 def todays_type(name: str) -> str:

@@ -76,6 +76,8 @@ class McapFile:
         A chunk that is damaged costs itself, and is named in ``notes``.
         """
         wanted = frozenset(numbers)
+        if not self._loose:
+            return self._chunked(wanted)
         return merge(self._chunked(wanted), self._unchunked(wanted), key=itemgetter(1))
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from sam3d_ros.messages.cdr import encode
 NS_PER_S = 1_000_000_000
 _ZSTD = b'\x28\xb5\x2f\xfd'
 _STAMP_BYTES = 12
+_LITTLE_ENDIAN, _BIG_ENDIAN = struct.Struct('<iI'), struct.Struct('>iI')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,14 @@ class RawMessage:
     :param type: ROS 2's spelling.
     :param log_ns: when it was received.
     :param data: its bytes.
-    :param channel: whose message it is; None for CDR of a type that everybody knows.
+    :param channel: whose message it is.
     """
 
     topic: str
     type: str
     log_ns: int
     data: bytes
-    channel: Channel | None = None
+    channel: Channel
 
 
 class Recording:
@@ -119,15 +120,14 @@ class Recording:
 
         :raises RecordingError: when the bytes do not fit the definition.
         """
-        channel = message.channel or Channel(message.topic, message.type, CDR)
-        return self._definitions.decode(channel, message.data)
+        return self._definitions.decode(message.channel, message.data)
 
     def cdr(self, message: RawMessage) -> bytes:
         """Return a message's bytes as ROS 2 has them; those of ROS 1 are converted.
 
         :raises RecordingError: when bytes of ROS 1 do not fit the definition.
         """
-        if message.channel is None or message.channel.encoding != ROS1:
+        if message.channel.encoding != ROS1:
             return bytes(message.data)
         return encode(self.decode(message), message.type)
 
@@ -141,9 +141,9 @@ class Recording:
             raise RecordingError(
                 f'{len(message.data)} bytes on {message.topic}', wanted=f'a whole {message.type}'
             )
-        is_cdr = message.channel is None or message.channel.encoding == CDR
-        layout = '>iI' if is_cdr and message.data[1] == 0 else '<iI'
-        seconds, nanoseconds = struct.unpack_from(layout, message.data, 4)
+        is_big_endian = message.data[1] == 0 and message.channel.encoding == CDR
+        layout = _BIG_ENDIAN if is_big_endian else _LITTLE_ENDIAN
+        seconds, nanoseconds = layout.unpack_from(message.data, 4)
         return int(seconds * NS_PER_S + nanoseconds)
 
     def first(self, topic: str) -> Any | None:
@@ -168,7 +168,7 @@ class Recording:
             return
         for number, log_ns, data in source.messages(wanted.keys()):
             channel = wanted[number]
-            if data[:4] == _ZSTD and channel.encoding == CDR:
+            if data.startswith(_ZSTD) and channel.encoding == CDR:
                 data = zstd.decompress(data)
             yield RawMessage(channel.topic, types[number], log_ns, data, channel)
 

@@ -8,8 +8,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from sam3d_ros.core.errors import TransformError
 from sam3d_ros.core.types import FloatArray, ObjectState, Scene
 from sam3d_ros.geometry.transforms import from_quaternion
@@ -18,10 +16,12 @@ from sam3d_ros.messages.headers import (
     header_message,
     nanoseconds,
     quaternion_message,
-    vector,
     vector_message,
 )
 from sam3d_ros.messages.types import MessageTypes
+
+# Squared length of a quaternion that is not zero.
+_SHORTEST = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,8 +90,7 @@ def transform_from(item: Any) -> StampedTransform:
             f'a transform from "{child}" to "{parent}"', wanted='two different frame names'
         )
     q, t = item.transform.rotation, item.transform.translation
-    xyzw = np.array([q.x, q.y, q.z, q.w])
-    if not 1e-6 < float(np.linalg.norm(xyzw)) < np.inf:
+    if not _SHORTEST < q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w < math.inf:
         raise TransformError(
             f'transform of "{child}" in "{parent}" with the '
             f'quaternion {q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}',
@@ -102,7 +101,7 @@ def transform_from(item: Any) -> StampedTransform:
             f'transform of "{child}" in "{parent}" with the translation {t.x:g}, {t.y:g}, {t.z:g}',
             wanted='finite numbers',
         )
-    T = from_quaternion(xyzw, vector(t))
+    T = from_quaternion((q.x, q.y, q.z, q.w), (t.x, t.y, t.z))
     return StampedTransform(nanoseconds(item.header.stamp), parent, child, T)
 
 

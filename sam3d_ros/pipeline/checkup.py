@@ -177,7 +177,7 @@ def _synchrony(selection: Selection, found: Scan, slop_s: float) -> Finding:
             f'--stamp-offset {second}=SECONDS.',
         )
     apart = np.abs(a[pairs[:, 0]] - b[pairs[:, 1]]) * 1e-9
-    share = len(pairs) / len(a)
+    share = len(pairs) / min(len(a), len(b))
     usual_ms, most_ms = np.median(apart) * 1e3, apart.max() * 1e3
     text = (
         f'{len(pairs)} of {len(a)} colour images have a partner, '

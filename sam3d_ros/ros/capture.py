@@ -97,7 +97,7 @@ class Capture(Recording):
         """
         if len(message.data) <= _STAMP_BYTES:
             raise RecordingError(f'only the stamp of a message on {message.topic} was kept')
-        return self._definitions.decode(Channel(message.topic, message.type, CDR), message.data)
+        return self._definitions.decode(message.channel, message.data)
 
     def close(self) -> None:
         """Forget what was heard."""
@@ -118,6 +118,7 @@ class Capture(Recording):
     def _listen(self, name: str, kind: str) -> Any:
         publishers = self._node.get_publishers_info_by_topic(name)
         heard = self._heard[name] = _Heard(kind, [info.qos_profile for info in publishers])
+        channel = Channel(name, kind, CDR)
         quality = Quality.TF_STATIC if name.endswith(TF_STATIC.name) else Quality.TF
 
         def received(data: bytes) -> None:
@@ -125,7 +126,8 @@ class Capture(Recording):
                 self._bytes += len(data)
                 if self._bytes > _WHOLE_BYTES:
                     data = data[:_STAMP_BYTES]
-            message = RawMessage(name, kind, self._node.get_clock().now().nanoseconds, data)
+            now_ns = self._node.get_clock().now().nanoseconds
+            message = RawMessage(name, kind, now_ns, data, channel)
             heard.messages.append(message)
             self._order.append(message)
 
