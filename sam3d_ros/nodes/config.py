@@ -124,6 +124,23 @@ class ReplayConfig:
         choices=('recorded', 'reliable', 'best_effort'),
         read_only=True,
     )
+    stamps: str = option(
+        'header',
+        'stamps in the headers: header = as recorded; receive = when they were received; auto = '
+        'received where they are zero',
+        choices=('header', 'receive', 'auto'),
+        read_only=True,
+    )
+    stamp_offset: str = option(
+        '',
+        'what is added to the header stamps of topics, TOPIC=SECONDS, separated by commas',
+        read_only=True,
+    )
+    frame_override: str = option(
+        '',
+        'frames in the headers of topics, TOPIC=FRAME, separated by commas',
+        read_only=True,
+    )
     wait_s: float = option(
         5.0,
         'longest wait for subscribers before the first message, seconds',

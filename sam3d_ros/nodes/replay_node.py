@@ -26,6 +26,7 @@ from sam3d_ros.nodes.managed_node import ManagedNode
 from sam3d_ros.nodes.pacing import Pace, Timeline, wait_for_subscribers
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.recorded_qos import recorded_profile
+from sam3d_ros.nodes.replay_headers import Headers
 
 ACKNOWLEDGE_S = 2.0
 """How long the end waits for reliable subscribers to have taken everything."""
@@ -71,6 +72,7 @@ class ReplayNode(ManagedNode):
 
     def build(self) -> None:
         """Open the recording and offer its topics."""
+        self._headers = Headers(self._config)
         recording = Recording(Path(self._config.recording))
         self._recording = recording
         self._notes = Notes(self.get_logger().warning)
@@ -174,7 +176,7 @@ class ReplayNode(ManagedNode):
             self._pace.wait(recording.stamp_of(message))
         if message.type == self._types[message.topic]:
             try:
-                self._outputs[message.topic].publish(recording.cdr(message))
+                self._outputs[message.topic].publish(self._headers.cdr(recording, message))
             except Sam3dError as error:
                 self._notes.add(f'a message is left out: {error}', message.topic)
 
