@@ -92,7 +92,8 @@ class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
         self.count += 1
         if self._restamp is not None:
             stamp = message.header.stamp
-            stamp.sec, stamp.nanosec = divmod(self._restamp(nanoseconds(stamp)), NS_PER_S)
+            stamp_ns = max(self._restamp(nanoseconds(stamp)), 0)
+            stamp.sec, stamp.nanosec = divmod(stamp_ns, NS_PER_S)
         self.latest = message
         self.signalMessage(message)
 

@@ -91,7 +91,6 @@ class PointmapNode(StageNode):
         """Raise TransformError as long as TF does not say where both sensors were."""
         color, other = self._arrived(item)
         frames = self._frames_of(item)
-        self._transforms.search(frames[0])
         fixed = self._fixed(frames[0])
         if fixed is None:
             raise TransformError(self._transforms.elsewhere.complaint or 'no TF yet')
@@ -130,10 +129,11 @@ class PointmapNode(StageNode):
             self._jumped_back = False
             self._transforms.forget_after(nanoseconds(item.color.header.stamp))
         try:
-            self._frames_of(item)
+            camera, _ = self._frames_of(item)
         except InputError as error:
             self._failed(error)
         else:
+            self._transforms.search(camera)
             self._waiting.put(item)
 
     def _report(self) -> None:

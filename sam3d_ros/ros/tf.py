@@ -167,17 +167,16 @@ class TransformWait(Generic[Item]):
             while len(self._waiting) > _WAITING:
                 self._waiting.popleft()
                 self.dropped += 1
-        self._hand_on(self._ready)
+            ready = self._take_ready()
+        for each in ready:
+            (self._ready if each is item else self._late)(each)
 
     def recheck(self) -> None:
         """Hand on what has become usable and drop what waited too long; call on new TF."""
-        self._hand_on(self._late)
-
-    def _hand_on(self, receiver: Callable[[Item], None]) -> None:
         with self._lock:
             ready = self._take_ready()
         for item in ready:
-            receiver(item)
+            self._late(item)
 
     def clear(self) -> None:
         """Forget what waits."""
