@@ -169,6 +169,21 @@ def test_ros_1_connections_without_a_definition(tmp_path, made, expected, digest
         assert '/extra (no definition of std_msgs/msg/Int8, and it is not' in notes[0]
 
 
+def test_a_ros_1_bag_without_its_index(tmp_path, made, expected):
+    """As a killed recorder leaves it: nothing after the chunks, the last one cut off."""
+    path = write_ros1(tmp_path / 'r.bag', made)
+    data = bytearray(path.read_bytes())
+    at = data.index(b'index_pos=') + len(b'index_pos=')
+    index = int.from_bytes(data[at : at + 8], 'little')
+    data[at : at + 8] = bytes(8)
+    path.write_bytes(data[:index] + b'\x20\0\0\0cut')
+    found, notes = content(path)
+    assert found == expected
+    assert notes == ['r.bag: its index is missing; read from end to end']
+    with Recording(path) as recording:
+        assert {topic.name: topic.count for topic in recording.topics}[IMAGE] == 4
+
+
 def with_metadata(folder, change):
     path = folder / 'metadata.yaml'
     tree = yaml.safe_load(path.read_text())
