@@ -11,6 +11,7 @@ import numpy as np
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.notes import Notes
+from sam3d_ros.core.types import Float32Array
 from sam3d_ros.geometry.lenses import Lens
 from sam3d_ros.messages.cameras import has_size, lens_from
 from sam3d_ros.messages.clouds import decode_cloud
@@ -30,6 +31,9 @@ from sam3d_ros.pointmaps.plausibility import suspected_unit
 
 # A LiDAR sees nothing so near to itself, metres: such points are its way to write "no return".
 _BLIND_M = 0.05
+# So many points are looked at for one that is repeated; no surface gives the same point so often.
+_LOOKED_AT = 2000
+_FILLER_SHARE = 0.01
 
 
 class Decoder:
@@ -103,6 +107,8 @@ class Decoder:
         with _named(topic):
             points_m = decode_cloud(message).points_m
             blind = np.einsum('...i,...i->...', points_m, points_m) < _BLIND_M**2
+            if (filler := _repeated(points_m[~blind])) is not None:
+                blind |= (points_m == filler).all(axis=-1)
             if blind.any():
                 points_m = np.where(blind[..., None], np.float32(np.nan), points_m)
             stamp_ns = nanoseconds(message.header.stamp) if stamp_ns is None else stamp_ns
@@ -144,6 +150,18 @@ class Decoder:
             suspicion = '' if self._config.depth_unit_m else suspected_unit(depth_m, encoding)
             if suspicion:
                 self._notes.add(f'{topic}: {suspicion}')
+
+
+def _repeated(points_m: Float32Array) -> Float32Array | None:
+    """Return the point (3,) that too many of (N, 3) points are equal to, None without any."""
+    few = points_m[:: max(len(points_m) // _LOOKED_AT, 1)]
+    few = few[np.isfinite(few).all(axis=-1)]
+    if not len(few):
+        return None
+    values, counts = np.unique(few, axis=0, return_counts=True)
+    most = int(np.argmax(counts))
+    filler: Float32Array = values[most]
+    return filler if counts[most] > _FILLER_SHARE * len(few) and counts[most] > 5 else None
 
 
 @contextmanager

@@ -548,13 +548,15 @@ def test_depth_without_a_single_return_has_a_reason(good, read, doctor, value):
     assert any('no depth within' in text for text in levels(doctor(made), Level.ERROR))
 
 
-def test_points_at_the_lidar_are_no_returns(swept, read):
+@pytest.mark.parametrize('filler', [(0, 0, 0), (1e-3, 0, 0), (0.4, 0.1, 0.2), (1e6, 1e6, 1e6)])
+def test_points_that_say_no_return_hide_nothing(swept, read, filler):
     expected, _ = read(swept)
 
     def with_holes(message):
         step = message.point_step
         points = message.data.reshape(-1, step).copy()
         holes = np.zeros((len(points) // 3, step), np.uint8)
+        holes[:, :12] = np.array(filler, '<f4').view(np.uint8)
         message.data = np.concatenate([points, holes]).reshape(-1)
         message.width = len(points) + len(holes)
         message.row_step = message.width * step
