@@ -72,6 +72,19 @@ def headers(message):
         yield item.header
 
 
+def renaming(*names):
+    """Return a change of frame names: old, new, old, new, ..."""
+    table = dict(zip(names[::2], names[1::2], strict=True))
+
+    def apply(message):
+        for header in headers(message):
+            header.frame_id = table.get(header.frame_id, header.frame_id)
+        for item in getattr(message, 'transforms', ()):
+            item.child_frame_id = table.get(item.child_frame_id, item.child_frame_id)
+
+    return apply
+
+
 def stamped(change):
     """Return a change that gives every header the stamp that ``change`` makes of it, ns."""
 

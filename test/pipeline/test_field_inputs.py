@@ -9,109 +9,38 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from field_checks import assert_same, levels
 from field_recordings import (
     DEPTH,
     DEPTH_INFO,
-    LIDAR,
     LINK,
     OPTICAL,
     RGB,
     RGB_INFO,
     changed,
     compressed_beside,
-    good_messages,
     headers,
     image_beside,
     renamed,
+    renaming,
     stamped,
     without,
 )
-from made_up_recordings import Message, image, write
+from made_up_recordings import image, write
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import select
 from sam3d_ros.core.errors import ConfigurationError, RecordingError, TransformError
-from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.transforms import transform_from, transform_message
 from sam3d_ros.messages.types import StoreTypes
-from sam3d_ros.pipeline.checkup import Level, check_up
-from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of
+from sam3d_ros.pipeline.checkup import Level
+from sam3d_ros.pipeline.frames import FrameReader
 from sam3d_ros.pointmaps.config import PointmapConfig
 
 IMAGES = (RGB, DEPTH)
 SENSORS = (RGB, DEPTH, RGB_INFO, DEPTH_INFO)
 UPTIME_NS = 1_700_000_000_000_000_000 - 42_000_000_000
-
-
-@pytest.fixture(scope='module')
-def good(tmp_path_factory):
-    """The messages of four frames of the demo's world."""
-    return good_messages(tmp_path_factory.mktemp('demo') / 'world')
-
-
-@pytest.fixture(scope='module')
-def swept(tmp_path_factory):
-    """The messages of three frames with a LiDAR."""
-    return good_messages(tmp_path_factory.mktemp('lidar') / 'world', 'lidar', 3)
-
-
-@pytest.fixture
-def read(tmp_path):
-    """Return a function that writes messages and reads frames and notes."""
-
-    def run(messages, topics=None, path=None, **options):
-        config = PointmapConfig(**options)
-        path = path or write(tmp_path / f'r{len(list(tmp_path.iterdir()))}', messages)
-        with Recording(path) as recording:
-            overrides = overrides_of(recording, config, **(topics or {}))
-            selection = select(recording, overrides)
-            reader = FrameReader(recording, selection, config)
-            return list(reader), reader.notes.sentences
-
-    return run
-
-
-@pytest.fixture
-def doctor(tmp_path):
-    """Return a function that writes messages and returns what the doctor finds."""
-
-    def run(messages, **options):
-        config = PointmapConfig(**options)
-        path = write(tmp_path / f'd{len(list(tmp_path.iterdir()))}', messages)
-        with Recording(path) as recording:
-            return list(check_up(recording, config, overrides_of(recording, config)))
-
-    return run
-
-
-@pytest.fixture(scope='module')
-def expected(good, tmp_path_factory):
-    """The frames of the good recording."""
-    with Recording(write(tmp_path_factory.mktemp('good') / 'r', good)) as recording:
-        reader = FrameReader(recording, select(recording), PointmapConfig())
-        frames = list(reader)
-    assert len(frames) == 4 and reader.notes.sentences == []
-    return frames
-
-
-def assert_same(got, expected, stamps=True, depth_m=1e-6, rgb=True, poses=True):
-    assert [str(item) for item in got if isinstance(item, BadFrame)] == []
-    assert len(got) == len(expected)
-    for one, other in zip(got, expected, strict=True):
-        assert (one.frame_id, one.fixed_frame) == (other.frame_id, other.fixed_frame)
-        assert not stamps or one.stamp_ns == other.stamp_ns
-        assert np.array_equal(np.isnan(one.depth_m), np.isnan(other.depth_m))
-        assert np.nanmax(np.abs(one.pointmap - other.pointmap)) <= depth_m
-        assert not rgb or np.array_equal(one.rgb, other.rgb)
-        assert np.allclose(one.camera.K, other.camera.K)
-        if poses:
-            assert np.allclose(one.T_fixed_cam, other.T_fixed_cam, atol=1e-6)
-            assert np.allclose(one.up_cam, other.up_cam, atol=1e-6)
-
-
-def levels(found, level):
-    return [item.text for item in found if item.level == level]
 
 
 # Topics that are there beside those that count.
@@ -274,18 +203,6 @@ def test_tf_of_several_namespaces_is_named_with_the_option(good, expected, read)
     assert_same(read(sorted([*one, *other], key=lambda m: m.stamp_ns))[0], expected)
 
 
-def renaming(*names):
-    table = dict(zip(names[::2], names[1::2], strict=True))
-
-    def apply(message):
-        for header in headers(message):
-            header.frame_id = table.get(header.frame_id, header.frame_id)
-        for item in getattr(message, 'transforms', ()):
-            item.child_frame_id = table.get(item.child_frame_id, item.child_frame_id)
-
-    return apply
-
-
 def test_images_stamped_with_the_body_frame(good, expected, read, doctor):
     made = changed(good, SENSORS, renaming(OPTICAL, LINK))
     (warning,) = [text for text in levels(doctor(made), Level.WARN) if 'floor' in text]
@@ -412,224 +329,3 @@ def test_receive_times_can_be_insisted_on(good, expected, read):
 def test_options_that_cannot_be_followed_are_named(good, read, options, words):
     with pytest.raises(ConfigurationError, match=words):
         read(good, **options)
-
-
-# Calibrations.
-
-
-def fields(**values):
-    def apply(message):
-        for name, value in values.items():
-            setattr(message, name, value)
-
-    return apply
-
-
-def test_a_calibration_in_p_only(good, expected, read, doctor):
-    for topic in (DEPTH_INFO, RGB_INFO):
-        made = changed(good, topic, fields(k=np.zeros(9)))
-        assert_same(read(made)[0], expected)
-        assert not levels(doctor(made), Level.ERROR)
-
-
-@pytest.mark.parametrize(
-    ('model', 'd'),
-    [
-        ('equidistant', [0, 0, 0, 0, 0.0]),
-        ('plumb_bob', [0.0] * 8),
-        ('anything', [0.0] * 3),
-        ('', []),
-    ],
-)
-def test_distortion_of_zeros(good, expected, read, model, d):
-    made = changed(good, (RGB_INFO, DEPTH_INFO), fields(distortion_model=model, d=np.array(d)))
-    assert_same(read(made)[0], expected)
-
-
-def test_distortion_with_a_fifth_zero(good, read):
-    four, five = np.array([0.1, 0.02, 0, 0]), np.array([0.1, 0.02, 0, 0, 0])
-    frames = [
-        read(changed(good, RGB_INFO, fields(distortion_model='equidistant', d=d)))[0]
-        for d in (four, five)
-    ]
-    assert_same(frames[1], frames[0])
-
-
-def test_a_calibration_without_size(good, expected, read, doctor):
-    made = changed(good, (RGB_INFO, DEPTH_INFO), fields(width=0, height=0))
-    got, notes = read(made)
-    assert_same(got, expected)
-    assert [
-        f'{topic}: its CameraInfo has no size' in note
-        for topic, note in zip(IMAGES, notes, strict=True)
-    ]
-    assert not levels(doctor(made), Level.ERROR)
-
-
-def test_a_name_that_holds_rect_is_not_rectified(good, read, doctor):
-    warped = changed(good, RGB_INFO, fields(d=np.array([-0.2, 0.05, 0, 0, 0])))
-    straight, _ = read(warped)
-    odd = renamed(warped, RGB='/direct/image_raw', RGB_INFO='/direct/camera_info')
-    got, _ = read(odd)
-    assert_same(got, straight)
-    assert any('plumb_bob, will be rectified' in item.text for item in doctor(odd))
-    rectified = renamed(warped, RGB='/c/image_rect', RGB_INFO='/c/camera_info')
-    assert not np.array_equal(read(rectified)[0][0].rgb, straight[0].rgb)
-
-
-# Pixels and points.
-
-
-def scaled_depth(counts_per_mm):
-    def apply(message):
-        pixels = message.data.view('<u2').reshape(240, 320)
-        scaled = np.clip(pixels.astype(float) * counts_per_mm, 0, 65535).astype('<u2')
-        return image(message.header, scaled, '16UC1')
-
-    return apply
-
-
-def test_depth_in_tenths_of_a_millimetre(good, expected, read, doctor):
-    made = changed(good, DEPTH, scaled_depth(10))
-    got, notes = read(made, depth_unit_m=1e-4, max_depth_m=6.0)
-    near = [read(good, max_depth_m=6.0)[0][0]]
-    assert_same(got[:1], near)
-    assert notes == []
-    _, notes = read(made)
-    assert 'all is far' in notes[0] and '--depth-unit 0.0001' in notes[0]
-    assert any('--depth-unit 0.0001' in text for text in levels(doctor(made), Level.WARN))
-
-
-@pytest.mark.parametrize(
-    ('factor', 'unit_m', 'seen'), [(1000, 0.001, 'far'), (0.01, 100, 'nearer')]
-)
-def test_float_depth_in_another_unit(good, expected, read, factor, unit_m, seen):
-    def other(message):
-        metres = message.data.view('<u2').reshape(240, 320).astype('<f4') / 1000
-        return image(message.header, metres * np.float32(factor), '32FC1')
-
-    made = changed(good, DEPTH, other)
-    got, _ = read(made, depth_unit_m=unit_m)
-    assert_same(got, expected, depth_m=1e-4)
-    assert f'all is {seen}' in read(made)[1][0]
-
-
-def test_centimetres_are_suspected(good, read):
-    _, notes = read(changed(good, DEPTH, scaled_depth(0.05)))
-    assert '--depth-unit 0.01' in notes[0] and 'nearer than a lens' in notes[0]
-
-
-def test_colour_as_plain_bytes(good, expected, read):
-    def plain(order):
-        def apply(message):
-            rgb = message.data.reshape(240, 320, 3)
-            return image(message.header, rgb[..., ::order], '8UC3')
-
-        return apply
-
-    got, notes = read(changed(good, RGB, plain(-1)))
-    assert_same(got, expected)
-    assert notes == [
-        f'{RGB}: encoding 8UC3 does not name colours; taken as bgr8, see --color-order '
-        '(pointmaps.color_order)'
-    ]
-    assert_same(read(changed(good, RGB, plain(1)), color_order='rgb')[0], expected)
-
-
-@pytest.mark.parametrize('value', [0, float('nan')])
-def test_depth_without_a_single_return_has_a_reason(good, read, doctor, value):
-    def blind(message):
-        return image(message.header, np.full((240, 320), value, '<f4'), '32FC1')
-
-    made = changed(good, DEPTH, blind)
-    got, notes = read(made)
-    assert all(isinstance(item, Frame) and np.isnan(item.depth_m).all() for item in got)
-    assert f'{DEPTH}: an image without a single return' in notes
-    assert any('no depth within' in text for text in levels(doctor(made), Level.ERROR))
-
-
-@pytest.mark.parametrize('filler', [(0, 0, 0), (1e-3, 0, 0), (0.4, 0.1, 0.2), (1e6, 1e6, 1e6)])
-def test_points_that_say_no_return_hide_nothing(swept, read, filler):
-    expected, _ = read(swept)
-
-    def with_holes(message):
-        step = message.point_step
-        points = message.data.reshape(-1, step).copy()
-        holes = np.zeros((len(points) // 3, step), np.uint8)
-        holes[:, :12] = np.array(filler, '<f4').view(np.uint8)
-        message.data = np.concatenate([points, holes]).reshape(-1)
-        message.width = len(points) + len(holes)
-        message.row_step = message.width * step
-
-    got, _ = read(changed(swept, LIDAR, with_holes))
-    assert_same(got, expected)
-
-
-def test_an_organised_cloud_whose_row_step_is_the_whole(swept, read):
-    expected, _ = read(swept)
-
-    def organised(message):
-        step = message.point_step
-        count = message.width // 16 * 16
-        message.data = message.data[: count * step]
-        message.height, message.width = 16, count // 16
-        message.row_step = count * step
-
-    got, _ = read(changed(swept, LIDAR, organised))
-    for one, other in zip(got, expected, strict=True):
-        both = np.isfinite(one.depth_m) & np.isfinite(other.depth_m)
-        assert both.sum() > 0.95 * np.isfinite(other.depth_m).sum()
-        assert np.array_equal(one.depth_m[both], other.depth_m[both])
-
-
-@pytest.mark.parametrize(
-    'form', ['16UC1; compressedDepth png', 'compressedDepth', '16UC1; compressedDepth']
-)
-@pytest.mark.parametrize('header', [b'', bytes(12)])
-def test_compressed_depth_with_and_without_a_header(good, expected, read, form, header):
-    import cv2
-
-    def packed(item):
-        pixels = item.content.data.view('<u2').reshape(240, 320)
-        png = cv2.imencode('.png', pixels)[1].tobytes()
-        content = StoreTypes().new(
-            'sensor_msgs/msg/CompressedImage',
-            header=item.content.header,
-            format=form,
-            data=np.frombuffer(header + png, np.uint8),
-        )
-        topic = f'{DEPTH}/compressedDepth'
-        return Message(topic, 'sensor_msgs/msg/CompressedImage', item.stamp_ns, content)
-
-    made = [packed(item) if item.topic == DEPTH else item for item in good]
-    assert_same(read(made)[0], expected)
-
-
-# What was right before.
-
-
-def test_five_thousand_static_transforms(good, expected, read):
-    static = next(item for item in good if item.topic == '/tf_static')
-    many = [replace(static, stamp_ns=static.stamp_ns + at) for at in range(5000)]
-    assert_same(read(sorted([*many, *good], key=lambda m: m.stamp_ns))[0], expected)
-
-
-def test_static_tf_sent_again_with_a_new_parent(good, expected, read):
-    static = next(item for item in good if item.topic == '/tf_static')
-    wrong = changed([static], '/tf_static', renaming(LINK, 'old_link'))[0]
-    assert_same(read([wrong, *good])[0], expected)
-
-
-def test_big_endian_flag_of_bytes_does_not_matter(good, expected, read):
-    assert_same(read(changed(good, RGB, fields(is_bigendian=1)))[0], expected)
-
-
-def test_a_stale_calibration_is_warned_about(good, doctor):
-    def stale(message):
-        message.k = message.k * 2
-        message.k[8] = 1
-        message.p = message.p * 2
-        message.p[10] = 1
-
-    found = doctor(changed(good, (RGB_INFO, DEPTH_INFO), stale))
-    assert any('240' in text for text in levels(found, Level.WARN))
