@@ -26,10 +26,16 @@ class Pairing:
     repeated: int
 
 
-def pair_nearest(first_ns: Sequence[int], second_ns: Sequence[int], slop_ns: int) -> Pairing:
+def pair_nearest(
+    first_ns: Sequence[int] | npt.NDArray[np.int64],
+    second_ns: Sequence[int] | npt.NDArray[np.int64],
+    slop_ns: int,
+) -> Pairing:
     """Pair stamps that are each other's nearest and at most ``slop_ns`` apart.
 
-    Neither list need be sorted.
+    :param first_ns: stamps, ns; need not be sorted.
+    :param second_ns: the other stream's, ns; need not be sorted.
+    :param slop_ns: most time between two of a pair, ns.
     """
     first, first_at = np.unique(np.asarray(first_ns, np.int64), return_index=True)
     second, second_at = np.unique(np.asarray(second_ns, np.int64), return_index=True)
@@ -43,6 +49,16 @@ def pair_nearest(first_ns: Sequence[int], second_ns: Sequence[int], slop_ns: int
     chosen = np.flatnonzero(mutual & close)
     pairs = tuple((int(first_at[at]), int(second_at[partner[at]])) for at in chosen)
     return Pairing(pairs, len(first) - len(pairs), len(second) - len(pairs), repeated)
+
+
+def smallest_gap(first_ns: npt.NDArray[np.int64], second_ns: npt.NDArray[np.int64]) -> int:
+    """Return the least time between any two stamps of two streams, ns; neither may be empty.
+
+    :param first_ns: stamps, ns; need not be sorted.
+    :param second_ns: the other stream's, ns; need not be sorted.
+    """
+    first, second = np.sort(first_ns), np.sort(second_ns)
+    return int(np.abs(second[_nearest(first, second)] - first).min())
 
 
 def _nearest(

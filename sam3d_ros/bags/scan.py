@@ -3,15 +3,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from array import array
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from sam3d_ros.bags.clocks import OPTION, Clock, Settled, Stamps, Times, settle
 from sam3d_ros.bags.recording import RawMessage, Recording
 from sam3d_ros.bags.selection import Selection
 from sam3d_ros.core.errors import Sam3dError
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.messages.topics import TF, TF_STATIC
-from sam3d_ros.messages.transforms import StampedTransform, transforms_from
+from sam3d_ros.messages.transforms import (
+    StampedTransform,
+    choose_namespaces,
+    namespace_of,
+    transforms_from,
+)
+
+SLOP_S = 0.05
+"""Most time between colour and range of one frame, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How stamps and TF of a recording are to be taken.
+
+    :param slop_s: most time between colour and depth (or points) of one frame, seconds.
+    :param stamps: ``auto``, ``header`` or ``receive``; see :mod:`sam3d_ros.bags.clocks`.
+    :param offsets_s: by topic, what is added to header stamps, seconds.
+    :param tf_namespace: where TF is; None = choose.
+    """
+
+    slop_s: float = SLOP_S
+    stamps: str = 'auto'
+    offsets_s: Mapping[str, float] = field(default_factory=dict)
+    tf_namespace: str | None = None
+
+    @property
+    def slop_ns(self) -> int:
+        """The slop in nanoseconds."""
+        return round(self.slop_s * 1e9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,55 +62,204 @@ class LoggedTransform:
 class Scan:
     """What the first pass found.
 
-    :param stamps_ns: header stamps of each selected stream, in recorded order.
+    :param stamps_ns: (N,) int64 stamps of each selected stream, in recorded order, all of one
+        clock.
+    :param times: what the stamps were made from.
+    :param clocks: how.
     :param infos: CameraInfo messages of each topic with their stamps, unchanged ones left out.
     :param tree: all transforms of the recording.
     :param transforms: the same one by one, in recorded order.
-    :param refused: what could not be used, a sentence for each.
+    :param refused: what could not be used, a sentence for each kind.
+    :param notes: what was assumed, a sentence each.
     """
 
-    stamps_ns: dict[str, list[int]] = field(default_factory=dict)
-    infos: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
-    tree: TransformTree = field(default_factory=lambda: TransformTree(cache_ns=None))
-    transforms: list[LoggedTransform] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    stamps_ns: dict[str, Stamps]
+    times: dict[str, Times]
+    clocks: Settled
+    infos: dict[str, list[tuple[int, Any]]]
+    tree: TransformTree
+    transforms: list[LoggedTransform]
+    refused: list[str]
+    notes: list[str]
 
     def info_at(self, topic: str, stamp_ns: int) -> Any:
         """Return the CameraInfo in force at a time: the last one before, else the first."""
         known = self.infos[topic]
-        before = [info for since_ns, info in known if since_ns <= stamp_ns]
-        return before[-1] if before else known[0][1]
+        before = bisect_right(known, stamp_ns, key=lambda item: item[0])
+        return known[max(before - 1, 0)][1]
 
 
-def scan(recording: Recording, selection: Selection) -> Scan:
-    """Read a whole recording once for everything but the pixels."""
-    streams = (selection.rgb.topic, selection.geometry.topic)
-    infos = [topic for topic in (selection.rgb_info, selection.depth_info) if topic]
-    found = Scan({topic: [] for topic in streams}, {topic: [] for topic in infos})
-    last_info: dict[str, bytes] = {}
-    for message in recording.messages({*streams, *infos, TF.name, TF_STATIC.name}):
+def scan(recording: Recording, selection: Selection, timing: Timing | None = None) -> Scan:
+    """Read a whole recording once for everything but the pixels.
+
+    :param recording: what is read.
+    :param selection: the topics that make frames.
+    :param timing: how stamps and TF are to be taken.
+    :raises TransformError: when TF is in several places and none can be chosen.
+    """
+    timing = timing or Timing()
+    first_pass = _FirstPass(recording, selection)
+    for message in recording.messages(first_pass.topics):
+        first_pass.take(message)
+    return first_pass.settled(timing)
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """What could not be used: the first of each kind, and how many."""
+
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    first: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add(self, message: RawMessage, about: str, reason: str) -> None:
+        key = (message.topic, about)
+        self.counts[key] = self.counts.get(key, 0) + 1
+        self.first.setdefault(key, f'{message.topic} at {message.log_ns} ns: {reason}')
+
+    def sentences(self) -> list[str]:
+        return [
+            text if self.counts[key] == 1 else f'{text} ({self.counts[key]} times)'
+            for key, text in self.first.items()
+        ]
+
+
+class _FirstPass:
+    """Collects what the messages say, in recorded order."""
+
+    def __init__(self, recording: Recording, selection: Selection) -> None:
+        self._recording = recording
+        self._selection = selection
+        streams = (selection.rgb.topic, selection.geometry.topic)
+        infos = [topic for topic in (selection.rgb_info, selection.depth_info) if topic]
+        tf = [
+            item.name
+            for item in recording.topics
+            if item.type == TF.type and namespace_of(item.name) is not None
+        ]
+        self.topics: Collection[str] = {*streams, *infos, *tf}
+        self._headers = {topic: array('q') for topic in streams}
+        self._received = {topic: array('q') for topic in streams}
+        self._infos: dict[str, list[tuple[int, int, Any]]] = {topic: [] for topic in infos}
+        self._last_info: dict[str, bytes] = {}
+        self._transforms: dict[str, list[LoggedTransform]] = {}
+        self._refusals = _Refusals()
+
+    def take(self, message: RawMessage) -> None:
+        """Take one message; what cannot be used is remembered as a sentence."""
+        topic = message.topic
+        if topic in self._headers:
+            try:
+                header_ns = self._recording.stamp_of(message)
+            except Sam3dError as error:
+                self._refusals.add(message, 'short', str(error))
+                header_ns = 0
+            self._headers[topic].append(header_ns)
+            self._received[topic].append(message.log_ns)
+            return
         try:
-            if message.topic in found.stamps_ns:
-                found.stamps_ns[message.topic].append(recording.stamp_of(message))
-            elif message.topic not in found.infos:
-                _add_transforms(recording, message, found)
+            if topic not in self._infos:
+                self._take_transforms(message)
             # The calibration starts after the stamp.
-            elif message.data[12:] != last_info.get(message.topic):
-                last_info[message.topic] = message.data[12:]
-                info = (recording.stamp_of(message), recording.decode(message))
-                found.infos[message.topic].append(info)
+            elif message.data[12:] != self._last_info.get(topic):
+                self._last_info[topic] = message.data[12:]
+                stamp_ns, info = self._recording.stamp_of(message), self._recording.decode(message)
+                self._infos[topic].append((stamp_ns, message.log_ns, info))
         except Sam3dError as error:
-            found.refused.append(f'{message.topic} at {message.log_ns} ns: {error}')
-            if message.topic in found.stamps_ns:
-                found.stamps_ns[message.topic].append(message.log_ns)
-    for known in found.infos.values():
-        known.sort(key=lambda item: item[0])
-    return found
+            self._refusals.add(message, 'bytes', str(error))
+
+    def _take_transforms(self, message: RawMessage) -> None:
+        good, refused = transforms_from(self._recording.decode(message))
+        is_static = message.topic.endswith(TF_STATIC.name)
+        kept = self._transforms.setdefault(namespace_of(message.topic) or '', [])
+        kept += [LoggedTransform(message.log_ns, is_static, item) for item in good]
+        for child, reason in refused.items():
+            self._refusals.add(message, child, reason)
+
+    def settled(self, timing: Timing) -> Scan:
+        """Return everything, with stamps of one clock."""
+        color, other = self._selection.rgb, self._selection.geometry
+        times = {
+            topic: Times(
+                topic, np.array(stamps, np.int64), np.array(self._received[topic], np.int64)
+            )
+            for topic, stamps in self._headers.items()
+        }
+        edges = {
+            namespace: {(item.transform.parent, item.transform.child) for item in items}
+            for namespace, items in self._transforms.items()
+        }
+        chosen, note = choose_namespaces(edges, color.frame_id, timing.tf_namespace)
+        notes = [note] if note else []
+        transforms = [item for namespace in chosen for item in self._transforms[namespace]]
+        transforms.sort(key=lambda item: item.log_ns)
+        tf, unstamped = _times_of(transforms)
+        clocks = settle(
+            times[color.topic],
+            times[other.topic],
+            tf,
+            timing.slop_ns,
+            timing.stamps,
+            timing.offsets_s,
+        )
+        if timing.stamps == 'auto' and unstamped:
+            listed = ', '.join(sorted(unstamped)[:3])
+            notes.append(
+                f'stamps of TF of {listed} never change: receive times are used; {OPTION}'
+            )
+        transforms = list(_restamped(transforms, clocks, unstamped))
+        tree = TransformTree(cache_ns=None)
+        for item in transforms:
+            edge = item.transform
+            stamp_ns = None if item.is_static else edge.stamp_ns
+            tree.add(edge.parent, edge.child, edge.T_parent_child, stamp_ns)
+        stamps = {color.topic: clocks.color.stamps(times[color.topic])}
+        stamps[other.topic] = clocks.range.stamps(times[other.topic])
+        infos = {topic: self._info_stamps(topic, clocks) for topic in self._infos}
+        return Scan(
+            stamps,
+            times,
+            clocks,
+            infos,
+            tree,
+            transforms,
+            self._refusals.sentences(),
+            [*clocks.notes, *notes],
+        )
+
+    def _info_stamps(self, topic: str, clocks: Settled) -> list[tuple[int, Any]]:
+        is_colors = topic == self._selection.rgb_info
+        clock = clocks.color if is_colors else clocks.range
+        found = [(clock.stamp(stamp, log), info) for stamp, log, info in self._infos[topic]]
+        return sorted(found, key=lambda item: item[0])
 
 
-def _add_transforms(recording: Recording, message: RawMessage, found: Scan) -> None:
-    is_static = message.topic == TF_STATIC.name
-    for item in transforms_from(recording.decode(message)):
-        stamp_ns = None if is_static else item.stamp_ns
-        found.tree.add(item.parent, item.child, item.T_parent_child, stamp_ns)
-        found.transforms.append(LoggedTransform(message.log_ns, is_static, item))
+def _times_of(transforms: Collection[LoggedTransform]) -> tuple[Times | None, set[str]]:
+    """Return the times of TF that moves, and the frames whose stamps say nothing."""
+    edges: dict[str, list[tuple[int, int]]] = {}
+    for item in transforms:
+        if not item.is_static:
+            pair = (item.transform.stamp_ns, item.log_ns)
+            edges.setdefault(item.transform.child, []).append(pair)
+    unstamped = {child for child, pairs in edges.items() if _as_times(pairs).fault()}
+    stamped = [pair for child, pairs in edges.items() if child not in unstamped for pair in pairs]
+    return (_as_times(stamped) if stamped else None), unstamped
+
+
+def _as_times(pairs: Collection[tuple[int, int]]) -> Times:
+    both = np.array(list(pairs), np.int64)
+    return Times(TF.name, both[:, 0], both[:, 1])
+
+
+def _restamped(
+    transforms: Collection[LoggedTransform], clocks: Settled, unstamped: Collection[str]
+) -> Iterator[LoggedTransform]:
+    """Yield transforms with stamps of the one clock; static ones as they are."""
+    same = Clock()
+    for item in transforms:
+        edge = item.transform
+        clock = clocks.unstamped if edge.child in unstamped else clocks.tf
+        if item.is_static or clock == same:
+            yield item
+        else:
+            stamp_ns = clock.stamp(edge.stamp_ns, item.log_ns)
+            yield LoggedTransform(item.log_ns, False, replace(edge, stamp_ns=stamp_ns))

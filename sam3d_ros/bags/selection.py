@@ -1,35 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which topics of a recording make the stream of frames.
 
-Colour is the first topic by name with a colour encoding; depth one with a depth encoding,
-preferring colour's frame and size; the CameraInfo is that beside each image. Without depth,
-points of a LiDAR. Where two fit equally well nothing is guessed.
+Topics are chosen by what they are: colour is a colour image, one with a CameraInfo beside it and
+in the frame of depth before others, grey only where there is none in colour; depth is a depth
+image, one in colour's frame and size before others, not what its name says is infrared, confidence
+or the like; without depth, points of a LiDAR. What cannot be decoded is left out. Where two ranges
+fit equally well nothing is guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from sam3d_ros.bags.recording import Recording, TopicInfo
 from sam3d_ros.core.errors import InputError, RecordingError
 from sam3d_ros.messages.compressed import is_compressed_depth
-from sam3d_ros.messages.images import decode, is_color, is_depth
+from sam3d_ros.messages.headers import frame_name
+from sam3d_ros.messages.images import decode, depth_metres, is_color, is_depth, is_plain, layout
+from sam3d_ros.messages.topic_names import image_topic, is_aligned, other_sensor
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 CLOUD = 'sensor_msgs/msg/PointCloud2'
 INFO = 'sensor_msgs/msg/CameraInfo'
-_TRANSPORTS = ('compressed', 'compressedDepth')
+# So many messages are tried before a topic counts as one that cannot be decoded.
+_TRIED = 5
+# Where depth cameras see things, metres; tells depth from numbers of another kind.
+_PLAUSIBLE_M = (0.1, 12.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A topic of images or clouds, as its first message shows it.
+    """A topic of images or clouds, as its first good message shows it.
 
     :param encoding: of images; empty for clouds.
     :param size_px: width and height; (0, 0) for clouds.
+    :param problem: why it cannot be read; empty when it can.
     """
 
     topic: str
@@ -38,23 +49,32 @@ class Stream:
     frame_id: str
     encoding: str = ''
     size_px: tuple[int, int] = (0, 0)
+    problem: str = ''
 
     @property
     def base(self) -> str:
         """The topic without the suffix of an image transport."""
-        head, _, tail = self.topic.rpartition('/')
-        return head if self.type == COMPRESSED and tail in _TRANSPORTS else self.topic
+        return image_topic(self.topic) if self.type == COMPRESSED else self.topic
+
+    @property
+    def other_sensor(self) -> str:
+        """The word in the topic that says infrared, confidence or the like, or nothing."""
+        return other_sensor(self.base)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The topics that make frames: depth or points, never both."""
+    """The topics that make frames: depth or points, never both.
+
+    :param left_out: images that were not chosen and why, a sentence each.
+    """
 
     rgb: Stream
     rgb_info: str
     depth: Stream | None = None
     depth_info: str | None = None
     points: Stream | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def geometry(self) -> Stream:
@@ -66,24 +86,31 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Topics that the user named; empty = choose."""
+    """Topics that the user named; empty = choose.
+
+    :param frames: by topic, the frame of its messages instead of their own.
+    """
 
     rgb: str = ''
     depth: str = ''
     info: str = ''
     points: str = ''
+    frames: Mapping[str, str] = field(default_factory=dict)
 
 
 def select(recording: Recording, overrides: Overrides | None = None) -> Selection:
     """Return the topics that make frames.
 
+    :param recording: where they are.
+    :param overrides: what the user named.
     :raises RecordingError: when one is missing, or two fit equally well: the error names the
         candidates and the option to type.
     """
     wished = overrides or Overrides()
-    streams = read_streams(recording)
+    every = read_streams(recording, wished.frames)
+    streams = [stream for stream in every if not stream.problem]
     infos = [topic.name for topic in recording.topics if topic.type == INFO and topic.count]
-    rgb = _named(streams, wished.rgb, 'rgb') if wished.rgb else _color(streams)
+    rgb = _named(every, wished.rgb, 'rgb') if wished.rgb else _color(every, wished, infos)
     rgb_info = _named_info(infos, wished.info) if wished.info else _info_beside(rgb, infos)
     if rgb_info is None:
         raise RecordingError(
@@ -93,76 +120,153 @@ def select(recording: Recording, overrides: Overrides | None = None) -> Selectio
         )
     chosen = Selection(rgb, rgb_info)
     if wished.points:
-        return replace(chosen, points=_named(streams, wished.points, 'points'))
-    depth = _named(streams, wished.depth, 'depth') if wished.depth else _depth(streams, rgb)
-    if depth is not None:
-        return replace(chosen, depth=depth, depth_info=_info_beside(depth, infos))
-    return replace(chosen, points=_points(streams))
+        chosen = replace(chosen, points=_named(every, wished.points, 'points'))
+    elif wished.depth:
+        chosen = replace(chosen, depth=_named(every, wished.depth, 'depth'))
+    else:
+        depth = _depth(recording, streams, rgb)
+        chosen = replace(chosen, depth=depth, points=None if depth else _points(every))
+    if chosen.depth is not None:
+        chosen = replace(chosen, depth_info=_info_beside(chosen.depth, infos))
+    return replace(chosen, left_out=_left_out(every, chosen))
 
 
-def read_streams(recording: Recording) -> list[Stream]:
+def read_streams(recording: Recording, frames: Mapping[str, str] | None = None) -> list[Stream]:
     """Return every topic of images or clouds that has a message, by name.
 
-    A first message that cannot be decoded leaves encoding and size empty.
+    :param recording: where they are.
+    :param frames: by topic, the frame of its messages instead of their own.
     """
+    given = frames or {}
     streams = []
     for topic in recording.topics:
         if topic.count and topic.type in (IMAGE, COMPRESSED, CLOUD):
-            first = recording.first(topic.name)
-            if first is not None:
-                streams.append(_stream(topic, first))
+            stream = _read(recording, topic)
+            frame_id = given.get(topic.name, stream.frame_id)
+            streams.append(replace(stream, frame_id=frame_id))
     return streams
 
 
-def _stream(topic: TopicInfo, first: Any) -> Stream:
-    stream = Stream(topic.name, topic.type, topic.count, str(first.header.frame_id))
-    if topic.type == CLOUD:
-        return stream
-    if topic.type == IMAGE:
-        size_px = (int(first.width), int(first.height))
-        return replace(stream, encoding=str(first.encoding), size_px=size_px)
+def _read(recording: Recording, topic: TopicInfo) -> Stream:
+    """Return what the first good message of a topic shows."""
+    stream = Stream(topic.name, topic.type, topic.count, '', problem='it has no messages')
+    for raw in islice(recording.messages([topic.name]), _TRIED):
+        try:
+            message = recording.decode(raw)
+        except RecordingError as error:
+            stream = replace(stream, problem=recording.problem(topic.name) or str(error))
+            continue
+        stream = replace(stream, frame_id=frame_name(message.header.frame_id), problem='')
+        if topic.type == CLOUD:
+            return stream
+        seen = _seen(stream, message)
+        if not seen.problem:
+            return seen
+        stream = seen
+    if topic.type == COMPRESSED and (encoding := _encoding_named(stream.encoding)):
+        # Frames that are cut off; what they are can still be told from their format.
+        return replace(stream, encoding=encoding, problem='')
+    return stream
+
+
+def _seen(stream: Stream, message: Any) -> Stream:
+    """Return the stream with what an image of it shows, or why it cannot be decoded."""
     try:
-        pixels, encoding = decode(first)
-    except InputError:
-        # A frame that is cut off; what it is can still be told from its format.
-        encoding = '16UC1' if is_compressed_depth(str(first.format)) else 'bgr8'
-        return replace(stream, encoding=encoding)
-    return replace(stream, encoding=encoding, size_px=(pixels.shape[1], pixels.shape[0]))
+        if stream.type == IMAGE:
+            encoding = str(message.encoding)
+            layout(encoding)
+            size_px = (int(message.width), int(message.height))
+        else:
+            pixels, encoding = decode(message)
+            size_px = (pixels.shape[1], pixels.shape[0])
+    except InputError as error:
+        form = str(getattr(message, 'format', ''))
+        problem = f'format "{form}" is not one we can read' if form else error.seen
+        return replace(stream, encoding=form, problem=problem)
+    return replace(stream, encoding=encoding, size_px=size_px)
 
 
-def _color(streams: Sequence[Stream]) -> Stream:
-    """Return the first colour topic by name; grey ones (infrared) only when there is no other."""
-    images = [stream for stream in streams if stream.type != CLOUD]
-    color = [stream for stream in images if is_color(stream.encoding)]
-    color = [stream for stream in color if not is_depth(stream.encoding)]
-    bright = [stream for stream in color if not stream.encoding.startswith('mono')]
-    if not color:
-        seen = [f'{stream.topic} ({stream.encoding})' for stream in images]
+def _encoding_named(form: str) -> str:
+    """Return the encoding that a CompressedImage's format promises, empty for formats not read."""
+    if is_compressed_depth(form):
+        return '16UC1'
+    return 'bgr8' if 'jpeg' in form or 'jpg' in form or 'png' in form else ''
+
+
+def _color(every: Sequence[Stream], wished: Overrides, infos: Sequence[str]) -> Stream:
+    """Return the colour topic that fits best, the first by name of several.
+
+    Grey ones serve only when there is no other, 16 bits last: mostly they are infrared.
+    """
+    taken = (wished.depth, wished.points)
+    images = [item for item in every if item.type != CLOUD and item.topic not in taken]
+    usable = [item for item in images if not item.problem]
+    depth = [item for item in usable if is_depth(item.encoding) and not item.other_sensor]
+    sure = [item for item in depth if item.encoding != 'mono16']
+    sixteen = [item for item in usable if item.encoding == 'mono16' and (sure or wished.depth)]
+    color = [item for item in usable if is_color(item.encoding) and not is_depth(item.encoding)]
+    if not color and not sixteen:
+        seen = [f'{item.topic} ({item.problem or item.encoding})' for item in images]
         raise RecordingError(
             f'no topic with a colour encoding; images: {_listed(seen)}',
             wanted='a colour image, e.g. rgb8 or jpeg',
             remedy='Type --rgb TOPIC if one of these is colour.',
         )
-    return (bright or color)[0]
+    frames = {item.frame_id for item in depth}
+
+    def fitness(stream: Stream) -> tuple[Any, ...]:
+        return (
+            bool(stream.other_sensor),
+            ['mono8', '8UC1', 'mono16'].index(stream.encoding) + 1
+            if stream.encoding in ('mono8', '8UC1', 'mono16')
+            else 0,
+            is_plain(stream.encoding),
+            not _beside(stream, infos),
+            stream.frame_id not in frames,
+            stream.base,
+            stream.type == COMPRESSED,
+        )
+
+    return min([*color, *sixteen], key=fitness)
 
 
-def _depth(streams: Sequence[Stream], rgb: Stream) -> Stream | None:
+def _depth(recording: Recording, streams: Sequence[Stream], rgb: Stream) -> Stream | None:
     depth = [stream for stream in streams if is_depth(stream.encoding)]
-    depth = [stream for stream in depth if stream.base != rgb.base]
+    depth = [item for item in depth if item.base != rgb.base and not item.other_sensor]
     if not depth:
         return None
 
-    def fitness(stream: Stream) -> tuple[bool, bool]:
-        return stream.frame_id == rgb.frame_id, stream.size_px == rgb.size_px
+    def fitness(stream: Stream) -> tuple[bool, ...]:
+        return (
+            stream.encoding != 'mono16',
+            stream.frame_id == rgb.frame_id,
+            stream.size_px == rgb.size_px,
+            is_aligned(stream.base),
+        )
 
     best = max(fitness(stream) for stream in depth)
-    return _only([stream for stream in depth if fitness(stream) == best], 'depth')
+    fitting = [stream for stream in depth if fitness(stream) == best]
+    if len({stream.base for stream in fitting}) > 1:
+        plausible = [stream for stream in fitting if _is_plausible(recording, stream)]
+        fitting = plausible or fitting
+    return _only(fitting, 'depth')
 
 
-def _points(streams: Sequence[Stream]) -> Stream:
-    clouds = [stream for stream in streams if stream.type == CLOUD]
+def _is_plausible(recording: Recording, stream: Stream) -> bool:
+    """Return whether the numbers of a depth image can be distances to things."""
+    try:
+        depth_m = depth_metres(recording.first(stream.topic))
+    except InputError:
+        return False
+    near, far = _PLAUSIBLE_M
+    returns = depth_m[np.isfinite(depth_m)]
+    return bool(returns.size and np.mean((returns > near) & (returns < far)) > 0.5)
+
+
+def _points(every: Sequence[Stream]) -> Stream:
+    clouds = [stream for stream in every if stream.type == CLOUD and not stream.problem]
     if not clouds:
-        seen = [f'{stream.topic} ({stream.encoding})' for stream in streams]
+        seen = [f'{item.topic} ({item.problem or item.encoding})' for item in every]
         raise RecordingError(
             f'neither depth images nor points; images: {_listed(seen)}',
             wanted='a topic of 16UC1, 32FC1 or compressedDepth, or a PointCloud2',
@@ -185,13 +289,36 @@ def _only(streams: Sequence[Stream], option: str) -> Stream:
     return raw_first[0]
 
 
-def _named(streams: Sequence[Stream], topic: str, option: str) -> Stream:
-    for stream in streams:
+def _left_out(every: Sequence[Stream], chosen: Selection) -> tuple[str, ...]:
+    """Return which images cannot be read, and which might have been taken for depth."""
+    sentences = []
+    for stream in every:
+        if stream in (chosen.rgb, chosen.geometry):
+            continue
+        if stream.problem:
+            sentences.append(f'{stream.topic} is left out: {stream.problem}')
+        elif is_depth(stream.encoding) and stream.other_sensor:
+            sentences.append(
+                f'{stream.topic} ({stream.encoding}) is not taken for depth: its name says '
+                f'"{stream.other_sensor}"; --depth overrides'
+            )
+        elif stream.encoding == 'mono16' and chosen.depth is not None:
+            sentences.append(
+                f'{stream.topic} (mono16) is not taken for depth, which is {chosen.depth.topic} '
+                f'({chosen.depth.encoding}); --depth overrides'
+            )
+    return tuple(sentences)
+
+
+def _named(every: Sequence[Stream], topic: str, option: str) -> Stream:
+    for stream in every:
         if stream.topic == topic:
+            if stream.problem:
+                raise RecordingError(f'--{option} {topic}: {stream.problem}')
             return stream
     raise RecordingError(
         f'--{option} {topic}: no such topic of images or points with messages',
-        wanted=f'one of: {_listed(stream.topic for stream in streams)}',
+        wanted=f'one of: {_listed(stream.topic for stream in every)}',
     )
 
 
@@ -204,11 +331,15 @@ def _named_info(infos: Sequence[str], topic: str) -> str:
     return topic
 
 
+def _beside(stream: Stream, infos: Sequence[str]) -> list[str]:
+    """Return the CameraInfos in the image's namespace."""
+    return [info for info in infos if _parent(info) == _parent(stream.base)]
+
+
 def _info_beside(stream: Stream, infos: Sequence[str]) -> str | None:
     """Return the CameraInfo in the image's namespace, the one called camera_info if several."""
-    parent = _parent(stream.base)
-    beside = [info for info in infos if _parent(info) == parent]
-    usual = f'{parent}/camera_info'
+    beside = _beside(stream, infos)
+    usual = f'{_parent(stream.base)}/camera_info'
     if usual in beside:
         return usual
     if len(beside) > 1:

@@ -14,13 +14,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sam3d_ros.bags.recording import Recording
-from sam3d_ros.bags.selection import Overrides
+from sam3d_ros.cli.inputs import add_reading_arguments, add_topic_arguments, reading_config
 from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.core.registry import backend_names, load_backend
 from sam3d_ros.core.weights import models_folder, read_registry, verified_file
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up
 from sam3d_ros.pipeline.config import PipelineConfig, load_config
-from sam3d_ros.pipeline.frames import SLOP_S
+from sam3d_ros.pipeline.frames import overrides_of
 
 INTERFACES = ('tf2_msgs', 'vision_msgs', 'moveit_msgs', 'sam3d_msgs')
 STAGES = ('segmentation', 'tracking', 'reconstruction')
@@ -36,15 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--seconds', type=float, default=5.0, help='how long to listen (%(default)s)'
     )
     parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
-    parser.add_argument('--rgb', default='', metavar='TOPIC', help='colour images')
-    parser.add_argument('--depth', default='', metavar='TOPIC', help='depth images')
-    parser.add_argument('--info', default='', metavar='TOPIC', help='CameraInfo of colour')
-    parser.add_argument('--points', default='', metavar='TOPIC', help='points instead of depth')
+    add_topic_arguments(parser)
+    add_reading_arguments(parser)
     parser.add_argument(
         '--namespace', default='/sam3d', help='our own graph, not an input (%(default)s)'
-    )
-    parser.add_argument(
-        '--slop', type=float, default=SLOP_S, metavar='S', help='largest difference of stamps, s'
     )
 
 
@@ -66,10 +61,18 @@ def _findings(args: argparse.Namespace) -> Iterator[Finding]:
     yield from installation(config, live=live)
     if live and not all(map(find_spec, ('rclpy', *INTERFACES))):
         return
-    overrides = Overrides(args.rgb, args.depth, args.info, args.points)
+    options = reading_config(args, config.pointmaps)
     try:
         with _open(args) as recording:
-            yield from check_up(recording, config.pointmaps, overrides, args.slop)
+            overrides = overrides_of(
+                recording,
+                options,
+                rgb=args.rgb,
+                depth=args.depth,
+                info=args.info,
+                points=args.points,
+            )
+            yield from check_up(recording, options, overrides, args.slop)
     except Sam3dError as error:
         yield Finding(Level.ERROR, 'recording', error.seen, error.remedy)
 

@@ -13,16 +13,18 @@ from pathlib import Path
 from time import perf_counter
 
 from sam3d_ros.bags.recording import Recording
-from sam3d_ros.bags.selection import Overrides, select
+from sam3d_ros.bags.selection import select
+from sam3d_ros.cli.inputs import add_reading_arguments, add_topic_arguments, reading_config
 from sam3d_ros.core.config import build, flatten
 from sam3d_ros.core.errors import ConfigurationError, RecordingError, Sam3dError
+from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.export import report, scene_files, scene_json
 from sam3d_ros.export.report import Report
 from sam3d_ros.export.results import ResultRecording
 from sam3d_ros.messages.config import OutputConfig
 from sam3d_ros.pipeline.config import PipelineConfig, load_config, parameters
-from sam3d_ros.pipeline.frames import SLOP_S, BadFrame, FrameReader
+from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of
 from sam3d_ros.pipeline.pipeline import FrameResult, Pipeline
 
 RESULT = 'result'
@@ -46,14 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='results go here')
     parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
     add_topic_arguments(parser)
+    add_reading_arguments(parser)
     parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
-    parser.add_argument(
-        '--slop',
-        type=float,
-        default=SLOP_S,
-        metavar='S',
-        help='most time between colour and depth of a frame, seconds (%(default)s)',
-    )
     parser.add_argument(
         '--pointmaps', action='store_true', help='put the point clouds into result/ too'
     )
@@ -62,20 +58,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that name topics of a recording."""
-    parser.add_argument('--rgb', default='', metavar='TOPIC', help='colour images')
-    parser.add_argument('--depth', default='', metavar='TOPIC', help='depth images')
-    parser.add_argument('--info', default='', metavar='TOPIC', help='CameraInfo of colour')
-    parser.add_argument('--points', default='', metavar='TOPIC', help='points instead of depth')
-
-
 def run(args: argparse.Namespace) -> int:
     """Process a recording; 0 when at least one frame was processed."""
     config, outputs = read_config(args.config, args.fixed_frame)
-    overrides = Overrides(args.rgb, args.depth, args.info, args.points)
+    config = replace(config, pointmaps=reading_config(args, config.pointmaps))
+    notes = Notes(lambda text: _say(f'\rnote: {text}\n'))
     with Recording(args.recording) as recording:
-        frames = FrameReader(recording, select(recording, overrides), config.pointmaps, args.slop)
+        overrides = overrides_of(
+            recording,
+            config.pointmaps,
+            rgb=args.rgb,
+            depth=args.depth,
+            info=args.info,
+            points=args.points,
+        )
+        selection = select(recording, overrides)
+        frames = FrameReader(recording, selection, config.pointmaps, args.slop, notes)
         _announce(frames)
         prepare(args.out)
         collected = Report(refused=list(frames.scan.refused))
@@ -85,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
             args.out / RESULT, transforms, outputs, pointmaps=args.pointmaps
         ) as result_recording:
             last = process_all(frames, pipeline, collected, result_recording)
+        for sentence in recording.notes:
+            notes.add(sentence)
         if last is not None:
             last = replace(last, scene=pipeline.textured(last.scene))
     _finish(args, config, frames, collected, last)
@@ -198,6 +198,7 @@ def _finish(
         for name, value in values.items()
         if name.endswith('.backend')
     }
+    collected.notes += frames.notes.sentences
     collected.write(args.out, topics, frames.pairing, backends, values)
     if last is None:
         reasons = [item.reason for item in collected.bad] + collected.refused

@@ -7,6 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from sam3d_ros.cli.inputs import add_header_arguments
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``sam3d replay``."""
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='let only two images be on their way to this topic of results, e.g. '
         '/sam3d/scene/objects: nothing is dropped, however slow the machine',
     )
+    add_header_arguments(parser)
     parser.add_argument(
         '--wait', type=float, default=5.0, metavar='S', help='longest wait for subscribers'
     )
@@ -55,6 +58,9 @@ def ros_arguments(args: argparse.Namespace) -> list[str]:
         'reliability': args.reliability,
         'pace': args.pace,
         'wait_s': args.wait,
+        'stamps': args.stamps or '',
+        'stamp_offset': ','.join(args.stamp_offset or ()),
+        'frame_override': ','.join(args.frame_override or ()),
     }
     arguments = ['--ros-args']
     for name, value in parameters.items():

@@ -27,11 +27,13 @@ class Report:
     :param latencies_s: seconds by stage, one number a frame.
     :param bad: frames that could not be made or processed.
     :param refused: messages beside the frames that could not be used, a sentence for each.
+    :param notes: what was assumed about the inputs or looks wrong, a sentence for each.
     """
 
     latencies_s: dict[str, list[float]] = field(default_factory=dict)
     bad: list[BadFrame] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     made_by: set[Provenance] = field(default_factory=set)
     frames: int = 0
 
@@ -67,6 +69,7 @@ class Report:
             'unmatched': {'rgb': pairing.alone_first, second: pairing.alone_second},
             'repeated_stamps': pairing.repeated,
             'refused': self.refused,
+            'notes': self.notes,
             'latency_ms': {stage: _summary(times) for stage, times in self.latencies_s.items()},
             'peak_memory_mb': peak_memory_mb(),
             'backends': {**backends, 'completion': sorted({item.backend for item in made_by})},

@@ -20,6 +20,8 @@ from sam3d_ros.geometry.transforms import interpolate, inverse
 
 DEFAULT_CACHE_NS = 10_000_000_000
 _LATEST = 1 << 63
+# Numbers of a transform that differ by more than this are of another pose, m and radians.
+_MOVES = 1e-5
 
 
 class UnknownFrameError(TransformError):
@@ -65,10 +67,14 @@ class _Edge:
     parents: list[str] = field(default_factory=list)
     transforms: list[FloatArray] = field(default_factory=list)
     is_static: bool = False
+    moves: bool = False
 
     def put(self, stamp: int, parent: str, T: FloatArray, cache_ns: int | None) -> bool:
         if self.stamps and cache_ns is not None and stamp < self.stamps[-1] - cache_ns:
             return False
+        if self.stamps and not self.moves:
+            change = np.abs(T - self.transforms[-1]).max()
+            self.moves = bool(change > _MOVES or parent != self.parents[-1])
         at = bisect_left(self.stamps, stamp)
         replaced = at < len(self.stamps) and self.stamps[at] == stamp
         span = slice(at, at + replaced)
@@ -199,6 +205,16 @@ class TransformTree:
             if not moving:
                 return None
             return max(edge.stamps[0] for edge in moving), min(edge.stamps[-1] for edge in moving)
+
+    def moves(self, target: str, source: str) -> bool:
+        """Return whether any edge between two frames was ever said to be different.
+
+        :raises UnknownFrameError: when a frame was never heard of.
+        :raises NotConnectedError: when both have no common ancestor.
+        """
+        with self._lock:
+            down, up = self._path(target, source, _LATEST)
+            return any(self._edges[frame].moves for frame in down + up)
 
     def ancestors(self, frame: str, stamp_ns: int | None = None) -> list[str]:
         """Return ``frame`` and its ancestors, root last; just ``frame`` when it is unknown."""

@@ -2,7 +2,8 @@
 """sensor_msgs/CameraInfo to lenses and cameras, and back.
 
 Raw images are described by K, D and R, rectified ones by P (the comments of CameraInfo.msg);
-binning and region of interest apply to both. Field names of ROS 2 and ROS 1 (K, D, R, P) work.
+binning and region of interest apply to both. Where one of K and P is empty and nothing is to be
+undistorted, the other counts; without a size, that of the image does.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import numpy as np
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import Camera, FloatArray
-from sam3d_ros.geometry.lenses import DISTORTION_MODELS, Lens, pinhole
+from sam3d_ros.geometry.lenses import Lens, coefficients, pinhole
 
+_RECTIFIED = 'If the images are rectified, set pointmaps.rectified to yes.'
 _CALIBRATE = 'Calibrate the camera, or remap to the CameraInfo that belongs to the image.'
 
 
@@ -24,19 +26,22 @@ def lens_from(info: Any, size_px: tuple[int, int], *, rectified: bool) -> Lens:
     The origin is the camera's own optical centre: the fourth column of P (the offset to the
     first camera of a stereo pair) is not used.
 
+    :param info: a CameraInfo.
+    :param size_px: width and height of the images.
     :param rectified: True when the images are rectified (P counts), False when raw (K, D, R).
     :raises InputError: when the camera is not calibrated, the size is not that of the images,
-        or the distortion model is unknown.
+        or the distortion model is unknown or has too many coefficients.
     """
     K, P = _matrix(info, 'k', (3, 3)), _matrix(info, 'p', (3, 4))[:, :3]
-    R, D = _matrix(info, 'r', (3, 3)), np.asarray(_field(info, 'd'), np.float64).reshape(-1)
-    if not (K[0, 0] > 0 and K[1, 1] > 0 and np.isfinite(K).all()):
+    R, D = _matrix(info, 'r', (3, 3)), np.asarray(info.d, np.float64).reshape(-1)
+    D = D[: int(np.flatnonzero(D)[-1]) + 1] if np.any(D) else D[:0]
+    has_K, has_P = _is_calibrated(K), _is_calibrated(P)
+    if not has_K and not (has_P and (rectified or not D.size)):
         raise InputError(
-            f'CameraInfo with K[0] = {K[0, 0]:g}', wanted='a calibrated camera', remedy=_CALIBRATE
+            f'CameraInfo with K[0] = {K[0, 0]:g}{" and a distortion D" if has_P else ""}',
+            wanted='a calibrated camera',
+            remedy=_RECTIFIED if has_P else _CALIBRATE,
         )
-    if not np.any(D):
-        D = D[:0]
-    has_P = P[0, 0] > 0 and P[1, 1] > 0
     if rectified and not has_P and D.size:
         raise InputError(
             'CameraInfo of a rectified image with an empty P and a distortion D',
@@ -47,17 +52,19 @@ def lens_from(info: Any, size_px: tuple[int, int], *, rectified: bool) -> Lens:
     _check_size(info, size_px)
     width, height = size_px
     camera = Camera(width, height, target)
-    if rectified:
+    if rectified or not has_K:
         return pinhole(camera)
     model = str(info.distortion_model)
-    if D.size and model not in DISTORTION_MODELS:
-        raise InputError(
-            f'distortion model "{model}"',
-            wanted=f'one of {", ".join(DISTORTION_MODELS)}',
-            remedy='Rectify the images in the driver and remap to the rectified topics.',
-        )
     R = R if np.any(R) else np.eye(3)
-    return Lens(width, height, _cropped(K, info), camera, model if D.size else '', D, R)
+    return Lens(
+        width,
+        height,
+        _cropped(K, info),
+        camera,
+        model if D.size else '',
+        coefficients(model, D) if D.size else D,
+        R,
+    )
 
 
 def camera_from(info: Any) -> Camera:
@@ -88,13 +95,13 @@ def encode_camera(camera: Camera, info_class: type, roi_class: type, header: Any
     )
 
 
-def _field(info: Any, name: str) -> Any:
-    """Return a field by its ROS 2 name, or its ROS 1 name (upper case)."""
-    return getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())
+def _is_calibrated(K: FloatArray) -> bool:
+    """Return whether intrinsics are finite and no placeholder: zeros, or ones."""
+    return bool(np.isfinite(K).all() and K[0, 0] > 1 and K[1, 1] > 1)
 
 
 def _matrix(info: Any, name: str, shape: tuple[int, int]) -> FloatArray:
-    values = np.array(_field(info, name), np.float64)
+    values = np.array(getattr(info, name), np.float64)
     if values.size != shape[0] * shape[1]:
         raise InputError(
             f'CameraInfo with {values.size} numbers in {name}', wanted=str(shape[0] * shape[1])
@@ -114,9 +121,14 @@ def _image_size(info: Any) -> tuple[int, int]:
     return width // binning_x, height // binning_y
 
 
+def has_size(info: Any) -> bool:
+    """Return whether a CameraInfo says how large the images are."""
+    return all(_image_size(info))
+
+
 def _check_size(info: Any, size_px: tuple[int, int]) -> None:
     described = _image_size(info)
-    if described != size_px:
+    if has_size(info) and described != size_px:
         raise InputError(
             f'an image of {size_px[0]}x{size_px[1]} with a CameraInfo for '
             f'{described[0]}x{described[1]}',

@@ -41,11 +41,12 @@ class Cloud:
 def decode_fields(message: Any) -> npt.NDArray[Any]:
     """Return a cloud as a structured view of its bytes: (H, W), or (N,) when H is 1.
 
-    Fields of count n > 1 are (n,) subarrays. Byte order is that of the message.
+    Fields of count n > 1 are (n,) subarrays. Byte order is that of the message. A point_step, a
+    row_step or a height of zero that cannot be right is inferred from the rest and the size of
+    the data.
 
     :raises InputError: when fields, steps and data size cannot be right.
     """
-    height, width, step = int(message.height), int(message.width), int(message.point_step)
     order = '>' if message.is_bigendian else '<'
     names, formats, offsets = [], [], []
     for field in message.fields:
@@ -57,14 +58,18 @@ def decode_fields(message: Any) -> npt.NDArray[Any]:
         kind = np.dtype(order + _DATATYPES[field.datatype - 1])
         formats.append(kind if field.count <= 1 else np.dtype((kind, (field.count,))))
         offsets.append(field.offset)
-        if field.offset + formats[-1].itemsize > step:
-            raise InputError(
-                f'point field "{field.name}" ends at byte {field.offset + formats[-1].itemsize}',
-                wanted=f'all fields within point_step {step}',
-            )
-    row_step = width * step if height == 1 else int(message.row_step)
+    ends = [offset + kind.itemsize for offset, kind in zip(offsets, formats, strict=True)]
     data = as_bytes(message.data)
-    if row_step < width * step or data.size < row_step * (height - 1) + width * step:
+    height, width = int(message.height) or min(int(message.width), 1), int(message.width)
+    step = _point_step(message, width * height, data.size, max(ends, default=0))
+    if any(end > step for end in ends):
+        worst = int(np.argmax(ends))
+        raise InputError(
+            f'point field "{names[worst]}" ends at byte {ends[worst]}',
+            wanted=f'all fields within point_step {step}',
+        )
+    row_step = _row_step(int(message.row_step), height, width * step, data.size)
+    if data.size < row_step * (height - 1) + width * step:
         raise InputError(
             f'{data.size} bytes in a {width}x{height} cloud of point_step {step}, '
             f'row_step {message.row_step}',
@@ -78,6 +83,23 @@ def decode_fields(message: Any) -> npt.NDArray[Any]:
         (height, width), layout, data if data.size else None, strides=(row_step, step)
     )
     return points[0] if height == 1 else points
+
+
+def _point_step(message: Any, count: int, size: int, least: int) -> int:
+    """Return bytes of one of ``count`` points in ``size`` bytes whose fields take ``least``."""
+    stated = int(message.point_step)
+    if stated >= least or not count or size % count or size // count < least:
+        return stated
+    return size // count
+
+
+def _row_step(stated: int, height: int, row: int, size: int) -> int:
+    """Return how far apart rows of ``row`` bytes begin, bytes; as stated where that fits."""
+    if height <= 1 or size == row * height:
+        return row
+    if stated >= row and size >= stated * (height - 1) + row:
+        return stated
+    return max(size // height, row) if size % height == 0 else row
 
 
 def decode_cloud(message: Any) -> Cloud:

@@ -26,6 +26,7 @@ _DEPTH_HEADER = struct.Struct('<iff')
 _RVL_SIZE = struct.Struct('<ii')
 _RVL_LARGEST_PX = 1 << 14
 _PNG_SIGNATURE = b'\x89PNG'
+_DEPTH_ENCODINGS = ('16UC1', 'mono16', '32FC1')
 _BY_CHANNELS = {3: 'bgr', 4: 'bgra'}
 _SINGLE_CHANNEL = {
     'uint8': ('mono8', '8UC1', 'bayer_rggb8', 'bayer_bggr8', 'bayer_gbrg8', 'bayer_grbg8'),
@@ -54,7 +55,9 @@ def decode_compressed(message: Any) -> tuple[AnyArray, str]:
     form = str(message.format)
     data = as_bytes(message.data)
     original = form.partition(';')[0].strip()
-    if is_compressed_depth(form):
+    # A header before the file tells depth whatever the format says.
+    has_header = bytes(data[_DEPTH_HEADER.size :][:4]) == _PNG_SIGNATURE
+    if is_compressed_depth(form) or has_header:
         return _decode_depth(data, original, form)
     image = _imdecode(data, form)
     if image.ndim == 2:
@@ -82,20 +85,23 @@ def _imdecode(data: ByteArray, form: str) -> AnyArray:
 
 
 def _decode_depth(data: ByteArray, original: str, form: str) -> tuple[AnyArray, str]:
-    """Decode header and payload; 32FC1 is quantised inverse depth: z = A / (q - B)."""
-    encoding = original or '16UC1'
-    if encoding not in ('16UC1', '32FC1'):
+    """Decode header and payload; 32FC1 is quantised inverse depth: z = A / (q - B).
+
+    Some writers leave the header out: what begins with a PNG file, or as an RVL stream, has none.
+    """
+    if form.partition(';')[1] and original and original not in _DEPTH_ENCODINGS:
         raise InputError(
-            f'compressedDepth of encoding "{encoding}"', wanted='16UC1 or 32FC1 before the ";"'
+            f'compressedDepth of encoding "{original}"', wanted='16UC1 or 32FC1 before the ";"'
         )
+    encoding = '32FC1' if original == '32FC1' else '16UC1'
     if data.size <= _DEPTH_HEADER.size:
         raise InputError(
             f'{data.size} bytes of compressedDepth',
             wanted=f'a header of {_DEPTH_HEADER.size} bytes and a payload',
             remedy='The message was cut off.',
         )
-    _, a, b = _DEPTH_HEADER.unpack(data[: _DEPTH_HEADER.size].tobytes())
-    payload = data[_DEPTH_HEADER.size :]
+    is_bare = _is_payload(data) and not _is_payload(data[_DEPTH_HEADER.size :])
+    payload = data if is_bare else data[_DEPTH_HEADER.size :]
     is_png = bytes(payload[:4]) == _PNG_SIGNATURE
     stored = _imdecode(payload, form) if is_png else decode_rvl(payload)
     if stored.ndim != 2 or stored.dtype != np.uint16:
@@ -105,10 +111,27 @@ def _decode_depth(data: ByteArray, original: str, form: str) -> tuple[AnyArray, 
         )
     if encoding == '16UC1':
         return stored, encoding
+    if is_bare:
+        raise InputError(
+            'compressedDepth of 32FC1 without its header',
+            wanted='the numbers that depth was quantised with',
+            remedy='Use the raw depth topic.',
+        )
+    _, a, b = _DEPTH_HEADER.unpack(data[: _DEPTH_HEADER.size].tobytes())
     depth = np.full(stored.shape, np.nan, np.float32)
     valid = stored > 0
     depth[valid] = a / (stored[valid].astype(np.float32) - b)
     return depth, encoding
+
+
+def _is_payload(data: ByteArray) -> bool:
+    """Return whether bytes begin as a PNG file or an RVL stream does."""
+    if bytes(data[:4]) == _PNG_SIGNATURE:
+        return True
+    if data.size < _RVL_SIZE.size:
+        return False
+    width, height = _RVL_SIZE.unpack(data[: _RVL_SIZE.size].tobytes())
+    return 0 < width <= _RVL_LARGEST_PX and 0 < height <= _RVL_LARGEST_PX
 
 
 def decode_rvl(payload: ByteArray) -> npt.NDArray[np.uint16]:

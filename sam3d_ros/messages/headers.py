@@ -25,6 +25,11 @@ def nanoseconds(time: Any) -> int:
     return int(time.sec) * NS_PER_S + int(time.nanosec)
 
 
+def frame_name(name: str) -> str:
+    """Return a frame's name without the leading slash that tf1 had."""
+    return str(name).lstrip('/')
+
+
 def header_message(types: MessageTypes, stamp_ns: int, frame_id: str) -> Any:
     """Return a std_msgs/Header."""
     return types.new('std_msgs/msg/Header', stamp=time_message(types, stamp_ns), frame_id=frame_id)

@@ -2,7 +2,7 @@
 """sensor_msgs/Image and CompressedImage to arrays and back.
 
 Works on any object with the message's attributes: rclpy's classes and those of rosbags. What an
-image means comes from its ``encoding`` alone, never from a parameter (REP 118).
+image means comes from its ``encoding`` (REP 118); parameters say only what that leaves open.
 """
 
 from __future__ import annotations
@@ -56,6 +56,16 @@ _TO_RGB = {
     'yuyv': cv2.COLOR_YUV2RGB_YUY2,
 }
 _DEPTH = ('16UC1', 'mono16', '32FC1')
+# Names of bytes alone, as OpenCV's users write them; its colours are BGR.
+_PLAIN = {
+    '8UC1': 'mono8',
+    '8UC3': 'bgr8',
+    '8UC4': 'bgra8',
+    '16UC3': 'bgr16',
+    '16UC4': 'bgra16',
+}
+DEPTH_UNITS_M = {'16UC1': 0.001, 'mono16': 0.001, '32FC1': 1.0}
+"""Metres of one count of each depth encoding (REP 118)."""
 
 
 def layout(encoding: str) -> tuple[np.dtype[Any], int]:
@@ -80,8 +90,22 @@ def layout(encoding: str) -> tuple[np.dtype[Any], int]:
 
 def is_color(encoding: str) -> bool:
     """Return whether :func:`to_rgb` takes this encoding."""
-    family = _family(encoding)
+    family = _family(color_encoding(encoding))
     return family == 'rgb' or family in _TO_RGB or encoding.startswith('bayer_')
+
+
+def is_plain(encoding: str) -> bool:
+    """Return whether an encoding names bytes of a colour image, but not their order: 8UC3."""
+    return encoding in _PLAIN
+
+
+def color_encoding(encoding: str, order: str = 'bgr') -> str:
+    """Return what a colour encoding that names bytes alone is read as; others as they are.
+
+    :param encoding: of the image, e.g. 8UC3.
+    :param order: of the channels, ``bgr`` or ``rgb``.
+    """
+    return _PLAIN[encoding].replace('bgr', order) if encoding in _PLAIN else encoding
 
 
 def is_depth(encoding: str) -> bool:
@@ -133,16 +157,20 @@ def decode(message: Any) -> tuple[AnyArray, str]:
     return decode_image(message), message.encoding
 
 
-def to_rgb(message: Any) -> ByteArray:
+def to_rgb(message: Any, order: str = 'bgr') -> ByteArray:
     """Return an Image or CompressedImage as (H, W, 3) uint8 RGB; rgb8 is a view, not a copy.
 
+    :param message: of either type.
+    :param order: of the channels where the encoding names none (8UC3), ``bgr`` or ``rgb``.
     :raises InputError: when the encoding carries no colour, or the message is malformed.
     """
-    return rgb_from(*decode(message))
+    image, encoding = decode(message)
+    return rgb_from(image, color_encoding(encoding, order))
 
 
 def rgb_from(image: AnyArray, encoding: str) -> ByteArray:
     """Return pixels of any colour encoding as (H, W, 3) uint8 RGB; 16 bits are scaled to 8."""
+    encoding = color_encoding(encoding)
     if encoding == 'rgb8':
         return image
     if not is_color(encoding):
@@ -161,32 +189,38 @@ def rgb_from(image: AnyArray, encoding: str) -> ByteArray:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), _TO_RGB[family]))
 
 
-def depth_metres(message: Any) -> Float32Array:
+def depth_metres(message: Any, unit_m: float = 0.0) -> Float32Array:
     """Return a depth image as (H, W) float32 metres, NaN = no return.
 
     16UC1 is millimetres with 0 = no return; 32FC1 is metres, where what is not finite and
-    positive is no return (REP 118). The encoding alone decides.
+    positive is no return (REP 118).
 
+    :param message: an Image or CompressedImage.
+    :param unit_m: metres of one count; 0 = by the encoding.
     :raises InputError: on another encoding, or a malformed message.
     """
-    return metres_from(*decode(message))
+    image, encoding = decode(message)
+    return metres_from(image, encoding, unit_m)
 
 
-def metres_from(image: AnyArray, encoding: str) -> Float32Array:
-    """Return pixels of a depth encoding as (H, W) float32 metres, NaN = no return."""
+def metres_from(image: AnyArray, encoding: str, unit_m: float = 0.0) -> Float32Array:
+    """Return pixels of a depth encoding as (H, W) float32 metres, NaN = no return.
+
+    :param unit_m: metres of one count; 0 = by the encoding.
+    """
     if not is_depth(encoding):
         raise InputError(
             f'depth image with encoding "{encoding}"',
             wanted='16UC1 (millimetres) or 32FC1 (metres)',
             remedy='Remap the depth input to a depth topic.',
         )
-    if encoding == '32FC1':
-        depth = image.astype(np.float32)
-        depth[~(np.isfinite(depth) & (depth > 0))] = np.nan
-        return depth
     # Division rounds once: 1500 mm is the float 1.5 that a 32FC1 image would hold.
-    depth = np.divide(image, np.float32(1000), dtype=np.float32)
-    depth[image == 0] = np.nan
+    per_metre = np.float32(1 / (unit_m or DEPTH_UNITS_M[encoding]))
+    depth = np.divide(image, per_metre, dtype=np.float32)
+    if encoding == '32FC1':
+        depth[~(np.isfinite(depth) & (depth > 0))] = np.nan
+    else:
+        depth[image == 0] = np.nan
     return depth
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sam3d_ros.bags.scan import SLOP_S
 from sam3d_ros.core.config import option
 
 
@@ -77,7 +78,7 @@ class InputConfig:
         read_only=True,
     )
     slop_s: float = option(
-        0.03,
+        SLOP_S,
         'largest difference of the stamps of colour and range, seconds',
         minimum=0.001,
         maximum=1.0,
@@ -121,6 +122,23 @@ class ReplayConfig:
         'recorded',
         'quality of service of images and clouds: as recorded, or one for all topics',
         choices=('recorded', 'reliable', 'best_effort'),
+        read_only=True,
+    )
+    stamps: str = option(
+        'header',
+        'stamps in the headers: header = as recorded; receive = when they were received; auto = '
+        'received where they are zero',
+        choices=('header', 'receive', 'auto'),
+        read_only=True,
+    )
+    stamp_offset: str = option(
+        '',
+        'what is added to the header stamps of topics, TOPIC=SECONDS, separated by commas',
+        read_only=True,
+    )
+    frame_override: str = option(
+        '',
+        'frames in the headers of topics, TOPIC=FRAME, separated by commas',
         read_only=True,
     )
     wait_s: float = option(

@@ -15,7 +15,9 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
+from sam3d_ros.messages.headers import NS_PER_S, nanoseconds
 from sam3d_ros.nodes.config import InputConfig
+from sam3d_ros.nodes.live_clocks import LiveClocks
 from sam3d_ros.ros.qos import sensor_profile
 from sam3d_ros.ros.sync import Synchronizer
 from sam3d_ros.ros.upstream import message_filters
@@ -36,10 +38,21 @@ class SensorData:
 
 
 class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
-    """One input topic: counts messages, and follows the reliability that its publishers offer."""
+    """One input topic: counts messages, and follows the reliability that its publishers offer.
 
-    def __init__(self, node: Node, kind: type, topic: str, needed: bool = True) -> None:
+    :param restamp: returns the stamp of a message from that in its header; None = that one.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        kind: type,
+        topic: str,
+        needed: bool = True,
+        restamp: Callable[[int], int] | None = None,
+    ) -> None:
         super().__init__()
+        self._restamp = restamp
         self.topic = topic
         self.needed = needed
         self.count = 0
@@ -77,6 +90,10 @@ class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
 
     def _on_message(self, message: Any) -> None:
         self.count += 1
+        if self._restamp is not None:
+            stamp = message.header.stamp
+            stamp_ns = max(self._restamp(nanoseconds(stamp)), 0)
+            stamp.sec, stamp.nanosec = divmod(stamp_ns, NS_PER_S)
         self.latest = message
         self.signalMessage(message)
 
@@ -84,6 +101,9 @@ class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
 class SensorInputs:
     """Subscribes to the sensor topics and hands on what belongs together.
 
+    :param node: listens.
+    :param config: which topics, and how long messages wait for each other.
+    :param clocks: how stamps are taken.
     :param on_data: called with each set of messages, in the executor's thread.
     :param on_reset: called when the stamps of the inputs go back.
     """
@@ -92,22 +112,29 @@ class SensorInputs:
         self,
         node: Node,
         config: InputConfig,
+        clocks: LiveClocks,
         on_data: Callable[[SensorData], None],
         on_reset: Callable[[], None],
     ) -> None:
         self._on_data = on_data
         color_kind = Image if config.color_transport == 'raw' else CompressedImage
-        self._color = _Source(node, color_kind, _transported(node, COLOR, config.color_transport))
+        color_topic, range_topic = input_topics(node, config)
+        self._clocks = clocks
+
+        def restamp(topic: str) -> Callable[[int], int]:
+            now = node.get_clock().now
+            return lambda stamp_ns: clocks.stamp(topic, stamp_ns, now().nanoseconds)
+
+        self._color = _Source(node, color_kind, color_topic, restamp=restamp(color_topic))
         self._color_info = _Source(node, CameraInfo, node.resolve_topic_name(COLOR_INFO))
         self._range_info: _Source | None = None
         if config.source == 'depth':
             depth_kind = Image if config.depth_transport == 'raw' else CompressedImage
-            topic = _transported(node, DEPTH, config.depth_transport)
-            self._range = _Source(node, depth_kind, topic)
+            self._range = _Source(node, depth_kind, range_topic, restamp=restamp(range_topic))
             info_topic = node.resolve_topic_name(DEPTH_INFO)
             self._range_info = _Source(node, CameraInfo, info_topic, needed=False)
         else:
-            self._range = _Source(node, PointCloud2, node.resolve_topic_name(POINTS))
+            self._range = _Source(node, PointCloud2, range_topic, restamp=restamp(range_topic))
         self._sync = Synchronizer(
             [self._color, self._range],
             config.queue_size,
@@ -139,9 +166,11 @@ class SensorInputs:
         return self._range.topic
 
     def follow_publishers(self) -> None:
-        """Follow what publishers offer now; call regularly."""
+        """Follow what publishers offer and how they stamp now; call regularly."""
         for source in self.sources:
             source.follow_publishers()
+        if self._clocks.settle():
+            self.clear()
 
     def complaint(self) -> str:
         """Return why nothing was handed on since the last call, or nothing when something was."""
@@ -210,6 +239,18 @@ class SensorInputs:
         if not (hasattr(image, 'encoding') and info.width):
             return True
         return (info.width, info.height) == (image.width, image.height) or _is_cropped(info)
+
+
+def input_topics(node: Node, config: InputConfig) -> tuple[str, str]:
+    """Return the resolved topics of the colour image and of the depth image or cloud.
+
+    :param node: whose namespace and remappings count.
+    :param config: kinds and transports.
+    """
+    color = _transported(node, COLOR, config.color_transport)
+    if config.source == 'points':
+        return color, str(node.resolve_topic_name(POINTS))
+    return color, _transported(node, DEPTH, config.depth_transport)
 
 
 def _same_stamp(a: Any, b: Any) -> bool:

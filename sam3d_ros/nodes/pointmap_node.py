@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from sam3d_ros.core.errors import TransformError
+from sam3d_ros.core.errors import InputError, TransformError
+from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.cdr import encode
@@ -18,13 +20,14 @@ from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.config import InputConfig
-from sam3d_ros.nodes.inputs import SensorData, SensorInputs
+from sam3d_ros.nodes.inputs import SensorData, SensorInputs, input_topics
 from sam3d_ros.nodes.links import FRAMES
+from sam3d_ros.nodes.live_clocks import LiveClocks
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.decoding import cloud_from, color_from, depth_from, is_rectified
-from sam3d_ros.pointmaps.frames import FrameBuilder, require_transforms
+from sam3d_ros.pointmaps.frames import require_transforms
+from sam3d_ros.pointmaps.intake import Arrived, Intake
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
 
 CHECK_PERIOD_S = 0.1
@@ -45,7 +48,7 @@ class PointmapNode(StageNode):
     def build(self) -> None:
         """Make the frame builder and offer frames, and clouds for those who look."""
         self._config: PointmapConfig = self.config('pointmaps')
-        self._builder = FrameBuilder(self._config)
+        self._intake = Intake(self._config, Notes(self.get_logger().warning))
         self._frames = self.publish_link(FRAMES)
         self._points = self.publish_topic(POINTS)
         self._camera_info = self.publish_topic(CAMERA_INFO)
@@ -53,14 +56,20 @@ class PointmapNode(StageNode):
     def connect(self) -> None:
         """Listen to the sensors and to TF."""
         inputs: InputConfig = self.config('inputs')
-        self._source = inputs.source
-        self._transforms = LiveTransforms(self, lambda: self._waiting.recheck())
+        say = self.get_logger().warning
+        topics = input_topics(self, inputs)
+        self._clocks = LiveClocks(self._config, inputs.slop_s, topics, say)
+        # Twice as long: the first images also wait for the choice of the fixed frame.
+        self._waiting = TransformWait(
+            self._check, self._ready, 2 * inputs.tf_wait_s, late=partial(self._ready, is_late=True)
+        )
+        self._transforms = LiveTransforms(
+            self, self._waiting.recheck, self._clocks.stamp_tf, self._config.tf_namespace
+        )
         self._fixed = FixedFrameChoice(
             self._transforms.tree, self._config.fixed_frame, inputs.tf_wait_s
         )
-        # Twice as long: the first images also wait for the choice of the fixed frame.
-        self._waiting = TransformWait(self._check, self._ready, 2 * inputs.tf_wait_s)
-        self._inputs = SensorInputs(self, inputs, self._take, self._on_jump_back)
+        self._inputs = SensorInputs(self, inputs, self._clocks, self._take, self._on_jump_back)
         self._jumped_back = False
         self.on_close(self._transforms.close)
         self.on_close(self._inputs.close)
@@ -70,17 +79,8 @@ class PointmapNode(StageNode):
 
     def process(self, item: SensorData) -> None:
         """Build one frame."""
-        topic, mode = self._inputs.color_topic, self._config.rectified
-        rectified = is_rectified(topic, mode)
-        color = color_from(item.color, item.color_info, rectified=rectified, topic=topic)
-        tree, fixed, topic = self._transforms.tree, self._fixed.chosen, self._inputs.range_topic
-        if self._source == 'points':
-            cloud = cloud_from(item.range, topic=topic)
-            frame = self._builder.from_cloud(color, cloud, tree, fixed)
-        else:
-            rectified = is_rectified(topic, mode)
-            depth = depth_from(item.range, item.range_info, rectified=rectified, topic=topic)
-            frame = self._builder.from_depth(color, depth, tree, fixed)
+        color, other = self._arrived(item)
+        frame = self._intake.frame(color, other, self._transforms.tree, self._fixed.chosen)
         self._frames.send(frame, frame)
         self._show(frame)
 
@@ -89,17 +89,35 @@ class PointmapNode(StageNode):
 
     def _check(self, item: SensorData) -> None:
         """Raise TransformError as long as TF does not say where both sensors were."""
-        color, other = (
-            (message.header.frame_id, nanoseconds(message.header.stamp))
-            for message in (item.color, item.range)
-        )
-        fixed = self._fixed(color[0])
+        color, other = self._arrived(item)
+        frames = self._frames_of(item)
+        fixed = self._fixed(frames[0])
         if fixed is None:
-            raise TransformError('no TF yet')
-        require_transforms(self._transforms.tree, fixed, color, other)
+            raise TransformError(self._transforms.elsewhere.complaint or 'no TF yet')
+        here, there = (frames[0], color.stamp_ns), (frames[1], other.stamp_ns)
+        require_transforms(self._transforms.tree, fixed, here, there)
 
-    def _ready(self, item: SensorData) -> None:
-        self.offer(nanoseconds(item.color.header.stamp), item)
+    def _arrived(self, item: SensorData) -> tuple[Arrived, Arrived]:
+        """Return colour and range with what belongs to each."""
+        color_ns, range_ns = (nanoseconds(m.header.stamp) for m in (item.color, item.range))
+        return (
+            Arrived(self._inputs.color_topic, item.color, item.color_info, color_ns),
+            Arrived(self._inputs.range_topic, item.range, item.range_info, range_ns),
+        )
+
+    def _frames_of(self, item: SensorData) -> tuple[str, str]:
+        """Return the frames of colour and range.
+
+        :raises InputError: when one has none.
+        """
+        frame_of = self._intake.decoder.frame_of
+        return (
+            frame_of(item.color, self._inputs.color_topic),
+            frame_of(item.range, self._inputs.range_topic),
+        )
+
+    def _ready(self, item: SensorData, is_late: bool = False) -> None:
+        self.offer(nanoseconds(item.color.header.stamp), item, is_late=is_late)
 
     def _on_jump_back(self) -> None:
         """Forget images of a time that is over; frames that go back tell the stages behind."""
@@ -110,7 +128,13 @@ class PointmapNode(StageNode):
         if self._jumped_back:
             self._jumped_back = False
             self._transforms.forget_after(nanoseconds(item.color.header.stamp))
-        self._waiting.put(item)
+        try:
+            camera, _ = self._frames_of(item)
+        except InputError as error:
+            self._failed(error)
+        else:
+            self._transforms.search(camera)
+            self._waiting.put(item)
 
     def _report(self) -> None:
         """Say what is missing, if anything is."""

@@ -13,12 +13,12 @@ from rclpy.duration import Duration
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 
-from sam3d_ros.bags.recording import RawMessage, Recording
+from sam3d_ros.bags.recording import RawMessage, Recording, TopicInfo
 from sam3d_ros.bags.selection import CLOUD, COMPRESSED, IMAGE, read_streams
 from sam3d_ros.core.errors import RecordingError, Sam3dError
-from sam3d_ros.messages.cdr import encode
+from sam3d_ros.core.notes import Notes
 from sam3d_ros.messages.images import is_color
-from sam3d_ros.messages.topics import OBJECTS
+from sam3d_ros.messages.topics import OBJECTS, TF_STATIC
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.config import ReplayConfig
 from sam3d_ros.nodes.links import stamp_of
@@ -26,6 +26,7 @@ from sam3d_ros.nodes.managed_node import ManagedNode
 from sam3d_ros.nodes.pacing import Pace, Timeline, wait_for_subscribers
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.recorded_qos import recorded_profile
+from sam3d_ros.nodes.replay_headers import Headers
 
 ACKNOWLEDGE_S = 2.0
 """How long the end waits for reliable subscribers to have taken everything."""
@@ -45,6 +46,7 @@ class ReplayNode(ManagedNode):
         self._stop = threading.Event()
         self._recording: Recording | None = None
         self._outputs: dict[str, Publisher] = {}
+        self._types: dict[str, str] = {}
         self.finished = threading.Event()
         self.exit_code = 0
 
@@ -70,17 +72,14 @@ class ReplayNode(ManagedNode):
 
     def build(self) -> None:
         """Open the recording and offer its topics."""
+        self._headers = Headers(self._config)
         recording = Recording(Path(self._config.recording))
         self._recording = recording
+        self._notes = Notes(self.get_logger().warning)
+        for sentence in recording.notes:
+            self._notes.add(sentence)
         for topic in recording.topics:
-            try:
-                kind = import_message(topic.type)
-            except (ImportError, AttributeError):
-                self.get_logger().warning(f'{topic.name} is left out: no {topic.type} here')
-                continue
-            connections = recording.connections([topic.name])
-            profile = recorded_profile(topic.name, connections, self._config.reliability)
-            self._outputs[topic.name] = self.create_publisher(kind, topic.name, profile)
+            self._offer(recording, topic)
         self._clock_output: Publisher | None = None
         if self._config.clock:
             self._clock_output = self.create_publisher(Clock, '/clock', 10)
@@ -91,6 +90,23 @@ class ReplayNode(ManagedNode):
             self.create_subscription(
                 import_message(OBJECTS.type), self._config.pace, self._on_result, 10, raw=True
             )
+
+    def _offer(self, recording: Recording, topic: TopicInfo) -> None:
+        """Make the publisher of a topic; what cannot be published is left out by name."""
+        reason = recording.problem(topic.name)
+        try:
+            kind = import_message(topic.type)
+        except (ImportError, AttributeError, ValueError):
+            reason = reason or f'no {topic.type} here'
+        if reason or topic.name in self._outputs:
+            reason = reason or f'{topic.type} is not its only type'
+            self.get_logger().warning(f'{topic.name} is left out: {reason}')
+            return
+        profile = recorded_profile(
+            topic.name, topic.type, recording.offered(topic.name), self._config.reliability
+        )
+        self._outputs[topic.name] = self.create_publisher(kind, topic.name, profile)
+        self._types[topic.name] = topic.type
 
     def _on_result(self, data: bytes) -> None:
         self._pace.result(stamp_of(data))
@@ -115,6 +131,7 @@ class ReplayNode(ManagedNode):
     def _wait_for_listeners(self) -> None:
         recording = self._opened()
         sensors = [t.name for t in recording.topics if t.type in (IMAGE, COMPRESSED, CLOUD)]
+        sensors = [name for name in sensors if name in self._outputs]
         watched = [self._outputs[name] for name in sensors or sorted(self._outputs)]
 
         def counts() -> tuple[int, ...]:
@@ -133,7 +150,7 @@ class ReplayNode(ManagedNode):
                 start_ns = message.log_ns + round(self._config.start_s * 1e9)
                 self._timeline.begin(max(start_ns, message.log_ns))
             is_before = message.log_ns < start_ns
-            if is_before and message.topic != '/tf_static':
+            if is_before and not message.topic.endswith(TF_STATIC.name):
                 continue
             if not is_before and not self._advance_clock(max(clock_ns, start_ns), message.log_ns):
                 return
@@ -157,10 +174,11 @@ class ReplayNode(ManagedNode):
         recording = self._opened()
         if message.topic == self._paced:
             self._pace.wait(recording.stamp_of(message))
-        data = message.data
-        if recording.is_ros1:
-            data = encode(recording.decode(message), message.type)
-        self._outputs[message.topic].publish(bytes(data))
+        if message.type == self._types[message.topic]:
+            try:
+                self._outputs[message.topic].publish(self._headers.cdr(recording, message))
+            except Sam3dError as error:
+                self._notes.add(f'a message is left out: {error}', message.topic)
 
     def _finish(self, rounds: int) -> None:
         """Wait for the last result and for reliable subscribers; say how it went."""
@@ -184,7 +202,7 @@ def first_color_topic(recording: Recording) -> str:
     :raises RecordingError: when there is none.
     """
     for stream in read_streams(recording):
-        if stream.type != CLOUD and is_color(stream.encoding):
+        if stream.type != CLOUD and is_color(stream.encoding) and not stream.problem:
             return stream.topic
     raise RecordingError(f'no colour images in {recording.path}', wanted='images to pace by')
 

@@ -91,10 +91,15 @@ class StageNode(ManagedNode):
         if len(links) > 1:
             self.on_close(receive(self, CLAIMS, self.bus, lambda claim: join.pin(claim.stamp_ns)))
 
-    def offer(self, stamp_ns: int, item: Any) -> None:
-        """Leave an input to the worker; it replaces one that still waits."""
+    def offer(self, stamp_ns: int, item: Any, *, is_late: bool = False) -> None:
+        """Leave an input to the worker; it replaces one that still waits.
+
+        :param stamp_ns: its stamp, ns.
+        :param item: the input.
+        :param is_late: it is one of a series that came late together: none replaces another.
+        """
         if self._worker is not None:
-            self._worker.offer((stamp_ns, item))
+            self._worker.offer((stamp_ns, item), is_late=is_late)
 
     def tell_worker(self, function: Callable[[], None]) -> None:
         """Run ``function`` in the worker, between two frames, without waiting for it."""

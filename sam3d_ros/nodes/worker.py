@@ -2,7 +2,8 @@
 """One thread for a node's heavy work: requests in order, then the newest input.
 
 Callbacks of the executor only put things here. An input that waits is replaced by a newer one, so
-that a slow stage works on what the sensor sees now and never on a backlog.
+that a slow stage works on what the sensor sees now and never on a backlog; but for those that come
+late in series through no fault of the stage.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from typing import Any, Generic, TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
+
+MOST_LATE = 100
+"""Inputs of late series that may wait; beyond, the oldest is dropped."""
 
 
 class Worker(Generic[Item]):
@@ -31,17 +35,24 @@ class Worker(Generic[Item]):
         self._failed = failed
         self._changed = threading.Condition()
         self._requests: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
-        self._newest: list[Item] = []
+        self._waiting: deque[tuple[Item, bool]] = deque()
         self._stopping = False
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def offer(self, item: Item) -> None:
-        """Leave an input to be worked on next; one that still waits is dropped and counted."""
+    def offer(self, item: Item, *, is_late: bool = False) -> None:
+        """Leave an input to be worked on next; one that still waits is dropped and counted.
+
+        :param item: the input.
+        :param is_late: it is one of a series that came late together: none drops another.
+        """
         with self._changed:
-            self.dropped += len(self._newest)
-            self._newest = [item]
+            replaces = self._waiting and not (is_late or self._waiting[-1][1])
+            if replaces or len(self._waiting) >= MOST_LATE:
+                self._waiting.pop() if replaces else self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append((item, is_late))
             self._changed.notify()
 
     def call(self, function: Callable[[], Result]) -> Future[Result]:
@@ -56,9 +67,9 @@ class Worker(Generic[Item]):
         return future
 
     def flush(self) -> None:
-        """Forget the input that waits."""
+        """Forget the inputs that wait."""
         with self._changed:
-            self._newest = []
+            self._waiting.clear()
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """End the thread after what it works on now; return False when that takes too long."""
@@ -67,7 +78,7 @@ class Worker(Generic[Item]):
             for _, future in self._requests:
                 future.cancel()
             self._requests.clear()
-            self._newest = []
+            self._waiting.clear()
             self._changed.notify()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout_s)
@@ -76,11 +87,11 @@ class Worker(Generic[Item]):
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._requests or self._newest or self._stopping)
+                self._changed.wait_for(lambda: self._requests or self._waiting or self._stopping)
                 if self._stopping:
                     return
                 request = self._requests.popleft() if self._requests else None
-                item = None if request else self._newest.pop()
+                item = None if request else self._waiting.popleft()[0]
             if request:
                 _answer(*request)
             else:

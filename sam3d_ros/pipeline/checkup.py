@@ -7,16 +7,17 @@ are looked at by the same rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
 import numpy as np
 
-from sam3d_ros.bags.pairing import pair_nearest
+from sam3d_ros.bags.clocks import Stamps
+from sam3d_ros.bags.pairing import pair_nearest, smallest_gap
 from sam3d_ros.bags.recording import Recording
-from sam3d_ros.bags.scan import Scan, scan
+from sam3d_ros.bags.scan import SLOP_S, Scan, scan
 from sam3d_ros.bags.selection import (
     CLOUD,
     COMPRESSED,
@@ -29,14 +30,14 @@ from sam3d_ros.bags.selection import (
     select,
 )
 from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.geometry.lenses import Lens
 from sam3d_ros.geometry.transform_tree import TransformTree
-from sam3d_ros.messages.cameras import lens_from
-from sam3d_ros.pipeline.frames import SLOP_S, BadFrame, FrameReader
+from sam3d_ros.pipeline.frames import BadFrame, FrameReader, timing_of
 from sam3d_ros.pipeline.noise_checkup import noise_report
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.decoding import is_rectified
+from sam3d_ros.pointmaps.decoding import Decoder
 
 SENSORS = (IMAGE, COMPRESSED, CLOUD)
 _FRAMES_TRIED = 3
@@ -75,35 +76,48 @@ def check_up(
     overrides: Overrides | None = None,
     slop_s: float = SLOP_S,
 ) -> Iterator[Finding]:
-    """Yield findings, from the topics to the first frames; stops where nothing can follow."""
-    yield from _topics(recording)
+    """Yield findings, from the topics to the first frames; stops where nothing can follow.
+
+    :param recording: what is looked at.
+    :param config: options of the stage.
+    :param overrides: topics that the user named.
+    :param slop_s: most time between colour and depth (or points) of one frame, seconds.
+    """
+    overrides = overrides or Overrides(frames=config.frame_overrides)
+    yield from _topics(recording, overrides)
     try:
         selection = select(recording, overrides)
+        found = scan(recording, selection, timing_of(config, slop_s))
     except Sam3dError as error:
         yield _error('topics', error)
         return
-    found = scan(recording, selection)
+    for sentence in (*selection.left_out, *found.notes):
+        yield Finding(Level.WARN, 'inputs', sentence)
+    for text in found.refused[:3]:
+        yield Finding(Level.WARN, 'messages', text)
     streams = [('colour', selection.rgb), ('depth', selection.geometry)]
     for subject, stream in streams:
         yield _rate(subject, stream, found.stamps_ns[stream.topic])
-    for text in found.refused[:3]:
-        yield Finding(Level.WARN, 'messages', text)
     yield _synchrony(selection, found, slop_s)
-    yield _camera('colour camera', selection.rgb, selection.rgb_info, found, config)
+    decoder = Decoder(config)
+    yield _camera('colour camera', selection.rgb, selection.rgb_info, found, decoder)
     if selection.depth is not None:
-        yield _camera('depth camera', selection.depth, selection.depth_info, found, config)
+        yield _camera('depth camera', selection.depth, selection.depth_info, found, decoder)
     yield from _transforms(selection, found, config)
-    yield from _frames(recording, selection, config, slop_s)
+    yield from _frames(recording, selection, config, slop_s, found)
 
 
-def _topics(recording: Recording) -> Iterator[Finding]:
-    for stream in read_streams(recording):
+def _topics(recording: Recording, overrides: Overrides) -> Iterator[Finding]:
+    for sentence in recording.notes:
+        yield Finding(Level.WARN, 'recording', sentence)
+    for stream in read_streams(recording, overrides.frames):
         size = f', {stream.size_px[0]}x{stream.size_px[1]}' if stream.size_px[0] else ''
         encoding = stream.encoding or stream.type.rpartition('/')[2]
         frame = f'frame "{stream.frame_id}"'
         level, remedy = Level.OK, ''
         if not stream.frame_id:
-            level, remedy = Level.WARN, 'Set the optical frame in the driver.'
+            level = Level.WARN
+            remedy = f'Set it in the driver, or type --frame-override {stream.topic}=FRAME.'
         text = f'{stream.topic}: {stream.count} x {encoding}{size}, {frame}'
         qos = _offered(recording, stream.topic)
         yield Finding(level, 'topic', f'{text}{qos}', remedy)
@@ -122,17 +136,15 @@ def _topics(recording: Recording) -> Iterator[Finding]:
 def _offered(recording: Recording, topic: str) -> str:
     """Return the quality of service that the topic's publishers offer, where it is known."""
     offered = {
-        profile.reliability.name.lower().replace('_', ' ')
-        for connection in recording.connections([topic])
-        for profile in getattr(connection.ext, 'offered_qos_profiles', ())
+        profile.reliability.name.lower().replace('_', ' ') for profile in recording.offered(topic)
     }
     return f', {" and ".join(sorted(offered))}' if offered else ''
 
 
-def _rate(subject: str, stream: Stream, stamps_ns: Sequence[int]) -> Finding:
+def _rate(subject: str, stream: Stream, stamps_ns: Stamps) -> Finding:
     if len(stamps_ns) < 2:
         return Finding(Level.WARN, subject, f'{stream.topic}: one message only, no rate')
-    steps = np.diff(np.asarray(stamps_ns, np.float64)) * 1e-9
+    steps = np.diff(stamps_ns) * 1e-9
     if (steps < 0).any():
         return Finding(
             Level.WARN,
@@ -153,18 +165,20 @@ def _rate(subject: str, stream: Stream, stamps_ns: Sequence[int]) -> Finding:
 
 def _synchrony(selection: Selection, found: Scan, slop_s: float) -> Finding:
     first, second = selection.rgb.topic, selection.geometry.topic
-    a, b = (np.asarray(found.stamps_ns[topic], np.int64) for topic in (first, second))
-    pairs = pair_nearest(a, b, round(slop_s * 1e9)).pairs  # type: ignore[arg-type]
-    if not pairs:
-        nearest = np.abs(a[:, None] - b[None]).min() * 1e-9 if a.size and b.size else np.inf
+    a, b = found.stamps_ns[first], found.stamps_ns[second]
+    pairs = np.array(pair_nearest(a, b, round(slop_s * 1e9)).pairs, np.intp).reshape(-1, 2)
+    if not len(pairs):
+        nearest_s = smallest_gap(a, b) * 1e-9 if a.size and b.size else np.inf
         return Finding(
             Level.ERROR,
             'sync',
-            f'no two stamps of {first} and {second} within {slop_s:g} s; nearest {nearest:.3f} s',
-            'Synchronise the clocks of the drivers (frame sync, chrony), or raise --slop.',
+            f'no two stamps of {first} and {second} within {slop_s:g} s; nearest '
+            f'{nearest_s:.3f} s',
+            'Synchronise the clocks of the drivers (frame sync, chrony), raise --slop, or type '
+            f'--stamp-offset {second}=SECONDS.',
         )
-    apart = np.array([abs(a[i] - b[j]) for i, j in pairs]) * 1e-9
-    share = len(pairs) / len(a)
+    apart = np.abs(a[pairs[:, 0]] - b[pairs[:, 1]]) * 1e-9
+    share = len(pairs) / min(len(a), len(b))
     usual_ms, most_ms = np.median(apart) * 1e3, apart.max() * 1e3
     text = (
         f'{len(pairs)} of {len(a)} colour images have a partner, '
@@ -175,7 +189,7 @@ def _synchrony(selection: Selection, found: Scan, slop_s: float) -> Finding:
 
 
 def _camera(
-    subject: str, stream: Stream, topic: str | None, found: Scan, config: PointmapConfig
+    subject: str, stream: Stream, topic: str | None, found: Scan, decoder: Decoder
 ) -> Finding:
     known = found.infos.get(topic or '', [])
     if not known:
@@ -183,9 +197,8 @@ def _camera(
         text = f'no CameraInfo for {stream.topic}'
         remedy = 'Publish it beside the image; without, depth must be registered to colour.'
         return Finding(Level.WARN if fits else Level.ERROR, subject, text, remedy)
-    rectified = is_rectified(stream.topic, config.rectified)
     try:
-        lens = lens_from(known[0][1], stream.size_px, rectified=rectified)
+        lens = decoder.lens(known[0][1], stream.size_px, stream.topic)
     except Sam3dError as error:
         return _error(subject, error)
     return _judge(subject, lens, len(known))
@@ -236,7 +249,7 @@ def _transforms(selection: Selection, found: Scan, config: PointmapConfig) -> It
     if covered is None:
         yield Finding(Level.OK, 'TF', f'{chain}, all static; fixed frame "{fixed}"')
         return
-    stamps = np.asarray(found.stamps_ns[selection.rgb.topic])
+    stamps = found.stamps_ns[selection.rgb.topic]
     share = float(np.mean((stamps >= covered[0]) & (stamps <= covered[1])))
     text = f'{chain}; fixed frame "{fixed}", known for {share:.0%} of the colour images'
     level = Level.OK if share > 0.9 else Level.WARN if share > 0 else Level.ERROR
@@ -256,11 +269,13 @@ def _connection(tree: TransformTree, frame: str, other: str) -> Finding:
 
 
 def _frames(
-    recording: Recording, selection: Selection, config: PointmapConfig, slop_s: float
+    recording: Recording, selection: Selection, config: PointmapConfig, slop_s: float, found: Scan
 ) -> Iterator[Finding]:
     """Build the first frames, as the pipeline would."""
+    known = {*recording.notes, *selection.left_out, *found.notes}
+    notes = Notes()
     try:
-        reader = FrameReader(recording, selection, config, slop_s)
+        reader = FrameReader(recording, selection, config, slop_s, notes, found)
         tried = list(islice(iter(reader), _FRAMES_TRIED))
     except Sam3dError as error:
         yield _error('frames', error)
@@ -269,6 +284,9 @@ def _frames(
     for item in tried:
         if isinstance(item, BadFrame):
             yield Finding(Level.WARN if built else Level.ERROR, 'frames', item.reason)
+    for sentence in notes.sentences:
+        if sentence not in known:
+            yield Finding(Level.WARN, 'frames', sentence)
     for frame in built[:1]:
         yield _coverage(frame, config)
         if selection.points is None:
@@ -284,7 +302,7 @@ def _coverage(frame: Frame, config: PointmapConfig) -> Finding:
             Level.ERROR,
             'frames',
             f'no depth within {limits} in the first frame',
-            'Check the depth topic; 16UC1 is millimetres, 32FC1 metres.',
+            'Check the depth topic and --depth-unit; 16UC1 is millimetres, 32FC1 metres.',
         )
     share = depth.size / frame.depth_m.size
     low, middle, high = np.percentile(depth, [5, 50, 95])

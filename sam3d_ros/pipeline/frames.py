@@ -10,23 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from sam3d_ros.bags.pairing import Pairing, pair_nearest
 from sam3d_ros.bags.recording import RawMessage, Recording
-from sam3d_ros.bags.scan import Scan, scan
-from sam3d_ros.bags.selection import Selection, Stream
-from sam3d_ros.core.errors import RecordingError, Sam3dError
+from sam3d_ros.bags.scan import SLOP_S, Scan, Timing, scan
+from sam3d_ros.bags.selection import Overrides, Selection
+from sam3d_ros.core.errors import ConfigurationError, RecordingError, Sam3dError
+from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
-from sam3d_ros.geometry.lenses import Lens
-from sam3d_ros.messages.cameras import lens_from
-from sam3d_ros.messages.clouds import decode_cloud
-from sam3d_ros.messages.images import depth_metres, to_rgb
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.frames import FrameBuilder
-from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
-
-SLOP_S = 0.05
+from sam3d_ros.pointmaps.intake import Arrived, Intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +33,12 @@ class BadFrame:
 class FrameReader:
     """The frames of a recording; iterate over it, any number of times.
 
+    :param recording: what is read.
+    :param selection: the topics that make frames.
+    :param config: options of the stage.
     :param slop_s: most time between colour and depth (or points) of one frame, seconds.
+    :param notes: takes what was assumed or looks wrong, once each; reading adds to it.
+    :param found: what a first pass over the recording found; None = make one.
     :raises RecordingError: when the streams do not meet anywhere, or have no calibration.
     :raises TransformError: when the configured fixed frame is not in TF.
     """
@@ -51,22 +49,27 @@ class FrameReader:
         selection: Selection,
         config: PointmapConfig,
         slop_s: float = SLOP_S,
+        notes: Notes | None = None,
+        found: Scan | None = None,
     ) -> None:
         self.selection = selection
+        self.notes = notes or Notes()
         self._recording = recording
-        self._config = config
-        self._builder = FrameBuilder(config)
-        self._lenses: dict[tuple[int, tuple[int, int]], Lens] = {}
-        self.scan: Scan = scan(recording, selection)
+        self._intake = Intake(config, self.notes)
+        timing = timing_of(config, slop_s)
+        self.scan = found or scan(recording, selection, timing)
+        for sentence in (*recording.notes, *selection.left_out, *self.scan.notes):
+            self.notes.add(sentence)
         rgb, geometry = selection.rgb.topic, selection.geometry.topic
         stamps = self.scan.stamps_ns
-        self.pairing: Pairing = pair_nearest(stamps[rgb], stamps[geometry], round(slop_s * 1e9))
+        self.pairing: Pairing = pair_nearest(stamps[rgb], stamps[geometry], timing.slop_ns)
         if not self.pairing.pairs:
             raise RecordingError(
                 f'{len(stamps[rgb])} images on {rgb} and {len(stamps[geometry])} on {geometry}, '
-                f'of which no two are within {slop_s:g} s',
+                f'of which no two are within {slop_s:g} s, by header or by receive time',
                 wanted='streams with common stamps',
-                remedy='Choose other topics with --rgb and --depth, or a larger --slop.',
+                remedy='Choose other topics with --rgb and --depth, a larger --slop, or '
+                f'--stamp-offset {geometry}=SECONDS.',
             )
         if not self.scan.infos[selection.rgb_info]:
             raise RecordingError(
@@ -86,14 +89,14 @@ class FrameReader:
     @cached_property
     def fixed_frame(self) -> str:
         """The frame that objects are kept in."""
-        return self._builder.fixed_frame_of(self.scan.tree, self.frame_id)
+        return self._intake.builder.fixed_frame_of(self.scan.tree, self.frame_id)
 
     def __iter__(self) -> Iterator[Frame | BadFrame]:
         """Yield every frame in stamp order; a message is held only until its partner comes.
 
         Every time the camera begins to measure its errors anew.
         """
-        self._builder = FrameBuilder(self._config)
+        self._intake.builder.forget()
         rgb, geometry = self.selection.rgb.topic, self.selection.geometry.topic
         wanted = {
             (topic, place)
@@ -110,57 +113,53 @@ class FrameReader:
             if key in wanted:
                 held[key] = message
             while pair is not None and (rgb, pair[0]) in held and (geometry, pair[1]) in held:
-                yield self._frame(held.pop((rgb, pair[0])), held.pop((geometry, pair[1])))
+                yield self._frame(held.pop((rgb, pair[0])), held.pop((geometry, pair[1])), pair)
                 pair = next(coming, None)
 
-    def _frame(self, rgb: RawMessage, geometry: RawMessage) -> Frame | BadFrame:
+    def _frame(
+        self, rgb: RawMessage, geometry: RawMessage, pair: tuple[int, int]
+    ) -> Frame | BadFrame:
+        chosen, stamps = self.selection, self.scan.stamps_ns
+        stamp_ns = int(stamps[rgb.topic][pair[0]])
         try:
-            color = self._color(rgb)
-            tree, fixed = self.scan.tree, self.fixed_frame
-            message = self._recording.decode(geometry)
-            stamp_ns = self._recording.stamp_of(geometry)
-            frame_id = str(message.header.frame_id)
-            if self.selection.points is not None:
-                points_m = decode_cloud(message).points_m
-                cloud = PointCloud(stamp_ns, frame_id, points_m)
-                return self._builder.from_cloud(color, cloud, tree, fixed)
-            depth_m = depth_metres(message)
-            size_px = (depth_m.shape[1], depth_m.shape[0])
-            lens = self._lens(
-                self.selection.geometry, self.selection.depth_info, stamp_ns, size_px
-            )
-            depth = DepthImage(stamp_ns, frame_id, depth_m, lens)
-            return self._builder.from_depth(color, depth, tree, fixed)
+            color = self._arrived(rgb, chosen.rgb_info, stamp_ns)
+            other_ns = int(stamps[geometry.topic][pair[1]])
+            other = self._arrived(geometry, chosen.depth_info, other_ns)
+            return self._intake.frame(color, other, self.scan.tree, self.fixed_frame)
         except Sam3dError as error:
-            topics = f'{rgb.topic} and {geometry.topic}'
-            return BadFrame(self._stamp_ns(rgb), f'{topics}: {error}')
+            return BadFrame(stamp_ns, str(error))
 
-    def _stamp_ns(self, message: RawMessage) -> int:
-        return self._recording.stamp_of(message) if len(message.data) >= 12 else message.log_ns
-
-    def _color(self, raw: RawMessage) -> ColorImage:
+    def _arrived(self, raw: RawMessage, info_topic: str | None, stamp_ns: int) -> Arrived:
         message = self._recording.decode(raw)
-        stamp_ns = self._recording.stamp_of(raw)
-        rgb = to_rgb(message)
-        size_px = (rgb.shape[1], rgb.shape[0])
-        lens = self._lens(self.selection.rgb, self.selection.rgb_info, stamp_ns, size_px)
-        assert lens is not None
-        return ColorImage(stamp_ns, str(message.header.frame_id), rgb, lens)
+        known = info_topic is not None and self.scan.infos[info_topic]
+        info = self.scan.info_at(info_topic, stamp_ns) if info_topic and known else None
+        return Arrived(raw.topic, message, info, stamp_ns)
 
-    def _lens(
-        self, stream: Stream, topic: str | None, stamp_ns: int, size_px: tuple[int, int]
-    ) -> Lens | None:
-        """Return the lens of an image; None where there is no CameraInfo beside it."""
-        if topic is None or not self.scan.infos[topic]:
-            return None
-        info: Any = self.scan.info_at(topic, stamp_ns)
-        key = (id(info), size_px)
-        if key not in self._lenses:
-            rectified = self._is_rectified(stream.topic)
-            self._lenses[key] = lens_from(info, size_px, rectified=rectified)
-        return self._lenses[key]
 
-    def _is_rectified(self, topic: str) -> bool:
-        if self._config.rectified == 'auto':
-            return 'rect' in topic
-        return self._config.rectified == 'yes'
+def timing_of(config: PointmapConfig, slop_s: float = SLOP_S) -> Timing:
+    """Return how stamps and TF are to be taken.
+
+    :param config: options of the stage.
+    :param slop_s: most time between colour and depth (or points) of one frame, seconds.
+    :raises ConfigurationError: when an option cannot be read.
+    """
+    return Timing(slop_s, config.stamps, config.stamp_offsets_s, config.tf_namespace or None)
+
+
+def overrides_of(recording: Recording, config: PointmapConfig, **topics: str) -> Overrides:
+    """Return what the user named, checked against the topics of a recording.
+
+    :param recording: whose topics they are.
+    :param config: options of the stage.
+    :param topics: ``rgb``, ``depth``, ``info``, ``points``; empty = choose.
+    :raises ConfigurationError: when an option names a topic that the recording does not have.
+    """
+    frames = config.frame_overrides
+    known = {topic.name for topic in recording.topics}
+    for topic in (*frames, *config.stamp_offsets_s):
+        if topic not in known:
+            raise ConfigurationError(
+                f'an option for {topic}, which is not in {recording.path}',
+                wanted=f'one of {", ".join(sorted(known))}',
+            )
+    return Overrides(**topics, frames=frames)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
+from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.sensors import MODELS
 
 
@@ -76,4 +77,76 @@ class PointmapConfig:
         'measure spread and grain of the depth camera on the smooth surfaces that it sees',
         read_only=True,
     )
+    stamps: str = option(
+        'auto',
+        'which time counts: header = that in the headers; receive = that of receipt; auto = the '
+        'header, but receipt where headers are zero, all the same or of clocks that never meet',
+        choices=('auto', 'header', 'receive'),
+        read_only=True,
+    )
+    stamp_offset: str = option(
+        '',
+        'what is added to header stamps, TOPIC=SECONDS, several separated by commas',
+        read_only=True,
+    )
+    frame_override: str = option(
+        '',
+        'frame of the messages of a topic instead of their own, TOPIC=FRAME, several separated '
+        'by commas',
+        read_only=True,
+    )
+    tf_namespace: str = option(
+        '',
+        'where TF is when not on /tf, e.g. /robot1; empty = /tf, else the only one there is',
+        read_only=True,
+    )
+    depth_unit_m: float = option(
+        0.0,
+        'metres of one count of depth images; 0 = by the encoding: 0.001 for 16UC1, 1 for 32FC1',
+        minimum=0.0,
+        maximum=1000.0,
+        read_only=True,
+    )
+    color_order: str = option(
+        'bgr',
+        'order of the channels of colour images whose encoding names bytes alone (8UC3)',
+        choices=('bgr', 'rgb'),
+        read_only=True,
+    )
     lidar: LidarConfig = group(LidarConfig)
+
+    @property
+    def stamp_offsets_s(self) -> dict[str, float]:
+        """What is added to the header stamps of topics, seconds.
+
+        :raises ConfigurationError: when ``stamp_offset`` is not TOPIC=SECONDS.
+        """
+        try:
+            return {
+                topic: float(value)
+                for topic, value in _assignments('stamp_offset', self.stamp_offset).items()
+            }
+        except ValueError as error:
+            raise ConfigurationError(
+                f'pointmaps.stamp_offset = "{self.stamp_offset}"', wanted='TOPIC=SECONDS'
+            ) from error
+
+    @property
+    def frame_overrides(self) -> dict[str, str]:
+        """The frames that the user gave to topics.
+
+        :raises ConfigurationError: when ``frame_override`` is not TOPIC=FRAME.
+        """
+        given = _assignments('frame_override', self.frame_override)
+        return {topic: frame.lstrip('/') for topic, frame in given.items()}
+
+
+def _assignments(name: str, text: str) -> dict[str, str]:
+    """Return what "A=B,C=D" gives to A and C."""
+    found = {}
+    for item in filter(None, text.split(',')):
+        topic, _, value = (part.strip() for part in item.partition('='))
+        if not topic or not value:
+            raise ConfigurationError(f'pointmaps.{name} = "{text}"', wanted='TOPIC=VALUE')
+        found[f'/{topic.lstrip("/")}'] = value
+    return found

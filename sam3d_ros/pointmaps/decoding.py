@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sensor messages to the inputs of a frame; errors name the topic."""
+"""Sensor messages to the inputs of a frame, the same live and recorded; errors name the topic."""
 
 from __future__ import annotations
 
@@ -7,72 +7,161 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.messages.cameras import lens_from
+from sam3d_ros.core.notes import Notes
+from sam3d_ros.core.types import Float32Array
+from sam3d_ros.geometry.lenses import Lens
+from sam3d_ros.messages.cameras import has_size, lens_from
 from sam3d_ros.messages.clouds import decode_cloud
-from sam3d_ros.messages.headers import nanoseconds
-from sam3d_ros.messages.images import AnyArray, depth_metres, to_rgb
+from sam3d_ros.messages.headers import frame_name, nanoseconds
+from sam3d_ros.messages.images import (
+    AnyArray,
+    color_encoding,
+    decode,
+    is_plain,
+    metres_from,
+    rgb_from,
+)
+from sam3d_ros.messages.topic_names import is_rectified
+from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
+from sam3d_ros.pointmaps.plausibility import suspected_unit
+
+# A LiDAR sees nothing so near to itself, metres: such points are its way to write "no return".
+_BLIND_M = 0.05
+# So many points are looked at for one that is repeated; no surface gives the same point so often.
+_LOOKED_AT = 2000
+_FILLER_SHARE = 0.01
 
 
-def is_rectified(topic: str, rectified: str = 'auto') -> bool:
-    """Return whether images of a topic are rectified, as ``PointmapConfig.rectified`` says.
+class Decoder:
+    """Makes colour images, depth images and clouds of messages, as the options say.
 
-    By the names of image_pipeline: ``image_rect``, ``image_rect_color``, ``image_rect_raw``, below
-    them the transports (``image_rect/compressed``).
+    :param config: options of the stage.
+    :param notes: takes what was assumed, and what looks wrong, once each.
+    :raises ConfigurationError: when an option cannot be read.
     """
-    if rectified != 'auto':
-        return rectified == 'yes'
-    return any(level.startswith('image_rect') for level in topic.split('/')[-2:])
+
+    def __init__(self, config: PointmapConfig | None = None, notes: Notes | None = None) -> None:
+        self._config = config or PointmapConfig()
+        self._notes = notes or Notes()
+        self._frames = self._config.frame_overrides
+        self._looked_at: set[str] = set()
+
+    def color(
+        self, message: Any, info: Any, topic: str = 'colour', stamp_ns: int | None = None
+    ) -> ColorImage:
+        """Return the colour image of a message.
+
+        :param message: an Image or CompressedImage.
+        :param info: its CameraInfo.
+        :param topic: where it came from.
+        :param stamp_ns: its stamp; None = that in its header.
+        :raises InputError: when either cannot be used; the error names ``topic``.
+        """
+        with _named(topic):
+            pixels, encoding = decode(message)
+            if is_plain(encoding):
+                encoding = color_encoding(encoding, self._config.color_order)
+                self._notes.add(
+                    f'{topic}: encoding {getattr(message, "encoding", "")} does not name colours; '
+                    f'taken as {encoding}, see --color-order (pointmaps.color_order)'
+                )
+            rgb = rgb_from(pixels, encoding)
+            lens = self.lens(info, (rgb.shape[1], rgb.shape[0]), topic)
+            stamp_ns = nanoseconds(message.header.stamp) if stamp_ns is None else stamp_ns
+            return ColorImage(stamp_ns, self.frame_of(message, topic), rgb, lens)
+
+    def depth(
+        self, message: Any, info: Any | None, topic: str = 'depth', stamp_ns: int | None = None
+    ) -> DepthImage:
+        """Return the depth image of a message.
+
+        :param message: an Image or CompressedImage.
+        :param info: its CameraInfo; None when it has none.
+        :param topic: where it came from.
+        :param stamp_ns: its stamp; None = that in its header.
+        :raises InputError: when either cannot be used; the error names ``topic``.
+        """
+        with _named(topic):
+            pixels, encoding = decode(message)
+            depth_m = metres_from(pixels, encoding, self._config.depth_unit_m)
+            self._look_at(depth_m, encoding, topic)
+            size_px = (depth_m.shape[1], depth_m.shape[0])
+            lens = None if info is None else self.lens(info, size_px, topic)
+            stamp_ns = nanoseconds(message.header.stamp) if stamp_ns is None else stamp_ns
+            return DepthImage(stamp_ns, self.frame_of(message, topic), depth_m, lens)
+
+    def cloud(
+        self, message: Any, topic: str = 'points', stamp_ns: int | None = None
+    ) -> PointCloud:
+        """Return the points of a PointCloud2; what is written for "no return" is NaN.
+
+        :param message: the cloud.
+        :param topic: where it came from.
+        :param stamp_ns: its stamp; None = that in its header.
+        :raises InputError: when it cannot be used; the error names ``topic``.
+        """
+        with _named(topic):
+            points_m = decode_cloud(message).points_m
+            blind = np.einsum('...i,...i->...', points_m, points_m) < _BLIND_M**2
+            if (filler := _repeated(points_m[~blind])) is not None:
+                blind |= (points_m == filler).all(axis=-1)
+            if blind.any():
+                points_m = np.where(blind[..., None], np.float32(np.nan), points_m)
+            stamp_ns = nanoseconds(message.header.stamp) if stamp_ns is None else stamp_ns
+            return PointCloud(stamp_ns, self.frame_of(message, topic), points_m)
+
+    def lens(self, info: Any, size_px: tuple[int, int], topic: str) -> Lens:
+        """Return the lens of a topic's images of (width, height) pixels.
+
+        :raises InputError: as :func:`sam3d_ros.messages.cameras.lens_from`.
+        """
+        if not has_size(info):
+            self._notes.add(
+                f'{topic}: its CameraInfo has no size; that of the image is taken, '
+                f'{size_px[0]}x{size_px[1]}'
+            )
+        rectified = is_rectified(topic, self._config.rectified)
+        return lens_from(info, size_px, rectified=rectified)
+
+    def frame_of(self, message: Any, topic: str) -> str:
+        """Return the frame of a message: the user's for its topic, else its own.
+
+        :raises InputError: when it has none.
+        """
+        frame_id = self._frames.get(topic) or frame_name(message.header.frame_id)
+        if not frame_id:
+            raise InputError(
+                'a message with an empty frame_id',
+                wanted='the optical frame of the camera',
+                remedy=f'Set it in the driver, or type --frame-override {topic}=FRAME.',
+            )
+        return frame_id
+
+    def _look_at(self, depth_m: AnyArray, encoding: str, topic: str) -> None:
+        """Note a depth unit that looks wrong in the first image, and images without returns."""
+        if np.isnan(depth_m).all():
+            self._notes.add(f'{topic}: an image without a single return', f'blind {topic}')
+        elif topic not in self._looked_at:
+            self._looked_at.add(topic)
+            suspicion = '' if self._config.depth_unit_m else suspected_unit(depth_m, encoding)
+            if suspicion:
+                self._notes.add(f'{topic}: {suspicion}')
 
 
-def color_from(message: Any, info: Any, *, rectified: bool, topic: str = 'colour') -> ColorImage:
-    """Return the colour image of an Image or CompressedImage and its CameraInfo.
-
-    :raises InputError: when either cannot be used; the message names ``topic``.
-    """
-    with _named(topic):
-        rgb = to_rgb(message)
-        lens = lens_from(info, _size_px(rgb), rectified=rectified)
-        return ColorImage(nanoseconds(message.header.stamp), _frame(message), rgb, lens)
-
-
-def depth_from(
-    message: Any, info: Any | None, *, rectified: bool, topic: str = 'depth'
-) -> DepthImage:
-    """Return the depth image of an Image or CompressedImage and, where it has one, CameraInfo.
-
-    :raises InputError: when either cannot be used; the message names ``topic``.
-    """
-    with _named(topic):
-        depth_m = depth_metres(message)
-        lens = None if info is None else lens_from(info, _size_px(depth_m), rectified=rectified)
-        return DepthImage(nanoseconds(message.header.stamp), _frame(message), depth_m, lens)
-
-
-def cloud_from(message: Any, *, topic: str = 'points') -> PointCloud:
-    """Return the points of a PointCloud2.
-
-    :raises InputError: when it cannot be used; the message names ``topic``.
-    """
-    with _named(topic):
-        points_m = decode_cloud(message).points_m
-        return PointCloud(nanoseconds(message.header.stamp), _frame(message), points_m)
-
-
-def _size_px(image: AnyArray) -> tuple[int, int]:
-    return image.shape[1], image.shape[0]
-
-
-def _frame(message: Any) -> str:
-    frame_id = str(message.header.frame_id).lstrip('/')
-    if not frame_id:
-        raise InputError(
-            'a message with an empty frame_id',
-            wanted='the optical frame of the camera',
-            remedy='Set the frame in the driver.',
-        )
-    return frame_id
+def _repeated(points_m: Float32Array) -> Float32Array | None:
+    """Return the point (3,) that too many of (N, 3) points are equal to, None without any."""
+    few = points_m[:: max(len(points_m) // _LOOKED_AT, 1)]
+    few = few[np.isfinite(few).all(axis=-1)]
+    if not len(few):
+        return None
+    values, counts = np.unique(few, axis=0, return_counts=True)
+    most = int(np.argmax(counts))
+    filler: Float32Array = values[most]
+    return filler if counts[most] > _FILLER_SHARE * len(few) and counts[most] > 5 else None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sam3d_ros.core.sensors import STRUCTURED_LIGHT, SensorModel, sensor_model
 from sam3d_ros.core.types import Camera, Float32Array, FloatArray, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transform_tree import TransformTree
-from sam3d_ros.geometry.transforms import apply, rotation_angle
+from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.depth import register, same_camera, within_range
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
@@ -21,10 +21,8 @@ from sam3d_ros.pointmaps.lidar import depth_from_cloud
 from sam3d_ros.pointmaps.noise import RangeNoise
 from sam3d_ros.pointmaps.rectification import rectify_color, rectify_depth
 
-# A camera's housing: its body axes (REP 103), a few centimetres from the optical centre.
-_R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-_HOUSING_M = 0.15
-_HOUSING_RAD = 0.05
+# The housing of a camera reaches so far from its optical centre.
+_HOUSING_M = 0.2
 
 
 class FrameBuilder:
@@ -38,6 +36,10 @@ class FrameBuilder:
         self._config = config or PointmapConfig()
         self.noise = RangeNoise(start_model(self._config, STRUCTURED_LIGHT))
         """What the depth camera has shown of its errors; one that was saved may be put here."""
+
+    def forget(self) -> None:
+        """Measure the camera's errors anew, as for the first frame."""
+        self.noise = RangeNoise(start_model(self._config, STRUCTURED_LIGHT))
 
     def from_depth(
         self,
@@ -84,6 +86,10 @@ class FrameBuilder:
         """
         points = cloud.points_m.reshape(-1, 3)
         points_cam = apply(self._between(color, cloud, tree), points)
+        # What is out of range is no return either, and hides nothing.
+        near, far = self._config.min_depth_m, self._config.max_depth_m
+        with np.errstate(invalid='ignore'):
+            points_cam = points_cam[(points_cam[:, 2] >= near) & (points_cam[:, 2] <= far)]
         camera, options = color.lens.rectified, self._config.lidar
         model = start_model(self._config, sensor_model('lidar'))
         depth, sensor = depth_from_cloud(points_cam, camera, options, model)
@@ -144,8 +150,7 @@ class FrameBuilder:
         """Return +z of the fixed frame in the optical frame, when that means gravity."""
         if self._config.up == 'unknown' or fixed == frame_id:
             return None
-        is_mounted = tree.bounds(fixed, frame_id) is None and _is_housing(T_fixed_cam)
-        if self._config.up == 'auto' and is_mounted:
+        if self._config.up == 'auto' and _is_housing(tree, fixed, frame_id, T_fixed_cam):
             return None
         return np.array(T_fixed_cam[2, :3])
 
@@ -169,12 +174,13 @@ def require_transforms(
         tree.lookup_between(*color, *other, tree.root(color[0]))
 
 
-def _is_housing(T_fixed_cam: FloatArray) -> bool:
-    """Return whether the fixed frame looks like the body frame of the camera itself."""
-    turn = np.eye(4)
-    turn[:3, :3] = T_fixed_cam[:3, :3] @ _R_BODY_OPTICAL.T
-    near = float(np.linalg.norm(T_fixed_cam[:3, 3])) < _HOUSING_M
-    return near and rotation_angle(turn) < _HOUSING_RAD
+def _is_housing(tree: TransformTree, fixed: str, frame_id: str, T_fixed_cam: FloatArray) -> bool:
+    """Return whether the fixed frame may be of the camera itself: near, and always the same.
+
+    However its axes are turned: lenses are tilted in their housings, and housings on stands.
+    """
+    is_near = float(np.linalg.norm(T_fixed_cam[:3, 3])) < _HOUSING_M
+    return is_near and not tree.moves(fixed, frame_id)
 
 
 def _size(image: Float32Array | np.ndarray) -> str:  # type: ignore[type-arg]

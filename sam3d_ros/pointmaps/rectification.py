@@ -11,11 +11,7 @@ import numpy as np
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray
 from sam3d_ros.geometry.cameras import rays
-from sam3d_ros.geometry.lenses import Lens
-
-#: Coefficient counts that OpenCV knows for the polynomial models.
-_POLYNOMIAL = (4, 5, 8, 12, 14)
-_FISHEYE = 4
+from sam3d_ros.geometry.lenses import DISTORTION_MODELS, Lens
 
 
 def rectify_color(rgb: ByteArray, lens: Lens) -> ByteArray:
@@ -59,13 +55,13 @@ def rectify_depth(depth_m: Float32Array, lens: Lens) -> Float32Array:
 
 def _maps(lens: Lens) -> tuple[Float32Array, Float32Array]:
     """Return (columns, rows): where each rectified pixel lies in the delivered image."""
-    count = lens.distortion.size
-    fisheye = lens.model in ('equidistant', 'fisheye')
-    if count and (count != _FISHEYE if fisheye else count not in _POLYNOMIAL):
+    count, known = lens.distortion.size, DISTORTION_MODELS.get(lens.model, ())
+    if count and count not in known:
         raise InputError(
             f'{count} coefficients of distortion model "{lens.model}"',
-            wanted='4' if fisheye else f'one of {", ".join(map(str, _POLYNOMIAL))}',
+            wanted=f'one of {", ".join(map(str, known))}',
         )
+    fisheye = lens.model in ('equidistant', 'fisheye')
     return _cached_maps(
         (lens.width, lens.height),
         fisheye and count > 0,

@@ -14,12 +14,14 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
+from sam3d_ros.bags.channels import CDR, Channel
+from sam3d_ros.bags.definitions import Definitions
 from sam3d_ros.bags.recording import RawMessage, Recording, TopicInfo
 from sam3d_ros.bags.selection import CLOUD, COMPRESSED, IMAGE, INFO
 from sam3d_ros.core.errors import RecordingError
 from sam3d_ros.messages.topics import TF, TF_STATIC, Quality
+from sam3d_ros.messages.transforms import namespace_of
 from sam3d_ros.messages.types import import_message
-from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.ros.qos import profile, sensor_profile
 from sam3d_ros.ros.transport import use_large_segments
 
@@ -29,20 +31,6 @@ _HEAVY = (IMAGE, COMPRESSED, CLOUD)
 _WHOLE_BYTES = 256_000_000
 _STAMP_BYTES = 12
 _DISCOVERY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Extension:
-    """What rosbags' connections carry of a topic's publishers."""
-
-    offered_qos_profiles: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Connection:
-    topic: str
-    msgtype: str
-    ext: _Extension
 
 
 @dataclass(slots=True)
@@ -66,6 +54,7 @@ class Capture(Recording):
         self._order: list[RawMessage] = []
         self._bytes = 0
         self._node = node
+        self._definitions = Definitions()
         executor = SingleThreadedExecutor(context=node.context)
         executor.add_node(node)
         _spin(executor, _DISCOVERY_S)
@@ -77,9 +66,9 @@ class Capture(Recording):
         executor.shutdown()
 
     @property
-    def is_ros1(self) -> bool:
-        """Never."""
-        return False
+    def notes(self) -> list[str]:
+        """Nothing: what was heard is as it is."""
+        return []
 
     @property
     def topics(self) -> list[TopicInfo]:
@@ -89,13 +78,13 @@ class Capture(Recording):
             for name, heard in sorted(self._heard.items())
         ]
 
-    def connections(self, topics: Collection[str]) -> list[Any]:
-        """Return one connection for each topic, with the publishers' quality of service."""
-        return [
-            _Connection(name, heard.type, _Extension(heard.qos))
-            for name, heard in self._heard.items()
-            if name in topics
-        ]
+    def problem(self, topic: str) -> str:
+        """Return nothing: topics of other types are not listened to."""
+        return ''
+
+    def offered(self, topic: str) -> list[Any]:
+        """Return the quality of service of a topic's publishers."""
+        return self._heard[topic].qos
 
     def messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
         """Yield the messages of some topics in the order they were received."""
@@ -108,7 +97,7 @@ class Capture(Recording):
         """
         if len(message.data) <= _STAMP_BYTES:
             raise RecordingError(f'only the stamp of a message on {message.topic} was kept')
-        return typestore().deserialize_cdr(message.data, message.type)
+        return self._definitions.decode(message.channel, message.data)
 
     def close(self) -> None:
         """Forget what was heard."""
@@ -119,7 +108,9 @@ class Capture(Recording):
         names = dict(self._node.get_topic_names_and_types())
         own = f'{leave_out}/' if leave_out else None
         for name, types in sorted(names.items()):
-            if types[0] in (*_HEAVY, INFO) and not (own and name.startswith(own)):
+            is_sensor = types[0] in (*_HEAVY, INFO) and not (own and name.startswith(own))
+            is_tf = types[0] == TF.type and namespace_of(name)
+            if is_sensor or is_tf:
                 yield name, types[0]
         for topic in (TF, TF_STATIC):
             yield topic.name, topic.type
@@ -127,14 +118,16 @@ class Capture(Recording):
     def _listen(self, name: str, kind: str) -> Any:
         publishers = self._node.get_publishers_info_by_topic(name)
         heard = self._heard[name] = _Heard(kind, [info.qos_profile for info in publishers])
-        quality = {TF.name: profile(Quality.TF), TF_STATIC.name: profile(Quality.TF_STATIC)}
+        channel = Channel(name, kind, CDR)
+        quality = Quality.TF_STATIC if name.endswith(TF_STATIC.name) else Quality.TF
 
         def received(data: bytes) -> None:
             if kind in _HEAVY:
                 self._bytes += len(data)
                 if self._bytes > _WHOLE_BYTES:
                     data = data[:_STAMP_BYTES]
-            message = RawMessage(name, kind, len(self._order), data)
+            now_ns = self._node.get_clock().now().nanoseconds
+            message = RawMessage(name, kind, now_ns, data, channel)
             heard.messages.append(message)
             self._order.append(message)
 
@@ -142,7 +135,7 @@ class Capture(Recording):
             import_message(kind),
             name,
             received,
-            quality.get(name) or sensor_profile(publishers),
+            profile(quality) if kind == TF.type else sensor_profile(publishers),
             raw=True,
         )
 

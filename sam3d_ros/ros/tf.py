@@ -15,16 +15,24 @@ from typing import Any, Generic, TypeVar
 
 from rclpy.node import Node
 
+from sam3d_ros.bags.clocks import OPTION
 from sam3d_ros.core.errors import TransformError
+from sam3d_ros.core.notes import Notes
 from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree
-from sam3d_ros.messages.transforms import transform_from
+from sam3d_ros.messages.transforms import StampedTransform, transform_from
 from sam3d_ros.ros.clock import StampWatch
+from sam3d_ros.ros.tf_elsewhere import TfElsewhere
 from sam3d_ros.ros.upstream import tf2_ros
 
 Item = TypeVar('Item')
+StampRule = Callable[[int, int, bool], int]
+"""Returns the stamp of a transform from that in its header, the time of receipt, and whether
+headers of its frame say nothing."""
 
-# Inputs that may wait at a time; beyond, the oldest is dropped.
-_WAITING = 10
+# Inputs that may wait at a time, whatever the deadline; beyond, the oldest is dropped.
+_WAITING = 1000
+# Messages of a frame with the same stamp until it counts as saying nothing.
+_SAME_STAMPS = 3
 # Seconds; what is later than this is of another time, not merely out of order.
 _JUMP_BACK_S = 0.5
 
@@ -34,23 +42,43 @@ class LiveTransforms:
 
     It stands where tf2_ros' listener expects a buffer, so that frames are built live exactly as
     they are from recordings.
+
+    :param node: listens.
+    :param on_new: called after each transform that was taken.
+    :param stamp: the rule for stamps; None = those in the headers.
+    :param namespace: where TF is instead of /tf, e.g. ``/robot1``.
     """
 
-    def __init__(self, node: Node, on_new: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        on_new: Callable[[], None] = lambda: None,
+        stamp: StampRule | None = None,
+        namespace: str = '',
+    ) -> None:
         self.tree = TransformTree()
         self.refused = 0
         self._node = node
         self._on_new = on_new
+        self._stamp = stamp
         self._watches: dict[str, StampWatch] = {}
-        self._listener = tf2_ros.TransformListener(self, node)
+        self._repeats: dict[str, tuple[int, int]] = {}
+        self._notes = Notes(node.get_logger().warning)
+        self.elsewhere = TfElsewhere(node, self._take, namespace)
+        self._listener = None if namespace else tf2_ros.TransformListener(self, node)
 
     def set_transform(self, transform: Any, authority: str) -> None:
         """Take a transform from /tf; the listener calls this."""
-        self._add(transform, is_static=False)
+        self._take(transform, False)
 
     def set_transform_static(self, transform: Any, authority: str) -> None:
         """Take a transform from /tf_static; the listener calls this."""
-        self._add(transform, is_static=True)
+        self._take(transform, True)
+
+    def search(self, camera: str) -> None:
+        """Take TF of the only namespace that has one, while /tf does not name the camera."""
+        if not self.tree.knows(camera) and (note := self.elsewhere.search(camera)):
+            self._notes.add(note)
 
     def clear(self) -> None:
         """Forget all that moves; for jumps in time."""
@@ -65,12 +93,14 @@ class LiveTransforms:
 
     def close(self) -> None:
         """Stop listening."""
-        self._listener.unregister()
+        self.elsewhere.close()
+        if self._listener is not None:
+            self._listener.unregister()
 
-    def _add(self, message: Any, *, is_static: bool) -> None:
+    def _take(self, message: Any, is_static: bool) -> None:
         try:
             item = transform_from(message)
-            stamp_ns = None if is_static else item.stamp_ns
+            stamp_ns = None if is_static else self._stamp_of(item)
             if stamp_ns is not None:
                 watch = self._watches.setdefault(item.child, StampWatch(_JUMP_BACK_S))
                 if watch.goes_back(stamp_ns):
@@ -78,12 +108,25 @@ class LiveTransforms:
             self.tree.add(item.parent, item.child, item.T_parent_child, stamp_ns)
         except TransformError as error:
             self.refused += 1
-            self._node.get_logger().warning(
-                f'transform of "{message.child_frame_id}" refused: {error}',
-                throttle_duration_sec=5.0,
-            )
+            self._notes.add(f'refused: {error}', about=message.child_frame_id)
             return
         self._on_new()
+
+    def _stamp_of(self, item: StampedTransform) -> int:
+        """Return the stamp of a transform that moves, by the rule for those that say nothing."""
+        if self._stamp is None:
+            return item.stamp_ns
+        last_ns, count = self._repeats.get(item.child, (-1, 0))
+        count = count + 1 if item.stamp_ns == last_ns else 0
+        self._repeats[item.child] = item.stamp_ns, count
+        says_nothing = item.stamp_ns == 0 or count >= _SAME_STAMPS
+        if says_nothing:
+            self._notes.add(
+                f'the stamps of TF of {item.child} never change: receive times are used; {OPTION}',
+                about=f'stamps of {item.child}',
+            )
+        received_ns = self._node.get_clock().now().nanoseconds
+        return self._stamp(item.stamp_ns, received_ns, says_nothing)
 
 
 class TransformWait(Generic[Item]):
@@ -94,6 +137,7 @@ class TransformWait(Generic[Item]):
 
     :param check: raises TransformError as long as an input cannot be used.
     :param ready: called with each input whose transforms are there.
+    :param late: called instead with those that had to wait, whole series at a time.
     :param deadline_s: how long an input may wait; measured on the steady clock, since /clock may
         stand still.
     """
@@ -104,9 +148,11 @@ class TransformWait(Generic[Item]):
         ready: Callable[[Item], None],
         deadline_s: float,
         now: Callable[[], float] = perf_counter,
+        late: Callable[[Item], None] | None = None,
     ) -> None:
         self._check = check
         self._ready = ready
+        self._late = late or ready
         self._deadline_s = deadline_s
         self._now = now
         self._lock = threading.Lock()
@@ -121,14 +167,16 @@ class TransformWait(Generic[Item]):
             while len(self._waiting) > _WAITING:
                 self._waiting.popleft()
                 self.dropped += 1
-        self.recheck()
+            ready = self._take_ready()
+        for each in ready:
+            (self._ready if each is item else self._late)(each)
 
     def recheck(self) -> None:
         """Hand on what has become usable and drop what waited too long; call on new TF."""
         with self._lock:
             ready = self._take_ready()
         for item in ready:
-            self._ready(item)
+            self._late(item)
 
     def clear(self) -> None:
         """Forget what waits."""

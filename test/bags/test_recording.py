@@ -51,7 +51,6 @@ def test_topics_messages_and_stamps(path, made):
 def test_two_messages_of_ros1_stamped_with_a_zero_sequence(made, tmp_path):
     """The four bytes before a ROS 1 stamp are a counter, not an endianness."""
     with Recording(write_ros1(tmp_path / 'r.bag', made)) as recording:
-        assert recording.is_ros1
         first = next(recording.messages(['/camera/color/image']))
         assert first.data[:4] == bytes(4)
         assert recording.stamp_of(first) == made[0].stamp_ns
@@ -78,8 +77,19 @@ def test_what_is_no_recording(tmp_path, name, content, reason):
 def test_a_folder_whose_recorder_was_killed(made, tmp_path):
     folder = write(tmp_path / 'r', made)
     (folder / 'metadata.yaml').unlink()
-    with pytest.raises(RecordingError, match=r'Name a file in it: .*r\.mcap'):
-        Recording(folder)
+    with Recording(folder) as recording:
+        assert sum(topic.count for topic in recording.topics) == len(made)
+        assert recording.notes == ['no metadata.yaml; read: r.mcap']
+
+
+def test_a_folder_of_several_recordings(made, tmp_path):
+    for name in ('a', 'b'):
+        file = next(write(tmp_path / name, made).glob('*.mcap'))
+        file.rename(tmp_path / file.name)
+    with pytest.raises(
+        RecordingError, match=r'several: a\.mcap, b\.mcap.*Name a file in it: .*a\.'
+    ):
+        Recording(tmp_path)
 
 
 def test_a_cut_off_file(made, tmp_path):

@@ -25,3 +25,11 @@ def test_options_become_parameters_of_the_replay_node() -> None:
 
 def test_what_was_not_asked_for_is_left_out() -> None:
     assert not [item for item in ros_arguments('bag') if item.startswith('replay.pace')]
+
+
+def test_headers_can_be_made_anew() -> None:
+    arguments = ros_arguments(
+        'bag', '--stamps', 'receive', '--stamp-offset', '/a=0.1', '--stamp-offset', '/b=-2'
+    )
+    assert 'replay.stamps:=receive' in arguments
+    assert 'replay.stamp_offset:=/a=0.1,/b=-2' in arguments

@@ -117,13 +117,13 @@ def test_tf_of_inputs_and_objects_in_order(messages):
     edges = [
         (log_ns - STAMP_NS, item.parent, item.child)
         for log_ns, message in messages['/tf']
-        for item in transforms_from(message)
+        for item in transforms_from(message)[0]
     ]
     assert edges[0] == (0, 'base', 'optical')
     assert edges[1:3] == [(0, 'world', 'object_3'), (0, 'world', 'object_4')]
     assert edges[-1] == (10 * STEP_NS, 'base', 'optical')
     (static,) = messages['/tf_static']
-    assert transforms_from(static[1])[0].child == 'base'
+    assert transforms_from(static[1])[0][0].child == 'base'
 
 
 def test_no_pointmaps_unless_asked(tmp_path):

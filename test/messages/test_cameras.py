@@ -43,12 +43,33 @@ def test_raw_images_use_k_and_d_rectified_ones_p():
     assert cameras.camera_from(info()).fy == 455
 
 
-def test_fields_of_ros_1_are_read():
-    old = info()
-    for name in 'dkrp':
-        setattr(old, name.upper(), getattr(old, name))
-        delattr(old, name)
-    assert cameras.lens_from(old, (640, 480), rectified=False).K[0, 0] == 500
+@pytest.mark.parametrize('k', [[0.0] * 9, [1.0, 0, 0, 0, 1, 0, 0, 0, 1], [float('nan')] * 9])
+def test_a_calibration_in_p_only_is_used(k):
+    for rectified, d in ((True, D), (True, []), (False, [0.0] * 5)):
+        lens = cameras.lens_from(info(k=k, d=d), (640, 480), rectified=rectified)
+        assert lens.is_pinhole and np.array_equal(lens.rectified.K[:, 2], [318, 240, 1])
+
+
+@pytest.mark.parametrize(
+    ('model', 'given', 'kept'),
+    [
+        ('equidistant', [0.1, 0.2, 0, 0, 0], [0.1, 0.2, 0, 0]),
+        ('equidistant', [0.1, 0.2], [0.1, 0.2, 0, 0]),
+        ('plumb_bob', [0.1, 0.2, 0, 0, 0.3, 0, 0, 0], [0.1, 0.2, 0, 0, 0.3]),
+        ('plumb_bob', [0.1] * 6, [0.1] * 6 + [0, 0]),
+        ('rational_polynomial', [9.0] * 8 + [0] * 20, [9.0] * 8),
+    ],
+)
+def test_zeros_that_are_too_many_or_missing_do_not_matter(model, given, kept):
+    lens = cameras.lens_from(info(distortion_model=model, d=given), (640, 480), rectified=False)
+    assert list(lens.distortion) == kept
+
+
+def test_without_a_size_that_of_the_image_counts():
+    nameless = info(width=0, height=0)
+    assert not cameras.has_size(nameless) and cameras.has_size(info())
+    lens = cameras.lens_from(nameless, (640, 480), rectified=True)
+    assert (lens.rectified.width, lens.rectified.height, lens.rectified.fx) == (640, 480, 450)
 
 
 def test_without_distortion_an_empty_p_means_k():
@@ -92,7 +113,9 @@ def test_encoding_round_trip_through_both_kinds_of_class():
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        ({'k': [0.0] * 9}, r'K\[0\] = 0; wanted a calibrated camera'),
+        ({'k': [0.0] * 9, 'p': [0.0] * 12}, r'K\[0\] = 0; wanted a calibrated camera'),
+        ({'k': [0.0] * 9}, 'and a distortion D.*pointmaps.rectified'),
+        ({'distortion_model': 'equidistant'}, '5 coefficients.*at most 4 that are not zero'),
         ({'k': [float('nan')] * 9}, 'nan'),
         ({'k': [1.0]}, '1 numbers in k'),
         ({'width': 1280}, '640x480 with a CameraInfo for 1280x480'),

@@ -123,13 +123,37 @@ def test_a_pointmap_survives_the_way_through_a_message():
         )
 
 
+@pytest.mark.parametrize(
+    'wrong', [{'row_step': 144}, {'row_step': 0}, {'row_step': 40}, {'point_step': 8}]
+)
+def test_steps_that_cannot_be_right_are_inferred(wrong):
+    table = np.zeros((3, 4), [(axis, '<f4') for axis in 'xyz'])
+    table['z'] = np.arange(12).reshape(3, 4)
+    points_m = clouds.decode_cloud(SimpleNamespace(**vars(cloud(table)) | wrong)).points_m
+    assert np.array_equal(points_m[..., 2], table['z'])
+
+
+def test_rows_are_padded_where_only_the_size_says_so():
+    table = np.zeros((3, 4), [(axis, '<f4') for axis in 'xyz'])
+    table['z'] = np.arange(12).reshape(3, 4)
+    wrong = vars(cloud(table, row_padding=16)) | {'row_step': 192}
+    points_m = clouds.decode_cloud(SimpleNamespace(**wrong)).points_m
+    assert np.array_equal(points_m[..., 2], table['z'])
+
+
+def test_a_height_of_zero_is_one_row():
+    table = np.zeros((1, 4), [(axis, '<f4') for axis in 'xyz'])
+    flat = vars(cloud(table)) | {'height': 0}
+    assert clouds.decode_cloud(SimpleNamespace(**flat)).points_m.shape == (4, 3)
+
+
 def test_broken_clouds_say_so():
     table = np.zeros((3, 4), [(axis, '<f4') for axis in 'xyz'])
     whole = cloud(table)
     for change, words in [
         ({'data': whole.data[:-1]}, '143 bytes'),
-        ({'row_step': 40}, 'row_step 40'),
-        ({'point_step': 8}, 'field "z" ends at byte 12'),
+        ({'data': whole.data[:-12], 'row_step': 40}, 'row_step 40'),
+        ({'data': whole.data[:-12], 'point_step': 8}, 'field "z" ends at byte 12'),
         ({'fields': whole.fields[:2]}, 'fields x, y'),
         ({'fields': []}, r'\(none\)'),
         ({'fields': [SimpleNamespace(name='x', offset=0, datatype=9, count=1)]}, 'datatype 9'),

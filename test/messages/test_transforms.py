@@ -25,7 +25,8 @@ TYPE = 'tf2_msgs/msg/TFMessage'
 def test_there_and_back(seed, stamp_ns):
     before = StampedTransform(stamp_ns, 'parent', 'child', pose(seed))
     data = encode(transforms_message(StoreTypes(), [before]), TYPE)
-    (after,) = transforms_from(typestore().deserialize_cdr(data, TYPE))
+    (after,), refused = transforms_from(typestore().deserialize_cdr(data, TYPE))
+    assert not refused
     assert (after.stamp_ns, after.parent, after.child) == (stamp_ns, 'parent', 'child')
     assert np.allclose(after.T_parent_child, before.T_parent_child, rtol=0, atol=1e-12)
 

@@ -79,7 +79,7 @@ def damaged(image, kind):
         image.data = image.data[: image.data.size // 2]
         image.height //= 2
     elif kind == 'encoding':
-        image.encoding = '8UC3' if image.encoding == 'rgb8' else 'rgb8'
+        image.encoding = '8UC2' if image.encoding == 'rgb8' else 'rgb8'
     return image
 
 

@@ -3,6 +3,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
 from sam3d_ros.bags.recording import Recording
@@ -25,8 +26,6 @@ CLOCK = Topic('/clock', 'rosgraph_msgs/msg/Clock', Quality.RELIABLE)
 @pytest.fixture(scope='module')
 def recording(tmp_path_factory):
     """Return a recording of ten tiny images and one static transform."""
-    import numpy as np
-
     path = tmp_path_factory.mktemp('replay') / 'recording'
     types = StoreTypes()
     with RecordingWriter(path) as writer:
@@ -157,3 +156,65 @@ def test_a_pace_that_gets_no_results_goes_on(replay, listen):
 
 def test_what_is_no_recording_does_not_start(replay, tmp_path):
     assert replay(path=tmp_path / 'nothing') is None
+
+
+def test_a_ros_1_bag_is_published_as_todays_types(ros, replay, listen, tmp_path):
+    """Fields D, K, R, P in capitals, headers with a sequence number, and tf/tfMessage."""
+    from rosbags.rosbag1 import Writer
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    store = get_typestore(Stores.ROS1_NOETIC)
+    definition = 'geometry_msgs/TransformStamped[] transforms'
+    store.register(get_types_from_msg(definition, 'tf/msg/tfMessage'))
+    classes = store.types
+
+    def header(frame_id):
+        stamp = classes['builtin_interfaces/msg/Time'](1_700_000_000, 5)
+        return classes['std_msgs/msg/Header'](7, stamp, frame_id)
+
+    roi = classes['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    K = np.array([5.0, 0, 2.5, 0, 5, 1.5, 0, 0, 1])
+    info = classes['sensor_msgs/msg/CameraInfo'](
+        header('camera'),
+        4,
+        6,
+        'plumb_bob',
+        np.zeros(5),
+        K,
+        np.eye(3).reshape(9),
+        np.zeros(12),
+        0,
+        0,
+        roi,
+    )
+    point = classes['geometry_msgs/msg/Vector3'](1.0, 2.0, 3.0)
+    turn = classes['geometry_msgs/msg/Quaternion'](0.0, 0.0, 0.0, 1.0)
+    transform = classes['geometry_msgs/msg/Transform'](point, turn)
+    edge = classes['geometry_msgs/msg/TransformStamped'](header('map'), 'camera', transform)
+    path = tmp_path / 'old.bag'
+    with Writer(path) as writer:
+        for topic, kind, message in (
+            ('/old/camera_info', 'sensor_msgs/msg/CameraInfo', info),
+            ('/old/tf', 'tf/msg/tfMessage', classes['tf/msg/tfMessage']([edge])),
+        ):
+            connection = writer.add_connection(topic, kind, typestore=store)
+            writer.write(connection, START_NS, bytes(store.serialize_ros1(message, kind)))
+    infos = listen(Topic('/old/camera_info', 'sensor_msgs/msg/CameraInfo', Quality.RELIABLE))
+    edges = listen(Topic('/old/tf', 'tf2_msgs/msg/TFMessage', Quality.TF))
+    assert replay(path=path, frame_override='/old/camera_info=lens') == 0
+    ros.until(lambda: infos.got and edges.got)
+    today = typestore().deserialize_cdr(infos.got[0], 'sensor_msgs/msg/CameraInfo')
+    assert np.array_equal(today.k, K) and today.header.frame_id == 'lens'
+    assert today.header.stamp.nanosec == 5
+    tf = typestore().deserialize_cdr(edges.got[0], 'tf2_msgs/msg/TFMessage')
+    assert tf.transforms[0].child_frame_id == 'camera'
+    assert tf.transforms[0].transform.translation.z == 3.0
+
+
+def test_stamps_of_receipt(ros, recording, replay, listen):
+    images = listen(IMAGE)
+    assert replay(rate=20.0, stamps='receive', stamp_offset='/nobody=1.0') == 0
+    ros.until(lambda: len(images.got) == 10)
+    assert [data[8:12] for data in images.got] == [
+        data[8:12] for data in recorded(recording, IMAGE.name)
+    ]

@@ -43,6 +43,24 @@ def test_a_busy_worker_keeps_only_the_newest_input() -> None:
     assert worker.dropped == 2
 
 
+def test_late_series_are_worked_on_whole() -> None:
+    gate = Gate()
+    worker = Worker(gate.handle, lambda error: None, 'test')
+    worker.offer(1)
+    assert gate.busy.wait(5.0)
+    for item in (2, 3):
+        worker.offer(item)
+    for item in (4, 5, 6):
+        worker.offer(item, is_late=True)
+    for item in (7, 8):
+        worker.offer(item)
+    gate.go_on.set()
+    assert gate.wait_for(6)
+    assert worker.stop()
+    assert gate.seen == [1, 3, 4, 5, 6, 8]
+    assert worker.dropped == 2
+
+
 def test_a_failing_input_is_reported_and_the_next_one_is_worked_on() -> None:
     gate = Gate()
     gate.go_on.set()

@@ -12,7 +12,8 @@ from sam3d_ros.core.types import Camera
 from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.clouds import encode_pointmap
 from sam3d_ros.messages.images import encode_image
-from sam3d_ros.pointmaps.decoding import cloud_from, color_from, depth_from, is_rectified
+from sam3d_ros.messages.topic_names import is_rectified
+from sam3d_ros.pointmaps.decoding import Decoder
 
 TYPES = get_typestore(Stores.ROS2_JAZZY).types
 
@@ -45,6 +46,9 @@ RGB = np.zeros((4, 6, 3), np.uint8)
         ('/rgb/image_raw', False),
         ('/direct/image_raw', False),
         ('/rgb/image_color/compressed', False),
+        ('/corrector/rectangle/image', False),
+        ('/camera/rect/image', True),
+        ('/camera/rect/image_raw', False),
     ],
 )
 def test_rectified_by_the_name_of_the_topic(topic, expected):
@@ -53,23 +57,23 @@ def test_rectified_by_the_name_of_the_topic(topic, expected):
 
 
 def test_messages_become_inputs():
-    color = color_from(image(RGB, 'bgr8'), INFO, rectified=True)
+    color = Decoder().color(image(RGB, 'bgr8'), INFO)
     assert (color.stamp_ns, color.frame_id) == (3_000_000_005, 'camera')
     assert color.lens.rectified.fx == 5
-    depth = depth_from(image(np.full((4, 6), 1500, np.uint16), '16UC1'), None, rectified=True)
+    depth = Decoder().depth(image(np.full((4, 6), 1500, np.uint16), '16UC1'), None)
     assert depth.lens is None and depth.depth_m[0, 0] == 1.5
     points = np.ones((4, 6, 3), np.float32)
     classes = (TYPES[f'sensor_msgs/msg/{name}'] for name in ('PointCloud2', 'PointField'))
-    cloud = cloud_from(encode_pointmap(points, RGB, *classes, header('/lidar')))
+    cloud = Decoder().cloud(encode_pointmap(points, RGB, *classes, header('/lidar')))
     assert cloud.frame_id == 'lidar' and cloud.points_m.shape == (4, 6, 3)
 
 
 def test_errors_name_the_topic():
     with pytest.raises(InputError, match=r'^/rgb/image: colour image with encoding "16UC1"'):
         wrong = image(np.zeros((4, 6), np.uint16), '16UC1')
-        color_from(wrong, INFO, rectified=True, topic='/rgb/image')
+        Decoder().color(wrong, INFO, '/rgb/image')
     with pytest.raises(InputError, match=r'^/depth: an image of 3x2 with a CameraInfo for 6x4'):
         small = image(np.zeros((2, 3), np.uint16), '16UC1')
-        depth_from(small, INFO, rectified=True, topic='/depth')
+        Decoder().depth(small, INFO, '/depth')
     with pytest.raises(InputError, match=r'^colour: .*empty frame_id'):
-        color_from(image(RGB, 'rgb8', ''), INFO, rectified=True)
+        Decoder().color(image(RGB, 'rgb8', ''), INFO)

@@ -34,7 +34,7 @@ class Waiting:
         self.tree.lookup('map', 'camera', stamp_ns)
 
     def know(self, seconds):
-        self.tree.add('map', 'camera', np.eye(4), seconds * S)
+        self.tree.add('map', 'camera', np.eye(4), round(seconds * S))
         self.wait.recheck()
 
 
@@ -72,13 +72,32 @@ def test_what_tf_can_never_tell_is_dropped_at_once():
     assert 'before its oldest' in world.wait.reason
 
 
-def test_a_full_wait_drops_its_oldest():
+def test_the_deadline_alone_says_how_many_wait():
     world = Waiting()
-    for stamp in range(1, 15):
-        world.wait.put(stamp * S)
-    assert (len(world.wait), world.wait.dropped) == (10, 4)
-    world.wait.clear()
-    assert len(world.wait) == 0
+    stamps = [round((1 + number / 30) * S) for number in range(60)]
+    for stamp in stamps:
+        world.wait.put(stamp)
+    world.know(1)
+    world.know(3)
+    assert world.ready == stamps and world.wait.dropped == 0
+
+
+def test_those_that_had_to_wait_are_handed_on_as_late():
+    ready, late, is_known = [], [], [True]
+
+    def check(item):
+        if not is_known[0]:
+            raise TransformError('not yet')
+
+    wait = TransformWait(check, ready.append, 1.0, late=late.append)
+    wait.put(1)
+    is_known[0] = False
+    wait.put(2)
+    wait.put(3)
+    is_known[0] = True
+    wait.recheck()
+    wait.put(4)
+    assert (ready, late) == ([1, 4], [2, 3])
 
 
 def test_an_input_that_cannot_wait_longer_does_not_hold_up_the_next():

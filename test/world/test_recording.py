@@ -53,7 +53,8 @@ def test_images_and_poses_are_those_of_the_samples(tmp_path, encoding, tolerance
     recorded = messages(tmp_path / 'r')
     colors = [m for topic, _, m in recorded if topic == COLOR.name]
     depths = [m for topic, _, m in recorded if topic == DEPTH.name]
-    edges = [e for topic, _, m in recorded if topic.startswith('/tf') for e in transforms_from(m)]
+    transforms = [m for topic, _, m in recorded if topic.startswith('/tf')]
+    edges = [e for m in transforms for e in transforms_from(m)[0]]
     static = next(e.T_parent_child for e in edges if e.child == OPTICAL_FRAME)
     moving = [e.T_parent_child @ static for e in edges if e.child == LINK_FRAME]
     for index, sample in enumerate(samples(episode)):
@@ -116,7 +117,8 @@ def test_lidar_points_lie_on_the_world_once_each_is_moved_by_its_own_pose(tmp_pa
     points = cloud.data.view(packed)
     assert points.size == cloud.width and points['ring'].max() == 15
     assert points['time'].min() >= 0 and points['time'].max() < 0.1
-    edges = [e for topic, _, m in recorded if topic.startswith('/tf') for e in transforms_from(m)]
+    transforms = [m for topic, _, m in recorded if topic.startswith('/tf')]
+    edges = [e for m in transforms for e in transforms_from(m)[0]]
     mount = next(e.T_parent_child for e in edges if e.child == LIDAR_FRAME)
     first = min((e for e in edges if e.child == LINK_FRAME), key=lambda e: e.stamp_ns)
     stamp_ns = cloud.header.stamp.sec * 10**9 + cloud.header.stamp.nanosec

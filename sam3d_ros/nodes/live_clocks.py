@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stamps of live messages by the rules for recordings, judged by what came lately."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from sam3d_ros.bags.clocks import Clock, Settled, Times, settle
+from sam3d_ros.messages.topics import TF
+from sam3d_ros.pointmaps.config import PointmapConfig
+
+_KEPT = 64
+_KEPT_TF = 512
+_FEWEST = 6
+# Clocks whose offsets differ by less are the same: medians of what came lately wander.
+_SAME_NS = 500_000_000
+
+
+class LiveClocks:
+    """How the stamps of colour, range and TF become those of one clock.
+
+    :param config: options of the stage.
+    :param slop_s: stamps of one frame are at most this far apart, seconds.
+    :param topics: of colour and of range.
+    :param say: called with what was changed about the stamps.
+    """
+
+    def __init__(
+        self,
+        config: PointmapConfig,
+        slop_s: float,
+        topics: tuple[str, str],
+        say: Callable[[str], object],
+    ) -> None:
+        self._mode = config.stamps
+        self._offsets_s = config.stamp_offsets_s
+        self._slop_ns = round(slop_s * 1e9)
+        self._topics = topics
+        self._say = say
+        self._seen = {topic: deque[tuple[int, int]](maxlen=_KEPT) for topic in topics}
+        self._tf = deque[tuple[int, int]](maxlen=_KEPT_TF)
+        self._settled = self._judge()
+
+    def stamp(self, topic: str, header_ns: int, received_ns: int) -> int:
+        """Return the stamp of an image or cloud, ns, and remember what came with it.
+
+        :param topic: where it came from, colour or range.
+        :param header_ns: the stamp in its header.
+        :param received_ns: when it was received.
+        """
+        self._seen[topic].append((header_ns, received_ns))
+        clock = self._settled.color if topic == self._topics[0] else self._settled.range
+        return clock.stamp(header_ns, received_ns)
+
+    def stamp_tf(self, header_ns: int, received_ns: int, says_nothing: bool) -> int:
+        """Return the stamp of a transform that moves, ns, and remember what came with it.
+
+        :param header_ns: the stamp in its header.
+        :param received_ns: when it was received.
+        :param says_nothing: whether stamps of its frame are zero or never change.
+        """
+        if says_nothing and self._mode != 'header':
+            return self._settled.unstamped.stamp(header_ns, received_ns)
+        self._tf.append((header_ns, received_ns))
+        return self._settled.tf.stamp(header_ns, received_ns)
+
+    def settle(self) -> bool:
+        """Judge anew; return whether stamps changed, and all that waits is of another time."""
+        if self._mode != 'auto' or min(map(len, self._seen.values())) < _FEWEST:
+            return False
+        found = self._judge()
+        pairs = zip(_clocks(self._settled), _clocks(found), strict=True)
+        if all(_is_same(before, after) for before, after in pairs):
+            return False
+        self._settled = found
+        for note in found.notes:
+            self._say(note)
+        return True
+
+    def _judge(self) -> Settled:
+        color, other = (_times(topic, list(self._seen[topic])) for topic in self._topics)
+        tf = _times(TF.name, list(self._tf)) if self._tf else None
+        return settle(color, other, tf, self._slop_ns, self._mode, self._offsets_s)
+
+
+def _times(name: str, pairs: list[tuple[int, int]]) -> Times:
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return Times(name, both[:, 0], both[:, 1])
+
+
+def _clocks(settled: Settled) -> tuple[Clock, ...]:
+    return settled.color, settled.range, settled.unstamped
+
+
+def _is_same(before: Clock, after: Clock) -> bool:
+    return (
+        before.uses_receive == after.uses_receive
+        and (before.instead_ns is None) == (after.instead_ns is None)
+        and abs(before.offset_ns - after.offset_ns) < _SAME_NS
+    )

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages that belong together to frames: what live nodes and the readers of recordings call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sam3d_ros.core.notes import Notes
+from sam3d_ros.core.types import Frame
+from sam3d_ros.geometry.transform_tree import TransformTree
+from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.pointmaps.decoding import Decoder
+from sam3d_ros.pointmaps.frames import FrameBuilder
+from sam3d_ros.pointmaps.plausibility import suspected_axes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrived:
+    """A sensor message and what belongs to it.
+
+    :param topic: where it came from.
+    :param message: an Image, CompressedImage or PointCloud2.
+    :param info: its CameraInfo; None where there is none.
+    :param stamp_ns: its stamp, ns; that in its header need not count.
+    """
+
+    topic: str
+    message: Any
+    info: Any | None
+    stamp_ns: int
+
+
+class Intake:
+    """Makes frames of messages.
+
+    :param config: options of the stage.
+    :param notes: takes what was assumed, and what looks wrong, once each.
+    :raises ConfigurationError: when an option cannot be read.
+    """
+
+    def __init__(self, config: PointmapConfig | None = None, notes: Notes | None = None) -> None:
+        self._config = config or PointmapConfig()
+        self._notes = notes or Notes()
+        self._is_looked_at = False
+        self.decoder = Decoder(self._config, self._notes)
+        self.builder = FrameBuilder(self._config)
+
+    def frame(
+        self, color: Arrived, other: Arrived, tree: TransformTree, fixed_frame: str | None = None
+    ) -> Frame:
+        """Return the frame of a colour image and a depth image or cloud.
+
+        :param color: the colour image; it needs its CameraInfo.
+        :param other: the depth image or cloud.
+        :param tree: all of TF that is known.
+        :param fixed_frame: None = as configured.
+        :raises InputError: when a message cannot be used; the error names its topic.
+        :raises TransformError: when TF does not say where both sensors were.
+        """
+        image = self.decoder.color(color.message, color.info, color.topic, color.stamp_ns)
+        if hasattr(other.message, 'point_step'):
+            cloud = self.decoder.cloud(other.message, other.topic, other.stamp_ns)
+            frame = self.builder.from_cloud(image, cloud, tree, fixed_frame)
+        else:
+            depth = self.decoder.depth(other.message, other.info, other.topic, other.stamp_ns)
+            frame = self.builder.from_depth(image, depth, tree, fixed_frame)
+        self._look_at(frame, other.topic, tree)
+        return frame
+
+    def _look_at(self, frame: Frame, topic: str, tree: TransformTree) -> None:
+        """Note frames without depth, and axes that look wrong in the first one that has some."""
+        if np.isnan(frame.depth_m).all():
+            near, far = self._config.min_depth_m, self._config.max_depth_m
+            self._notes.add(
+                f'{topic}: a frame without any depth within [{near:g}, {far:g}] m '
+                '(pointmaps.min_depth_m, max_depth_m): nothing can be found in it',
+                about=f'no depth {topic}',
+            )
+        elif not self._is_looked_at:
+            self._is_looked_at = True
+            if suspicion := suspected_axes(frame, tree):
+                self._notes.add(suspicion)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Live inputs as people have them: the frames of good ones come out of the pointmap node."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rclpy.qos import ReliabilityPolicy
+
+from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.topics import TF, Quality
+from sam3d_ros.messages.types import import_message
+
+pytestmark = pytest.mark.dds
+
+
+class Pointmaps:
+    """A pointmap node of its own, and the frames that it hands on."""
+
+    def __init__(self, ros, namespace, parameters):
+        from sam3d_ros.nodes.pointmap_node import PointmapNode
+
+        self.ros, self.namespace = ros, namespace
+        self._frames = {}
+        arguments = ['--ros-args']
+        for name, value in parameters.items():
+            arguments += ['-p', f'{name}:={value}']
+        self.node = PointmapNode(None, namespace=namespace, cli_args=arguments)
+        ros.executor.add_node(self.node)
+        assert self.node.start()
+        self.node._frames = self
+        self.camera = ros.camera(namespace, quality=Quality.RELIABLE)
+        ros.until(lambda: self.camera.subscribers() > 0)
+        ros.until(self._is_reliable)
+
+    def send(self, frame, _):
+        self._frames[frame.stamp_ns] = frame
+
+    def _is_reliable(self):
+        """Return whether the node has followed the publishers: until then it may lose images."""
+        topics = ('rgb/image_rect_color', 'depth_registered/image_rect')
+        return all(
+            info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+            for topic in topics
+            for info in self.ros.node.get_subscriptions_info_by_topic(f'{self.namespace}/{topic}')
+        )
+
+    @property
+    def stamps(self):
+        return sorted(self._frames)
+
+    @property
+    def frames(self):
+        return [self._frames[stamp] for stamp in self.stamps]
+
+    def close(self):
+        self.ros.executor.remove_node(self.node)
+        self.node.destroy_node()
+        self.camera.close()
+
+
+@pytest.fixture
+def pointmaps(ros):
+    made = []
+
+    def start(namespace, **parameters):
+        given = {name.replace('__', '.'): value for name, value in parameters.items()}
+        made.append(Pointmaps(ros, namespace, given))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+def restamped(messages, names, change):
+    """Change the header stamps of some messages, in place."""
+    for name in names:
+        headers = [getattr(messages[name], 'header', None)]
+        headers += [item.header for item in getattr(messages[name], 'transforms', ())]
+        for header in filter(None, headers):
+            stamp_ns = header.stamp.sec * 10**9 + header.stamp.nanosec
+            header.stamp.sec, header.stamp.nanosec = divmod(change(stamp_ns), 10**9)
+
+
+def until_some(each, frame, change, count=3, **options):
+    """Go on publishing a frame, stamped now, messages changed, until frames come out."""
+
+    def more():
+        now = replace(frame, stamp_ns=each.ros.node.get_clock().now().nanoseconds)
+        # A copy each: they share their header.
+        messages = {name: copy.deepcopy(m) for name, m in each.camera.messages(now).items()}
+        change(messages)
+        each.camera.show(now, **options, **messages)
+        return len(each.stamps) >= count
+
+    each.ros.until(more)
+
+
+@pytest.mark.parametrize('names', [('rgb', 'depth', 'tf', 'rgb_info', 'depth_info'), ('depth',)])
+def test_stamps_of_zero_are_replaced_by_receive_times(pointmaps, frames, names):
+    each = pointmaps(f'/zero{len(names)}')
+    (shown,) = frames(1, frame_id=f'zero_{len(names)}')
+    until_some(each, shown, lambda m: restamped(m, names, lambda _: 0))
+    assert_now(each, shown)
+
+
+@pytest.mark.parametrize('names', [('depth', 'depth_info'), ('rgb', 'depth')])
+def test_clocks_that_never_meet(ros, pointmaps, frames, names):
+    each = pointmaps(f'/uptime_{names[0]}')
+    (shown,) = frames(1, frame_id=f'uptime_{names[0]}')
+    away_ns = ros.node.get_clock().now().nanoseconds - 42 * 10**9
+    until_some(each, shown, lambda m: restamped(m, names, lambda stamp: stamp - away_ns))
+    assert_now(each, shown)
+
+
+def assert_now(each, shown):
+    """Assert that the newest frame is the one that was shown, stamped by the clock of now."""
+    frame = each.frames[-1]
+    assert abs(frame.stamp_ns - each.ros.node.get_clock().now().nanoseconds) < 30 * 10**9
+    assert frame.fixed_frame == 'world'
+    assert np.allclose(frame.T_fixed_cam, shown.T_fixed_cam, atol=1e-6)
+    assert np.nanmedian(np.abs(frame.depth_m - shown.depth_m)) < 1e-3
+
+
+def test_tf_later_than_images_loses_no_frame(ros, pointmaps, frames):
+    """30 Hz, TF 0.4 s late: every frame comes out, in order.
+
+    What is received is handed to the node here: the wire may lose images on a busy machine.
+    """
+    from sam3d_ros.nodes.inputs import SensorData
+
+    each = pointmaps('/late', inputs__tf_wait_s=5.0)
+    (frame,) = frames(1, frame_id='late_camera')
+    shown = [
+        each.camera.messages(replace(frame, stamp_ns=frame.stamp_ns + number * 33_333_333))
+        for number in range(60)
+    ]
+    late = 12
+    for number in range(len(shown) + late):
+        if number < len(shown):
+            m = shown[number]
+            data = SensorData(m['rgb'], m['rgb_info'], m['depth'], m['depth_info'])
+            each.node._take(data)
+        if number >= late:
+            (edge,) = shown[number - late]['tf'].transforms
+            each.node._transforms.set_transform(edge, '')
+    ros.until(lambda: len(each.stamps) == len(shown))
+    assert each.node._waiting.dropped == 0
+
+
+def test_tf_of_the_only_namespace_is_taken(ros, pointmaps, frames):
+    from sam3d_ros.ros.qos import profile
+
+    each = pointmaps('/elsewhere')
+    kind = import_message(TF.type)
+    moving = ros.node.create_publisher(kind, '/robot7/tf', profile(Quality.TF))
+    (shown,) = frames(1, frame_id='elsewhere_camera')
+
+    def change(messages):
+        moving.publish(encode(messages.pop('tf'), TF.type))
+
+    until_some(each, shown, change, without=('tf',))
+    assert each.frames[-1].fixed_frame == 'world'
+    ros.node.destroy_publisher(moving)
+
+
+def test_slashes_of_tf1_and_plain_bytes(pointmaps, frames):
+    each = pointmaps('/tf1')
+
+    def change(messages):
+        for name in ('rgb', 'depth', 'rgb_info', 'depth_info'):
+            messages[name].header.frame_id = '/tf1_camera'
+        image = messages['rgb']
+        image.data = image.data.reshape(-1, 3)[:, ::-1].reshape(-1)
+        image.encoding = '8UC3'
+
+    (shown,) = frames(1, frame_id='tf1_camera')
+    until_some(each, shown, change)
+    frame = each.frames[-1]
+    assert (frame.frame_id, frame.fixed_frame) == ('tf1_camera', 'world')
+    assert np.array_equal(frame.rgb, shown.rgb)
+
+
+def test_frames_and_units_can_be_overridden(pointmaps, frames):
+    each = pointmaps(
+        '/override',
+        pointmaps__frame_override='/override/rgb/image_rect_color=override_camera,'
+        '/override/depth_registered/image_rect=override_camera',
+        pointmaps__depth_unit_m=0.5,
+    )
+
+    def change(messages):
+        for name in ('rgb', 'depth'):
+            messages[name].header.frame_id = ''
+
+    (shown,) = frames(1, frame_id='override_camera')
+    until_some(each, shown, change)
+    frame = each.frames[-1]
+    assert frame.frame_id == 'override_camera'
+    assert np.nanmedian(np.abs(frame.depth_m - shown.depth_m / 2)) < 1e-3
