@@ -44,6 +44,8 @@ SUITES = (
 """Suites in turn: most views show things that touch, some show none."""
 ORBITED = ('clutter', 'stacked', 'piled', 'spaced')
 """Suites whose things are looked at from all around, not from the suite's own places."""
+PACKAGES = ('box', 'box', 'box', 'can', 'flat', 'bottle')
+ENLARGED, LARGEST_PACKAGE_M = (0.9, 2.2), 0.34
 BOXY = ('box', 'box', 'can', 'box', 'can', 'bowl', 'cup', 'flat', 'mug', 'bottle')
 HELD_BACK_SCANS = 7
 """Every seventh scan of the split is kept from the network, the first one too."""
@@ -169,6 +171,24 @@ class Mixture:
         return [body for part in drawn for body in part]
 
 
+@dataclass(slots=True)
+class Packages:
+    """Boxes as tall as packages of cereals, and what else stands beside them on a table."""
+
+    description: str = 'packages'
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[Body]:
+        """Return ``count`` bodies, most of them larger than the families make them."""
+        drawn = ProceduralSource(PACKAGES).draw(count, rng)
+        return [_enlarged(body, float(rng.uniform(*ENLARGED))) for body in drawn]
+
+
+def _enlarged(body: Body, factor: float) -> Body:
+    solid = body.solid
+    factor = min(factor, LARGEST_PACKAGE_M / float(solid.extents_m.max()))
+    return Body(replace(solid, vertices_m=solid.vertices_m * np.float32(factor)))
+
+
 def source_of(seed: int, scans: Scans) -> ObjectSource:
     """Return where a seed's things come from: mostly scans, mostly boxes, or anything."""
     shares = ((0.7, 0.1, 0.2), (0.1, 0.6, 0.3), (0.3, 0.1, 0.6))[seed // len(SUITES) % 3]
@@ -181,12 +201,16 @@ def draw(seed: int, count: int, source: ObjectSource) -> Iterator[View]:
     :raises ConfigurationError: when the suite's things cannot be placed.
     """
     rng = np.random.default_rng([seed, 4711])
-    suite = SUITES[seed % len(SUITES)]
+    is_bare = isinstance(source, Packages)
+    suite = ORBITED[seed % len(ORBITED)] if is_bare else SUITES[seed % len(SUITES)]
     episode = make_episode(
         suite, seed, source, frames=count, sensor=draw_sensor(rng), clear_chance=CLEAR_CHANCE
     )
     episode = _looked_at(episode, rng) if suite in ORBITED else _shaken(episode, rng)
     episode = _with_lens(episode, rng)
+    if is_bare:
+        slabs = tuple(item for item in episode.surroundings if item.family == 'surroundings')
+        episode = replace(episode, surroundings=slabs)
     for sample in samples(episode):
         yield on_grid(sample, episode.sensor.model, bool(rng.random() < GRAVITY_KNOWN))
 
@@ -227,6 +251,9 @@ def main() -> None:
     parser.add_argument('--seeds', default='0:1500', help='first:last, last exclusive')
     parser.add_argument('--views', type=int, default=3, help='views of one world')
     parser.add_argument('--held-back', action='store_true', help='use the held-back scans')
+    parser.add_argument(
+        '--packages', action='store_true', help='large boxes on bare tables, nothing else around'
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -236,7 +263,8 @@ def main() -> None:
         if done.exists():
             continue
         try:
-            for number, view in enumerate(draw(seed, arguments.views, source_of(seed, scans))):
+            source = Packages() if arguments.packages else source_of(seed, scans)
+            for number, view in enumerate(draw(seed, arguments.views, source)):
                 store(arguments.out / f'{seed:06d}_{number}.npz', view)
         except ConfigurationError as error:
             LOG.warning('seed %d left out: %s', seed, error)

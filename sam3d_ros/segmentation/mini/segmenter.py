@@ -59,8 +59,6 @@ WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
 LISTED = 0.0
 """Log-odds of being one whole thing from which it is listed."""
-PROMPTED = -2.0
-"""Log-odds from which a patch can be asked for, though it would not be listed."""
 
 
 class MiniSegmenter:
@@ -88,7 +86,7 @@ class MiniSegmenter:
     def _view(self, frame: Frame, prompted: bool) -> _View:
         """Take a frame apart, first by what the network sees, then by geometry."""
         sight = look(self._network, frame, find_surfaces(frame, self._config), self._config)
-        found = pair_patches(sight.things_only(PROMPTED if prompted else 0.0), frame)
+        found = pair_patches(sight.things_only(), frame)
         bias = np.float32(self._config.geometric.join_bias)
         log_odds = fused_network().log_odds(fused_features(found, sight.encoded)) + bias
         things = grouped(found, log_odds, frame.sensor, self._config)

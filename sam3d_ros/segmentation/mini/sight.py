@@ -18,6 +18,10 @@ from sam3d_ros.segmentation.partition import Cut, Surfaces, cut_patches
 from sam3d_ros.segmentation.patches import compact
 
 
+LEAST_ODDS = -2.0
+"""Log-odds of being part of a thing from which a patch is kept: wholes are judged once more."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
     """A frame cut into patches, and all that was seen on the way.
@@ -40,9 +44,9 @@ class Sight:
         """Return (n + 1,) float32 log-odds that each of (h, w) labels is (part of) a thing."""
         return thing_network().log_odds(self.features(labels))
 
-    def things_only(self, least: float) -> Cut:
-        """Return the cut without patches whose log-odds of a thing are below ``least``."""
-        is_thing = self.thing_odds(self.cut.patches) > least
+    def things_only(self) -> Cut:
+        """Return the cut without patches that are surely no part of a thing."""
+        is_thing = self.thing_odds(self.cut.patches) > LEAST_ODDS
         patches = np.where(is_thing[self.cut.patches], self.cut.patches, np.int32(0))
         return replace(self.cut, patches=compact(patches))
 

@@ -57,13 +57,13 @@ class Teacher:
     def pairs(self, view: View) -> Examples:
         """Return pairs of patches, of one object or not."""
         sight = self.sight(view)
-        found = pair_patches(sight.things_only(0.0), view.frame)
+        found = pair_patches(sight.things_only(), view.frame)
         return pair_examples(found, fused_features(found, sight.encoded), view.instances)
 
     def wholes(self, view: View) -> Examples:
         """Return things as they are found, one whole object or not."""
         sight = self.sight(view)
-        found = pair_patches(sight.things_only(0.0), view.frame)
+        found = pair_patches(sight.things_only(), view.frame)
         bias = np.float32(self.config.geometric.join_bias)
         log_odds = fused_network().log_odds(fused_features(found, sight.encoded)) + bias
         things = grouped(found, log_odds, view.frame.sensor, self.config)
