@@ -10,6 +10,12 @@ from pathlib import Path
 
 from sam3d_ros.core.sensors import MODELS
 
+SUITES = (
+    'demo', 'spaced', 'clutter', 'piled', 'lidar', 'single', 'stacked', 'bin', 'shelf', 'plates',
+    'ground', 'low_table', 'covered', 'flat', 'levels', 'overhead', 'empty_table', 'empty_floor',
+    'empty_shelf', 'empty_bin',
+)  # fmt: skip
+"""Names of the suites, known without loading the world."""
 HELP = 'make a seeded recording of a made-up world, with exact truth beside it'
 
 
@@ -17,8 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``sam3d world``."""
     parser.add_argument(
         'suite',
-        choices=['demo', 'spaced', 'clutter', 'piled', 'lidar', 'single', 'stacked'],
-        help='what the world looks like',
+        choices=SUITES,
+        metavar='suite',
+        help=f'what the world looks like: {", ".join(SUITES)}',
     )
     parser.add_argument('--seed', type=int, default=0, help='the same seed, the same bytes')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='a new folder')
@@ -53,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the recording and say where it is and what it shows."""
+    from sam3d_ros.core.errors import ConfigurationError
     from sam3d_ros.world.episode import outermost, with_moved, with_removed, with_rings
     from sam3d_ros.world.recording import RECORDING, write_episode
     from sam3d_ros.world.sensors import depth_sensor
@@ -72,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     )
     if episode.lidar:
         episode = with_rings(episode, args.rings)
+    if (args.moving or args.taken_away) and not episode.objects:
+        raise ConfigurationError(f'{args.suite} has no objects', wanted='a suite that has some')
     if args.moving:
         episode = with_moved(episode, outermost(episode), 0.12)
     if args.taken_away:

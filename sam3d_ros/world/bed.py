@@ -87,7 +87,10 @@ class Area:
 
 
 class Bed:
-    """What lies already: fixed surroundings and the bodies let down so far."""
+    """What lies already: fixed surroundings and the bodies let down so far.
+
+    :param surroundings: what bodies may touch of them is convex.
+    """
 
     def __init__(self, surroundings: Sequence[Solid]) -> None:
         self.surroundings = list(surroundings)
@@ -137,7 +140,7 @@ class Bed:
         half, step = np.ptp(box_of(stance.body, best), axis=0)[:2] / 2, SLIDE_M
         for _ in range(SLIDES):
             if _bears(spots, stance, best, area):
-                return best
+                break
             there = stance.middle(best) + step * rng.uniform(-1, 1, 2)
             T, others = None, spots
             if area.holds(there, half):
@@ -146,7 +149,8 @@ class Bed:
                 best, spots = T, others
             else:
                 step *= 0.8
-        return best if _bears(spots, stance, best, area) else None
+        is_at_rest = _bears(spots, stance, best, area) and self._is_free(stance.body, best)
+        return best if is_at_rest else None
 
     def settled(self, body: Body, T: FloatArray) -> FloatArray | None:
         """Return a pose moved up or down until it just touches what is below.
@@ -159,17 +163,7 @@ class Bed:
         if drop > 2 * SOFT_M:
             return None
         lifted[2, 3] -= drop - CLEARANCE_M
-        inside = self._ground.contains(apply(lifted, body.interior_m).astype(np.float32))
-        if inside.mean() > MAX_SHARED_VOLUME:
-            return None
-        low, high = box_of(body, lifted)
-        for (first, last), other, T_other in zip(
-            self._boxes, self.bodies, self._poses, strict=True
-        ):
-            apart = (first > high).any() or (last < low).any()
-            if not apart and shared_volume(body, lifted, other, T_other) > MAX_SHARED_VOLUME:
-                return None
-        return lifted
+        return lifted if self._is_free(body, lifted) else None
 
     def cast(self, origin_m: FloatArray, directions: FloatArray) -> Float32Array:
         """Return (N,) float32 parameters of the first hits of (N, 3) rays from a point."""
@@ -209,6 +203,21 @@ class Bed:
             and first[2] < limit_m
         ]
 
+    def _is_free(self, body: Body, T: FloatArray) -> bool:
+        """Return whether a body at a pose shares next to no space with anything."""
+        low, high = box_of(body, T)
+        points = apply(T, body.interior_m)
+        for part in self.surroundings:
+            first, last = part.vertices_m.min(axis=0), part.vertices_m.max(axis=0)
+            apart = (first > high).any() or (last < low).any()
+            if not apart and _within_convex(part, points).mean() > MAX_SHARED_VOLUME:
+                return False
+        for (first, last), other, pose in zip(self._boxes, self.bodies, self._poses, strict=True):
+            apart = (first > high).any() or (last < low).any()
+            if not apart and shared_volume(body, T, other, pose) > MAX_SHARED_VOLUME:
+                return False
+        return True
+
     def _ground_gaps(self, points_m: Float32Array) -> Float32Array:
         down = np.broadcast_to(np.array([0, 0, -1], np.float32), points_m.shape)
         return self._ground.cast(points_m, down).t
@@ -225,6 +234,15 @@ def _gaps(body: Body, T: FloatArray, points_m: Float32Array, up: float) -> Float
     back = inverse(T)
     direction = np.broadcast_to((up * back[:3, 2]).astype(np.float32), points_m.shape)
     return body.surface.cast(apply(back, points_m), direction).t
+
+
+def _within_convex(part: Solid, points_m: FloatArray) -> BoolArray:
+    """Return (N,) bool, whether (N, 3) points lie in a convex solid."""
+    corners = part.vertices_m[part.faces].astype(np.float64)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    beyond = points_m @ normals.T > np.einsum('ij,ij->i', normals, corners[:, 0])
+    inside: BoolArray = ~beyond.any(axis=1)
+    return inside
 
 
 def _within(points_m: Float32Array, low: FloatArray, high: FloatArray) -> BoolArray:

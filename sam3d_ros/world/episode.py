@@ -27,13 +27,14 @@ class Setting:
 
     :param T_fixed_obj: (N, 4, 4) float64.
     :param support_z_m: height of the surface that most objects stand on.
+    :param arcs: an arc for each view that was asked for.
     """
 
     objects: tuple[Solid, ...]
     T_fixed_obj: FloatArray
     surroundings: tuple[Solid, ...]
     support_z_m: float
-    arc: Arc
+    arcs: tuple[Arc, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

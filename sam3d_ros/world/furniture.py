@@ -166,13 +166,14 @@ def chair(rng: Rng) -> Furniture:
     half, seat = rng.uniform([0.2, 0.2], [0.32, 0.3]), rng.uniform(0.38, 0.48)
     if rng.random() < 0.4:
         half[0] *= rng.uniform(1.0, 3.0)
-        parts = list(block(rng, half, seat).parts)
+        base = block(rng, half, seat)
     else:
-        parts = list(legged(rng, half, seat).parts)
+        base = legged(rng, half, seat)
+    seat = float(base.areas[0].middle_m[2])
     back = rng.uniform(0.25, 0.5)
     low = np.array([-half[0], half[1] - 0.05, seat])
-    parts.append(slab('back', low, low + [2 * half[0], 0.06, back], pattern(rng), TILE_M))
-    return Furniture(tuple(parts), (_area(0, -0.04, seat, half - 0.04),))
+    rest = slab('back', low, low + [2 * half[0], 0.06, back], pattern(rng), TILE_M)
+    return Furniture((*base.parts, rest), (_area(0, -0.04, seat, half - 0.04),))
 
 
 def sheet(rng: Rng, half_m: FloatArray) -> Furniture:

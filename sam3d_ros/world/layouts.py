@@ -121,17 +121,24 @@ def plates(source: ObjectSource, rng: Rng) -> Layout | None:
 def ground(source: ObjectSource, rng: Rng) -> Layout | None:
     """Return things on the floor, furniture around them."""
     solids, area = on_floor(rng)
+    tops: list[Area] = []
     for _ in range(int(rng.integers(1, 4))):
         azimuth, piece = rng.uniform(0, 2 * np.pi), some_furniture(rng)
         far = area.half_m[0] + rng.uniform(0.35, 0.7)
-        turn = azimuth + rng.choice([0.0, np.pi / 2, 0.3])
-        solids += piece.at(far * np.cos(azimuth), far * np.sin(azimuth), 0, turn).parts
+        turn = 0.0 if rng.random() < 0.5 else azimuth + rng.choice([0.0, np.pi / 2])
+        piece = piece.at(far * np.cos(azimuth), far * np.sin(azimuth), 0, turn)
+        solids += piece.parts
+        if turn == 0.0:
+            tops.append(within(piece.areas[0], 0.3))
     if rng.random() < 0.3:
         x, y = rng.normal(0, 0.3, 2)
         solids += furniture.sheet(rng, rng.uniform(0.2, 0.8, 2)).at(x, y, 0).parts
     bed = Bed(solids)
     bodies = things(source, rng, int(rng.integers(2, 9)), (*TALL, 'book', 'cloth'), lambda b: True)
     put(bed, area, bodies, rng, tidy=0.2)
+    for top in tops:
+        more = things(source, rng, int(rng.integers(0, 4)), (*TALL, *THIN), fits_hand)
+        put(bed, top, more, rng)
     return Layout(bed, 0.0, np.array([0, 0, 0.05])) if len(bed.bodies) > 1 else None
 
 

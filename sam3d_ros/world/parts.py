@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray, IndexArray
@@ -59,6 +62,28 @@ def frame_of(
         slab(name, np.array([a, b, low_z_m]), np.array([c, d, high_z_m]), image, TILE_M)
         for a, b, c, d in spans
     ]
+
+
+def joined(solids: Sequence[Solid]) -> list[Solid]:
+    """Return the solids, those that are covered with the very same picture made into one."""
+    groups: dict[int, list[Solid]] = {}
+    for solid in solids:
+        groups.setdefault(id(solid.texture.image if solid.texture else solid), []).append(solid)
+    return [group[0] if len(group) == 1 else _merged(group) for group in groups.values()]
+
+
+def _merged(group: Sequence[Solid]) -> Solid:
+    first = np.cumsum([0] + [len(solid.vertices_m) for solid in group[:-1]])
+    faces = [solid.faces + at for solid, at in zip(group, first, strict=True)]
+    uv = [solid.texture.uv for solid in group if solid.texture]
+    texture = group[0].texture and replace(group[0].texture, uv=np.concatenate(uv))
+    return replace(
+        group[0],
+        vertices_m=np.concatenate([solid.vertices_m for solid in group]),
+        faces=np.concatenate(faces).astype(np.int32),
+        colors=np.concatenate([solid.colors for solid in group]),
+        texture=texture,
+    )
 
 
 def drum(name: str, radius_m: float, low_z_m: float, high_z_m: float, image: ByteArray) -> Solid:

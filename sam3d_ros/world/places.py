@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.core.types import FloatArray
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.world import cameras, layouts
 from sam3d_ros.world.bed import Bed, box_of
 from sam3d_ros.world.episode import Setting
 from sam3d_ros.world.layouts import Layout
+from sam3d_ros.world.parts import joined
 from sam3d_ros.world.reach import reach
 from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.sources import ObjectSource
@@ -33,7 +35,9 @@ SEEN_BODIES = 0.55
 """Share of the bodies that a view must show."""
 SIGHT_M = 0.2
 """Nothing of the surroundings is nearer to the camera than this along its axis."""
-REACH_CHANCE = 0.15
+EYE_M = 0.12
+"""Nor is a gripper or cable nearer than this to any."""
+REACH_CHANCE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +70,25 @@ class Place:
     sweep_deg: float = 14.0
     lidar: bool = False
 
-    def draw(self, source: ObjectSource, rng: Rng) -> Setting:
+    def draw(self, source: ObjectSource, rng: Rng, views: int = 1) -> Setting:
         """Return what an episode shows.
 
         :raises ConfigurationError: when the objects cannot be placed.
         """
         for _ in range(ATTEMPTS):
             layout = self.build(source, rng)
-            arc = None if layout is None else self._arc(layout, rng)
-            if layout is None or arc is None:
+            first = None if layout is None else self._arc(layout, rng)
+            if layout is None or first is None:
                 continue
-            around = list(layout.bed.surroundings)
+            arcs = [first]
+            for _ in range(views - 1):
+                arcs.append(self._arc(layout, rng) or arcs[-1])
+            around = joined(layout.bed.surroundings)
             if rng.random() < REACH_CHANCE:
-                around += _reaching(layout.bed, arc, rng)
+                around += _reaching(layout.bed, arcs, rng)
             objects = _named([body.solid for body in layout.bed.bodies])
-            return Setting(objects, layout.bed.poses, tuple(around), layout.support_z_m, arc)
+            poses = layout.bed.poses
+            return Setting(objects, poses, tuple(around), layout.support_z_m, tuple(arcs))
         raise ConfigurationError(
             f'{source.description} could not be arranged in {ATTEMPTS} attempts: '
             f'{self.description}',
@@ -101,14 +109,13 @@ class Place:
                 np.radians(self.sweep_deg) * rng.choice([-1, 1]),
                 rng.normal(0, 0.05 if rng.random() < 0.8 else 0.4),
             )
-            if _shows(layout.bed, arc):
+            if all(_shows(layout.bed, T) for T in arc.path(2)):
                 return arc
         return None
 
 
-def _shows(bed: Bed, arc: cameras.Arc) -> bool:
-    """Return whether the first view of an arc shows most bodies, and nothing blocks it."""
-    T = arc.path(1)[0]
+def _shows(bed: Bed, T: FloatArray) -> bool:
+    """Return whether the camera at T_fixed_cam sees most bodies, and nothing blocks it."""
     ahead = bed.cast(T[:3, 3], T[:3, 2:3].T)
     if ahead[0] < SIGHT_M or T[2, 3] < 0.05:
         return False
@@ -125,13 +132,17 @@ def _shows(bed: Bed, arc: cameras.Arc) -> bool:
     return bool((seen >= SEEN_SHARE).mean() >= SEEN_BODIES)
 
 
-def _reaching(bed: Bed, arc: cameras.Arc, rng: Rng) -> list[Solid]:
-    """Return a gripper or cable at the picture's edge, or nothing where it would meet things."""
-    parts = reach(rng, arc.path(1)[0], arc.distance_m)
+def _reaching(bed: Bed, arcs: Sequence[cameras.Arc], rng: Rng) -> list[Solid]:
+    """Return a gripper or cable at the first picture's edge, or nothing where it is in the way."""
+    parts = reach(rng, arcs[0].path(1)[0], arcs[0].distance_m)
+    eyes = np.concatenate([arc.path(2)[:, :3, 3] for arc in arcs])
     boxes = [box_of(body, T) for body, T in zip(bed.bodies, bed.poses, strict=True)]
     for part in parts:
-        low, high = part.vertices_m.min(axis=0), part.vertices_m.max(axis=0)
+        points = part.vertices_m
+        low, high = points.min(axis=0), points.max(axis=0)
         if any((low < box[1]).all() and (high > box[0]).all() for box in boxes):
+            return []
+        if np.linalg.norm(points[:, None] - eyes, axis=2).min() < EYE_M:
             return []
     return parts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,23 +65,18 @@ class Suite:
     lidar: bool = False
     max_hidden: float = 1.0
 
-    def draw(self, source: ObjectSource, rng: Rng) -> Setting:
+    def draw(self, source: ObjectSource, rng: Rng, views: int = 1) -> Setting:
         """Return what an episode shows.
 
         :raises ConfigurationError: when the objects cannot be placed.
         """
         for _ in range(ATTEMPTS):
             placed = self.arrange(source, rng)
-            view = (
-                rng.uniform(*self.distance_m),
-                np.radians(rng.uniform(*self.elevation_deg)),
-                rng.uniform(0, 2 * np.pi),
-                np.radians(self.sweep_deg),
-            )
+            arc = self._arc(rng)
             if placed is None:
                 continue
             bodies, poses = placed
-            arc = cameras.Arc(_middle(poses), *view)
+            arc = replace(arc, target_m=poses[:, :3, 3].mean(axis=0))
             if self.max_hidden >= 1.0 or _most_hidden(bodies, poses, arc) <= self.max_hidden:
                 break
         else:
@@ -97,7 +92,20 @@ class Suite:
             poses,
             tuple(surroundings),
             support_z_m,
-            cameras.Arc(_middle(poses), *view),
+            tuple(
+                replace(each, target_m=poses[:, :3, 3].mean(axis=0))
+                for each in (arc, *(self._arc(rng) for _ in range(views - 1)))
+            ),
+        )
+
+    def _arc(self, rng: Rng) -> cameras.Arc:
+        """Return an arc about the origin."""
+        return cameras.Arc(
+            np.zeros(3),
+            rng.uniform(*self.distance_m),
+            np.radians(rng.uniform(*self.elevation_deg)),
+            rng.uniform(0, 2 * np.pi),
+            np.radians(self.sweep_deg),
         )
 
     def _surroundings(self, rng: Rng) -> tuple[float, list[Solid]]:
@@ -116,11 +124,6 @@ class Suite:
         return height, [table(rng, size, height), *around]
 
 
-def _middle(poses: FloatArray) -> FloatArray:
-    middle: FloatArray = poses[:, :3, 3].mean(axis=0)
-    return middle
-
-
 def _most_hidden(bodies: list[Body], poses: FloatArray, arc: cameras.Arc) -> float:
     """Return the largest hidden share of any object, at seven places of the orbit."""
     renderer = Renderer([body.solid for body in bodies])
@@ -137,6 +140,7 @@ def make_episode(
     size_px: tuple[int, int] = (640, 480),
     sensor: RangeCamera | None = None,
     is_hand_held: bool = False,
+    is_scattered: bool = False,
     looks: str = 'photo',
     clear_chance: float = CLEAR_CHANCE,
 ) -> Episode:
@@ -148,6 +152,7 @@ def make_episode(
     :param size_px: width and height of the images.
     :param sensor: the depth camera; structured light when not given.
     :param is_hand_held: the camera wanders and shakes instead of keeping to the orbit.
+    :param is_scattered: every frame has a view of its own instead of one on the orbit.
     :param looks: ``photo`` or ``plain``; geometry, cameras and depth sensor are the same in both.
     :param clear_chance: chance of bottles, bowls and the like to be of glass, in ``photo`` looks.
     :raises ConfigurationError: when there is no such suite, or its objects cannot be placed.
@@ -159,9 +164,13 @@ def make_episode(
     if name == 'demo':
         chosen = ProceduralSource(DEMO_FAMILIES)
     suite = SUITES[name]
-    setting = suite.draw(chosen, rng)
     count = suite.frames if frames is None else frames
+    setting = suite.draw(chosen, rng, count if is_scattered else 1)
     light, camera = random_light(rng), cameras.pinhole(*size_px, rng=rng)
+    if is_scattered:
+        T_fixed_cam = np.concatenate([arc.path(1) for arc in setting.arcs])
+    else:
+        T_fixed_cam = setting.arcs[0].path(count, rng if is_hand_held else None)
     episode = Episode(
         suite=name,
         seed=seed,
@@ -173,7 +182,7 @@ def make_episode(
         camera=camera,
         sensor=sensor or depth_sensor('structured_light'),
         stamps_ns=stamps(count),
-        T_fixed_cam=setting.arc.path(count, rng if is_hand_held else None),
+        T_fixed_cam=T_fixed_cam,
         T_fixed_obj=np.tile(setting.T_fixed_obj, (count, 1, 1, 1)),
         present=np.ones((count, len(setting.objects)), bool),
         lidar=Lidar() if suite.lidar else None,

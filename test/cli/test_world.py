@@ -4,8 +4,10 @@
 import argparse
 
 import numpy as np
+import pytest
 
 from sam3d_ros.cli import world
+from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.world.suites import SUITES
 from sam3d_ros.world.truth import read_truth
 
@@ -28,6 +30,11 @@ def test_options_reach_the_recording(tmp_path, capsys):
     assert sorted(np.linalg.norm(shift, axis=1).round(9)) == [0, 0, 0, 0, 0.12]
     said = capsys.readouterr().out
     assert str(out / 'recording') in said and 'procedural' in said
+
+
+def test_nothing_can_move_in_an_empty_world(tmp_path):
+    with pytest.raises(ConfigurationError, match='no objects'):
+        world.run(parsed('empty_bin', '--out', str(tmp_path / 'w'), '--moving'))
 
 
 def test_help_names_every_suite():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sam3d_ros.world import furniture
-from sam3d_ros.world.parts import drum, pattern, tube
+from sam3d_ros.world.parts import drum, joined, pattern, tube
 from sam3d_ros.world.placing import Body, is_closed
 from sam3d_ros.world.reach import reach
 
@@ -51,6 +51,16 @@ def test_drums_and_tubes_face_outward():
         corners = solid.vertices_m[solid.faces].astype(np.float64)
         signed = np.einsum('ij,ij->i', corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
         assert is_closed(solid) and signed.sum() > 0
+
+
+def test_parts_with_one_picture_become_one_solid():
+    piece = furniture.legged(RNG(0), HALF, 0.5)
+    whole = joined([*piece.parts, *furniture.sheet(RNG(1), HALF).parts])
+    assert len(whole) == 3 and all(is_closed(solid) for solid in whole)
+    assert (
+        sum(len(s.faces) for s in whole) == 12 * (len(piece.parts) + 1) or whole[2].name == 'mat'
+    )
+    assert all(s.texture.uv.shape == (len(s.faces), 3, 2) for s in whole)
 
 
 def test_what_reaches_in_stays_before_the_target():

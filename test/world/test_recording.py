@@ -82,6 +82,13 @@ def test_every_image_has_its_calibration_beside_it(tmp_path):
     assert times == sorted(times)
 
 
+def test_a_world_without_objects_reads_back_too(tmp_path):
+    write_episode(make_episode('empty_table', 1, frames=2, size_px=SMALL), tmp_path / 'r')
+    truth = read_truth(tmp_path / 'r')
+    assert truth.objects == () and truth.frames[1].amodal.shape == (0, 120, 160)
+    assert not truth.frames[1].instances.any()
+
+
 def test_truth_reads_back_as_drawn(tmp_path):
     episode = with_removed(make_episode('stacked', 2, frames=3, size_px=SMALL), 1, 2)
     written = write_episode(episode, tmp_path / 'r')

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from sam3d_ros.cli.world import SUITES as NAMES
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.world.placing import Body, shared_volume
@@ -135,6 +136,19 @@ def test_scans_come_from_the_test_split(shared_data):
     assert episode.source == source.description and 'test' in episode.source
     check_view(episode)
     check_standing(episode)
+
+
+@pytest.mark.parametrize('name', ['single', 'shelf'])
+def test_scattered_views_show_the_same_world_from_elsewhere(name):
+    orbit = make_episode(name, 1, frames=3)
+    scattered = make_episode(name, 1, frames=3, is_scattered=True)
+    assert np.array_equal(orbit.T_fixed_obj, scattered.T_fixed_obj)
+    assert np.array_equal(orbit.T_fixed_cam[0], scattered.T_fixed_cam[0])
+    assert len(np.unique(scattered.T_fixed_cam[:, :3, 3].round(3), axis=0)) == 3
+
+
+def test_the_command_line_knows_every_suite():
+    assert tuple(SUITES) == NAMES
 
 
 def test_unknown_suite_is_named():
