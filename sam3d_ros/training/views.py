@@ -46,6 +46,7 @@ ORBITED = ('clutter', 'stacked', 'piled', 'spaced')
 """Suites whose things are looked at from all around, not from the suite's own places."""
 PACKAGES = ('box', 'box', 'box', 'can', 'flat', 'bottle')
 ENLARGED, LARGEST_PACKAGE_M = (0.9, 2.2), 0.34
+PACKED = ('spaced', 'stacked')
 BOXY = ('box', 'box', 'can', 'box', 'can', 'bowl', 'cup', 'flat', 'mug', 'bottle')
 HELD_BACK_SCANS = 7
 """Every seventh scan of the split is kept from the network, the first one too."""
@@ -202,7 +203,8 @@ def draw(seed: int, count: int, source: ObjectSource) -> Iterator[View]:
     """
     rng = np.random.default_rng([seed, 4711])
     is_bare = isinstance(source, Packages)
-    suite = ORBITED[seed % len(ORBITED)] if is_bare else SUITES[seed % len(SUITES)]
+    suites = PACKED if is_bare else SUITES
+    suite = suites[seed % len(suites)]
     episode = make_episode(
         suite, seed, source, frames=count, sensor=draw_sensor(rng), clear_chance=CLEAR_CHANCE
     )

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import mujoco
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.types import FloatArray
-from sam3d_ros.geometry.transforms import apply, from_quaternion, quaternion
+from sam3d_ros.geometry.transforms import apply, quaternion, transform
 from sam3d_ros.world.placing import Body
 
 STEP_S = 0.002
@@ -124,5 +125,8 @@ def _qpos(T: FloatArray) -> FloatArray:
 def _poses(data: mujoco.MjData) -> FloatArray:
     """Return (N, 4, 4) T_fixed_obj of the current state."""
     return np.stack(
-        [from_quaternion(q[[4, 5, 6, 3]], q[:3]) for q in data.qpos.reshape(-1, 7).copy()]
+        [
+            transform(Rotation.from_quat(q[[4, 5, 6, 3]]).as_matrix(), q[:3])
+            for q in data.qpos.reshape(-1, 7).copy()
+        ]
     )

@@ -14,6 +14,7 @@ class TrainingConfig:
 
     data: str = option('mini_data', 'folder with train/ and validation/ views')
     out: str = option('mini_run', 'folder of checkpoints and the log')
+    start: str = option('', 'run whose mean weights are the first ones; empty = random ones')
     seed: int = option(0, 'seed of weights, order, prompts and colours', minimum=0)
     eyes: str = option('', 'file of the pretrained colour encoder; empty = no such encoder')
     eyes_rate: float = option(

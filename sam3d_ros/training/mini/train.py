@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
+from sam3d_ros.training.checkpoints import load_average
 from sam3d_ros.training.loop import load_config, run, sample_batches
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import Sample, ViewFiles
@@ -46,6 +47,8 @@ def train(config: TrainingConfig) -> None:
     if model.encoder.eyes:
         model.encoder.eyes.load(Path(config.eyes))
         model.encoder.eyes.requires_grad_(config.eyes_rate > 0)
+    if config.start:
+        load_average(Path(config.start) / 'checkpoint.pt', model)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss_of(network: nn.Module, host: Sample) -> tuple[Tensor, Mapping[str, float]]:
