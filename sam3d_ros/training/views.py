@@ -16,19 +16,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.sensors import SensorModel
-from sam3d_ros.core.types import ByteArray, Camera, FloatArray, Frame
+from sam3d_ros.core.types import ByteArray, Camera, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
-from sam3d_ros.geometry.transforms import transform
 from sam3d_ros.segmentation.grid import WORKING_WIDTH
+from sam3d_ros.training.cameras import jittered
 from sam3d_ros.training.sensors import draw_sensor
-from sam3d_ros.world import cameras
-from sam3d_ros.world.episode import Episode
-from sam3d_ros.world.meshes import LARGEST_M, list_scans, load_scan
-from sam3d_ros.world.placing import Body
+from sam3d_ros.training.sources import Mixture, Resized, Scans, part_of
+from sam3d_ros.world.meshes import LARGEST_M, list_scans
 from sam3d_ros.world.samples import Sample, samples
 from sam3d_ros.world.sources import ObjectSource, ProceduralSource
 from sam3d_ros.world.suites import make_episode
@@ -42,21 +39,13 @@ SUITES = (
     'ground', 'plates', 'clutter', 'empty_bin', 'levels', 'spaced', 'empty_shelf', 'overhead',
 )  # fmt: skip
 """Suites in turn: most views show things that touch, some show none."""
-ORBITED = ('clutter', 'stacked', 'piled', 'spaced')
-"""Suites whose things are looked at from all around, not from the suite's own places."""
-PACKAGES = ('box', 'box', 'box', 'can', 'flat', 'bottle')
-ENLARGED, LARGEST_PACKAGE_M = (0.9, 2.2), 0.34
-PACKED = ('spaced', 'stacked')
 BOXY = ('box', 'box', 'can', 'box', 'can', 'bowl', 'cup', 'flat', 'mug', 'bottle')
+PACKAGES = ('box', 'box', 'box', 'can', 'flat', 'bottle')
+PACKED = ('spaced', 'stacked')
+ENLARGED, PACKAGE_M = (0.9, 2.2), (0.0, 0.34)
+"""Families and suites of views of packages, how much larger they are made, their longest side."""
 HELD_BACK_SCANS = 7
 """Every seventh scan of the split is kept from the network, the first one too."""
-DISTANCE_M = (0.4, 1.25)
-ELEVATION_RAD = (0.35, 1.35)
-AIM_SIGMA_M = 0.09
-"""How far the camera looks past the middle of the things: some are cut by the border."""
-FOCAL_SHARE = (0.65, 1.05)
-"""Focal length over image width."""
-SHAKE_RAD, STEP_BACK_M = (0.07, 0.09, 0.2), (-0.05, 0.25)
 GRAVITY_KNOWN = 0.5
 CLEAR_CHANCE = 0.35
 DEPTH_STEP_M = 1e-4
@@ -127,122 +116,37 @@ def load(path: Path) -> View:
     return View(frame, instances)
 
 
-class Scans:
-    """Scans of the training split; of the two disjoint parts, one draws from one."""
-
-    def __init__(self, folder: Path, held_back: bool) -> None:
-        entries = [e for e in list_scans(folder, 'train') if (e.longest_m or 0.0) <= LARGEST_M]
-        self._entries = [
-            entry for k, entry in enumerate(entries) if (k % HELD_BACK_SCANS == 0) == held_back
-        ]
-        self._bodies: dict[str, Body] = {}
-        self.description = f'{len(self._entries)} scans'
-
-    def draw(self, count: int, rng: np.random.Generator) -> list[Body]:
-        """Return up to ``count`` different bodies."""
-        chosen = rng.permutation(len(self._entries))[:count]
-        return [self._load(int(k)) for k in chosen]
-
-    def _load(self, index: int) -> Body:
-        entry = self._entries[index]
-        if entry.name not in self._bodies:
-            self._bodies[entry.name] = Body(load_scan(entry))
-        return self._bodies[entry.name]
-
-
-@dataclass(slots=True)
-class Mixture:
-    """Things of several sources in one world.
-
-    :param shares: chance of each source to give a thing.
-    """
-
-    sources: Sequence[ObjectSource]
-    shares: Sequence[float]
-    description: str = 'a mixture'
-
-    def draw(self, count: int, rng: np.random.Generator) -> list[Body]:
-        """Return ``count`` bodies; what a small source cannot give, the last one does."""
-        wanted = rng.multinomial(count, self.shares)
-        drawn = [
-            source.draw(int(number), rng)
-            for source, number in zip(self.sources[:-1], wanted[:-1], strict=True)
-        ]
-        drawn.append(self.sources[-1].draw(count - sum(map(len, drawn)), rng))
-        return [body for part in drawn for body in part]
-
-
-@dataclass(slots=True)
-class Packages:
-    """Boxes as tall as packages of cereals, and what else stands beside them on a table."""
-
-    description: str = 'packages'
-
-    def draw(self, count: int, rng: np.random.Generator) -> list[Body]:
-        """Return ``count`` bodies, most of them larger than the families make them."""
-        drawn = ProceduralSource(PACKAGES).draw(count, rng)
-        return [_enlarged(body, float(rng.uniform(*ENLARGED))) for body in drawn]
-
-
-def _enlarged(body: Body, factor: float) -> Body:
-    solid = body.solid
-    factor = min(factor, LARGEST_PACKAGE_M / float(solid.extents_m.max()))
-    return Body(replace(solid, vertices_m=solid.vertices_m * np.float32(factor)))
-
-
 def source_of(seed: int, scans: Scans) -> ObjectSource:
     """Return where a seed's things come from: mostly scans, mostly boxes, or anything."""
     shares = ((0.7, 0.1, 0.2), (0.1, 0.6, 0.3), (0.3, 0.1, 0.6))[seed // len(SUITES) % 3]
     return Mixture((scans, ProceduralSource(BOXY), ProceduralSource()), shares)
 
 
-def draw(seed: int, count: int, source: ObjectSource) -> Iterator[View]:
+def packages() -> ObjectSource:
+    """Return boxes as tall as those of cereals, and what else stands beside them."""
+    return Resized(ProceduralSource(PACKAGES), ENLARGED, PACKAGE_M)
+
+
+def draw(
+    seed: int, count: int, source: ObjectSource, suites: Sequence[str] = SUITES, bare: bool = False
+) -> Iterator[View]:
     """Yield ``count`` views of one world, each by a camera of its own.
 
+    :param suites: suites in turn.
+    :param bare: nothing but floor, wall and table around the things.
     :raises ConfigurationError: when the suite's things cannot be placed.
     """
     rng = np.random.default_rng([seed, 4711])
-    is_bare = isinstance(source, Packages)
-    suites = PACKED if is_bare else SUITES
     suite = suites[seed % len(suites)]
     episode = make_episode(
         suite, seed, source, frames=count, sensor=draw_sensor(rng), clear_chance=CLEAR_CHANCE
     )
-    episode = _looked_at(episode, rng) if suite in ORBITED else _shaken(episode, rng)
-    episode = _with_lens(episode, rng)
-    if is_bare:
+    episode = jittered(episode, rng)
+    if bare:
         slabs = tuple(item for item in episode.surroundings if item.family == 'surroundings')
         episode = replace(episode, surroundings=slabs)
     for sample in samples(episode):
         yield on_grid(sample, episode.sensor.model, bool(rng.random() < GRAVITY_KNOWN))
-
-
-def _shaken(episode: Episode, rng: np.random.Generator) -> Episode:
-    """Turn, roll and step back every camera of an episode, each by its own."""
-    poses = []
-    for T_fixed_cam in episode.T_fixed_cam:
-        turned = Rotation.from_rotvec(rng.normal(0, SHAKE_RAD)).as_matrix()
-        back = [0, 0, -rng.uniform(*STEP_BACK_M)]
-        poses.append(T_fixed_cam @ transform(turned, np.array(back)))
-    return replace(episode, T_fixed_cam=np.stack(poses))
-
-
-def _with_lens(episode: Episode, rng: np.random.Generator) -> Episode:
-    """Give an episode a lens of another focal length."""
-    K = episode.camera.K.copy()
-    K[[0, 1], [0, 1]] = rng.uniform(*FOCAL_SHARE) * episode.camera.width
-    return replace(episode, camera=replace(episode.camera, K=K))
-
-
-def _looked_at(episode: Episode, rng: np.random.Generator) -> Episode:
-    poses: list[FloatArray] = []
-    for _ in episode.stamps_ns:
-        target = episode.T_fixed_obj[0, :, :3, 3].mean(axis=0) + rng.normal(0, AIM_SIGMA_M, 3)
-        eye = cameras.spherical(
-            rng.uniform(*DISTANCE_M), rng.uniform(0, 2 * np.pi), rng.uniform(*ELEVATION_RAD)
-        )
-        poses.append(cameras.looking_at(target + eye, target, rng.normal(0, 0.06)))
-    return replace(episode, T_fixed_cam=np.stack(poses))
 
 
 def main() -> None:
@@ -259,14 +163,18 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     arguments.out.mkdir(parents=True, exist_ok=True)
-    scans = Scans(arguments.objects, arguments.held_back)
+    small = [e for e in list_scans(arguments.objects, 'train') if (e.longest_m or 0) <= LARGEST_M]
+    scans = Scans(part_of(small, HELD_BACK_SCANS, arguments.held_back))
     for seed in range(*(int(part) for part in arguments.seeds.split(':'))):
         done = arguments.out / f'{seed:06d}.done'
         if done.exists():
             continue
         try:
-            source = Packages() if arguments.packages else source_of(seed, scans)
-            for number, view in enumerate(draw(seed, arguments.views, source)):
+            if arguments.packages:
+                views = draw(seed, arguments.views, packages(), PACKED, bare=True)
+            else:
+                views = draw(seed, arguments.views, source_of(seed, scans))
+            for number, view in enumerate(views):
                 store(arguments.out / f'{seed:06d}_{number}.npz', view)
         except ConfigurationError as error:
             LOG.warning('seed %d left out: %s', seed, error)

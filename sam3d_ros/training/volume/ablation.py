@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score the bare networks of several runs on the same unseen views: what each ingredient earns.
 
-``python -m sam3d_ros.training.volume.ablation --data DIR --scans DIR --configs YAML YAML``
+``python -m sam3d_ros.training.volume.ablation --objects SCANS --configs YAML YAML``
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +16,27 @@ import torch
 from scipy import ndimage
 
 from sam3d_ros.core.types import Float32Array
-from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.volume_input import volume_input
 from sam3d_ros.training.loop import load_config
 from sam3d_ros.training.volume.config import TrainingConfig
-from sam3d_ros.training.volume.evaluate import iou, object_pool, samples
+from sam3d_ros.training.volume.evaluate import iou, parser_of, unseen_samples
 from sam3d_ros.training.volume.network import VolumeNet
-from sam3d_ros.training.volume.samples import Sample, SceneOptions
+from sam3d_ros.training.volume.samples import GRID, Sample
 from sam3d_ros.training.volume.train import averaged_network, shown
 
 LOG = logging.getLogger(__name__)
-FINE = EvidenceConfig().grid
-"""All runs are scored on the grid in use, coarser ones interpolated."""
 
 
 @torch.no_grad()
 def logits(network: VolumeNet, hidden: str, sample: Sample) -> Float32Array:
-    """Return (FINE, FINE, FINE) float32 occupancy logits of a network for a sample."""
+    """Return (GRID, GRID, GRID) float32 occupancy logits of a network for a sample.
+
+    All runs are scored on the grid in use, coarser ones interpolated.
+    """
     channels = torch.from_numpy(volume_input(sample.evidence)[None]).float() / 255.0
     coarse = network(shown(channels, hidden))[0][0].numpy()
     fine: Float32Array = ndimage.zoom(
-        coarse, FINE / len(coarse), order=1, mode='nearest', grid_mode=True
+        coarse, GRID / len(coarse), order=1, mode='nearest', grid_mode=True
     )
     return fine
 
@@ -62,19 +60,13 @@ def scores(
 
 def main() -> None:
     """Print the solid IoU of each run: mean, median, mean by category."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder with the object pool')
-    parser.add_argument('--scans', type=Path, help='folder of scans with an index.json')
-    parser.add_argument('--split', default='test', help='train: its held-out objects')
-    parser.add_argument('--scenes', default='910000:910020', help='first:last seed')
-    parser.add_argument('--grid', type=int, default=FINE, help='grid that the runs see')
+    parser = parser_of(__doc__)
+    parser.set_defaults(split='test', seeds='910000:910020', single=True)
+    parser.add_argument('--grid', type=int, default=GRID, help='grid that the runs see')
     parser.add_argument('--configs', type=Path, nargs='+', required=True, help='YAML of each run')
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
-    pool, options = object_pool(arguments), SceneOptions(vary=False, grid=arguments.grid)
-    first, last = (int(part) for part in arguments.scenes.split(':'))
-    given = samples(pool, range(first, last), options, single=True)
-    truth = samples(pool, range(first, last), replace(options, grid=FINE), single=True)
+    given, truth = (unseen_samples(arguments, grid=grid) for grid in (arguments.grid, GRID))
     runs = [load_config(TrainingConfig, file) for file in arguments.configs]
     for run, found in zip(runs, scores(runs, zip(given, truth, strict=True)), strict=True):
         each = np.concatenate(list(found.values()))

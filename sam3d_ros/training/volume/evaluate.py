@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score completions on unseen objects: solid IoU on the evidence grid, calibration, time.
 
-``python -m sam3d_ros.training.volume.evaluate --data DIR --scans DIR --split test --json FILE``
+``python -m sam3d_ros.training.volume.evaluate --objects SCANS --split test --json FILE``
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from sam3d_ros.reconstruction.consistent import consistent_distance
 from sam3d_ros.reconstruction.evidence import Evidence
 from sam3d_ros.reconstruction.geometric import GeometricCompletion
 from sam3d_ros.reconstruction.volume import VolumeCompletion
+from sam3d_ros.training.sources import Scans
 from sam3d_ros.training.volume.calibration import calibration_error
-from sam3d_ros.training.volume.objects import pool_files, write_pool
-from sam3d_ros.training.volume.samples import Sample, SceneOptions, scene_samples
+from sam3d_ros.training.volume.samples import GRID, Sample, samples
+from sam3d_ros.training.volume.worlds import SUITES, WorldOptions, scans, training_source
+from sam3d_ros.world.sources import ObjectSource
 
 LOG = logging.getLogger(__name__)
 SURFACE_LIKELIHOOD = 0.3
@@ -69,38 +71,26 @@ def scores(sample: Sample, learned: Completion, geometric: Completion) -> dict[s
     }
 
 
-def samples(
-    pool: tuple[list[Path], list[Path]], scenes: range, options: SceneOptions, single: bool
-) -> Iterator[Sample]:
-    """Yield the samples of seeded scenes; ``single`` leaves out those of several views."""
-    for seed in scenes:
-        for sample in scene_samples(seed, pool, options):
-            if not single or len(sample.evidence.views) == 1:
-                yield sample
-
-
 def _timed(backend: CompletionBackend, evidence: Evidence) -> tuple[Completion, float]:
     start = time.perf_counter()
     completion = backend.complete([evidence])[0]
     return completion, time.perf_counter() - start
 
 
-def evaluate(
-    pool: tuple[list[Path], list[Path]], scenes: range, options: SceneOptions, single: bool
-) -> dict[str, float]:
-    """Return flat mean and median scores, overall, by family and by arrangement."""
+def evaluate(scored: Iterator[Sample]) -> dict[str, float]:
+    """Return flat mean and median scores, overall, by family and by suite."""
     config = ReconstructionConfig()
     volume, geometric = VolumeCompletion(config), GeometricCompletion(config)
     values: dict[str, list[float]] = defaultdict(list)
     probabilities, truths = [], []
-    for sample in samples(pool, scenes, options, single):
+    for sample in scored:
         learned, seconds = _timed(volume, sample.evidence)
         values['time_s'].append(seconds)
         result = scores(sample, learned, _timed(geometric, sample.evidence)[0])
         for method, score in result.items():
-            for part in ('all', sample.family, sample.arrangement):
+            for part in ('all', sample.family, sample.suite):
                 values[f'iou.{method}.{part}'].append(score)
-        LOG.info('%s %s %s', sample.arrangement, sample.name, result)
+        LOG.info('%s %s %s', sample.suite, sample.name, result)
         undecided = sample.evidence.free == 0
         probabilities.append(learned.probability[undecided])
         truths.append((sample.distance_m < 0)[undecided])
@@ -117,30 +107,43 @@ def evaluate(
     return report
 
 
-def object_pool(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
-    """Held-out training objects, or every scan of another split."""
+def unseen(arguments: argparse.Namespace) -> ObjectSource:
+    """Return the things that no training saw: those held back, or the scans of another split."""
     if arguments.split == 'train':
-        return pool_files(arguments.data / 'pool', held_out=True)
-    folder = arguments.data / f'pool_{arguments.split}'
-    write_pool(folder, arguments.scans, 0, arguments.split)
-    return [], sorted(folder.glob('scan_*.npz'))
+        return training_source(arguments.objects, held_back=True)
+    return Scans(scans(arguments.objects, arguments.split))
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the arguments that say which samples are scored."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('--objects', type=Path, help='scans with an index.json')
+    parser.add_argument('--split', default='train', help='train: its held-back scans, and solids')
+    parser.add_argument('--suites', nargs='*', default=SUITES, help='in turn')
+    parser.add_argument('--seeds', default='900000:900030', help='first:last, last exclusive')
+    parser.add_argument('--single', action='store_true', help='single views only')
+    return parser
+
+
+def unseen_samples(
+    arguments: argparse.Namespace, noise: bool = True, grid: int = GRID
+) -> Iterator[Sample]:
+    """Yield the samples that the arguments of :func:`parser_of` name, things of their own size."""
+    options = WorldOptions(noise=noise, vary=False, suites=arguments.suites)
+    seeds = range(*(int(part) for part in arguments.seeds.split(':')))
+    for sample in samples(seeds, unseen(arguments), options, grid):
+        if not arguments.single or len(sample.evidence.views) == 1:
+            yield sample
 
 
 def main() -> None:
     """Print and write the scores."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder with the object pool')
-    parser.add_argument('--scans', type=Path, help='folder of scans with an index.json')
-    parser.add_argument('--split', default='train', help='train: its held-out objects')
-    parser.add_argument('--scenes', default='900000:900030', help='first:last seed')
-    parser.add_argument('--single', action='store_true', help='single views only')
+    parser = parser_of(__doc__)
     parser.add_argument('--no-noise', action='store_true', help='an ideal sensor')
     parser.add_argument('--json', type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
-    first, last = (int(part) for part in arguments.scenes.split(':'))
-    options = SceneOptions(noise=not arguments.no_noise, vary=False)
-    report = evaluate(object_pool(arguments), range(first, last), options, arguments.single)
+    report = evaluate(unseen_samples(arguments, noise=not arguments.no_noise))
     arguments.json.write_text(json.dumps(report, indent=1))
     for name, value in report.items():
         LOG.info('%s %.4f', name, value)

@@ -1,91 +1,85 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training samples: evidence of objects in random scenes, with the truth on the same grid."""
+"""Training samples: evidence of objects in made-up worlds, with the truth on the same grid.
+
+``python -m sam3d_ros.training.volume.samples --out DIR --objects SCANS --seeds 0:400`` writes one
+file per sample; worlds already seen are kept, so that it resumes and may run beside a training.
+"""
 
 from __future__ import annotations
 
+import argparse
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import (
     BoolArray,
     ByteArray,
-    Camera,
     Float32Array,
     FloatArray,
     Frame,
+    IndexArray,
     Instance,
     Instances,
     Plane,
 )
-from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
-from sam3d_ros.reconstruction.views import View, crop_view
-from sam3d_ros.reconstruction.volume_input import volume_input
-from sam3d_ros.training.volume.scenes import (
-    Placed,
-    Renderer,
-    Rendering,
-    arrange,
-    draw_camera,
-    draw_objects,
-    draw_orbit,
+from sam3d_ros.reconstruction.views import crop_view
+from sam3d_ros.reconstruction.volume_input import CHANNELS, volume_input
+from sam3d_ros.training.volume.distance import signed_distance
+from sam3d_ros.training.volume.masks import segmented
+from sam3d_ros.training.volume.worlds import (
+    SUITES,
+    WorldOptions,
+    draw_world,
+    support_heights,
+    training_source,
 )
-from sam3d_ros.training.volume.sensor import (
-    NO_ERRORS,
-    corrupt_depth,
-    corrupt_mask,
-    draw_depth_errors,
-)
+from sam3d_ros.world import samples as world_samples
+from sam3d_ros.world.episode import Episode
+from sam3d_ros.world.solid import Solid
+from sam3d_ros.world.sources import ObjectSource
+from sam3d_ros.world.truth import FrameTruth
 
+LOG = logging.getLogger(__name__)
+
+GRID = EvidenceConfig().grid
 MIN_PIXELS = 80
 MIN_VISIBLE = 0.15
-"""Least share of an object's silhouette that must be visible."""
-LEAK_M = 0.02
-"""How far before or behind an object its mask may leak."""
-ARRANGEMENTS = ('single', 'spaced', 'clutter', 'pile')
-ARRANGEMENT_SHARES = (0.1, 0.3, 0.4, 0.2)
-
-
-@dataclass(frozen=True)
-class SceneOptions:
-    """What random scenes contain.
-
-    :param noise: depth, mask, plane and pose errors; without them the sensor is ideal.
-    :param clutter: several objects that touch, hide and lean on each other.
-    :param vary: draw object scales.
-    :param most_views: views per scene at most.
-    :param grid: voxels along each side of the evidence.
-    """
-
-    noise: bool = True
-    clutter: bool = True
-    vary: bool = True
-    most_views: int = 4
-    grid: int = EvidenceConfig().grid
+"""Least share of an object's silhouette that must be visible in some view."""
+SUPPORT_FOUND, GRAVITY_KNOWN = 0.92, 0.7
+SUPPORT_TILT_RAD, SUPPORT_SIGMA_M = 0.005, 0.0015
+GRAVITY_SIGMA_RAD = 0.01
+DRIFT_RAD, DRIFT_M = 0.002, 0.0015
+"""Most that odometry errs between views, one sigma."""
+LARGEST_VOXEL = 255
+"""Samples whose voxel channel is saturated (10 mm and more) are left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """One object's evidence and truth.
 
-    :param evidence: the evidence.
-    :param distance_m: (N, N, N) float32 true signed distance at the voxel centres, metres.
+    :param distance_m: (N, N, N) float32 true signed distance at the voxel centres, metres, clipped
+        to one truncation.
     :param name: name of the object.
     :param family: its family or category.
-    :param arrangement: kind of scene.
+    :param suite: the suite that its world is of.
     """
 
     evidence: Evidence
     distance_m: Float32Array
     name: str
     family: str
-    arrangement: str
+    suite: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,36 +91,46 @@ class StoredSample:
     """
 
     channels: ByteArray
-    distance: np.ndarray
+    distance: npt.NDArray[np.int8]
 
 
-def scene_samples(
-    seed: int, pool: tuple[Sequence[Path], Sequence[Path]], options: SceneOptions
+def samples(
+    seeds: Sequence[int], source: ObjectSource, options: WorldOptions, grid: int = GRID
 ) -> Iterator[Sample]:
-    """Yield the samples of one random scene: of each object one view, and all views fused.
-
-    :param pool: files of solids and of scans to draw from.
-    """
-    rng = np.random.default_rng(seed)
-    arrangement = str(rng.choice(ARRANGEMENTS, p=ARRANGEMENT_SHARES))
-    if not options.clutter:
-        arrangement = 'single'
-    count = {'single': 1, 'spaced': 4}.get(arrangement, 7)
-    placed = arrange(draw_objects(*pool, count, rng), arrangement, rng, options.vary)
-    camera = draw_camera(rng)
-    # A stream of its own: colours leave the shapes that a seed draws unchanged.
-    renderer = Renderer(placed, np.random.default_rng([seed, 1]))
-    views = int(rng.choice([1, 2, options.most_views], p=[0.5, 0.25, 0.25]))
-    renderings = [renderer.render(camera, T) for T in draw_orbit(views, rng)]
-    observed = [_observe(item, placed, camera, options, rng) for item in renderings]
-    for index, thing in enumerate(placed):
-        crops = [crop_view(*seen, index) for seen in observed if seen[1].items[index].mask.any()]
-        crops = [view for view in crops if view.own.sum() >= MIN_PIXELS]
-        if not crops or not _visible_enough(renderings, index, thing, camera):
+    """Yield the samples of the worlds of some seeds; worlds that cannot be are left out."""
+    for seed in seeds:
+        try:
+            episode = draw_world(seed, source, options)
+        except ConfigurationError as error:
+            LOG.warning('seed %d left out: %s', seed, error)
             continue
-        rng.shuffle(crops)
+        yield from samples_of(episode, options.noise, grid)
+
+
+def samples_of(episode: Episode, noise: bool, grid: int = GRID) -> Iterator[Sample]:
+    """Yield the samples of a world: of each object one view, and all views fused.
+
+    :param noise: whether masks, planes and poses are wrong, beside the depth.
+    """
+    rng = np.random.default_rng([episode.seed, 49])
+    heights_m = support_heights(episode)
+    shown = list(world_samples.samples(episode))
+    observed = [_observe(sample, heights_m, noise, rng) for sample in shown]
+    truths = [sample.truth for sample in shown]
+    for index, solid in enumerate(episode.objects):
+        crops = [
+            (crop_view(*seen, index), truth)
+            for seen, truth in zip(observed, truths, strict=True)
+            if seen[1].items[index].mask.any()
+        ]
+        crops = [crop for crop in crops if crop[0].own.sum() >= MIN_PIXELS]
+        if not crops or not any(_shows(truth, index) for truth in truths):
+            continue
+        crops = [crops[k] for k in rng.permutation(len(crops))]
         for chosen in [crops[:1]] if len(crops) == 1 else [crops[:1], crops]:
-            yield _sample(chosen, thing, arrangement, options.grid)
+            evidence = build_evidence([view for view, _ in chosen], EvidenceConfig(grid=grid))
+            distance_m = _truth(evidence, solid, index, chosen[0][1])
+            yield Sample(evidence, distance_m, solid.name, solid.family, episode.suite)
 
 
 def store(sample: Sample) -> StoredSample:
@@ -137,105 +141,74 @@ def store(sample: Sample) -> StoredSample:
     return StoredSample(volume_input(sample.evidence), np.clip(rounded, -127, 127).astype(np.int8))
 
 
-def _sample(views: Sequence[View], thing: Placed, arrangement: str, grid: int) -> Sample:
-    evidence = build_evidence(views, EvidenceConfig(grid=grid))
-    centres = evidence.grid.centres_m().astype(np.float64)
-    distance = thing.distance_m(apply(evidence.grid.T_ref_grid, centres))
-    return Sample(evidence, distance, thing.item.name, thing.item.family, arrangement)
+def _truth(evidence: Evidence, solid: Solid, index: int, first: FrameTruth) -> Float32Array:
+    """Signed distance where the first view, which the grid hangs on, truly was."""
+    T_obj_grid = inverse(first.T_fixed_obj[index]) @ first.T_fixed_cam @ evidence.T_cam_grid
+    return signed_distance(solid, T_obj_grid, evidence.grid, evidence.truncation_m)
 
 
-def _visible_enough(
-    renderings: Sequence[Rendering], index: int, thing: Placed, camera: Camera
-) -> bool:
-    """Whether some view shows ``MIN_VISIBLE`` of the object's silhouette inside the image."""
-    for rendering in renderings:
-        points = apply(inverse(rendering.T_world_cam), thing.vertices_world())
-        u, v = (camera.K[i, i] * points[:, i] / points[:, 2] + camera.K[i, 2] for i in range(2))
-        inside = (u.min() > 2, v.min() > 2, u.max() < camera.width, v.max() < camera.height)
-        box = float(np.ptp(u) * np.ptp(v))
-        if all(inside) and (rendering.ids == index).sum() > 0.6 * MIN_VISIBLE * box:
-            return True
-    return False
+def _shows(truth: FrameTruth, index: int) -> bool:
+    """Whether a view has the whole object inside the image and little enough of it hidden."""
+    amodal = truth.amodal[index]
+    is_cut = amodal[[0, -1]].any() or amodal[:, [0, -1]].any()
+    return not is_cut and bool(truth.occlusion[index] <= 1.0 - MIN_VISIBLE)
 
 
 def _observe(
-    rendering: Rendering,
-    placed: Sequence[Placed],
-    camera: Camera,
-    options: SceneOptions,
-    rng: np.random.Generator,
+    sample: world_samples.Sample, heights_m: FloatArray, noise: bool, rng: np.random.Generator
 ) -> tuple[Frame, Instances]:
-    """Return the frame and the instances (one per object, some empty) of a true frame."""
-    errors = draw_depth_errors(rng) if options.noise else NO_ERRORS
-    depth = corrupt_depth(rendering.depth_m, rendering.cosine, camera, errors, rng)
-    masks = [rendering.ids == index for index in range(len(placed))]
-    if options.noise:
-        true = rendering.depth_m
-        masks = [_segment(masks, index, true, depth, rng) for index in range(len(masks))]
-    T_cam_world = inverse(rendering.T_world_cam)
-    support, up = _support(T_cam_world, options.noise, rng)
-    frame = Frame(
-        stamp_ns=0,
-        frame_id='camera',
-        camera=camera,
-        rgb=rendering.rgb,
-        pointmap=pointmap_from_depth(depth, camera),
-        fixed_frame='world',
-        T_fixed_cam=_tracked_pose(rendering.T_world_cam, options.noise, rng),
-        up_cam=up,
-    )
+    """Return a frame and its instances (one per object, some empty), as stages would see them."""
+    frame, truth = sample.frame(), sample.truth
+    masks: BoolArray = truth.instances == np.arange(1, len(heights_m) + 1)[:, None, None]
+    if noise:
+        true_m, depth_m = sample.rendering.depth_m, frame.depth_m
+        found = [segmented(masks, k, true_m, depth_m, rng) for k in range(len(masks))]
+        masks = np.stack(found)
+    planes, owner = _supports(truth, heights_m, noise, rng)
+    gravity = _turned(truth.T_fixed_cam[2, :3], noise * GRAVITY_SIGMA_RAD, rng)
     items = tuple(
-        Instance(mask, 1.0, _box(mask), 'truth', support=0 if support else -1) for mask in masks
+        Instance(mask, 1.0, _box(mask), 'truth', support=int(plane))
+        for mask, plane in zip(masks, owner, strict=True)
     )
-    return frame, Instances(0, items, (support,) if support else ())
+    frame = replace(
+        frame,
+        T_fixed_cam=_drifted(truth.T_fixed_cam, noise * rng.random(), rng),
+        up_cam=gravity if not noise or rng.random() < GRAVITY_KNOWN else None,
+    )
+    return frame, Instances(frame.stamp_ns, items, planes)
 
 
-def _segment(
-    masks: Sequence[BoolArray],
-    index: int,
-    true_depth_m: Float32Array,
-    depth_m: Float32Array,
-    rng: np.random.Generator,
-) -> BoolArray:
-    """Return a wrong mask of one object; a twentieth of all objects is not found at all.
+def _supports(
+    truth: FrameTruth, heights_m: FloatArray, noise: bool, rng: np.random.Generator
+) -> tuple[tuple[Plane, ...], IndexArray]:
+    """Return the planes that things stand on, as a segmenter finds them, and each thing's one.
 
-    Pixels with a return far before or behind the object never belong to the mask, as segmenters
-    that see depth ensure.
+    :param heights_m: (N,) height of what is under each object, NaN = nothing.
     """
-    true = masks[index]
-    if not true.any() or rng.random() < 0.05:
-        return np.zeros_like(true)
-    other = int(rng.integers(len(masks)))
-    neighbour = masks[other] if other != index and masks[other].any() else None
-    wrong = corrupt_mask(true, neighbour, rng)
-    own = true_depth_m[true]
-    far = (depth_m < own.min() - LEAK_M) | (depth_m > own.max() + LEAK_M)
-    return wrong & ~far
+    levels, counts = np.unique(heights_m[np.isfinite(heights_m)].round(3), return_counts=True)
+    middle = truth.T_fixed_obj[:, :3, 3].mean(axis=0)
+    planes: list[Plane] = []
+    owner = np.full(len(heights_m), -1, np.int32)
+    for level in levels[np.argsort(-counts)]:
+        if noise and rng.random() > SUPPORT_FOUND:
+            continue
+        owner[np.abs(heights_m - level) < 1e-3] = len(planes)
+        foot = apply(inverse(truth.T_fixed_cam), np.append(middle[:2], level))
+        normal = _turned(truth.T_fixed_cam[2, :3], noise * SUPPORT_TILT_RAD, rng)
+        error_m = noise * rng.normal(0.0, SUPPORT_SIGMA_M)
+        planes.append(Plane(normal, error_m - float(normal @ foot)))
+    return tuple(planes), owner
 
 
-def _support(
-    T_cam_world: FloatArray, noise: bool, rng: np.random.Generator
-) -> tuple[Plane | None, FloatArray | None]:
-    """Return the table as a segmenter finds it, and gravity where TF tells it."""
-    up = T_cam_world[:3, 2]
-    height = -float(up @ T_cam_world[:3, 3])
-    if not noise:
-        return Plane(up, height), up
-    tilt = Rotation.from_rotvec(rng.normal(0.0, 0.005, 3)).as_matrix()
-    centre = T_cam_world[:3, 3]
-    normal = tilt @ up
-    plane = Plane(normal, -float(normal @ centre) + rng.normal(0.0, 0.0015))
-    gravity = Rotation.from_rotvec(rng.normal(0.0, 0.01, 3)).as_matrix() @ up
-    return (plane if rng.random() < 0.92 else None), (gravity if rng.random() < 0.7 else None)
+def _turned(vector: FloatArray, sigma_rad: float, rng: np.random.Generator) -> FloatArray:
+    turned: FloatArray = Rotation.from_rotvec(sigma_rad * rng.standard_normal(3)).apply(vector)
+    return turned
 
 
-def _tracked_pose(T: FloatArray, noise: bool, rng: np.random.Generator) -> FloatArray:
-    """Return a camera pose with the error that odometry leaves between views."""
-    if not noise:
-        return T
-    size = rng.uniform(0.0, 1.0)
-    R = Rotation.from_rotvec(rng.normal(0.0, 0.002 * size, 3)).as_matrix()
-    return T @ transform(R, rng.normal(0.0, 0.0015 * size, 3))
+def _drifted(T: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
+    """Return a camera pose with a share of the error that odometry leaves between views."""
+    R = Rotation.from_rotvec(share * rng.normal(0.0, DRIFT_RAD, 3)).as_matrix()
+    return T @ transform(R, share * rng.normal(0.0, DRIFT_M, 3))
 
 
 def _box(mask: BoolArray) -> tuple[int, int, int, int]:
@@ -243,3 +216,49 @@ def _box(mask: BoolArray) -> tuple[int, int, int, int]:
     if len(rows) == 0:
         return 0, 0, 0, 0
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def write_samples(
+    out: Path, seeds: Sequence[int], source: ObjectSource, options: WorldOptions, grid: int
+) -> None:
+    """Write the samples of the worlds of some seeds to ``out``; those already there are kept."""
+    out.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        done = out / f'{seed:07d}.done'
+        if done.exists():
+            continue
+        for number, sample in enumerate(samples([seed], source, options, grid)):
+            stored = store(sample)
+            if stored.channels[CHANNELS.index('voxel')].flat[0] < LARGEST_VOXEL:
+                _save(out / f'{seed:07d}_{number:02d}.npz', stored)
+        done.touch()
+
+
+def _save(file: Path, sample: StoredSample) -> None:
+    part = file.with_suffix('.part')
+    with part.open('wb') as stream:
+        np.savez_compressed(stream, channels=sample.channels, distance=sample.distance)
+    part.rename(file)
+
+
+def main() -> None:
+    """Write the samples of a range of seeds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--out', type=Path, required=True, help='folder of the samples')
+    parser.add_argument('--objects', type=Path, help='scans with an index.json')
+    parser.add_argument('--families', nargs='*', default=(), help='of the solids; default: all')
+    parser.add_argument('--suites', nargs='*', default=SUITES, help='in turn')
+    parser.add_argument('--seeds', default='0:400', help='first:last, last exclusive')
+    parser.add_argument('--held-back', action='store_true', help='use the held-back scans')
+    parser.add_argument('--no-noise', action='store_true', help='an ideal sensor')
+    parser.add_argument('--grid', type=int, default=GRID, help='voxels per side')
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    source = training_source(arguments.objects, arguments.held_back, arguments.families)
+    options = WorldOptions(noise=not arguments.no_noise, suites=arguments.suites)
+    seeds = range(*(int(part) for part in arguments.seeds.split(':')))
+    write_samples(arguments.out, seeds, source, options, arguments.grid)
+
+
+if __name__ == '__main__':
+    main()

@@ -21,11 +21,12 @@ from torch import Tensor, nn
 from sam3d_ros.reconstruction.volume_input import CHANNELS
 from sam3d_ros.training.checkpoints import load_average
 from sam3d_ros.training.loop import load_config, run, sample_batches
-from sam3d_ros.training.volume import data
 from sam3d_ros.training.volume.config import TrainingConfig
 from sam3d_ros.training.volume.data import SampleFiles
 from sam3d_ros.training.volume.loss import solid_iou, volume_loss
 from sam3d_ros.training.volume.network import NetworkConfig, VolumeNet
+
+MAKER = 'sam3d_ros.training.volume.samples'
 
 
 def shown(channels: Tensor, hidden: str) -> Tensor:
@@ -62,7 +63,7 @@ def train(config: TrainingConfig) -> None:
     def samples(files: list[Path], seed: int) -> SampleFiles:
         return SampleFiles(files, mirror=True, seed=seed, colourless=config.colourless)
 
-    batches = partial(sample_batches, config, samples, data.__name__)
+    batches = partial(sample_batches, config, samples, MAKER)
     run(config, accelerator, model, batches, loss_of)
 
 

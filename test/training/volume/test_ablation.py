@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,9 +8,10 @@ pytest.importorskip('accelerate', reason='the train extra is not installed')
 from torch import Tensor, nn
 
 from sam3d_ros.reconstruction.volume_input import CHANNELS
-from sam3d_ros.training.volume.ablation import FINE, logits
-from sam3d_ros.training.volume.objects import write_pool
-from sam3d_ros.training.volume.samples import SceneOptions, scene_samples
+from sam3d_ros.training.volume.ablation import logits
+from sam3d_ros.training.volume.samples import GRID, samples_of
+from sam3d_ros.training.volume.worlds import WorldOptions, draw_world
+from sam3d_ros.world.sources import ProceduralSource
 
 
 class Echo(nn.Module):
@@ -23,15 +22,14 @@ class Echo(nn.Module):
         return surface, surface
 
 
-@pytest.mark.parametrize('grid', [FINE, 32])
-def test_logits_lie_where_they_belong_on_the_scoring_grid(tmp_path: Path, grid: int) -> None:
-    write_pool(tmp_path, None, 2)
-    pool = sorted(tmp_path.glob('solid_*.npz')), []
-    given, fine = (
-        next(scene_samples(3, pool, SceneOptions(noise=False, grid=size))) for size in (grid, FINE)
-    )
-    found = logits(Echo(), '', given)
-    assert found.shape == (FINE,) * 3
-    near = np.abs(fine.distance_m[found > 0.5]) / fine.evidence.grid.voxel_m
-    assert len(near) > 20 and np.median(near) < 1.0
-    assert logits(Echo(), 'surface', given).max() == 0.0
+def test_logits_lie_where_they_belong_on_the_scoring_grid() -> None:
+    options = WorldOptions(noise=False, suites=('single',))
+    world = draw_world(1, ProceduralSource(('box', 'can')), options)
+    fine = next(samples_of(world, False, GRID))
+    for grid in (GRID, 32):
+        given = next(samples_of(world, False, grid))
+        found = logits(Echo(), '', given)
+        assert found.shape == (GRID,) * 3
+        near = np.abs(fine.distance_m[found > 0.5]) / fine.evidence.grid.voxel_m
+        assert len(near) > 20 and np.median(near) < 1.0
+        assert logits(Echo(), 'surface', given).max() == 0.0

@@ -1,56 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The truth of a sample lies where its sensor sees it; seeds repeat; files hold what was made."""
+
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
-from sam3d_ros.training.volume.objects import write_pool
-from sam3d_ros.training.volume.samples import Sample, SceneOptions, scene_samples, store
+from sam3d_ros.reconstruction.volume_input import volume_input
+from sam3d_ros.training.volume.samples import Sample, samples, samples_of, store, write_samples
+from sam3d_ros.training.volume.worlds import WorldOptions, draw_world
+from sam3d_ros.world.sources import ProceduralSource
 
-IDEAL = SceneOptions(noise=False)
-
-
-@pytest.fixture(scope='module')
-def pool(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], list[Path]]:
-    folder = tmp_path_factory.mktemp('pool')
-    write_pool(folder, None, 4)
-    return sorted(folder.glob('solid_*.npz')), []
+SOLIDS = ProceduralSource(('box', 'can', 'ball', 'prism', 'toy'))
+ALONE = WorldOptions(suites=('single',))
 
 
 @pytest.fixture(scope='module')
-def ideal(pool: tuple[list[Path], list[Path]]) -> list[Sample]:
-    return [sample for seed in range(4) for sample in scene_samples(seed, pool, IDEAL)]
+def ideal() -> list[Sample]:
+    options = WorldOptions(noise=False, suites=('spaced', 'levels'))
+    return [*samples([0, 1], SOLIDS, options)]
 
 
-def test_scenes_give_samples(ideal: list[Sample]) -> None:
-    assert len(ideal) >= 4
-    assert {len(sample.evidence.views) for sample in ideal} != {1}
+def off_m(sample: Sample) -> np.ndarray:
+    """Return (P,) distances of the observed points from the true surface."""
+    at = sample.evidence.grid.coordinates(sample.evidence.points.points_m.astype(float))
+    return np.abs(map_coordinates(sample.distance_m, at.T, order=1, mode='nearest'))
+
+
+def test_worlds_give_single_views_and_fused_ones(ideal: list[Sample]) -> None:
+    views = [len(sample.evidence.views) for sample in ideal]
+    assert len(ideal) >= 4 and 1 in views and max(views) > 1
+    assert {sample.suite for sample in ideal} == {'spaced', 'levels'}
 
 
 def test_truth_lies_where_an_ideal_sensor_sees_it(ideal: list[Sample]) -> None:
     for sample in ideal:
-        evidence, truth = sample.evidence, sample.distance_m < 0
-        assert (truth & (evidence.free > 0)).sum() <= 0.06 * truth.sum(), sample.name
-        on_surface = evidence.surface > 0.9
-        distances = np.abs(sample.distance_m[on_surface]) / evidence.grid.voxel_m
-        assert np.median(distances) < 0.6, sample.name
-
-
-def test_same_seed_same_sample(pool: tuple[list[Path], list[Path]]) -> None:
-    first, second = (list(scene_samples(3, pool, SceneOptions())) for _ in range(2))
-    assert len(first) == len(second) > 0
-    for a, b in zip(first, second, strict=True):
-        assert np.array_equal(store(a).channels, store(b).channels)
-        assert np.array_equal(store(a).distance, store(b).distance)
-
-
-def test_errors_change_the_evidence_but_not_its_place(
-    pool: tuple[list[Path], list[Path]],
-) -> None:
-    for sample in scene_samples(3, pool, SceneOptions()):
-        observed = sample.evidence.surface > 0.9
-        voxels = np.abs(sample.distance_m[observed]) / sample.evidence.grid.voxel_m
-        assert np.median(voxels) < 3.0
+        free = sample.evidence.free > 0
+        assert np.median(off_m(sample)) < 0.001, sample.name
+        assert (sample.distance_m[free] > 0).mean() > 0.99, sample.name
+        assert (sample.distance_m < 0).any()
+        assert np.abs(sample.distance_m).max() <= sample.evidence.truncation_m
 
 
 def test_stored_sign_is_the_truth(ideal: list[Sample]) -> None:
@@ -58,16 +48,31 @@ def test_stored_sign_is_the_truth(ideal: list[Sample]) -> None:
         assert np.array_equal(store(sample).distance < 0, sample.distance_m < 0)
 
 
-def test_the_grid_does_not_change_what_is_seen(pool: tuple[list[Path], list[Path]]) -> None:
-    fine, coarse = (list(scene_samples(3, pool, SceneOptions(grid=grid))) for grid in (48, 32))
-    assert len(fine) == len(coarse) > 0
-    for a, b in zip(fine, coarse, strict=True):
-        assert b.distance_m.shape == (32, 32, 32) and a.name == b.name
-        assert np.array_equal(a.evidence.views[0].own, b.evidence.views[0].own)
-        assert 1.5 * a.evidence.grid.voxel_m == pytest.approx(b.evidence.grid.voxel_m)
+def test_errors_move_points_and_come_with_their_sensor() -> None:
+    found = list(samples([1], SOLIDS, ALONE))
+    sensor = draw_world(1, SOLIDS, ALONE).sensor.model
+    assert found
+    for sample in found:
+        assert 0.0002 < np.median(off_m(sample)) < 0.006
+        assert {view.sensor for view in sample.evidence.views} == {sensor}
 
 
-def test_objects_alone_without_clutter(pool: tuple[list[Path], list[Path]]) -> None:
-    options = SceneOptions(noise=False, clutter=False)
-    kinds = [s.arrangement for seed in range(3) for s in scene_samples(seed, pool, options)]
-    assert kinds and set(kinds) == {'single'}
+def test_grid_does_not_change_what_is_seen_and_seeds_repeat() -> None:
+    fine, again, coarse = (
+        next(samples_of(draw_world(1, SOLIDS, ALONE), True, grid)) for grid in (48, 48, 32)
+    )
+    assert np.array_equal(volume_input(fine.evidence), volume_input(again.evidence))
+    assert np.array_equal(fine.distance_m, again.distance_m)
+    assert coarse.distance_m.shape == (32, 32, 32)
+    assert np.array_equal(fine.evidence.views[0].own, coarse.evidence.views[0].own)
+    assert 1.5 * fine.evidence.grid.voxel_m == pytest.approx(coarse.evidence.grid.voxel_m)
+
+
+def test_files_hold_the_samples_and_are_made_once(tmp_path: Path) -> None:
+    write_samples(tmp_path, [1], SOLIDS, ALONE, 32)
+    file, *_ = sorted(tmp_path.glob('*.npz'))
+    with np.load(file) as stored:
+        assert stored['channels'].shape[1:] == stored['distance'].shape == (32, 32, 32)
+    file.unlink()
+    write_samples(tmp_path, [1], SOLIDS, ALONE, 32)
+    assert not file.exists()

@@ -115,7 +115,7 @@ def test_taught_walls_have_no_holes_and_thick_things_stay(thickness: float, offs
 
 
 def test_no_samples_is_an_error_that_says_how_to_make_them(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r'training\.volume\.data'):
+    with pytest.raises(InputError, match=r'training\.volume\.samples'):
         train(config(tmp_path, 1))
 
 
