@@ -9,8 +9,8 @@ torch = pytest.importorskip('torch', reason='the train extra is not installed')
 
 from sam3d_ros.segmentation.mini.inputs import CHANNELS
 from sam3d_ros.training.mini.data import Sample
-from sam3d_ros.training.mini.loss import mask_loss, pair_loss
-from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
+from sam3d_ros.training.mini.loss import joined_loss, mask_loss, pair_loss, thing_loss
+from sam3d_ros.training.mini.network import MiniNet, NetworkConfig, split
 
 TINY = NetworkConfig(widths=(4, 8, 8, 8), features=8, embedding=4, tokens=16, heads=2)
 
@@ -40,7 +40,10 @@ def test_outputs_have_half_the_size_of_any_input(tiny: MiniNet, shape: tuple[int
     half = shape[0] // 2, shape[1] // 2
     assert masks.shape == (1, 3, 3, *half)
     assert quality.shape == (1, 3, 3)
-    assert dense.shape == (1, 8, *half)
+    assert dense.shape == (1, 10, *half)
+    embedding, middle, thing, joined = split(dense)
+    assert [part.shape[1] for part in (embedding, middle, joined)] == [4, 3, 2]
+    assert torch.equal(thing, dense[:, 7])
 
 
 @torch.no_grad()
@@ -99,6 +102,26 @@ def test_the_best_of_three_masks_is_learned_from_and_its_iou_is_told() -> None:
     worse, chosen = mask_loss(masks, torch.tensor([[[0.0, 1.0, 0.0]]]), sample)
     assert float(worse) > 0.5
     assert float(chosen) == 0.0
+
+
+def test_cells_of_one_thing_hang_together_and_borders_count_as_much() -> None:
+    truth = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    truth[:, :, 4:] = 2
+    right = torch.full((1, 2, 8, 8), 12.0)
+    right[:, 0, :, 3] = -12
+    assert float(joined_loss(right, truth)) < 1e-4
+    blind = torch.full((1, 2, 8, 8), 12.0)
+    assert float(joined_loss(blind, truth)) > 2
+
+
+def test_small_things_count_more_than_their_cells() -> None:
+    truth = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    truth[:, :20, :20], truth[:, 26:29, 26:29] = 1, 2
+    logits = 8 * (truth > 0).float() - 4
+    without_small, without_cells = logits.clone(), logits.clone()
+    without_small[truth == 2] = -4
+    without_cells[:, :3, :3] = -4
+    assert thing_loss(without_small, truth) > 2 * thing_loss(without_cells, truth)
 
 
 def test_pairs_are_right_when_embeddings_differ_between_things() -> None:

@@ -9,29 +9,31 @@ torch = pytest.importorskip('torch', reason='the train extra is not installed')
 pytest.importorskip('accelerate', reason='the train extra is not installed')
 
 from safetensors.torch import save_file
-from sam3d_ros.training.mini.stored import View, store
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.segmentation.mini.inputs import Observation
+from sam3d_ros.core.types import Camera, Frame
+from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import ViewFiles
 from sam3d_ros.training.mini.eyes import Eyes
 from sam3d_ros.training.mini.train import train, view_batches
+from sam3d_ros.training.views import View, store
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two small views of a box on a table."""
+    """Two small views of a box on a table, seen from above."""
     (tmp_path / 'train').mkdir()
+    camera = Camera(96, 64, np.array([[90.0, 0, 47.5], [0, 90.0, 31.5], [0, 0, 1]]))
     for k in range(2):
-        points = np.ones((64, 96, 3), np.float32)
-        points[..., 0], points[..., 1] = np.meshgrid(np.arange(96) / 96, np.arange(64) / 64)
-        normal = np.tile(np.float32([0, 0, -1]), (64, 96, 1))
         instances = np.zeros((64, 96), np.uint8)
         instances[10 : 40 + k, 20:60] = 1
         rgb = np.repeat(instances[..., None] * np.uint8(200), 3, axis=-1)
-        seen = Observation(rgb, points, normal, instances * np.float32(0.1))
-        store(tmp_path / 'train' / f'{k}.npz', View(seen, instances))
+        depth_m = np.where(instances > 0, 0.9, 1.0).astype(np.float32)
+        pointmap = pointmap_from_depth(depth_m, camera)
+        up = np.array([0.0, 0.0, -1.0])
+        frame = Frame(0, 'camera', camera, rgb, pointmap, 'camera', np.eye(4), up)
+        store(tmp_path / 'train' / f'{k}.npz', View(frame, instances))
     return tmp_path
 
 
@@ -100,5 +102,5 @@ def test_views_vary_with_the_seed_and_mirroring_keeps_things_together(folder: Pa
 
 
 def test_without_a_batch_of_views_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r'mini\.scenes'):
+    with pytest.raises(InputError, match=r'training\.views'):
         next(view_batches(_config(tmp_path, 1), 0, 0))
