@@ -57,7 +57,10 @@ from sam3d_ros.segmentation.prompts import (
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
-LISTED = 0.0
+BIAS = -0.7
+"""Added to the log-odds of pairs: seams that the network leaves are of either side, so patches
+join too easily; chosen on views of training worlds."""
+LISTED = -0.3
 """Log-odds of being one whole thing from which it is listed."""
 
 
@@ -87,7 +90,7 @@ class MiniSegmenter:
         """Take a frame apart, first by what the network sees, then by geometry."""
         sight = look(self._network, frame, find_surfaces(frame, self._config), self._config)
         found = pair_patches(sight.things_only(), frame)
-        bias = np.float32(self._config.geometric.join_bias)
+        bias = np.float32(self._config.geometric.join_bias + BIAS)
         log_odds = fused_network().log_odds(fused_features(found, sight.encoded)) + bias
         things = grouped(found, log_odds, frame.sensor, self._config)
         if not prompted:

