@@ -6,10 +6,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sam3d_ros.core.errors import InputError, TransformError
 from sam3d_ros.core.notes import Notes
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.cdr import encode
@@ -26,8 +28,9 @@ from sam3d_ros.nodes.live_clocks import LiveClocks
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.frames import require_transforms
+from sam3d_ros.pointmaps.frames import require_transforms, start_model
 from sam3d_ros.pointmaps.intake import Arrived, Intake
+from sam3d_ros.pointmaps.noise_file import keep, restored
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
 
 CHECK_PERIOD_S = 0.1
@@ -49,9 +52,19 @@ class PointmapNode(StageNode):
         """Make the frame builder and offer frames, and clouds for those who look."""
         self._config: PointmapConfig = self.config('pointmaps')
         self._intake = Intake(self._config, Notes(self.get_logger().warning))
+        self._keep_noise()
         self._frames = self.publish_link(FRAMES)
         self._points = self.publish_topic(POINTS)
         self._camera_info = self.publish_topic(CAMERA_INFO)
+
+    def _keep_noise(self) -> None:
+        """Go on from what the camera showed of its errors before, and keep it at the end."""
+        if not self._config.noise_file:
+            return
+        file, say = Path(self._config.noise_file).expanduser(), self.get_logger().warning
+        builder = self._intake.builder
+        builder.noise = restored(file, start_model(self._config, STRUCTURED_LIGHT), say)
+        self.on_close(lambda: keep(file, builder.noise, say))
 
     def connect(self) -> None:
         """Listen to the sensors and to TF."""

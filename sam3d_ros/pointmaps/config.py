@@ -77,6 +77,11 @@ class PointmapConfig:
         'measure spread and grain of the depth camera on the smooth surfaces that it sees',
         read_only=True,
     )
+    noise_file: str = option(
+        '',
+        'file that keeps what the node measured of its camera until the next start; empty = none',
+        read_only=True,
+    )
     stamps: str = option(
         'auto',
         'which time counts: header = that in the headers; receive = that of receipt; auto = the '
