@@ -34,7 +34,7 @@ from sam3d_ros.segmentation.mini.asking import (
     about_points,
     batched,
 )
-from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network
+from sam3d_ros.segmentation.mini.fusion import pair_log_odds
 from sam3d_ros.segmentation.mini.network import STRIDE, Encoded, Network
 from sam3d_ros.segmentation.mini.sight import look
 from sam3d_ros.segmentation.mini.wholes import whole_features, whole_network
@@ -57,10 +57,7 @@ from sam3d_ros.segmentation.prompts import (
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
-BIAS = -0.7
-"""Added to the log-odds of pairs: seams that the network leaves are of either side, so patches
-join too easily; chosen on views of training worlds."""
-LISTED = -0.3
+LISTED = -0.8
 """Log-odds of being one whole thing from which it is listed."""
 
 
@@ -90,8 +87,8 @@ class MiniSegmenter:
         """Take a frame apart, first by what the network sees, then by geometry."""
         sight = look(self._network, frame, find_surfaces(frame, self._config), self._config)
         found = pair_patches(sight.things_only(), frame)
-        bias = np.float32(self._config.geometric.join_bias + BIAS)
-        log_odds = fused_network().log_odds(fused_features(found, sight.encoded)) + bias
+        bias = np.float32(self._config.geometric.join_bias)
+        log_odds = pair_log_odds(found, sight.encoded) + bias
         things = grouped(found, log_odds, frame.sensor, self._config)
         if not prompted:
             whole = whole_network().log_odds(whole_features(sight, found, log_odds, things))

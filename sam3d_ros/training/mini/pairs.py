@@ -17,7 +17,7 @@ import numpy as np
 
 from sam3d_ros.segmentation import mini
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network
+from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network, pair_log_odds
 from sam3d_ros.segmentation.mini.network import Network
 from sam3d_ros.segmentation.mini.sight import Sight, look
 from sam3d_ros.segmentation.mini.things import thing_network
@@ -65,7 +65,7 @@ class Teacher:
         sight = self.sight(view)
         found = pair_patches(sight.things_only(), view.frame)
         bias = np.float32(self.config.geometric.join_bias)
-        log_odds = fused_network().log_odds(fused_features(found, sight.encoded)) + bias
+        log_odds = pair_log_odds(found, sight.encoded) + bias
         things = grouped(found, log_odds, view.frame.sensor, self.config)
         labels = things.thing_of[found.patches]
         shared = np.zeros((len(things.keep), int(view.instances.max()) + 1))
