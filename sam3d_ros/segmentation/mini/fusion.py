@@ -123,10 +123,10 @@ def _across_border(found: PairedPatches, joined: Float32Array) -> tuple[FloatArr
     spread = np.sqrt(np.maximum(square - mean * mean, 0))
     f, b = found.pairs.front.astype(np.int64), found.pairs.back.astype(np.int64)
     wanted = np.minimum(f, b) * count + np.maximum(f, b)
-    place = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
-    meets = key[place] == wanted if len(key) else np.zeros(len(wanted), bool)
     if not len(key):
         return np.zeros(len(wanted)), np.zeros(len(wanted))
+    place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+    meets = key[place] == wanted
     return np.where(meets, mean[place], 0) / 2, np.where(meets, spread[place], 0) / 2
 
 

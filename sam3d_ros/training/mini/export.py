@@ -26,11 +26,12 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
-from sam3d_ros.core.errors import BackendError, InputError
+from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.types import Float32Array
 from sam3d_ros.core.weights import REGISTRY, file_hash
 from sam3d_ros.segmentation.mini.inputs import CHANNELS, channels
 from sam3d_ros.segmentation.mini.network import DECODER, ENCODER, Network
+from sam3d_ros.training.borders import view_files
 from sam3d_ros.training.checkpoints import load_average
 from sam3d_ros.training.loop import load_config
 from sam3d_ros.training.mini.config import TrainingConfig
@@ -165,13 +166,7 @@ def calibration(data: Path) -> list[Float32Array]:
 
     :raises InputError: when there are none.
     """
-    files = sorted(data.glob('*.npz'))
-    if not files:
-        raise InputError(
-            f'no views in {data}',
-            wanted='some to take the ranges of activations from',
-            remedy='Make them with python -m sam3d_ros.training.views.',
-        )
+    files = view_files(data)
     chosen = files[:: max(1, len(files) // CALIBRATION_VIEWS)][:CALIBRATION_VIEWS]
     return [channels(observed(load(file).frame)) for file in chosen]
 
