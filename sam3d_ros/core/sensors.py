@@ -13,7 +13,7 @@ that two pixels d apart correlate by exp(-d^2 / (4 scale^2)).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -150,11 +150,6 @@ class SensorModel:
         """
         return self.axial_sigma(depth_m) * np.float32(self.left_after(window_px, pitch_px))
 
-    @property
-    def disparity_sigma(self) -> float:
-        """One-sigma error of 1/z at 1 m, 1/m."""
-        return float(self.axial_sigma(1.0))
-
     def measured(self, factor: float, grain: Grain) -> SensorModel:
         """Return this model with a spread ``factor`` times as large, and another grain."""
         return replace(
@@ -194,11 +189,6 @@ def kept(count: int, pitch_px: float, scale_px: float) -> float:
     at = pitch_px * np.arange(count)
     shared = np.exp(-np.square(at[:, None] - at) / (4 * scale_px**2))
     return float(shared.mean()) ** 2
-
-
-def spectrum(model: SensorModel, windows_px: Sequence[int]) -> FloatArray:
-    """Return (len(windows_px),) what is left of the spread after averaging over each window."""
-    return np.array([model.left_after(window) for window in windows_px])
 
 
 IDEAL = SensorModel(

@@ -68,7 +68,7 @@ class MiniSegmenter:
         self._config = config
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
-        """Return the things that ``prompts`` ask for; without prompts, all on the supports.
+        """Return the things that ``prompts`` ask for; without prompts, all there are.
 
         A single point is answered with up to three overlapping masks, best first; every other
         prompt with at most one. The frame is encoded once for all prompts.

@@ -17,7 +17,7 @@ from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.segmentation.affinity import Network, read_network
 from sam3d_ros.segmentation.cues import Cues
-from sam3d_ros.segmentation.mini.inputs import Observation
+from sam3d_ros.segmentation.mini.inputs import AVERAGED_CELLS, Observation
 from sam3d_ros.segmentation.partition import Cut
 from sam3d_ros.segmentation.significance import left_after
 
@@ -47,7 +47,8 @@ def part_features(
     height = mean(seen.height[at] * valid) / known
     spread = np.maximum(mean(seen.spread[at] * valid) / known, 1e-5)
     left = left_after(sensor, area * known, cut.grid.step)
-    unit = np.maximum(sensor.left_after(7 * cut.grid.step, cut.grid.step), 1e-6)
+    window = AVERAGED_CELLS * cut.grid.step
+    unit = np.maximum(sensor.left_after(window, cut.grid.step), 1e-6)
     surely = height / (spread / unit * left)
     middle = mean(thing)
     deviation = np.sqrt(np.maximum(mean(thing * thing) - middle**2, 0))
