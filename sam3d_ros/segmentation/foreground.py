@@ -23,7 +23,7 @@ GOOD_RESIDUAL = 2.5  # of noise
 OTHER_COLOR = 18.0  # L*a*b* distance from the support around it
 COLORED_HEIGHT = 0.5  # share of the height threshold that suffices for another colour
 WINDOW = 51  # pixels of the grid over which the support's surface is averaged
-WARP_M = 0.012  # farther from the plane than this, at 1 m or more, is no bend of the support
+WARPS = 4.0  # sigmas of slow bending by which a support may leave its plane
 BOTTOM_HEIGHT_M = 0.002
 MAIN_SHARE = 0.15  # of the largest piece of a support, for a piece to be part of it
 
@@ -72,9 +72,8 @@ def _above(
     z = grid.points[..., 2]
     window = (2 * WINDOW_RADIUS + 1) * grid.step
     spread = sensor.averaged_sigma(z, window, grid.step)
-    warp = np.maximum(
-        np.float32(WARP_M) * np.clip(np.square(z), 0, 1), np.float32(HEIGHT_SIGMAS) * spread
-    )
+    bend = np.float32(WARPS * sensor.warp) * np.square(z)
+    warp = np.maximum(bend, np.float32(HEIGHT_SIGMAS) * spread)
     warp = np.maximum(warp, np.float32(config.min_height_m))
     flat = grid.valid & (np.abs(warped) < warp) & ~(tilted & (warped > SIDE_HEIGHT_M))
     labels, is_main = _pieces(flat)

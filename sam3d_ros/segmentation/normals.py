@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import BoolArray, Float32Array
 from sam3d_ros.segmentation.grid import Grid
 
 WINDOW_RADIUS = 3
 MIN_FILL = 0.5
-SIGMA_RANGE = (0.0005, 0.006)  # 1/m: the best to the worst depth camera in use
+TRUSTED = 2.0  # factor within which a frame's median residual may differ from the sensor's spread
+LEAST_SIGMA = 1e-5  # 1/m: of a sensor without errors, so that nothing is divided by zero
 SHIFTS = ((0, 0), (-2, 0), (2, 0), (0, -2), (0, 2), (-2, -2), (-2, 2), (2, -2), (2, 2))
 
 
@@ -40,8 +42,11 @@ class LocalPlanes:
     sigma: float
 
 
-def local_planes(grid: Grid) -> LocalPlanes:
-    """Fit a plane at every pixel, and estimate the noise as the median residual."""
+def local_planes(grid: Grid, sensor: SensorModel) -> LocalPlanes:
+    """Fit a plane at every pixel, and estimate the noise as the median residual.
+
+    :param sensor: errors of the frame's ranges; the estimate stays within a factor of them.
+    """
     window_dual, window_residual = _window_fits(grid)
     pick = _best_window(window_residual)
     residual = window_residual.ravel()[pick]
@@ -50,9 +55,17 @@ def local_planes(grid: Grid) -> LocalPlanes:
     inverse = -1 / np.maximum(np.sqrt(a * a + b * b + c * c), np.float32(1e-9))
     dual = np.asarray(cv2.merge([a, b, c]), np.float32)
     normal = np.asarray(cv2.merge([a * inverse, b * inverse, c * inverse]), np.float32)
-    quiet = residual[known]
-    sigma = float(np.median(quiet)) if quiet.size else SIGMA_RANGE[0]
-    return LocalPlanes(dual, normal, residual, known, float(np.clip(sigma, *SIGMA_RANGE)))
+    return LocalPlanes(dual, normal, residual, known, _noise(residual, known, grid, sensor))
+
+
+def _noise(residual: Float32Array, known: BoolArray, grid: Grid, sensor: SensorModel) -> float:
+    """Return the median residual, within :data:`TRUSTED` of the sensor's spread, 1/m."""
+    if not known.any():
+        return LEAST_SIGMA
+    disparity = grid.disparity[known]
+    expected = float(np.median(sensor.axial_sigma(1 / disparity) * np.square(disparity)))
+    sigma = float(np.clip(np.median(residual[known]), expected / TRUSTED, expected * TRUSTED))
+    return max(sigma, LEAST_SIGMA)
 
 
 def _window_fits(grid: Grid) -> tuple[tuple[Float32Array, ...], Float32Array]:

@@ -111,7 +111,7 @@ class PairedPatches:
 def find_surfaces(frame: Frame, config: SegmentationConfig) -> Surfaces:
     """Take a frame to the working grid and find the large planes."""
     grid = make_grid(frame)
-    local = local_planes(grid)
+    local = local_planes(grid, frame.sensor)
     structure = find_structure(grid, local, frame.sensor, frame.up_cam, config.supports)
     return Surfaces(grid, local, structure)
 

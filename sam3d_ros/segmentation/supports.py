@@ -29,7 +29,7 @@ from sam3d_ros.segmentation.normals import LocalPlanes
 
 SEED_STEP = 18
 SAMPLE_STEP = 6
-LOOSE_TOLERANCE_M = 0.012  # a local plane, extended over the image, is no better than this
+WARPS = 4.0  # sigmas of slow bending by which a support may leave a local plane of its own
 FIRST_AREA_M2 = 0.02  # the only plane in sight is a support even if little of it is seen
 FOOTPRINT_CELL_M = 0.01
 LEVEL_GAP_M = 0.03
@@ -175,7 +175,7 @@ class _Search:
         rays = points * disparity[:, None]
         noise = sensor.axial_sigma(1 / disparity) * np.square(disparity)
         spread = np.sqrt(local.sigma**2 + noise**2 + sensor.warp**2).astype(np.float32)
-        tolerance = np.maximum(3 * spread, LOOSE_TOLERANCE_M * disparity**2)
+        tolerance = np.maximum(3 * spread, WARPS * np.float32(sensor.warp))
         return cls(
             points,
             rays,

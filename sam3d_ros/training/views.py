@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument('--objects', type=Path, required=True, help='scans with an index.json')
     parser.add_argument('--seeds', default='0:1500', help='first:last, last exclusive')
     parser.add_argument('--views', type=int, default=3, help='views of one world')
+    parser.add_argument('--suites', nargs='*', default=SUITES, help='of the worlds, in turn')
     parser.add_argument('--held-back', action='store_true', help='use the held-back scans')
     parser.add_argument(
         '--packages', action='store_true', help='large boxes on bare tables, nothing else around'
@@ -173,7 +174,7 @@ def main() -> None:
             if arguments.packages:
                 views = draw(seed, arguments.views, packages(), PACKED, bare=True)
             else:
-                views = draw(seed, arguments.views, source_of(seed, scans))
+                views = draw(seed, arguments.views, source_of(seed, scans), arguments.suites)
             for number, view in enumerate(views):
                 store(arguments.out / f'{seed:06d}_{number}.npz', view)
         except ConfigurationError as error:

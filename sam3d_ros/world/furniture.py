@@ -127,6 +127,28 @@ def shelf(rng: Rng) -> Furniture:
     return Furniture(tuple(parts), tuple(areas))
 
 
+def open_case(rng: Rng) -> Furniture:
+    """Return a carton, crate or display box on its side, open towards -y, maybe with a lip."""
+    half, height = rng.uniform([0.13, 0.07], [0.32, 0.18]), rng.uniform(0.16, 0.4)
+    wall = rng.uniform(0.002, 0.006) if rng.random() < 0.6 else rng.uniform(0.008, 0.018)
+    image = pattern(rng)
+    other = image if rng.random() < 0.7 else pattern(rng)
+    outer = half + wall
+    parts = [block_of('floor', 0, 0, 0, outer, wall, image)]
+    if rng.random() < 0.85:
+        parts.append(block_of('top', 0, 0, height, outer, wall, image))
+    low, high = np.array([-outer[0], half[1], 0]), np.array([outer[0], outer[1], height])
+    parts.append(slab('back', low, high, other, TILE_M))
+    for x in (-outer[0], half[0]):
+        low = np.array([x, -outer[1], 0])
+        parts.append(slab('side', low, np.array([x + wall, outer[1], height]), image, TILE_M))
+    if rng.random() < 0.6:
+        low = np.array([-outer[0], -outer[1], 0])
+        lip = min(rng.uniform(0.01, 0.09), 0.4 * height)
+        parts.append(slab('lip', low, np.array([outer[0], -half[1], lip]), other, TILE_M))
+    return Furniture(tuple(parts), (_area(0, 0, wall, half, height - wall),))
+
+
 def block(rng: Rng, half_m: FloatArray, height_m: float) -> Furniture:
     """Return a cabinet, chest, step or other box with a flat top, maybe with an edge over it."""
     image = pattern(rng)

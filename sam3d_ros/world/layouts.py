@@ -85,9 +85,13 @@ def in_bin(source: ObjectSource, rng: Rng, count: int | None = None) -> Layout |
 
 
 def on_shelf(source: ObjectSource, rng: Rng, count: int | None = None) -> Layout | None:
-    """Return things that stand and lie on boards of a shelf."""
-    piece = furniture.shelf(rng)
-    bed = Bed([*room(rng), *piece.parts])
+    """Return things that stand and lie on boards of a shelf, or in a box on its side."""
+    if rng.random() < 0.35:
+        solids, table = on_table(rng, rng.uniform(0.45, 0.8, 2))
+        piece = furniture.open_case(rng).at(0, 0, float(table.middle_m[2]))
+    else:
+        solids, piece = room(rng), furniture.shelf(rng)
+    bed = Bed([*solids, *piece.parts])
     order = rng.permutation(len(piece.areas))
     chosen = order[: int(rng.integers(1, 4))]
     for index in chosen:
@@ -239,7 +243,7 @@ def empty_floor(source: ObjectSource, rng: Rng) -> Layout:
 
 
 def empty_shelf(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return a shelf with nothing on it."""
+    """Return a shelf, or a box on its side, with nothing in it."""
     return on_shelf(source, rng, 0)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation, Slerp
 
+from sam3d_ros.core.sensors import MODELS, SensorModel
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.world.render import Renderer
 
@@ -35,17 +36,18 @@ class Sweep:
 class Lidar:
     """A spinning LiDAR, frame x forward, y left, z up; turns clockwise from behind.
 
-    Rings, columns, field of view and range noise follow the Ouster OS1 data sheet (16, 32 or 64
-    rings evenly over 45 deg, 1024 columns at 10 Hz, one sigma of 10 mm between 1 and 20 m); the
-    field of view of the Velodyne VLP-16 is 30 deg and its noise up to 30 mm.
+    Rings, columns and field of view follow the Ouster OS1 data sheet (16, 32 or 64 rings evenly
+    over 45 deg, 1024 columns at 10 Hz; that of the Velodyne VLP-16 is 30 deg).
+
+    :param model: errors of its ranges. Returns are independent of each other: what the grain of
+        the model says is of the pixels that are fitted between them.
     """
 
     rings: int = 64
     columns: int = 1024
     period_s: float = 0.1
     field_of_view_rad: float = np.radians(45.0)
-    range_sigma_m: float = 0.01
-    range_m: tuple[float, float] = (0.3, 30.0)
+    model: SensorModel = MODELS['lidar']
 
     def sweep(
         self,
@@ -74,8 +76,10 @@ class Lidar:
         origins = np.repeat(t, self.rings, axis=0).astype(np.float32)
         ranges, _, normals = renderer.cast(origins, directions, T_fixed_obj, present)
         cosine = np.abs(np.einsum('ij,ij->i', normals, directions))
-        measured = ranges + rng.normal(0.0, self.range_sigma_m, len(ranges))
-        seen = np.isfinite(ranges) & (ranges > self.range_m[0]) & (ranges < self.range_m[1])
+        nearest, farthest = self.model.range_m
+        seen = np.isfinite(ranges) & (ranges > nearest) & (ranges < farthest)
+        spread = self.model.axial_sigma(np.where(seen, ranges, nearest))
+        measured = ranges + spread * rng.standard_normal(len(ranges))
         points = measured[:, None] * local.reshape(-1, 3)
         return Sweep(
             points[seen].astype(np.float32),

@@ -164,7 +164,9 @@ ABOVE = Look((0.45, 1.3), (45, 85), aim_m=0.06)
 PLACES: dict[str, Place] = {
     'bin': Place('things in a bin, tote or drawer, seen from above', layouts.in_bin, ABOVE),
     'shelf': Place(
-        'things on the boards of a shelf, seen from its front', layouts.on_shelf, FRONT
+        'things on the boards of a shelf or in a box on its side, seen from the front',
+        layouts.on_shelf,
+        FRONT,
     ),
     'plates': Place(
         'dishes, boards and trays that carry food', layouts.plates, Look((0.35, 1.0), (25, 85))
@@ -185,7 +187,9 @@ PLACES: dict[str, Place] = {
     'overhead': Place('seen from straight above', layouts.overhead, Look((0.5, 1.4), (82, 89.5))),
     'empty_table': Place('a table with nothing on it', layouts.empty_table, Look((0.5, 1.6))),
     'empty_floor': Place('a floor with nothing on it', layouts.empty_floor, Look((0.6, 1.6))),
-    'empty_shelf': Place('a shelf with nothing on it', layouts.empty_shelf, FRONT),
+    'empty_shelf': Place(
+        'a shelf or a box on its side with nothing in it', layouts.empty_shelf, FRONT
+    ),
     'empty_bin': Place('a bin or drawer with nothing in it', layouts.empty_bin, ABOVE),
 }
 """The suites of places by name."""

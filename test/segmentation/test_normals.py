@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.geometry.cameras import rays
 from sam3d_ros.segmentation.grid import make_grid
@@ -27,7 +28,7 @@ def plane_frame(normal: np.ndarray, offset_m: float, noise: float = 0.0) -> Fram
 def test_a_plane_is_recovered(tilt_x, tilt_y, offset_m):
     normal = np.array([tilt_x, tilt_y, -1.0])
     normal /= np.linalg.norm(normal)
-    local = local_planes(make_grid(plane_frame(normal, offset_m)))
+    local = local_planes(make_grid(plane_frame(normal, offset_m)), STRUCTURED_LIGHT)
     assert local.known.mean() > 0.5
     np.testing.assert_allclose(
         local.normal[local.known],
@@ -38,7 +39,9 @@ def test_a_plane_is_recovered(tilt_x, tilt_y, offset_m):
 
 
 def test_noise_is_estimated():
-    local = local_planes(make_grid(plane_frame(np.array([0.0, -0.6, -0.8]), 0.6, noise=0.002)))
+    local = local_planes(
+        make_grid(plane_frame(np.array([0.0, -0.6, -0.8]), 0.6, noise=0.002)), STRUCTURED_LIGHT
+    )
     assert local.sigma == pytest.approx(0.002, rel=0.15)
 
 
@@ -48,7 +51,7 @@ def test_normals_stay_sharp_at_a_crease():
     disparity = np.maximum(-(ray @ left), -(ray @ right))  # a ridge that points at the camera
     points = (ray / disparity[..., None]).astype(np.float32)
     frame = Frame(0, 'c', CAMERA, np.zeros((240, 320, 3), np.uint8), points, 'c', np.eye(4))
-    local = local_planes(make_grid(frame))
+    local = local_planes(make_grid(frame), STRUCTURED_LIGHT)
     is_left = -(ray @ left) > -(ray @ right)
     expected = np.where(is_left[..., None], left, right)
     angle = np.arccos(np.clip((local.normal * expected).sum(-1), -1, 1))
@@ -60,7 +63,7 @@ def test_no_depth_is_unknown():
     frame = plane_frame(np.array([0.0, -0.6, -0.8]), 0.6)
     frame.pointmap[:, 100:200] = np.nan
     grid = make_grid(frame)
-    local = local_planes(grid)
+    local = local_planes(grid, frame.sensor)
     assert not local.known[:, 100:200].any()
     assert np.isfinite(local.normal).all()
     assert (grid.points[:, 100:200] == 0).all()

@@ -30,7 +30,7 @@ def test_a_low_box_is_sure_where_the_sensor_is_good_enough(
     grid = make_grid(scene.frame)
     model = MODELS[sensor]
     structure = find_structure(
-        grid, local_planes(grid), model, scene.frame.up_cam, SupportConfig()
+        grid, local_planes(grid, model), model, scene.frame.up_cam, SupportConfig()
     )
     labels = scene.truth[:: grid.step, :: grid.step].astype(np.int32) * grid.valid
     assert bool(rises_surely(labels, grid, structure, model)[1]) == sure

@@ -14,7 +14,9 @@ EYE = (0.0, -0.75, 0.65)
 
 def supports_of(frame):
     grid = make_grid(frame)
-    return find_structure(grid, local_planes(grid), frame.sensor, frame.up_cam, CONFIG).supports
+    return find_structure(
+        grid, local_planes(grid, frame.sensor), frame.sensor, frame.up_cam, CONFIG
+    ).supports
 
 
 def test_the_table_and_not_a_box_top(make_scene, box):
@@ -36,7 +38,11 @@ def test_a_wall_is_no_support(make_scene, box):
     scene = make_scene([wall], eye=(0.0, -0.6, 0.25))
     grid = make_grid(scene.frame)
     structure = find_structure(
-        grid, local_planes(grid), scene.frame.sensor, scene.frame.up_cam, CONFIG
+        grid,
+        local_planes(grid, scene.frame.sensor),
+        scene.frame.sensor,
+        scene.frame.up_cam,
+        CONFIG,
     )
     assert len(structure.supports) == 1
     assert len(structure.walls) == 1

@@ -10,7 +10,7 @@ from sam3d_ros.segmentation.supports import Structure, find_structure
 
 def _channels(frame, with_support=True):
     grid = make_grid(frame)
-    local = local_planes(grid)
+    local = local_planes(grid, frame.sensor)
     structure = Structure()
     if with_support:
         structure = find_structure(
