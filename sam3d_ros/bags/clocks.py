@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sam3d_ros.bags.pairing import pair_nearest
-
 Stamps = npt.NDArray[np.int64]
 
 MODES = ('auto', 'header', 'receive')
@@ -177,9 +175,9 @@ def _of_images(
     clocks = Clock(instead_ns=first.lag_ns), Clock(instead_ns=second.lag_ns)
     if abs(first.lag_ns - second.lag_ns) < _OTHER_CLOCK_NS:
         return clocks
-    if _meet(clocks[0].stamps(first), clocks[1].stamps(second), slop_ns) or not _meet(
-        first.received_ns, second.received_ns, slop_ns
-    ):
+    stamps_meet = smallest_gap(clocks[0].stamps(first), clocks[1].stamps(second)) <= slop_ns
+    received_meet = smallest_gap(first.received_ns, second.received_ns) <= slop_ns
+    if stamps_meet or not received_meet:
         return clocks
     color_leads = _distance(first, tf) <= _distance(second, tf)
     leader, follower = (first, second) if color_leads else (second, first)
@@ -215,8 +213,16 @@ def _to_tf(color: Times, stamps_ns: Stamps, tf: Times, notes: list[str]) -> int:
     return by_ns
 
 
-def _meet(first_ns: Stamps, second_ns: Stamps, slop_ns: int) -> bool:
-    return bool(pair_nearest(first_ns, second_ns, slop_ns).pairs)
+def smallest_gap(first_ns: Stamps, second_ns: Stamps) -> int:
+    """Return the least time between any two stamps of two streams, ns; neither may be empty.
+
+    :param first_ns: stamps, ns; need not be sorted.
+    :param second_ns: the other stream's, ns; need not be sorted.
+    """
+    first, second = np.sort(first_ns), np.sort(second_ns)
+    after = np.searchsorted(second, first)
+    nearest = [np.clip(after + step, 0, len(second) - 1) for step in (-1, 0)]
+    return int(min(np.abs(second[at] - first).min() for at in nearest))
 
 
 def _covered(stamps_ns: Stamps, tf_ns: Stamps) -> float:

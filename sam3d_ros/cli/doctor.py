@@ -104,14 +104,15 @@ def _ros(live: bool) -> Iterator[Finding]:
             'Type ./sam3d setup, or source the workspace. Recordings are processed without.',
         )
         return
-    from sam3d_ros.ros.upstream import choose
+    from sam3d_ros.ros.upstream import bridge, choose
 
-    ours = [
-        n for n in ('message_filters', 'tf2_ros', 'cv_bridge') if 'compat' in choose(n).__name__
-    ]
+    ours = [name for name in ('message_filters', 'tf2_ros') if 'compat' in choose(name).__name__]
     domain = os.environ.get('ROS_DOMAIN_ID', '0')
     reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
-    text = f'domain {domain}, discovery {reach}, our own {", ".join(ours) or "nothing"}'
+    text = (
+        f'domain {domain}, discovery {reach}, our own {", ".join(ours) or "nothing"}, '
+        f'{"cv_bridge for encodings that are not ours" if bridge() else "no cv_bridge"}'
+    )
     yield Finding(Level.OK, 'ROS', text)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.bags.pairing import Pairing
 from sam3d_ros.core.types import Provenance
 from sam3d_ros.pipeline.frames import BadFrame
 from sam3d_ros.pipeline.pipeline import FrameResult
+from sam3d_ros.pointmaps.pairing import Pairing
 
 FILE = 'report.json'
 

@@ -108,6 +108,15 @@ def color_encoding(encoding: str, order: str = 'bgr') -> str:
     return _PLAIN[encoding].replace('bgr', order) if encoding in _PLAIN else encoding
 
 
+def is_known(encoding: str) -> bool:
+    """Return whether :func:`decode_image` takes this encoding."""
+    try:
+        layout(encoding)
+    except InputError:
+        return False
+    return True
+
+
 def is_depth(encoding: str) -> bool:
     """Return whether :func:`depth_metres` takes this encoding."""
     return encoding in _DEPTH

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from sam3d_ros.messages.headers import NS_PER_S, nanoseconds
@@ -59,25 +58,26 @@ class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
         self.latest: Any = None
         self._node = node
         self._kind = kind
-        self._subscription: Subscription | None = None
+        self._subscriber: Any = None
         self.follow_publishers()
 
     def follow_publishers(self) -> None:
         """Subscribe, or subscribe anew when the publishers offer another reliability."""
         wanted = sensor_profile(self._node.get_publishers_info_by_topic(self.topic))
-        if self._subscription is not None:
-            if self._subscription.qos_profile.reliability == wanted.reliability:
+        if self._subscriber is not None:
+            if self._subscriber.sub.qos_profile.reliability == wanted.reliability:
                 return
             self.close()
-        self._subscription = self._node.create_subscription(
-            self._kind, self.topic, self._on_message, wanted
+        self._subscriber = message_filters.Subscriber(
+            self._node, self._kind, self.topic, qos_profile=wanted
         )
+        self._subscriber.registerCallback(self._on_message)
 
     def close(self) -> None:
         """Unsubscribe."""
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None
+        if self._subscriber is not None:
+            self._node.destroy_subscription(self._subscriber.sub)
+            self._subscriber = None
 
     def take_count(self) -> int:
         """Return how many messages came since the last call."""
@@ -166,14 +166,18 @@ class SensorInputs:
         return self._range.topic
 
     def follow_publishers(self) -> None:
-        """Follow what publishers offer and how they stamp now; call regularly."""
+        """Follow what publishers offer and how they stamp now, and look at what waits.
+
+        Call it regularly.
+        """
         for source in self.sources:
             source.follow_publishers()
         if self._clocks.settle():
             self.clear()
+        self._sync.settle()
 
     def complaint(self) -> str:
-        """Return why nothing was handed on since the last call, or nothing when something was."""
+        """Return why nothing, or not all, was handed on since the last call; else nothing."""
         pairs, self._pairs = self._pairs, 0
         counts = {source.topic: source.take_count() for source in self.sources if source.needed}
         silent = [
@@ -183,6 +187,8 @@ class SensorInputs:
         ]
         if silent:
             return f'no messages on {", ".join(silent)}'
+        if late := self._sync.take_late():
+            return f'{late} messages came too late: after later ones of their topic were used'
         if pairs:
             return ''
         return (

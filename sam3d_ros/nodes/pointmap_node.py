@@ -32,6 +32,7 @@ from sam3d_ros.pointmaps.frames import require_transforms, start_model
 from sam3d_ros.pointmaps.intake import Arrived, Intake
 from sam3d_ros.pointmaps.noise_file import keep, restored
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
+from sam3d_ros.ros.upstream import decode_by_cv_bridge
 
 CHECK_PERIOD_S = 0.1
 """How often waiting images are checked for a passed deadline."""
@@ -51,7 +52,7 @@ class PointmapNode(StageNode):
     def build(self) -> None:
         """Make the frame builder and offer frames, and clouds for those who look."""
         self._config: PointmapConfig = self.config('pointmaps')
-        self._intake = Intake(self._config, Notes(self.get_logger().warning))
+        self._intake = Intake(self._config, Notes(self.get_logger().warning), decode_by_cv_bridge)
         self._keep_noise()
         self._frames = self.publish_link(FRAMES)
         self._points = self.publish_topic(POINTS)
@@ -84,6 +85,7 @@ class PointmapNode(StageNode):
         )
         self._inputs = SensorInputs(self, inputs, self._clocks, self._take, self._on_jump_back)
         self._jumped_back = False
+        self._camera = ''
         self.on_close(self._transforms.close)
         self.on_close(self._inputs.close)
         self.every(CHECK_PERIOD_S, self._waiting.recheck)
@@ -146,6 +148,7 @@ class PointmapNode(StageNode):
         except InputError as error:
             self._failed(error)
         else:
+            self._camera = camera
             self._transforms.search(camera)
             self._waiting.put(item)
 
@@ -155,6 +158,7 @@ class PointmapNode(StageNode):
         complaint = self._inputs.complaint()
         if dropped and self._waiting.reason:
             complaint = f'{dropped} images dropped for want of TF: {self._waiting.reason}'
+        complaint = complaint or self._fixed.complaint(self._camera)
         self.health.missing(complaint)
         if complaint:
             self.get_logger().warning(complaint)

@@ -14,8 +14,7 @@ from itertools import islice
 
 import numpy as np
 
-from sam3d_ros.bags.clocks import Stamps
-from sam3d_ros.bags.pairing import pair_nearest, smallest_gap
+from sam3d_ros.bags.clocks import Stamps, smallest_gap
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.scan import SLOP_S, Scan, scan
 from sam3d_ros.bags.selection import (
@@ -38,6 +37,7 @@ from sam3d_ros.pipeline.frames import BadFrame, FrameReader, timing_of
 from sam3d_ros.pipeline.noise_checkup import noise_report
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import Decoder
+from sam3d_ros.pointmaps.pairing import pair_all
 
 SENSORS = (IMAGE, COMPRESSED, CLOUD)
 _FRAMES_TRIED = 3
@@ -166,7 +166,7 @@ def _rate(subject: str, stream: Stream, stamps_ns: Stamps) -> Finding:
 def _synchrony(selection: Selection, found: Scan, slop_s: float) -> Finding:
     first, second = selection.rgb.topic, selection.geometry.topic
     a, b = found.stamps_ns[first], found.stamps_ns[second]
-    pairs = np.array(pair_nearest(a, b, round(slop_s * 1e9)).pairs, np.intp).reshape(-1, 2)
+    pairs = np.array(pair_all(a, b, round(slop_s * 1e9)).pairs, np.intp).reshape(-1, 2)
     if not len(pairs):
         nearest_s = smallest_gap(a, b) * 1e-9 if a.size and b.size else np.inf
         return Finding(

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from sam3d_ros.bags.pairing import Pairing, pair_nearest
 from sam3d_ros.bags.recording import RawMessage, Recording
 from sam3d_ros.bags.scan import SLOP_S, Scan, Timing, scan
 from sam3d_ros.bags.selection import Overrides, Selection
@@ -20,6 +19,7 @@ from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.intake import Arrived, Intake
+from sam3d_ros.pointmaps.pairing import Pairing, pair_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class FrameReader:
             self.notes.add(sentence)
         rgb, geometry = selection.rgb.topic, selection.geometry.topic
         stamps = self.scan.stamps_ns
-        self.pairing: Pairing = pair_nearest(stamps[rgb], stamps[geometry], timing.slop_ns)
+        self.pairing: Pairing = pair_all(stamps[rgb], stamps[geometry], timing.slop_ns)
         if not self.pairing.pairs:
             raise RecordingError(
                 f'{len(stamps[rgb])} images on {rgb} and {len(stamps[geometry])} on {geometry}, '

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.types import Float32Array
+from sam3d_ros.core.types import ByteArray, Float32Array
 from sam3d_ros.geometry.lenses import Lens
 from sam3d_ros.messages.cameras import has_size, lens_from
 from sam3d_ros.messages.clouds import decode_cloud
@@ -20,6 +20,7 @@ from sam3d_ros.messages.images import (
     AnyArray,
     color_encoding,
     decode,
+    is_known,
     is_plain,
     metres_from,
     rgb_from,
@@ -28,6 +29,9 @@ from sam3d_ros.messages.topic_names import is_rectified
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
 from sam3d_ros.pointmaps.plausibility import suspected_unit
+
+Foreign = Callable[[Any], ByteArray]
+"""Decodes an Image whose encoding is not known here."""
 
 # A LiDAR sees nothing so near to itself, metres: such points are its way to write "no return".
 _BLIND_M = 0.05
@@ -41,10 +45,18 @@ class Decoder:
 
     :param config: options of the stage.
     :param notes: takes what was assumed, and what looks wrong, once each.
+    :param foreign: returns (H, W, 3) uint8 RGB of an Image with an encoding that is not known
+        here, or raises InputError; None = such images cannot be used.
     :raises ConfigurationError: when an option cannot be read.
     """
 
-    def __init__(self, config: PointmapConfig | None = None, notes: Notes | None = None) -> None:
+    def __init__(
+        self,
+        config: PointmapConfig | None = None,
+        notes: Notes | None = None,
+        foreign: Foreign | None = None,
+    ) -> None:
+        self._foreign = foreign
         self._config = config or PointmapConfig()
         self._notes = notes or Notes()
         self._frames = self._config.frame_overrides
@@ -62,14 +74,7 @@ class Decoder:
         :raises InputError: when either cannot be used; the error names ``topic``.
         """
         with _named(topic):
-            pixels, encoding = decode(message)
-            if is_plain(encoding):
-                encoding = color_encoding(encoding, self._config.color_order)
-                self._notes.add(
-                    f'{topic}: encoding {getattr(message, "encoding", "")} does not name colours; '
-                    f'taken as {encoding}, see --color-order (pointmaps.color_order)'
-                )
-            rgb = rgb_from(pixels, encoding)
+            rgb = self._rgb(message, topic)
             lens = self.lens(info, (rgb.shape[1], rgb.shape[0]), topic)
             stamp_ns = nanoseconds(message.header.stamp) if stamp_ns is None else stamp_ns
             return ColorImage(stamp_ns, self.frame_of(message, topic), rgb, lens)
@@ -140,6 +145,20 @@ class Decoder:
                 remedy=f'Set it in the driver, or type --frame-override {topic}=FRAME.',
             )
         return frame_id
+
+    def _rgb(self, message: Any, topic: str) -> ByteArray:
+        """Return the (H, W, 3) uint8 RGB pixels of a colour image."""
+        named = getattr(message, 'encoding', '')
+        if self._foreign is not None and named and not is_known(named):
+            return self._foreign(message)
+        pixels, encoding = decode(message)
+        if is_plain(encoding):
+            encoding = color_encoding(encoding, self._config.color_order)
+            self._notes.add(
+                f'{topic}: encoding {named} does not name colours; '
+                f'taken as {encoding}, see --color-order (pointmaps.color_order)'
+            )
+        return rgb_from(pixels, encoding)
 
     def _look_at(self, depth_m: AnyArray, encoding: str, topic: str) -> None:
         """Note a depth unit that looks wrong in the first image, and images without returns."""

@@ -12,7 +12,7 @@ from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.decoding import Decoder
+from sam3d_ros.pointmaps.decoding import Decoder, Foreign
 from sam3d_ros.pointmaps.frames import FrameBuilder
 from sam3d_ros.pointmaps.plausibility import suspected_axes
 
@@ -38,14 +38,20 @@ class Intake:
 
     :param config: options of the stage.
     :param notes: takes what was assumed, and what looks wrong, once each.
+    :param foreign: see :class:`Decoder`.
     :raises ConfigurationError: when an option cannot be read.
     """
 
-    def __init__(self, config: PointmapConfig | None = None, notes: Notes | None = None) -> None:
+    def __init__(
+        self,
+        config: PointmapConfig | None = None,
+        notes: Notes | None = None,
+        foreign: Foreign | None = None,
+    ) -> None:
         self._config = config or PointmapConfig()
         self._notes = notes or Notes()
         self._is_looked_at = False
-        self.decoder = Decoder(self._config, self._notes)
+        self.decoder = Decoder(self._config, self._notes, foreign)
         self.builder = FrameBuilder(self._config)
 
     def frame(

@@ -1,38 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jumps in ROS time: a looped recording, a restarted simulation."""
+"""Stamps that go back: a looped recording, a restarted simulation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from rclpy.clock import JumpThreshold, TimeJump
-from rclpy.duration import Duration
-from rclpy.node import Node
-
 # Seconds; below it a step back is a correction of the system clock, not another time.
 _SMALLEST_JUMP_S = 0.1
-
-
-def on_jump_back(node: Node, reset: Callable[[], None]) -> Any:
-    """Call ``reset`` when the node's clock goes back or changes its source.
-
-    Keep the returned handle for as long as that is wanted; its ``unregister()`` ends it.
-    ``reset`` runs in the thread that hears ``/clock``: hand heavy work to the worker.
-    """
-
-    def jumped(jump: TimeJump) -> None:
-        node.get_logger().warning(
-            f'time jumped by {jump.delta.nanoseconds * 1e-9:.3f} s: forgetting what was queued'
-        )
-        reset()
-
-    threshold = JumpThreshold(
-        min_forward=None,
-        min_backward=Duration(seconds=-_SMALLEST_JUMP_S),
-        on_clock_change=True,
-    )
-    return node.get_clock().create_jump_callback(threshold, post_callback=jumped)
 
 
 class StampWatch:

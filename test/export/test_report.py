@@ -6,11 +6,11 @@ import json
 import numpy as np
 from made_up_scenes import reconstructions, scene, tracks
 
-from sam3d_ros.bags.pairing import Pairing
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.export.report import Report, peak_memory_mb
 from sam3d_ros.pipeline.frames import BadFrame
 from sam3d_ros.pipeline.pipeline import FrameResult, StageTimes
+from sam3d_ros.pointmaps.pairing import Pairing
 
 FRAME = Frame(
     0,

@@ -77,3 +77,14 @@ def test_errors_name_the_topic():
         Decoder().depth(small, INFO, '/depth')
     with pytest.raises(InputError, match=r'^colour: .*empty frame_id'):
         Decoder().color(image(RGB, 'rgb8', ''), INFO)
+
+
+def test_foreign_encodings_go_to_who_knows_them():
+    pixels = np.full((4, 6, 3), 7, np.uint8)
+    message, known = image(RGB, 'rgb8'), image(RGB, 'rgb8')
+    message.encoding = 'nv21'
+    decoder = Decoder(foreign=lambda given: pixels)
+    assert decoder.color(message, INFO).rgb is pixels
+    assert np.array_equal(decoder.color(known, INFO).rgb, RGB)
+    with pytest.raises(InputError, match='"nv21"'):
+        Decoder().color(message, INFO)

@@ -7,11 +7,13 @@ import pytest
 pytest.importorskip('tf2_msgs', reason='no ROS interfaces in this environment')
 
 from geometry_msgs.msg import TransformStamped
+from tf2_msgs.msg import TFMessage
 
 from sam3d_ros.core.errors import TransformError
 from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree
+from sam3d_ros.messages.topics import TF, TF_STATIC
+from sam3d_ros.ros.qos import profile
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
-from sam3d_ros.ros.upstream import tf2_ros
 
 S = 1_000_000_000
 
@@ -150,14 +152,15 @@ def test_the_tree_hears_both_topics(graph):
     node, news = graph.node('listener'), []
     live = LiveTransforms(node, lambda: news.append(1))
     talker = graph.node('talker')
-    tf2_ros.StaticTransformBroadcaster(talker).sendTransform(stamped('base', 'camera', 1.0, 0))
-    moving = tf2_ros.TransformBroadcaster(talker)
-    moving.sendTransform(stamped('map', 'wrong', 1.0, 3, w=0.0))
+    static, moving = (
+        talker.create_publisher(TFMessage, topic.name, profile(topic.quality))
+        for topic in (TF_STATIC, TF)
+    )
+    static.publish(TFMessage(transforms=[stamped('base', 'camera', 1.0, 0)]))
+    wrong = stamped('map', 'wrong', 1.0, 3, w=0.0)
     graph.spin_until(
         lambda: live.tree.knows('camera') and live.tree.knows('map') and live.refused,
-        each=lambda: moving.sendTransform(
-            [stamped('map', 'wrong', 1.0, 3, w=0.0), stamped('map', 'base', 2.0, 3)]
-        ),
+        each=lambda: moving.publish(TFMessage(transforms=[wrong, stamped('map', 'base', 2.0, 3)])),
     )
     assert live.tree.lookup('map', 'camera', 3 * S)[0, 3] == 3 and news
     assert live.tree.bounds('base', 'camera') is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Subsets of message_filters, tf2_ros and cv_bridge with upstream's names and signatures.
+"""Parts of message_filters and tf2_ros with upstream's names and signatures.
 
 Import them through :mod:`sam3d_ros.ros.upstream`, which prefers the real ones.
 """
