@@ -77,6 +77,9 @@ class Frame:
     :param up_cam: (3,) float64 unit vector against gravity in the optical frame, or None when
         no TF tells where up is (the fixed frame is then just the camera).
     :param sensor: what the errors of the pointmap look like.
+    :param camera_id: name of the camera among several; empty for the only one.
+    :param measured: (H, W) bool, False where range was inferred, e.g. by a network, and so proves
+        no free space; None = all of it was measured.
     """
 
     stamp_ns: int
@@ -88,6 +91,8 @@ class Frame:
     T_fixed_cam: FloatArray
     up_cam: FloatArray | None = None
     sensor: SensorModel = STRUCTURED_LIGHT
+    camera_id: str = ''
+    measured: BoolArray | None = None
 
     @property
     def depth_m(self) -> Float32Array:

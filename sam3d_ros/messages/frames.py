@@ -40,6 +40,8 @@ def encode_frame(frame: Frame) -> bytes:
         sensor_model=frame.sensor.name,
         sensor_spread=np.array([frame.sensor.floor_m, frame.sensor.quadratic]),
         sensor_grain=np.array(frame.sensor.grain, np.float64).ravel(),
+        camera_id=frame.camera_id,
+        measured=np.zeros(0, bool) if frame.measured is None else frame.measured,
     )
     return encode(message, FRAMES.type)
 
@@ -59,6 +61,8 @@ def decode_frame(data: bytes) -> Frame:
         T_fixed_cam=message.t_fixed_optical.reshape(4, 4),
         up_cam=up if up.any() else None,
         sensor=_sensor(message),
+        camera_id=message.camera_id,
+        measured=message.measured.view(bool).reshape(shape[:2]) if len(message.measured) else None,
     )
 
 

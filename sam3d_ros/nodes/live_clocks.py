@@ -68,17 +68,19 @@ class LiveClocks:
         return self._settled.tf.stamp(header_ns, received_ns)
 
     def settle(self) -> bool:
-        """Judge anew; return whether stamps changed, and all that waits is of another time."""
+        """Judge anew; return whether stamps of images changed: what waits is of another time."""
         if self._mode != 'auto' or min(map(len, self._seen.values())) < _FEWEST:
             return False
-        found = self._judge()
-        pairs = zip(_clocks(self._settled), _clocks(found), strict=True)
-        if all(_is_same(before, after) for before, after in pairs):
+        found, before = self._judge(), self._settled
+        color, other, unstamped = (
+            _is_same(*pair) for pair in zip(_clocks(before), _clocks(found), strict=True)
+        )
+        if color and other and unstamped:
             return False
         self._settled = found
         for note in found.notes:
             self._say(note)
-        return True
+        return not (color and other)
 
     def _judge(self) -> Settled:
         color, other = (_times(topic, list(self._seen[topic])) for topic in self._topics)

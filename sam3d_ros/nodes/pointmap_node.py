@@ -11,7 +11,6 @@ from typing import Any
 
 from sam3d_ros.core.errors import InputError, TransformError
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.cdr import encode
@@ -28,7 +27,7 @@ from sam3d_ros.nodes.live_clocks import LiveClocks
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.frames import require_transforms, start_model
+from sam3d_ros.pointmaps.frames import require_transforms
 from sam3d_ros.pointmaps.intake import Arrived, Intake
 from sam3d_ros.pointmaps.noise_file import keep, restored
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
@@ -63,9 +62,10 @@ class PointmapNode(StageNode):
         if not self._config.noise_file:
             return
         file, say = Path(self._config.noise_file).expanduser(), self.get_logger().warning
-        builder = self._intake.builder
-        builder.noise = restored(file, start_model(self._config, STRUCTURED_LIGHT), say)
-        self.on_close(lambda: keep(file, builder.noise, say))
+        source = self._intake.source(self.config('inputs').source)
+        if source.noise is not None:
+            noise = source.noise = restored(file, source.noise.model, say)
+            self.on_close(lambda: keep(file, noise, say))
 
     def connect(self) -> None:
         """Listen to the sensors and to TF."""

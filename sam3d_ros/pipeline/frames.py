@@ -89,14 +89,14 @@ class FrameReader:
     @cached_property
     def fixed_frame(self) -> str:
         """The frame that objects are kept in."""
-        return self._intake.builder.fixed_frame_of(self.scan.tree, self.frame_id)
+        return self._intake.fixed_frame_of(self.scan.tree, self.frame_id)
 
     def __iter__(self) -> Iterator[Frame | BadFrame]:
         """Yield every frame in stamp order; a message is held only until its partner comes.
 
         Every time the camera begins to measure its errors anew.
         """
-        self._intake.builder.forget()
+        self._intake.forget()
         rgb, geometry = self.selection.rgb.topic, self.selection.geometry.topic
         wanted = {
             (topic, place)

@@ -8,11 +8,10 @@ from itertools import islice
 
 import numpy as np
 
-from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import Frame
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.frames import start_model
 from sam3d_ros.pointmaps.noise import RangeNoise, recognised
+from sam3d_ros.pointmaps.ranges import start_model
 
 FRAMES = 10
 WINDOWS_PX = (1, 3, 5, 9, 15, 25, 41)
@@ -29,7 +28,7 @@ def noise_report(frames: Iterable[object], config: PointmapConfig) -> tuple[str,
     :param config: its sensor is what is expected, unless that is ``auto``.
     :return: two sentences; the second is empty when nothing is to be done.
     """
-    start = start_model(config, STRUCTURED_LIGHT)
+    start = start_model(config, 'structured_light')
     noise = RangeNoise(start)
     for frame in islice((item for item in frames if isinstance(item, Frame)), FRAMES):
         noise.update(frame.depth_m, frame.camera.K)

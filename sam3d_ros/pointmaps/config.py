@@ -65,6 +65,17 @@ class PointmapConfig:
         choices=('auto', 'yes', 'no'),
         read_only=True,
     )
+    camera_id: str = option(
+        '',
+        'name of the camera in its frames, where there are several; empty = the only one',
+        read_only=True,
+    )
+    range: str = option(
+        'auto',
+        'entry point in the group sam3d_ros.range that says how far things are; auto = depth '
+        '(depth images) or points (clouds), by what there is',
+        read_only=True,
+    )
     sensor: str = option(
         'auto',
         'range camera whose errors are assumed at first: auto = structured_light for depth '

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.core.notes import Notes
+from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import Frame
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import Decoder, Foreign
-from sam3d_ros.pointmaps.frames import FrameBuilder
+from sam3d_ros.pointmaps.frames import build_frame, fixed_frame_of
 from sam3d_ros.pointmaps.plausibility import suspected_axes
+from sam3d_ros.pointmaps.ranges import Measurement, RangeSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +36,7 @@ class Arrived:
 
 
 class Intake:
-    """Makes frames of messages.
+    """Makes frames of the messages of one camera; keeps of them what its range source learns.
 
     :param config: options of the stage.
     :param notes: takes what was assumed, and what looks wrong, once each.
@@ -52,7 +54,7 @@ class Intake:
         self._notes = notes or Notes()
         self._is_looked_at = False
         self.decoder = Decoder(self._config, self._notes, foreign)
-        self.builder = FrameBuilder(self._config)
+        self._sources: dict[str, RangeSource] = {}
 
     def frame(
         self, color: Arrived, other: Arrived, tree: TransformTree, fixed_frame: str | None = None
@@ -67,14 +69,43 @@ class Intake:
         :raises TransformError: when TF does not say where both sensors were.
         """
         image = self.decoder.color(color.message, color.info, color.topic, color.stamp_ns)
-        if hasattr(other.message, 'point_step'):
-            cloud = self.decoder.cloud(other.message, other.topic, other.stamp_ns)
-            frame = self.builder.from_cloud(image, cloud, tree, fixed_frame)
-        else:
-            depth = self.decoder.depth(other.message, other.info, other.topic, other.stamp_ns)
-            frame = self.builder.from_depth(image, depth, tree, fixed_frame)
+        source, measured = self._measurement(other)
+        ranges = source.range_of(image, measured, tree)
+        frame = build_frame(image, ranges, tree, fixed_frame, self._config)
         self._look_at(frame, other.topic, tree)
         return frame
+
+    def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
+        """Return the frame that objects are kept in: the configured one, else the root of TF.
+
+        :param tree: all of TF that is known.
+        :param frame_id: optical frame of the camera.
+        """
+        return fixed_frame_of(tree, frame_id, self._config)
+
+    def source(self, kind: str) -> RangeSource:
+        """Return the range source for a kind of measurement, the same one each time.
+
+        :param kind: ``depth`` or ``points``.
+        :raises BackendError: when there is no backend of the configured name.
+        """
+        name = kind if self._config.range == 'auto' else self._config.range
+        if name not in self._sources:
+            self._sources[name] = load_backend('range', name)(self._config)
+        return self._sources[name]
+
+    def forget(self) -> None:
+        """Forget what range sources have learned, as before the first frame."""
+        for source in self._sources.values():
+            source.forget()
+
+    def _measurement(self, other: Arrived) -> tuple[RangeSource, Measurement]:
+        """Return who reads a depth image or cloud, and it decoded."""
+        if hasattr(other.message, 'point_step'):
+            cloud = self.decoder.cloud(other.message, other.topic, other.stamp_ns)
+            return self.source('points'), cloud
+        depth = self.decoder.depth(other.message, other.info, other.topic, other.stamp_ns)
+        return self.source('depth'), depth
 
     def _look_at(self, frame: Frame, topic: str, tree: TransformTree) -> None:
         """Note frames without depth, and axes that look wrong in the first one that has some."""

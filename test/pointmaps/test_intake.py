@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Range sources are backends: by kind, by name, those of others too."""
+
+import importlib.metadata
+
+import numpy as np
+import pytest
+
+from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.registry import backend_names
+from sam3d_ros.core.sensors import sensor_model
+from sam3d_ros.core.types import Camera
+from sam3d_ros.geometry.transform_tree import TransformTree
+from sam3d_ros.messages.cameras import encode_camera
+from sam3d_ros.messages.clouds import encode_pointmap
+from sam3d_ros.messages.frames import decode_frame, encode_frame
+from sam3d_ros.messages.headers import header_message
+from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.types import StoreTypes
+from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.pointmaps.intake import Arrived, Intake
+from sam3d_ros.pointmaps.ranges import RangeMap
+
+NS = 1_700_000_000_000_000_000
+CAMERA = Camera(40, 30, np.array([[40.0, 0, 19.5], [0, 40.0, 14.5], [0, 0, 1]]))
+HEADER = header_message(StoreTypes(), NS, 'optical')
+CLASSES = typestore().types
+RGB = np.full((30, 40, 3), 90, np.uint8)
+
+
+def arrived(topic, message):
+    kinds = ('sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/RegionOfInterest')
+    return Arrived(topic, message, encode_camera(CAMERA, *map(CLASSES.get, kinds), HEADER), NS)
+
+
+COLOR = arrived('/rgb', encode_image(RGB, 'rgb8', CLASSES['sensor_msgs/msg/Image'], HEADER))
+DEPTH = arrived(
+    '/depth',
+    encode_image(np.full((30, 40), 1.5, '<f4'), '32FC1', CLASSES['sensor_msgs/msg/Image'], HEADER),
+)
+FLAT = np.stack(
+    [*np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 30)), np.full((30, 40), 2)], -1
+)
+CLOUD = arrived(
+    '/points',
+    encode_pointmap(
+        FLAT.astype(np.float32),
+        RGB,
+        CLASSES['sensor_msgs/msg/PointCloud2'],
+        CLASSES['sensor_msgs/msg/PointField'],
+        HEADER,
+    ),
+)
+
+
+class Guess:
+    """A learned source of somebody else's: the lower half is made up."""
+
+    noise = None
+
+    def __init__(self, config):
+        self.limit_m = config.max_depth_m
+
+    def range_of(self, color, measured, tree):
+        depth = np.full(color.rgb.shape[:2], self.limit_m, np.float32)
+        known = np.arange(depth.size).reshape(depth.shape) < depth.size // 2
+        return RangeMap(depth, sensor_model('tof'), known)
+
+    def forget(self):
+        pass
+
+
+@pytest.fixture
+def plugged_in(monkeypatch):
+    """Register ``Guess`` as another package would."""
+    entry = importlib.metadata.EntryPoint('guess', f'{__name__}:Guess', 'sam3d_ros.range')
+    monkeypatch.setattr(type(entry), 'load', lambda self: Guess)
+    real = importlib.metadata.entry_points
+    monkeypatch.setattr(
+        'sam3d_ros.core.registry.entry_points',
+        lambda group: (entry,) if group == 'sam3d_ros.range' else real(group=group),
+    )
+
+
+def test_who_reads_a_message_is_told_by_its_kind():
+    assert set(backend_names('range')) >= {'depth', 'points'}
+    intake = Intake(PointmapConfig(camera_id='left'))
+    near, far = (intake.frame(COLOR, other, TransformTree()) for other in (DEPTH, CLOUD))
+    assert np.nanmedian(near.depth_m) == 1.5 and np.nanmedian(far.depth_m) == pytest.approx(2.0)
+    assert (near.sensor.kind, far.sensor.kind) == ('structured_light', 'lidar')
+    assert near.camera_id == far.camera_id == 'left' and near.measured is None
+    assert near.sigma_m.shape == (30, 40) and np.nanmin(near.sigma_m) > 0
+
+
+def test_a_learned_source_of_others_is_chosen_by_name(plugged_in):
+    intake = Intake(PointmapConfig(range='guess', max_depth_m=3.0))
+    frame = intake.frame(COLOR, DEPTH, TransformTree())
+    assert (frame.depth_m == 3.0).all() and frame.sensor.name == 'tof'
+    assert frame.measured.sum() == 600
+    again = decode_frame(encode_frame(frame))
+    assert np.array_equal(again.measured, frame.measured) and again.camera_id == ''
+
+
+def test_a_source_that_is_not_there_is_named():
+    with pytest.raises(
+        BackendError, match='no range backend "radar"; wanted one of depth, points'
+    ):
+        Intake(PointmapConfig(range='radar')).frame(COLOR, DEPTH, TransformTree())
