@@ -22,7 +22,7 @@ from sam3d_ros.core.errors import InputError, RecordingError
 from sam3d_ros.messages.compressed import is_compressed_depth
 from sam3d_ros.messages.headers import frame_name
 from sam3d_ros.messages.images import decode, depth_metres, is_color, is_depth, is_plain, layout
-from sam3d_ros.messages.topic_names import image_topic, is_aligned, other_sensor
+from sam3d_ros.messages.topic_names import image_topic, is_aligned, is_of_camera, other_sensor
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
@@ -88,6 +88,7 @@ class Selection:
 class Overrides:
     """Topics that the user named; empty = choose.
 
+    :param camera: only topics with this level in their names are looked at.
     :param frames: by topic, the frame of its messages instead of their own.
     """
 
@@ -95,6 +96,7 @@ class Overrides:
     depth: str = ''
     info: str = ''
     points: str = ''
+    camera: str = ''
     frames: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -107,9 +109,18 @@ def select(recording: Recording, overrides: Overrides | None = None) -> Selectio
         candidates and the option to type.
     """
     wished = overrides or Overrides()
-    every = read_streams(recording, wished.frames)
+    every = read_streams(recording, wished.frames, wished.camera)
+    if wished.camera and not every:
+        raise RecordingError(
+            f'no images or points on topics of a camera "{wished.camera}"',
+            wanted=f'"/{wished.camera}/" in the names of its topics',
+        )
     streams = [stream for stream in every if not stream.problem]
-    infos = [topic.name for topic in recording.topics if topic.type == INFO and topic.count]
+    infos = [
+        topic.name
+        for topic in recording.topics
+        if topic.type == INFO and topic.count and is_of_camera(topic.name, wished.camera)
+    ]
     rgb = _named(every, wished.rgb, 'rgb') if wished.rgb else _color(every, wished, infos)
     rgb_info = _named_info(infos, wished.info) if wished.info else _info_beside(rgb, infos)
     if rgb_info is None:
@@ -131,15 +142,20 @@ def select(recording: Recording, overrides: Overrides | None = None) -> Selectio
     return replace(chosen, left_out=_left_out(every, chosen))
 
 
-def read_streams(recording: Recording, frames: Mapping[str, str] | None = None) -> list[Stream]:
+def read_streams(
+    recording: Recording, frames: Mapping[str, str] | None = None, camera: str = ''
+) -> list[Stream]:
     """Return every topic of images or clouds that has a message, by name.
 
     :param recording: where they are.
     :param frames: by topic, the frame of its messages instead of their own.
+    :param camera: only topics with this level in their names; empty = all.
     """
     given = frames or {}
     streams = []
     for topic in recording.topics:
+        if not is_of_camera(topic.name, camera):
+            continue
         if topic.count and topic.type in (IMAGE, COMPRESSED, CLOUD):
             stream = _read(recording, topic)
             frame_id = given.get(topic.name, stream.frame_id)

@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
     add_topic_arguments(parser)
+    parser.add_argument(
+        '--camera',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='one of several cameras: a level in the names of its topics; repeatable',
+    )
     add_reading_arguments(parser)
     parser.add_argument(
         '--namespace', default='/sam3d', help='our own graph, not an input (%(default)s)'
@@ -72,7 +80,10 @@ def _findings(args: argparse.Namespace) -> Iterator[Finding]:
                 info=args.info,
                 points=args.points,
             )
-            yield from check_up(recording, options, overrides, args.slop)
+            for camera in args.camera or ['']:
+                named = replace(overrides, camera=camera)
+                for finding in check_up(recording, options, named, args.slop):
+                    yield replace(finding, subject=f'{camera} {finding.subject}'.strip())
     except Sam3dError as error:
         yield Finding(Level.ERROR, 'recording', error.seen, error.remedy)
 

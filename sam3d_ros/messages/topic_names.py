@@ -78,3 +78,12 @@ def other_sensor(topic: str) -> str:
 def _words(name: str) -> set[str]:
     """Return the words of a name, numbers left out: /left/infra1 has left and infra."""
     return {word for word in re.split(r'[^a-z]+', name.lower()) if word}
+
+
+def is_of_camera(topic: str, camera: str) -> bool:
+    """Return whether a topic is that of a camera, by a level of its name.
+
+    :param topic: e.g. ``/robot/left/color/image_raw``.
+    :param camera: e.g. ``left``; empty = the only one, whose topics are all.
+    """
+    return not camera or camera in topic.split('/')[:-1]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 NAMESPACE = '/sam3d'
@@ -26,6 +26,10 @@ class Topic:
     name: str
     type: str
     quality: Quality
+
+    def of(self, camera_id: str) -> Topic:
+        """Return the topic of one camera among several; itself for the only one, named ``''``."""
+        return replace(self, name=f'{camera_id}/{self.name}') if camera_id else self
 
     def resolve(self, namespace: str = NAMESPACE) -> str:
         """Return the absolute name in a namespace."""

@@ -106,6 +106,7 @@ class SensorInputs:
     :param clocks: how stamps are taken.
     :param on_data: called with each set of messages, in the executor's thread.
     :param on_reset: called when the stamps of the inputs go back.
+    :param camera_id: goes before the names of topics; empty for the only camera.
     """
 
     def __init__(
@@ -115,10 +116,11 @@ class SensorInputs:
         clocks: LiveClocks,
         on_data: Callable[[SensorData], None],
         on_reset: Callable[[], None],
+        camera_id: str = '',
     ) -> None:
         self._on_data = on_data
         color_kind = Image if config.color_transport == 'raw' else CompressedImage
-        color_topic, range_topic = input_topics(node, config)
+        color_topic, range_topic = input_topics(node, config, camera_id)
         self._clocks = clocks
 
         def restamp(topic: str) -> Callable[[int], int]:
@@ -126,12 +128,12 @@ class SensorInputs:
             return lambda stamp_ns: clocks.stamp(topic, stamp_ns, now().nanoseconds)
 
         self._color = _Source(node, color_kind, color_topic, restamp=restamp(color_topic))
-        self._color_info = _Source(node, CameraInfo, node.resolve_topic_name(COLOR_INFO))
+        self._color_info = _Source(node, CameraInfo, resolved(node, COLOR_INFO, camera_id))
         self._range_info: _Source | None = None
         if config.source == 'depth':
             depth_kind = Image if config.depth_transport == 'raw' else CompressedImage
             self._range = _Source(node, depth_kind, range_topic, restamp=restamp(range_topic))
-            info_topic = node.resolve_topic_name(DEPTH_INFO)
+            info_topic = resolved(node, DEPTH_INFO, camera_id)
             self._range_info = _Source(node, CameraInfo, info_topic, needed=False)
         else:
             self._range = _Source(node, PointCloud2, range_topic, restamp=restamp(range_topic))
@@ -247,16 +249,27 @@ class SensorInputs:
         return (info.width, info.height) == (image.width, image.height) or _is_cropped(info)
 
 
-def input_topics(node: Node, config: InputConfig) -> tuple[str, str]:
+def input_topics(node: Node, config: InputConfig, camera_id: str = '') -> tuple[str, str]:
     """Return the resolved topics of the colour image and of the depth image or cloud.
 
     :param node: whose namespace and remappings count.
     :param config: kinds and transports.
+    :param camera_id: goes before their names; empty for the only camera.
     """
-    color = _transported(node, COLOR, config.color_transport)
+    color = _transported(resolved(node, COLOR, camera_id), config.color_transport)
     if config.source == 'points':
-        return color, str(node.resolve_topic_name(POINTS))
-    return color, _transported(node, DEPTH, config.depth_transport)
+        return color, resolved(node, POINTS, camera_id)
+    return color, _transported(resolved(node, DEPTH, camera_id), config.depth_transport)
+
+
+def resolved(node: Node, name: str, camera_id: str) -> str:
+    """Return the topic that an input of a camera is listened to on, remappings applied.
+
+    :param node: whose namespace and remappings count.
+    :param name: the input's relative name.
+    :param camera_id: goes before it; empty for the only camera.
+    """
+    return str(node.resolve_topic_name(f'{camera_id}/{name}' if camera_id else name))
 
 
 def _same_stamp(a: Any, b: Any) -> bool:
@@ -268,9 +281,8 @@ def _is_cropped(info: Any) -> bool:
     return bool(info.roi.width or info.binning_x > 1 or info.binning_y > 1)
 
 
-def _transported(node: Node, name: str, transport: str) -> str:
-    """Return the topic of an image by image_transport's rule, remappings of the base applied."""
-    base = node.resolve_topic_name(name)
+def _transported(base: str, transport: str) -> str:
+    """Return the topic of an image by image_transport's rule, from that of the raw one."""
     if transport == 'raw' or base.endswith(f'/{transport}'):
-        return str(base)
+        return base
     return f'{base}/{transport}'

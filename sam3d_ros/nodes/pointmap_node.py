@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sam3d_ros.core.errors import InputError, TransformError
+from sam3d_ros.core.errors import ConfigurationError, InputError, TransformError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.cameras import encode_camera
@@ -42,7 +44,10 @@ REPORT_PERIOD_S = 4.0
 
 
 class PointmapNode(StageNode):
-    """Sensor topics and TF to frames."""
+    """Sensor topics and TF to frames of one camera.
+
+    Where there are several, each has a node; ``pointmaps.camera_id`` goes before its topics.
+    """
 
     def __init__(self, bus: Bus | None = None, **arguments: Any) -> None:
         groups = {'pointmaps': PointmapConfig, 'inputs': InputConfig}
@@ -53,9 +58,15 @@ class PointmapNode(StageNode):
         self._config: PointmapConfig = self.config('pointmaps')
         self._intake = Intake(self._config, Notes(self.get_logger().warning), decode_by_cv_bridge)
         self._keep_noise()
-        self._frames = self.publish_link(FRAMES)
-        self._points = self.publish_topic(POINTS)
-        self._camera_info = self.publish_topic(CAMERA_INFO)
+        camera = self._config.camera_id
+        if not re.fullmatch(r'([A-Za-z]\w*)?', camera, re.ASCII):
+            raise ConfigurationError(
+                f'pointmaps.camera_id = "{camera}"',
+                wanted='letters, digits and underscores, a letter first: topics begin with it',
+            )
+        self._frames = self.publish_link(replace(FRAMES, topic=FRAMES.topic.of(camera)))
+        self._points = self.publish_topic(POINTS.of(camera))
+        self._camera_info = self.publish_topic(CAMERA_INFO.of(camera))
 
     def _keep_noise(self) -> None:
         """Go on from what the camera showed of its errors before, and keep it at the end."""
@@ -71,7 +82,7 @@ class PointmapNode(StageNode):
         """Listen to the sensors and to TF."""
         inputs: InputConfig = self.config('inputs')
         say = self.get_logger().warning
-        topics = input_topics(self, inputs)
+        topics = input_topics(self, inputs, self._config.camera_id)
         self._clocks = LiveClocks(self._config, inputs.slop_s, topics, say)
         # Twice as long: the first images also wait for the choice of the fixed frame.
         self._waiting = TransformWait(
@@ -83,7 +94,9 @@ class PointmapNode(StageNode):
         self._fixed = FixedFrameChoice(
             self._transforms.tree, self._config.fixed_frame, inputs.tf_wait_s
         )
-        self._inputs = SensorInputs(self, inputs, self._clocks, self._take, self._on_jump_back)
+        self._inputs = SensorInputs(
+            self, inputs, self._clocks, self._take, self._on_jump_back, self._config.camera_id
+        )
         self._jumped_back = False
         self._camera = ''
         self.on_close(self._transforms.close)

@@ -33,6 +33,7 @@ from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.geometry.lenses import Lens
 from sam3d_ros.geometry.transform_tree import TransformTree
+from sam3d_ros.messages.topic_names import is_of_camera
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader, timing_of
 from sam3d_ros.pipeline.noise_checkup import noise_report
 from sam3d_ros.pointmaps.config import PointmapConfig
@@ -110,7 +111,7 @@ def check_up(
 def _topics(recording: Recording, overrides: Overrides) -> Iterator[Finding]:
     for sentence in recording.notes:
         yield Finding(Level.WARN, 'recording', sentence)
-    for stream in read_streams(recording, overrides.frames):
+    for stream in read_streams(recording, overrides.frames, overrides.camera):
         size = f', {stream.size_px[0]}x{stream.size_px[1]}' if stream.size_px[0] else ''
         encoding = stream.encoding or stream.type.rpartition('/')[2]
         frame = f'frame "{stream.frame_id}"'
@@ -122,6 +123,8 @@ def _topics(recording: Recording, overrides: Overrides) -> Iterator[Finding]:
         qos = _offered(recording, stream.topic)
         yield Finding(level, 'topic', f'{text}{qos}', remedy)
     for topic in recording.topics:
+        if not is_of_camera(topic.name, overrides.camera):
+            continue
         if topic.type == INFO:
             yield Finding(Level.OK, 'topic', f'{topic.name}: {topic.count} x CameraInfo')
         elif not topic.count and topic.type in SENSORS:

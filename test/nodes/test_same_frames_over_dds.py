@@ -83,7 +83,7 @@ class Player:
         }
 
     def play(self, received):
-        """Play everything, each image when the pair that it settles is through: none is dropped."""
+        """Play everything, no image before the pair that the last one settled is through."""
         color = f'{NAMESPACE}/rgb/image_rect_color'
         shown = 0
         for topic, data in self.messages:
