@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'core' / 'workers'))
 from protocol import Kind, Message, receive, send
 
 
@@ -61,7 +61,7 @@ class Worker:
         if message.kind == Kind.UNLOAD:
             self._unload()
             return Message(Kind.RESULT)
-        if message.kind == Kind.RECONSTRUCT:
+        if message.kind == Kind.WORK:
             return self._reconstruct(message)
         raise ValueError(f'unexpected message {message.kind.name}')
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages between the adapter and its worker: a header, JSON fields, arrays in shared memory.
+"""Messages between a client and its worker: a header, JSON fields, arrays in shared memory.
 
-Imported by both sides, in two interpreters: standard library and numpy only, nothing of ours.
+Imported by both sides, maybe in two interpreters: standard library and numpy only, nothing of
+ours.
 Arrays lie in one anonymous memory file whose descriptor travels over the Unix socket, so nothing
 is pickled, copied through the socket, named, or left behind when a process dies.
 """
@@ -16,6 +17,7 @@ import socket
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +29,11 @@ ALIGNMENT = 64
 
 
 class Kind(IntEnum):
-    """What a message is about; the adapter sends the first five."""
+    """What a message is about; the client sends the first five."""
 
     LOAD = 1
     UNLOAD = 2
-    RECONSTRUCT = 3
+    WORK = 3
     CANCEL = 4
     QUIT = 5
     READY = 16
@@ -49,8 +51,8 @@ class Message:
     """One message: its kind, JSON fields, and named arrays."""
 
     kind: Kind
-    fields: dict = field(default_factory=dict)
-    arrays: dict = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def send(connection: socket.socket, message: Message) -> None:
@@ -109,7 +111,7 @@ def receive(connection: socket.socket) -> Message:
     return Message(Kind(kind), content['fields'], arrays)
 
 
-def _layout(arrays: dict) -> tuple[list, int]:
+def _layout(arrays: dict[str, np.ndarray]) -> tuple[list[dict[str, Any]], int]:
     layout, offset = [], 0
     for name, values in arrays.items():
         dtype, shape = values.dtype.str, list(values.shape)
