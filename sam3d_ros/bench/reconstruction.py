@@ -174,12 +174,13 @@ def _process(
 
 
 def posed(scene: Scene) -> list[PosedMesh]:
-    """Return the objects of a scene as meshes in the fixed frame."""
+    """Return the objects of a scene that have a mesh, in the fixed frame."""
     return [
         PosedMesh(
             apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64)), item.mesh.faces
         )
         for item in scene.objects
+        if len(item.mesh.faces)
     ]
 
 

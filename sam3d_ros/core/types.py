@@ -247,7 +247,7 @@ class Texture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
-    """A triangle mesh.
+    """A triangle mesh; without faces, the points that were seen of an object so far.
 
     :param vertices_m: (V, 3) float32, metres, object frame.
     :param faces: (F, 3) int32, counter-clockwise seen from outside.

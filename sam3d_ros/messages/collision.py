@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scene for planners: moveit_msgs/CollisionObject, geometry once, then poses.
 
-An object is added with its convex parts, moved (no geometry) only when its pose clearly changed,
-added again (which replaces it) only when its hull clearly changed, and removed when it is gone.
+An object is added with its convex parts once it has a mesh, moved (no geometry) only when its
+pose clearly changed, added again (which replaces it) only when its hull clearly changed, and
+removed when it is gone.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ class CollisionState:
 
     def update(self, scene: Scene, products: Mapping[int, MeshProducts]) -> list[Any]:
         """Return the CollisionObject messages that bring a planner up to date, by id."""
-        known = {item.id: item for item in scene.objects if item.state != ObjectState.TENTATIVE}
+        known = {
+            item.id: item
+            for item in scene.objects
+            if item.state != ObjectState.TENTATIVE and len(item.mesh.faces)
+        }
         messages = [
             self._new(scene, object_id, REMOVE)
             for object_id in self._told

@@ -111,8 +111,9 @@ class MarkerState:
     def _object(
         self, scene: Scene, item: SceneObject, products: MeshProducts, file: Path | None
     ) -> Iterator[Any]:
-        yield self._mesh(scene, item, products, file)
         mesh = products.drawn
+        if len(mesh.faces):
+            yield self._mesh(scene, item, products, file)
         observed = mesh.face_labels == FaceLabel.OBSERVED
         for layer, chosen, rgb in (
             ('observed', observed, OBSERVED_RGB),

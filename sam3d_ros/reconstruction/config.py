@@ -107,3 +107,13 @@ class ReconstructionConfig:
     evidence: EvidenceConfig = group(EvidenceConfig)
     layout: LayoutConfig = group(LayoutConfig)
     sam3d_objects: Sam3dObjectsConfig = group(Sam3dObjectsConfig)
+
+    @property
+    def has_previews(self) -> bool:
+        """Whether first shapes are made without weights, to be there at once."""
+        return self.backend == 'auto'
+
+    @property
+    def completer(self) -> str:
+        """The backend that shapes are made by in the end."""
+        return 'volume' if self.has_previews else self.backend

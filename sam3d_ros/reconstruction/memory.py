@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sam3d_ros.core.types import FloatArray, Frame
-from sam3d_ros.geometry.transforms import adjoint_rotation, inverse
+from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
+from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.layout import measure_pose, moved_by, pose_covariance
-from sam3d_ros.reconstruction.objectframe import object_frame
+from sam3d_ros.reconstruction.layout import PoseUpdate, moved_by, pose_covariance
+from sam3d_ros.reconstruction.objectframe import object_frame, seen_points, standing
 from sam3d_ros.reconstruction.pose_covariance import averaged
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
@@ -25,12 +25,48 @@ BIRTH_SIGMA_M, BIRTH_SIGMA_RAD = 0.003, 0.02
 DRIFT_M, DRIFT_RAD = 0.0002, 0.001
 WANDER_M, WANDER_RAD = 0.001, 0.01
 """A measured pose wanders from view to view by this much more than its covariance says."""
+ENOUGH_POINTS = 500
+"""Points that say as well as all where the middle of a view is."""
 MOVED_GAIN = 0.15
 """An object has moved only if its new place explains so much more of what is seen."""
 
 
+NO_POINTS = Mesh(
+    vertices_m=np.zeros((0, 3), np.float32),
+    faces=np.zeros((0, 3), np.int32),
+    colors=np.zeros((0, 3), np.uint8),
+    face_labels=np.zeros(0, np.uint8),
+    face_confidence=np.zeros(0, np.float32),
+)
+
+
 def _diagonal(position_m: float, rotation_rad: float) -> FloatArray:
     return np.diag(np.square(np.repeat([position_m, rotation_rad], 3)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keyframe:
+    """A kept view, and what is asked of it in every frame.
+
+    :param view: its ref is the anchor.
+    :param direction: (3,) unit vector from the camera to the middle of what it shows, anchor.
+    :param pixels: own pixels with a return.
+    """
+
+    view: View
+    direction: FloatArray
+    pixels: int
+
+    @classmethod
+    def of(cls, view: View) -> Keyframe:
+        """Return a view as a keyframe.
+
+        :param view: with the anchor as ref and at least one own pixel with a return.
+        """
+        points = view.pointmap[view.own]
+        some = points[:: max(len(points) // ENOUGH_POINTS, 1)]
+        direction = view.T_ref_cam[:3, :3] @ np.median(some, axis=0).astype(np.float64)
+        return cls(view, direction / np.linalg.norm(direction), len(points))
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +74,8 @@ class TrackMemory:
     """The memory of one track; written by the reconstructor alone.
 
     :param T_fixed_anchor: where the anchor is now.
-    :param views: kept views, ref = anchor; the first one gave the volume its axes.
+    :param keyframes: kept views; the first one gave the volume its axes.
+    :param points: the points they show, in the object frame, without faces.
     :param shape: in the object frame, None before the first completion.
     :param T_anchor_obj: the object frame, which is final once ``frame_final``.
     :param covariance: (6, 6) of the pose of the object frame in the fixed frame: how far the mesh
@@ -47,17 +84,29 @@ class TrackMemory:
         object stands still; weighs the next view.
     :param refined: whether the last frame changed the pose.
     :param backends: names of the backends tried for the shape.
+    :param is_asked: somebody is to complete it.
+    :param failures: jobs that failed since the last view was kept.
     """
 
     T_fixed_anchor: FloatArray = field(default_factory=lambda: np.eye(4))
-    views: list[View] = field(default_factory=list)
+    keyframes: list[Keyframe] = field(default_factory=list)
+    points: Mesh = NO_POINTS
     shape: Shape | None = None
     T_anchor_obj: FloatArray = field(default_factory=lambda: np.eye(4))
     frame_final: bool = False
-    covariance: FloatArray = field(default_factory=lambda: np.eye(6))
+    covariance: FloatArray = field(
+        default_factory=lambda: _diagonal(BIRTH_SIGMA_M, BIRTH_SIGMA_RAD)
+    )
     unrest: FloatArray = field(default_factory=lambda: _diagonal(BIRTH_SIGMA_M, BIRTH_SIGMA_RAD))
     refined: bool = False
     backends: tuple[str, ...] = ()
+    is_asked: bool = False
+    failures: int = 0
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The kept views, all with the anchor as ref."""
+        return tuple(keyframe.view for keyframe in self.keyframes)
 
     @property
     def T_fixed_obj(self) -> FloatArray:
@@ -69,19 +118,20 @@ class TrackMemory:
         """Return a view whose ref is the fixed frame with the anchor as ref."""
         return replace(view, T_ref_cam=inverse(self.T_fixed_anchor) @ view.T_ref_cam)
 
-    def follow(self, frame: Frame, view: View, config: ReconstructionConfig) -> None:
-        """Update the pose from a view of the current frame.
+    def follow(
+        self, update: PoseUpdate, R_fixed_cam: FloatArray, config: ReconstructionConfig
+    ) -> None:
+        """Update the pose by what a view of the current frame says about it.
 
         Nothing happens unless the evidence score rises; small corrections are filtered as those
         of a static object (Kalman), significant ones are taken over whole if the score rises much;
         if it does not, they are doubt.
+
+        :param update: of the pose as it was, in the view's optical axes.
+        :param R_fixed_cam: (3, 3) from these to the fixed frame.
+        :param config: of the stage.
         """
-        self.refined = False
-        if self.shape is None:
-            return
-        T_cam_fixed = inverse(frame.T_fixed_cam)
-        update = measure_pose(self.shape, view, T_cam_fixed @ self.T_fixed_obj, config.layout)
-        R = frame.T_fixed_cam[:3, :3]
+        R = R_fixed_cam
         measured = np.concatenate([R @ update.twist[:3], R @ update.twist[3:]])
         sure = adjoint_rotation(update.covariance, R)
         noise = sure + _diagonal(WANDER_M, WANDER_RAD)
@@ -106,53 +156,65 @@ class TrackMemory:
         """Keep an anchored view if it shows something new; return whether it was kept.
 
         New is a view from the side of all kept ones, or one with many more pixels than the kept
-        view next to it, which it replaces.
+        view next to it, which it replaces. Until the object frame is final, it fits what is kept.
+
+        :param view: with the anchor as ref and at least one own pixel with a return.
+        :param config: of the stage.
         """
-        pixels = int(view.own.sum())
-        if not self.views:
-            self.views.append(view)
+        keyframe = Keyframe.of(view)
+        if not self._keep(keyframe, config):
+            return False
+        self.failures = 0
+        seen = seen_points(self.views)
+        if not self.frame_final:
+            self._fit_frame(seen.vertices_m)
+        points = apply(inverse(self.T_anchor_obj), seen.vertices_m)
+        self.points = replace(seen, vertices_m=points)
+        return True
+
+    def _keep(self, keyframe: Keyframe, config: ReconstructionConfig) -> bool:
+        if not self.keyframes:
+            self.keyframes.append(keyframe)
             return True
-        angles = [_angle(view, kept) for kept in self.views]
-        nearest = int(np.argmin(angles))
-        if angles[nearest] >= config.keyframe_angle_rad:
-            if len(self.views) >= config.max_keyframes:
+        cosines = [float(kept.direction @ keyframe.direction) for kept in self.keyframes]
+        nearest = int(np.argmax(cosines))
+        if np.arccos(np.clip(cosines[nearest], -1.0, 1.0)) >= config.keyframe_angle_rad:
+            if len(self.keyframes) >= config.max_keyframes:
                 return False
-            self.views.append(view)
+            self.keyframes.append(keyframe)
             return True
-        if pixels >= config.keyframe_growth * int(self.views[nearest].own.sum()):
-            self.views[nearest] = view
+        if keyframe.pixels >= config.keyframe_growth * self.keyframes[nearest].pixels:
+            self.keyframes[nearest] = keyframe
             return True
         return False
 
-    def adopt(self, shape_anchor: Shape, final: bool, config: ReconstructionConfig) -> None:
-        """Take over a new shape in the anchor frame; fix the object frame when ``final``."""
-        if not self.frame_final:
-            view = self.views[0]
-            R = view.T_ref_cam[:3, :3]
-            self.T_anchor_obj = object_frame(
-                shape_anchor.mesh.vertices_m, R @ view.up_cam, R @ np.array([0.0, 0.0, 1.0])
-            )
+    def _fit_frame(self, seen: Float32Array) -> None:
+        """Fit the object frame to what the kept views show, not to a mesh that comes later."""
+        views = self.views
+        R = views[0].T_ref_cam[:3, :3]
+        up, forward = R @ views[0].up_cam, R @ np.array([0.0, 0.0, 1.0])
+        before = self.T_anchor_obj
+        self.T_anchor_obj = object_frame(standing(seen, views, up), up, forward)
+        if self.shape is not None:
+            self.shape = self.shape.moved(inverse(self.T_anchor_obj) @ before)
+
+    def adopt(self, shape_anchor: Shape, config: ReconstructionConfig) -> None:
+        """Take over a new shape.
+
+        :param shape_anchor: in the anchor frame.
+        :param config: of the stage.
+        """
+        was_unknown = self.shape is None
         self.shape = shape_anchor.moved(inverse(self.T_anchor_obj))
-        if not self.frame_final:
+        if was_unknown or not self.frame_final:
             self.covariance = self._shape_covariance(self.shape, config)
-        self.frame_final |= final
 
     def _shape_covariance(self, shape: Shape, config: ReconstructionConfig) -> FloatArray:
         """Return the covariance of a new shape's pose, by the kept view that shows most of it."""
-        view = max(self.views, key=lambda kept: int(np.count_nonzero(kept.own)))
+        view = max(self.keyframes, key=lambda kept: kept.pixels).view
         T_cam_obj = inverse(view.T_ref_cam) @ self.T_anchor_obj
-        covariance = pose_covariance(shape, view, T_cam_obj, config.layout, len(self.views))
+        covariance = pose_covariance(shape, view, T_cam_obj, config.layout, len(self.keyframes))
         return adjoint_rotation(covariance, (self.T_fixed_anchor @ view.T_ref_cam)[:3, :3])
 
     def _place(self, T_fixed_obj: FloatArray) -> None:
         self.T_fixed_anchor = T_fixed_obj @ inverse(self.T_anchor_obj)
-
-
-def _angle(a: View, b: View) -> float:
-    """Angle between the directions from which two views see the object, radians."""
-    directions = []
-    for view in (a, b):
-        middle = np.median(view.pointmap[view.own], axis=0).astype(np.float64)
-        direction = view.T_ref_cam[:3, :3] @ middle
-        directions.append(direction / np.linalg.norm(direction))
-    return float(np.arccos(np.clip(directions[0] @ directions[1], -1.0, 1.0)))

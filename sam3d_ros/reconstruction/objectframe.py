@@ -1,22 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The object frame: centre of the upright oriented box, z up, x along the longest side."""
+"""The object frame: centre of the upright oriented box around what was seen of an object and
+the ground it stands on, z up, x along the longest side.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from sam3d_ros.core.types import Float32Array, FloatArray
-from sam3d_ros.geometry.transforms import transform
+from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
+from sam3d_ros.geometry.transforms import apply, transform
+from sam3d_ros.reconstruction.grid import SUPPORT_REACH, Grid, support_plane
+from sam3d_ros.reconstruction.views import View
 
 ALIKE = 0.05
 """Horizontal extents that differ by less than this share do not give x its direction."""
+
+SEEN_POINTS = 1000
+"""Points that say as well as all what was seen of an object."""
+
+
+def seen_points(views: Sequence[View]) -> Mesh:
+    """Return what views show of an object as a mesh of coloured points, without faces.
+
+    :param views: at least one, all with the same ref, which the points are in.
+    """
+    most = max(SEEN_POINTS // len(views), 1)
+    points, colors = [], []
+    for view in views:
+        pixels = np.flatnonzero(view.own)
+        pixels = pixels[np.linspace(0, len(pixels) - 1, min(most, len(pixels))).astype(np.intp)]
+        points.append(apply(view.T_ref_cam, view.pointmap.reshape(-1, 3)[pixels]))
+        colors.append(view.rgb.reshape(-1, 3)[pixels])
+    return Mesh(
+        vertices_m=np.concatenate(points),
+        faces=np.zeros((0, 3), np.int32),
+        colors=np.concatenate(colors),
+        face_labels=np.zeros(0, np.uint8),
+        face_confidence=np.zeros(0, np.float32),
+    )
+
+
+def standing(points: Float32Array, views: Sequence[View], up: FloatArray) -> Float32Array:
+    """Return points and, where their object stands on the support, their feet on it.
+
+    :param points: (N, 3) what was seen of the object, in the views' ref.
+    :param views: all with the same ref.
+    :param up: (3,) unit vector, ref.
+    """
+    plane = support_plane(views, Grid(1, 1.0, np.eye(4)))
+    if plane is None or plane[:3] @ up <= 0:
+        return points
+    heights = (points @ plane[:3] + plane[3]) / (plane[:3] @ up)
+    if not 0 < heights.min() < SUPPORT_REACH * np.ptp(points @ up):
+        return points
+    return np.concatenate([points, points - heights[:, None] * up]).astype(np.float32)
 
 
 def object_frame(vertices: Float32Array, up: FloatArray, forward: FloatArray) -> FloatArray:
     """Return the (4, 4) transform from the object frame to the frame of the vertices.
 
-    :param vertices: (V, 3) surface of the object.
+    :param vertices: (V, 3) points on the object.
     :param up: (3,) unit vector, becomes z.
     :param forward: (3,) the camera's optical axis; gives x its sign, and its direction when the
         box is square from above.

@@ -45,6 +45,12 @@ def ball(seed: int = 0, corners: int = 60, size_m: float = 0.05) -> Mesh:
     )
 
 
+def points_of(mesh: Mesh) -> Mesh:
+    """Return what is known of an object before its surface is."""
+    none = mesh.face_labels[:0]
+    return Mesh(mesh.vertices_m, mesh.faces[:0], mesh.colors, none, none.astype(np.float32))
+
+
 def pose(seed: int) -> np.ndarray:
     """Return a random rigid transform."""
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 import numpy as np
-from made_up_scenes import ball, scene, scene_object
+from made_up_scenes import ball, points_of, scene, scene_object
 
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.messages.cdr import encode
@@ -102,3 +102,9 @@ def test_a_late_planner_is_told_everything():
     again = planner.state.all_known(value, planner.library.update(value))
     assert [message.operation for message in again] == [ADD, ADD]
     assert planner.update(value) == []
+
+
+def test_a_planner_hears_of_an_object_when_it_has_a_surface():
+    planner = Planner()
+    assert planner.update(scene(scene_object(3, mesh=points_of(ball(3))))) == []
+    assert planner.update(scene(scene_object(3))) == [('object_3', ADD)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_scenes import STAMP_NS, ball, pose, scene, scene_object
+from made_up_scenes import STAMP_NS, ball, points_of, pose, scene, scene_object
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import ObjectState
@@ -186,3 +186,11 @@ def test_generated_classes_serve_as_well():
     points = [array.markers[1].points for array in arrays]
     assert points[1][5].y == points[0][5, 1]
     assert len(encode(arrays[0], typename)) == len(encode(arrays[1], typename))
+
+
+def test_before_its_surface_an_object_is_a_box_with_a_name():
+    viewer = Viewer()
+    viewer.update(scene(scene_object(3, mesh=points_of(ball(3)))))
+    assert {layer for layer, _ in viewer.shown} == {'bbox', 'label', 'axes'}
+    viewer.update(scene(scene_object(3)))
+    assert {layer for layer, _ in viewer.shown} == set(LAYERS)

@@ -1,31 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a track remembers of its pose: better views are taken, doubt is kept."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from sam3d_ros.reconstruction import memory as memory_module
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.layout import PoseUpdate
 from sam3d_ros.reconstruction.memory import TrackMemory
 
 CONFIG = ReconstructionConfig()
-FRAME = SimpleNamespace(T_fixed_cam=np.eye(4))
 SMALL = np.diag(np.square([0.001] * 3 + [0.01] * 3))
 
 
-@pytest.fixture
-def follow(monkeypatch):
-    """A function that lets a memory with a shape see one measured update."""
-
-    def once(memory, twist, before, after, covariance=SMALL):
-        update = PoseUpdate(np.asarray(twist, float), covariance, before, after)
-        monkeypatch.setattr(memory_module, 'measure_pose', lambda *_: update)
-        memory.follow(FRAME, None, CONFIG)
-
-    return once
+def follow(memory, twist, before, after, covariance=SMALL):
+    """Let a memory with a shape see one measured update."""
+    memory.refined = False
+    update = PoseUpdate(np.asarray(twist, float), covariance, before, after)
+    memory.follow(update, np.eye(3), CONFIG)
 
 
 def known(covariance=SMALL):
@@ -35,7 +26,7 @@ def known(covariance=SMALL):
     return memory
 
 
-def test_a_pose_is_kept_when_the_score_does_not_rise(follow):
+def test_a_pose_is_kept_when_the_score_does_not_rise():
     memory = known()
     follow(memory, [0.002, 0, 0, 0, 0, 0], 0.9, 0.9)
     assert not memory.refined
@@ -43,21 +34,21 @@ def test_a_pose_is_kept_when_the_score_does_not_rise(follow):
     np.testing.assert_array_equal(memory.covariance, SMALL)
 
 
-def test_a_small_correction_is_taken_in_part(follow):
+def test_a_small_correction_is_taken_in_part():
     memory = known()
     follow(memory, [0.002, 0, 0, 0, 0, 0], 0.8, 0.9)
     assert memory.refined
     assert 0 < memory.T_fixed_obj[0, 3] < 0.002
 
 
-def test_many_views_alike_do_not_make_the_pose_surer(follow):
+def test_many_views_alike_do_not_make_the_pose_surer():
     memory = known()
     for _ in range(30):
         follow(memory, np.zeros(6), 0.8, 0.9)
     np.testing.assert_allclose(memory.covariance, SMALL, rtol=1e-6)
 
 
-def test_a_leap_that_explains_much_is_a_move(follow):
+def test_a_leap_that_explains_much_is_a_move():
     memory = known()
     follow(memory, [0.1, 0, 0, 0, 0, 0], 0.1, 0.9)
     assert memory.refined
@@ -65,7 +56,7 @@ def test_a_leap_that_explains_much_is_a_move(follow):
     np.testing.assert_allclose(memory.covariance, SMALL)
 
 
-def test_a_leap_that_explains_little_is_doubt(follow):
+def test_a_leap_that_explains_little_is_doubt():
     memory = known()
     follow(memory, [0.1, 0, 0, 0, 0, 0], 0.80, 0.85)
     assert not memory.refined

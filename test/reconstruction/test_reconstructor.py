@@ -8,10 +8,12 @@ import pytest
 
 from sam3d_ros.core.types import FaceLabel
 from sam3d_ros.geometry.transforms import apply, rotation_angle
-from sam3d_ros.reconstruction import reconstructor
+from sam3d_ros.reconstruction import completer
+from sam3d_ros.reconstruction.completer import Completed
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import build_evidence
 from sam3d_ros.reconstruction.geometric import GeometricCompletion
+from sam3d_ros.reconstruction.lane import CompletionHere
 from sam3d_ros.reconstruction.occupancy import inside_mesh
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.views import crop_view
@@ -222,9 +224,9 @@ class Scripted:
 @pytest.fixture()
 def scripted(monkeypatch):
     def use(fails):
-        real = reconstructor.load_backend
+        real = completer.load_backend
         monkeypatch.setattr(
-            reconstructor,
+            completer,
             'load_backend',
             lambda stage, name: (
                 (lambda config: Scripted(fails)) if name == 'volume' else real(stage, name)
@@ -259,6 +261,81 @@ def test_without_tf_a_moving_camera_sees_objects_move_and_follows(scenes, solids
         out = stage.reconstruct(blind, scenes.tracked(instances, number + 1))
     for solid, item in zip(solids, out.items, strict=True):
         assert solid_iou(solid, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.6
+
+
+class Later:
+    """A lane that completes when the test says so."""
+
+    def __init__(self, fails=0):
+        self._here = CompletionHere(CONFIG)
+        self._fails = fails
+        self.asked = []
+
+    def ask(self, jobs):
+        self.asked += jobs
+
+    def finished(self):
+        return self._here.finished()
+
+    def keep(self, track_ids):
+        self._here.keep(track_ids)
+
+    def work(self):
+        for _ in range(self._fails):
+            self._here._finished += [Completed(job.track_id) for job in self.asked]
+        if not self._fails:
+            self._here.ask(self.asked)
+        self.asked = []
+
+
+def test_before_its_shape_an_object_has_a_pose_and_its_points(scenes, solids):
+    lane = Later()
+    stage = ObjectReconstructor(CONFIG, lane)
+    poses = []
+    for number in range(4):
+        frame, instances = scenes.see(solids, noise_seed=number)
+        out = stage.reconstruct(frame, scenes.tracked(instances, number + 1))
+        poses.append([frame.T_fixed_cam @ item.T_cam_obj for item in out.items])
+        if number == 2:
+            lane.work()
+        if number < 3:
+            for solid, item in zip(solids, out.items, strict=True):
+                assert len(item.mesh.faces) == 0 and item.backends == ()
+                points = apply(frame.T_fixed_cam @ item.T_cam_obj, item.mesh.vertices_m)
+                seen = solid.hit(np.array(EYES[0]), points - np.array(EYES[0]))
+                np.testing.assert_allclose(seen, 1.0, atol=0.05)
+                assert len(points) > 100
+    for item, before, after in zip(out.items, poses[2], poses[3], strict=True):
+        assert item.backends == ('geometric',) and len(item.mesh.faces) > 0
+        # The frame was final before the mesh came, and stays.
+        np.testing.assert_allclose(after, before, atol=0.002)
+    assert len(lane.asked) == 0
+
+
+def test_a_shape_that_is_finished_after_the_last_frame_is_not_lost(scenes, solids):
+    lane = Later()
+    stage = ObjectReconstructor(CONFIG, lane)
+    frame, instances = scenes.see(solids, noise_seed=0)
+    tracks = scenes.tracked(instances)
+    before = stage.reconstruct(frame, tracks)
+    assert stage.late(frame, tracks).items == ()
+    lane.asked = lane.asked[1:]
+    lane.work()
+    (item,) = stage.late(frame, tracks).items
+    assert item.track_id == 2 and item.backends == ('geometric',)
+    np.testing.assert_array_equal(item.T_cam_obj, before.items[1].T_cam_obj)
+
+
+def test_a_first_shape_that_failed_is_asked_for_again_a_few_times(scenes, solids):
+    lane, asked = Later(fails=1), []
+    stage = ObjectReconstructor(CONFIG, lane)
+    for _ in range(12):
+        frame, instances = scenes.see(solids, noise_seed=0)
+        out = stage.reconstruct(frame, scenes.tracked(instances))
+        asked.append(len(lane.asked))
+        lane.work()
+    assert asked == [2, 0, 2, 0, 2, 0, 2, 0, 0, 0, 0, 0]
+    assert len(out.items) == 2
 
 
 def test_default_is_the_learned_backend(scenes, solids):
