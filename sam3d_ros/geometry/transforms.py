@@ -82,3 +82,22 @@ def adjoint_rotation(covariance: FloatArray, R_new_old: FloatArray) -> FloatArra
     J[3:, 3:] = R_new_old
     rotated: FloatArray = J @ covariance @ J.T
     return rotated
+
+
+def moved_by(T: FloatArray, twist: FloatArray) -> FloatArray:
+    """Return poses after twists: x, y, z, rotation vector; parent axes, about their origins.
+
+    :param T: (..., 4, 4) poses.
+    :param twist: (..., 6) metres and radians.
+    """
+    moved = T.copy()
+    turns = Rotation.from_rotvec(twist[..., 3:]).as_matrix()
+    moved[..., :3, :3] = turns @ T[..., :3, :3]
+    moved[..., :3, 3] += twist[..., :3]
+    return moved
+
+
+def twist_between(T_from: FloatArray, T_to: FloatArray) -> FloatArray:
+    """Return the (6,) twist that :func:`moved_by` needs to go from one pose to the other."""
+    turn = Rotation.from_matrix(T_to[:3, :3] @ T_from[:3, :3].T).as_rotvec()
+    return np.concatenate([T_to[:3, 3] - T_from[:3, 3], turn])

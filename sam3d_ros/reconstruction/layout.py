@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layout refinement: where a known shape is, from what one view shows of it.
+"""Layout refinement: where known shapes are, from what one frame shows of them.
 
 Robust one-sided point-to-plane registration (Chen and Medioni, 1992; only observed points pull,
 never the hidden side), with a silhouette term that pulls what stands beside the mask into it, and
 a free-space term that pushes what stands before the measured surface back to it, both only where
 the sensor saw through. The real camera model, Gauss-Newton on SE(3), covariance from the Hessian.
+
+All objects of a frame are registered at once: every array has the object as its first axis, and
+an object's result does not depend on who else is in the batch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
-from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.geometry.visibility import DepthVerdict, judge
+from sam3d_ros.core.types import BoolArray, FloatArray
+from sam3d_ros.geometry.transforms import moved_by, twist_between
 from sam3d_ros.reconstruction.config import LayoutConfig
 from sam3d_ros.reconstruction.pose_covariance import (
     common_noise,
@@ -26,18 +27,32 @@ from sam3d_ros.reconstruction.pose_covariance import (
     shared_error,
 )
 from sam3d_ros.reconstruction.shape import Shape
+from sam3d_ros.reconstruction.targets import Targets
 from sam3d_ros.reconstruction.views import View
 
-SAMPLES = 600
-SILHOUETTE_SAMPLES = 400
 SILHOUETTE_SIGMA_PX = 2.0
-THROUGH_M, THROUGH_SIGMAS = 0.004, 3.0
-"""A return this far, and this many sigmas, behind a vertex says that the vertex is not there."""
 FREE_SIGMA_M = 0.0047
 """How far the front of a shape may be off, apart from the sensor's noise."""
 TUKEY = 4.685
-STEP_M, STEP_RAD = 3e-5, 3e-4
-"""Registration has ended when its step is smaller: well below the sensor's noise."""
+SETTLED = 1.0
+"""Registration has ended when its step is so many sigmas of what independent returns would know
+the pose to, a tenth of a millimetre as a rule: these returns have more than that in common."""
+POOR_SCORE = 0.5
+"""A worse fit is tried again from where the middle of the shape is at the middle of the points."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A shape, the view that shows it, and where it is thought to be.
+
+    :param shape: in its own frame.
+    :param view: of the current frame.
+    :param T_cam_shape: (4, 4) float64, the shape's frame to the view's optical frame.
+    """
+
+    shape: Shape
+    view: View
+    T_cam_shape: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,23 +74,14 @@ class PoseUpdate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Target:
-    """A view made ready for registration."""
-
-    points: FloatArray
-    sigmas: FloatArray
-    view: View
-    outside_px: Float32Array
-    towards: tuple[Float32Array, Float32Array]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Observed points and the surface nearest to each, optical frame where not said otherwise.
+    """Observed points and the surface nearest to each, optical frames where not said otherwise.
 
-    :param facing: the surface faces the camera.
-    :param distance: signed along the normal; beyond the surface's edge the full distance.
-    :param local: (P, 3) the surface points in the shape's frame.
+    :param facing: (B, P) the surface faces the camera, and there is a point.
+    :param distance: (B, P) signed along the normal; beyond the surface's edge the full distance.
+    :param surface: (B, P, 3).
+    :param normals: (B, P, 3).
+    :param local: (B, P, 3) the surface points in the shapes' frames.
     """
 
     facing: BoolArray
@@ -85,163 +91,141 @@ class _Pairs:
     local: FloatArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fit:
-    """A pose, its pairs and its score."""
+def measure_poses(items: Sequence[Placed], config: LayoutConfig) -> list[PoseUpdate]:
+    """Return the corrections that fit the views best, starting from the poses given.
 
-    T_cam_shape: FloatArray
-    pairs: _Pairs
-    score: float
+    :param items: the objects of one frame.
+    :param config: of the layout.
+    """
+    if not items:
+        return []
+    targets = Targets.of([(item.shape, item.view) for item in items])
+    start = np.stack([item.T_cam_shape for item in items])
+    pairs = _pairs(targets, start)
+    before = _score(targets, start, pairs)
+    best = _register(targets, start, pairs, config)
+    pairs = _pairs(targets, best)
+    score = _score(targets, best, pairs)
+    poor = np.flatnonzero(score < POOR_SCORE)
+    if len(poor):
+        some = targets.at(poor)
+        shifted = _shifted(some, start[poor])
+        other = _register(some, shifted, _pairs(some, shifted), config)
+        other_score = _score(some, other, _pairs(some, other))
+        better = np.flatnonzero(other_score > score[poor])
+        best[poor[better]], score[poor[better]] = other[better], other_score[better]
+        pairs = _pairs(targets, best)
+    covariances = _covariances(targets, best, pairs, config)
+    return [
+        PoseUpdate(twist_between(*poses), covariance, float(was), float(now))
+        for *poses, covariance, was, now in zip(
+            start, best, covariances, before, score, strict=True
+        )
+    ]
 
 
-def measure_pose(
-    shape: Shape, view: View, T_cam_shape: FloatArray, config: LayoutConfig
-) -> PoseUpdate:
-    """Return the correction of ``T_cam_shape`` that fits the view best, starting from it."""
-    target = _prepare(view)
-    before = _fit(shape, target, T_cam_shape)
-    best = _fit(shape, target, _register(shape, target, T_cam_shape, config))
-    if best.score < 0.5:
-        shifted = T_cam_shape.copy()
-        shifted[:3, 3] += _shift(shape, target, T_cam_shape)
-        other = _fit(shape, target, _register(shape, target, shifted, config))
-        if other.score > best.score:
-            best = other
-    covariance = _covariance(shape, target, best.T_cam_shape, best.pairs, config)
-    return PoseUpdate(
-        twist_between(T_cam_shape, best.T_cam_shape), covariance, before.score, best.score
-    )
-
-
-def pose_covariance(
-    shape: Shape, view: View, T_cam_shape: FloatArray, config: LayoutConfig, looks: int = 1
-) -> FloatArray:
+def pose_covariance(item: Placed, config: LayoutConfig, looks: int = 1) -> FloatArray:
     """Return the (6, 6) covariance of a pose that fits a view already; axes as a twist's.
 
+    :param item: the shape where it is.
+    :param config: of the layout.
     :param looks: how many views from different sides the shape was made of: what the returns of
         one have in common is another thing in each.
     """
-    target = _prepare(view)
-    pairs = _pairs(shape, target, T_cam_shape)
-    return _covariance(shape, target, T_cam_shape, pairs, config, looks)
+    targets = Targets.of([(item.shape, item.view)])
+    T = item.T_cam_shape[None]
+    return _covariances(targets, T, _pairs(targets, T), config, looks)[0]
 
 
-def moved_by(T: FloatArray, twist: FloatArray) -> FloatArray:
-    """Return a pose after a twist (x, y, z, rotation vector; parent axes, about its origin)."""
-    moved = T.copy()
-    moved[:3, :3] = Rotation.from_rotvec(twist[3:]).as_matrix() @ T[:3, :3]
-    moved[:3, 3] += twist[:3]
-    return moved
-
-
-def twist_between(T_from: FloatArray, T_to: FloatArray) -> FloatArray:
-    """Return the twist that :func:`moved_by` needs to go from one pose to the other."""
-    turn = Rotation.from_matrix(T_to[:3, :3] @ T_from[:3, :3].T).as_rotvec()
-    return np.concatenate([T_to[:3, 3] - T_from[:3, 3], turn])
-
-
-def _fit(shape: Shape, target: _Target, T_cam_shape: FloatArray) -> _Fit:
-    """Score a pose: the share of the view's points within 2 sigma + 2 mm of the surface, less the
-    share of the surface's front that the sensor saw through.
+def _score(targets: Targets, T: FloatArray, pairs: _Pairs) -> FloatArray:
+    """(B,) the share of each view's points within 2 sigma + 2 mm of the surface, less the share
+    of the surface's front that the sensor saw through.
     """
-    pairs = _pairs(shape, target, T_cam_shape)
-    inliers = float((np.abs(pairs.distance) < 2.0 * target.sigmas + 0.002).mean())
-    vertices, front = _front(shape, T_cam_shape, SILHOUETTE_SAMPLES)
-    verdict = _judged(vertices, target.view)
-    seen = verdict.confirmed | verdict.seen_through
-    through = float((verdict.seen_through & front).sum() / max((seen & front).sum(), 1))
-    return _Fit(T_cam_shape, pairs, inliers - through)
+    near = np.abs(pairs.distance) < 2.0 * targets.sigmas + 0.002
+    inliers = (near & targets.valid).sum(axis=1) / targets.valid.sum(axis=1)
+    sight = targets.look(T)
+    seen = (sight.confirmed | sight.through) & sight.front
+    through = sight.through & sight.front
+    return np.asarray(inliers - through.sum(axis=1) / np.maximum(seen.sum(axis=1), 1))
 
 
-def _judged(vertices: FloatArray, view: View) -> DepthVerdict:
-    """What the view says about vertices of the shape, optical frame."""
-    tolerance = THROUGH_M + THROUGH_SIGMAS * _sigma(vertices, view)
-    return judge(vertices, view.camera, view.pointmap[..., 2], tolerance)
-
-
-def _sigma(points: FloatArray, view: View) -> FloatArray:
-    """(P,) one-sigma error along the optical axis of returns at the depths of points, metres."""
-    return view.sensor.axial_sigma(points[:, 2].astype(np.float32)).astype(np.float64)
-
-
-def _prepare(view: View) -> _Target:
-    points = view.pointmap[view.own].astype(np.float64)
-    if len(points) > SAMPLES:
-        points = points[np.linspace(0, len(points) - 1, SAMPLES).astype(np.intp)]
-    outside = cv2.distanceTransform((~view.mask).astype(np.uint8), cv2.DIST_L2, 3).astype(
-        np.float32
-    )
-    down, across = np.gradient(outside)
-    sigmas = _sigma(points, view)
-    towards = np.asarray(across, np.float32), np.asarray(down, np.float32)
-    return _Target(points, sigmas, view, outside, towards)
-
-
-def _pairs(shape: Shape, target: _Target, T_cam_shape: FloatArray) -> _Pairs:
-    observed = apply(inverse(T_cam_shape), target.points)
-    near, index = shape.tree.query(observed)
-    normals = shape.normals[index].astype(np.float64)
-    local = shape.mesh.vertices_m[index].astype(np.float64)
-    height = np.einsum('pc,pc->p', observed - local, normals)
-    spacing = 2.0 * float(np.median(near)) + 0.005
+def _pairs(targets: Targets, T: FloatArray) -> _Pairs:
+    R, t = T[:, :3, :3], T[:, None, :3, 3]
+    observed = (targets.points - t) @ R
+    near, local, normals = targets.nearest(observed)
+    height = np.einsum('bpc,bpc->bp', observed - local, normals)
+    spacing = 2.0 * _medians(near, targets.valid) + 0.005
     lateral = np.sqrt(np.maximum(np.square(near) - np.square(height), 0.0))
-    distance = np.where(lateral > spacing, near, height)
-    normals_cam = normals @ T_cam_shape[:3, :3].T
-    surface = apply(T_cam_shape, local)
-    facing = np.einsum('pc,pc->p', normals_cam, surface) < 0
+    distance = np.where(lateral > spacing[:, None], near, height)
+    R_t = R.transpose(0, 2, 1)
+    normals_cam, surface = normals @ R_t, local @ R_t + t
+    facing = (np.einsum('bpc,bpc->bp', normals_cam, surface) < 0) & targets.valid
     return _Pairs(facing, distance, surface, normals_cam, local)
 
 
-def _front(shape: Shape, T_cam_shape: FloatArray, most: int) -> tuple[FloatArray, BoolArray]:
-    """A sample of the vertices in the optical frame, and which of them face the camera."""
-    step = max(1, len(shape.mesh.vertices_m) // most)
-    vertices = apply(T_cam_shape, shape.mesh.vertices_m[::step].astype(np.float64))
-    normals = shape.normals[::step] @ T_cam_shape[:3, :3].T
-    return vertices, np.einsum('vc,vc->v', normals, vertices) < 0
+def _medians(values: FloatArray, chosen: BoolArray) -> FloatArray:
+    """(B,) median of the chosen values of each row, 0 where none is."""
+    ordered = np.sort(np.where(chosen, values, np.inf), axis=1)
+    count = chosen.sum(axis=1)
+    rows = np.arange(len(values))
+    middle = 0.5 * (ordered[rows, (count - 1) // 2] + ordered[rows, count // 2])
+    return np.where(count > 0, middle, 0.0)
 
 
 def _register(
-    shape: Shape, target: _Target, T_cam_shape: FloatArray, config: LayoutConfig
+    targets: Targets, T_start: FloatArray, pairs: _Pairs, config: LayoutConfig
 ) -> FloatArray:
-    T = T_cam_shape
-    for _ in range(config.iterations):
-        H, g = _normal_equations(shape, target, T, config)
-        twist: FloatArray = np.asarray(np.linalg.solve(H + prior_information(), g), np.float64)
-        T = moved_by(T, twist)
-        if np.abs(twist[:3]).max() < STEP_M and np.abs(twist[3:]).max() < STEP_RAD:
+    """The poses where the views fit best, from poses with their pairs."""
+    T = T_start.copy()
+    moving = np.arange(len(T))
+    for iteration in range(config.iterations):
+        if iteration > 0:
+            pairs = _pairs(targets, T[moving])
+        H, g = _normal_equations(targets, T[moving], pairs, config)
+        twist: FloatArray = np.asarray(np.linalg.solve(H, g[..., None])[..., 0], np.float64)
+        T[moving] = moved_by(T[moving], twist)
+        going = np.einsum('bi,bij,bj->b', twist, H, twist) > SETTLED**2
+        if not going.any():
             break
+        if not going.all():
+            moving, targets = moving[going], targets.at(np.flatnonzero(going))
     return T
 
 
 def _normal_equations(
-    shape: Shape, target: _Target, T: FloatArray, config: LayoutConfig
+    targets: Targets, T: FloatArray, pairs: _Pairs, config: LayoutConfig
 ) -> tuple[FloatArray, FloatArray]:
-    pairs = _pairs(shape, target, T)
-    H, g = _accumulate(_rows(pairs, T), pairs.distance, _weights(pairs, target, config))
-    H_seen, g_seen = _seen_through_equations(shape, target, T, config)
-    return H + H_seen, g + g_seen
+    """(B, 6, 6) and (B, 6) of the points that pull, of the vertices that were seen through, and
+    of what is believed beforehand.
+    """
+    H, g = _accumulate(_rows(pairs, T), pairs.distance, _weights(pairs, targets, config))
+    H_seen, g_seen = _seen_through_equations(targets, T, config)
+    return H + H_seen + prior_information(), g + g_seen
 
 
 def _rows(pairs: _Pairs, T: FloatArray) -> FloatArray:
-    """(P, 6) derivatives of the distances by the twist."""
-    return _twist_rows(pairs.surface - T[:3, 3], pairs.normals)
+    """(B, P, 6) derivatives of the distances by the twist."""
+    return _twist_rows(pairs.surface - T[:, None, :3, 3], pairs.normals)
 
 
 def _twist_rows(offsets: FloatArray, directions: FloatArray) -> FloatArray:
-    """(P, 6) derivatives by the twist of points' places along directions."""
-    (x, y, z), (u, v, w) = offsets.T, directions.T
-    return np.stack([u, v, w, y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
+    """(B, P, 6) derivatives by the twist of points' places along directions."""
+    rows = np.empty((*offsets.shape[:2], 6))
+    rows[..., :3] = directions
+    x, y, z = np.moveaxis(offsets, 2, 0)
+    u, v, w = np.moveaxis(directions, 2, 0)
+    rows[..., 3], rows[..., 4], rows[..., 5] = y * w - z * v, z * u - x * w, x * v - y * u
+    return rows
 
 
-def _weights(pairs: _Pairs, target: _Target, config: LayoutConfig) -> FloatArray:
-    """(P,) robust weights over the variance of the sensor's noise."""
-    facing, distance = pairs.facing, pairs.distance
-    sigma = np.hypot(target.sigmas, 0.001)
-    spread = np.median(np.abs(distance[facing])) * 1.4826 if facing.any() else 0.0
-    scale = min(max(TUKEY * float(spread), 0.004), config.gate_m)
-    scale = max(scale, TUKEY * float(np.median(sigma)))
-    weight: FloatArray = _tukey(distance / scale) * facing / np.square(sigma)
-    return weight
+def _weights(pairs: _Pairs, targets: Targets, config: LayoutConfig) -> FloatArray:
+    """(B, P) robust weights over the variance of the sensor's noise."""
+    spread = _medians(np.abs(pairs.distance), pairs.facing) * 1.4826
+    scale = np.minimum(np.maximum(TUKEY * spread, 0.004), config.gate_m)
+    sigma = np.hypot(targets.sigmas, 0.001)
+    scale = np.maximum(scale, TUKEY * _medians(sigma, targets.valid))
+    weight = _tukey(pairs.distance / scale[:, None]) * pairs.facing / np.square(sigma)
+    return np.asarray(weight)
 
 
 def _tukey(ratio: FloatArray) -> FloatArray:
@@ -250,93 +234,76 @@ def _tukey(ratio: FloatArray) -> FloatArray:
 
 
 def _seen_through_equations(
-    shape: Shape, target: _Target, T: FloatArray, config: LayoutConfig
+    targets: Targets, T: FloatArray, config: LayoutConfig
 ) -> tuple[FloatArray, FloatArray]:
-    """Equations of the vertices that the sensor saw through."""
-    vertices, _ = _front(shape, T, SILHOUETTE_SAMPLES)
-    view = target.view
-    verdict = _judged(vertices, view)
-    own = view.mask[verdict.rows, verdict.columns]
-    H, g = _silhouette_equations(vertices, verdict, verdict.seen_through & ~own, target, T)
-    H_free, g_free = _free_space_equations(
-        vertices, verdict, verdict.seen_through & own, target, T, config.gate_m
-    )
-    return H + H_free, g + g_free
+    """Equations of the vertices that the sensor saw through.
 
-
-def _silhouette_equations(
-    vertices: FloatArray, verdict: DepthVerdict, beside: BoolArray, target: _Target, T: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Pull vertices that project beside the mask back into it."""
-    if not beside.any():
-        return np.zeros((6, 6)), np.zeros(6)
-    rows, columns, vertices = verdict.rows[beside], verdict.columns[beside], vertices[beside]
-    pixel_m = vertices[:, 2] / target.view.camera.fx
-    direction = np.zeros_like(vertices)
-    direction[:, 0] = target.towards[0][rows, columns]
-    direction[:, 1] = target.towards[1][rows, columns]
-    excess = np.minimum(target.outside_px[rows, columns], 10.0) * pixel_m
-    A = _twist_rows(vertices - T[:3, 3], direction)
-    return _accumulate(A, -excess, 1.0 / np.square(SILHOUETTE_SIGMA_PX * pixel_m))
-
-
-def _free_space_equations(
-    vertices: FloatArray,
-    verdict: DepthVerdict,
-    before: BoolArray,
-    target: _Target,
-    T: FloatArray,
-    gate_m: float,
-) -> tuple[FloatArray, FloatArray]:
-    """Push vertices that stand before the measured surface of their object back along their rays.
-
-    What lies ``gate_m`` and more behind is no surface of this object: a mask that leaks.
+    What projects beside the mask is pulled back into it. What stands before the measured surface
+    of its object is pushed back along its ray; but what lies ``gate_m`` and more behind is no
+    surface of this object: a mask that leaks.
     """
-    if not before.any():
-        return np.zeros((6, 6)), np.zeros(6)
-    rows, columns, vertices = verdict.rows[before], verdict.columns[before], vertices[before]
-    rays = vertices / vertices[:, 2:]
-    excess = target.view.pointmap[rows, columns, 2].astype(np.float64) - vertices[:, 2]
-    length = np.linalg.norm(rays, axis=1)
-    direction = rays / length[:, None]
-    A = _twist_rows(vertices - T[:3, 3], direction)
-    variance = FREE_SIGMA_M**2 + np.square(_sigma(vertices, target.view))
-    return _accumulate(A, excess * length, _tukey(excess / gate_m) / variance)
+    sight = targets.look(T)
+    offsets = sight.vertices - T[:, None, :3, 3]
+    depth = sight.vertices[..., 2]
+    H, g = np.zeros((len(T), 6, 6)), np.zeros((len(T), 6))
+    beside = sight.through & ~sight.own
+    if beside.any():
+        pixel_m = depth / targets.focal_px
+        excess = np.minimum(sight.outside_px, 10.0) * pixel_m
+        weight = beside / np.square(SILHOUETTE_SIGMA_PX * pixel_m)
+        H, g = _accumulate(_twist_rows(offsets, targets.inward(sight)), -excess, weight)
+    before = sight.through & sight.own
+    if before.any():
+        excess = np.where(before, sight.beyond_m, 0.0)
+        rays = sight.vertices / depth[..., None]
+        length = np.sqrt(np.einsum('bvc,bvc->bv', rays, rays))
+        variance = FREE_SIGMA_M**2 + np.square(sight.sigmas)
+        weight = before * _tukey(excess / config.gate_m) / variance
+        H_free, g_free = _accumulate(
+            _twist_rows(offsets, rays / length[..., None]), excess * length, weight
+        )
+        H, g = H + H_free, g + g_free
+    return H, g
 
 
 def _accumulate(
     A: FloatArray, residual: FloatArray, weight: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    weighted = A * weight[:, None]
-    return weighted.T @ A, weighted.T @ residual
+    weighted = (A * weight[..., None]).transpose(0, 2, 1)
+    return weighted @ A, (weighted @ residual[..., None])[..., 0]
 
 
-def _covariance(
-    shape: Shape,
-    target: _Target,
-    T: FloatArray,
-    pairs: _Pairs,
-    config: LayoutConfig,
-    looks: int = 1,
-) -> FloatArray:
-    weight = _weights(pairs, target, config)
-    A = _rows(pairs, T)
-    H, _ = _accumulate(A, pairs.distance, weight)
-    H_seen, _ = _seen_through_equations(shape, target, T, config)
-    shared = shared_error(pairs.local, pairs.distance, weight)
-    floor = np.square(np.repeat([config.floor_m, config.floor_rad], 3))
-    observed = observed_information(H, pairs.surface - T[:3, 3], weight) + H_seen
-    covariance = np.linalg.inv(observed / shared + prior_information()) + np.diag(floor)
-    gain = np.linalg.inv(H + H_seen + prior_information())
-    pixels = target.points[:, :2] / target.points[:, 2:] * target.view.camera.fx
-    pulls = A * (weight * target.sigmas)[:, None]
-    covariance += gain @ common_noise(pulls, pixels, target.view.sensor.grain) @ gain / looks
-    return np.asarray(0.5 * (covariance + covariance.T), np.float64)
+def _covariances(
+    targets: Targets, T: FloatArray, pairs: _Pairs, config: LayoutConfig, looks: int = 1
+) -> list[FloatArray]:
+    weights = _weights(pairs, targets, config)
+    rows = _rows(pairs, T)
+    H, _ = _accumulate(rows, pairs.distance, weights)
+    H_seen, _ = _seen_through_equations(targets, T, config)
+    gains = np.linalg.inv(H + H_seen + prior_information())
+    floor = np.diag(np.square(np.repeat([config.floor_m, config.floor_rad], 3)))
+    covariances = []
+    for b, gain in enumerate(gains):
+        used = targets.valid[b]
+        weight, points, local = weights[b, used], targets.points[b, used], pairs.local[b, used]
+        shared = shared_error(local, pairs.distance[b, used], weight)
+        offsets = pairs.surface[b, used] - T[b, :3, 3]
+        observed = observed_information(H[b], offsets, weight) + H_seen[b]
+        covariance = np.linalg.inv(observed / shared + prior_information()) + floor
+        pixels = points[:, :2] / points[:, 2:] * targets.focal_px[b]
+        pulls = rows[b, used] * (weight * targets.sigmas[b, used])[:, None]
+        noise = common_noise(pulls, pixels, targets.sensors[b].grain)
+        covariance = covariance + gain @ noise @ gain / looks
+        covariances.append(np.asarray(0.5 * (covariance + covariance.T), np.float64))
+    return covariances
 
 
-def _shift(shape: Shape, target: _Target, T: FloatArray) -> FloatArray:
-    """From the middle of the shape's front to the middle of the observed points."""
-    vertices, front = _front(shape, T, SILHOUETTE_SAMPLES)
-    middle = np.median(vertices[front], axis=0) if front.any() else vertices.mean(axis=0)
-    shift: FloatArray = np.median(target.points, axis=0) - middle
-    return shift
+def _shifted(targets: Targets, T: FloatArray) -> FloatArray:
+    """The poses moved from the middle of the shapes' front to the middle of the points."""
+    sight = targets.look(T)
+    shown = np.where(sight.front.any(axis=1, keepdims=True), sight.front, targets.sampled)
+    moved = T.copy()
+    for axis in range(3):
+        middle = _medians(sight.vertices[..., axis], shown)
+        moved[:, axis, 3] += _medians(targets.points[..., axis], targets.valid) - middle
+    return moved

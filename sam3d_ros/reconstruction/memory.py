@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
-from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse
+from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse, moved_by
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.layout import PoseUpdate, moved_by, pose_covariance
+from sam3d_ros.reconstruction.layout import Placed, PoseUpdate, pose_covariance
 from sam3d_ros.reconstruction.objectframe import object_frame, seen_points, standing
 from sam3d_ros.reconstruction.pose_covariance import averaged
 from sam3d_ros.reconstruction.shape import Shape
@@ -213,7 +213,9 @@ class TrackMemory:
         """Return the covariance of a new shape's pose, by the kept view that shows most of it."""
         view = max(self.keyframes, key=lambda kept: kept.pixels).view
         T_cam_obj = inverse(view.T_ref_cam) @ self.T_anchor_obj
-        covariance = pose_covariance(shape, view, T_cam_obj, config.layout, len(self.keyframes))
+        covariance = pose_covariance(
+            Placed(shape, view, T_cam_obj), config.layout, len(self.keyframes)
+        )
         return adjoint_rotation(covariance, (self.T_fixed_anchor @ view.T_ref_cam)[:3, :3])
 
     def _place(self, T_fixed_obj: FloatArray) -> None:

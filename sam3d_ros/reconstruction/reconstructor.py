@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from sam3d_ros.geometry.transforms import adjoint_rotation, inverse
 from sam3d_ros.reconstruction.completer import STAND_IN, Completed, Job
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.lane import CompletionHere, CompletionLane
-from sam3d_ros.reconstruction.layout import measure_pose
+from sam3d_ros.reconstruction.layout import Placed, measure_poses
 from sam3d_ros.reconstruction.memory import TrackMemory
 from sam3d_ros.reconstruction.texture import TextureSource
 from sam3d_ros.reconstruction.views import View, crop_view
@@ -68,8 +68,7 @@ class ObjectReconstructor:
         self._memories = {key: kept for key, kept in self._memories.items() if key in alive}
         self._lane.keep(alive)
         seen = self._seen(frame, tracks)
-        for track, view in seen:
-            self._follow(self._memories[track.id], view, frame)
+        self._follow(frame, [(self._memories[track.id], view) for track, view in seen])
         self._lane.ask([job for track, view in seen for job in self._due(track, view)])
         for completed in self._lane.finished():
             self._adopt(completed)
@@ -136,13 +135,18 @@ class ObjectReconstructor:
                 seen.append((track, view))
         return seen
 
-    def _follow(self, memory: TrackMemory, view: View, frame: Frame) -> None:
-        memory.refined = False
-        if memory.shape is None:
-            return
-        T_cam_obj = inverse(frame.T_fixed_cam) @ memory.T_fixed_obj
-        update = measure_pose(memory.shape, view, T_cam_obj, self._config.layout)
-        memory.follow(update, frame.T_fixed_cam[:3, :3], self._config)
+    def _follow(self, frame: Frame, seen: Sequence[tuple[TrackMemory, View]]) -> None:
+        """Let the poses of all objects that have a shape follow what the frame shows."""
+        T_cam_fixed = inverse(frame.T_fixed_cam)
+        known, placed = [], []
+        for memory, view in seen:
+            memory.refined = False
+            if memory.shape is not None:
+                known.append(memory)
+                placed.append(Placed(memory.shape, view, T_cam_fixed @ memory.T_fixed_obj))
+        updates = measure_poses(placed, self._config.layout)
+        for memory, update in zip(known, updates, strict=True):
+            memory.follow(update, frame.T_fixed_cam[:3, :3], self._config)
 
     def _reconstructions(
         self, frame: Frame, tracks: Tracks, track_ids: Container[int]

@@ -28,6 +28,9 @@ from sam3d_ros.reconstruction.labels import face_labels
 from sam3d_ros.reconstruction.meshing import face_normals, finished_surface, vertex_normals
 from sam3d_ros.reconstruction.scoring import completion_inliers, score_mesh
 
+SAMPLES = 400
+"""Vertices that are enough to tell where a shape is seen and where it is seen through."""
+
 
 @dataclass(frozen=True, eq=False)
 class Shape:
@@ -53,6 +56,14 @@ class Shape:
     def tree(self) -> cKDTree:
         """Nearest neighbours among the mesh's vertices."""
         return cKDTree(self.mesh.vertices_m)
+
+    @cached_property
+    def samples(self) -> tuple[FloatArray, FloatArray]:
+        """(V, 3) vertices that stand for all of them, spread evenly, and their normals."""
+        count = len(self.mesh.vertices_m)
+        chosen = np.linspace(0, count - 1, min(count, SAMPLES)).astype(np.intp)
+        vertices, normals = self.mesh.vertices_m[chosen], self.normals[chosen]
+        return vertices.astype(np.float64), normals.astype(np.float64)
 
     @property
     def confidence(self) -> float:

@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.sensors import MODELS
-from sam3d_ros.geometry.transforms import inverse
+from sam3d_ros.geometry.transforms import inverse, moved_by, twist_between
 from sam3d_ros.reconstruction import layout
 from sam3d_ros.reconstruction.completion import Completion
 from sam3d_ros.reconstruction.config import EvidenceConfig, LayoutConfig
 from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.layout import (
-    measure_pose,
-    moved_by,
-    pose_covariance,
-    twist_between,
-)
+from sam3d_ros.reconstruction.layout import Placed, measure_poses, pose_covariance
 from sam3d_ros.reconstruction.shape import build_shape
 from sam3d_ros.reconstruction.views import crop_view
 
 NOISE, CONFIG = EvidenceConfig(), LayoutConfig()
+
+
+def measure_pose(shape, view, T_cam_shape, config):
+    """What a view says about the pose of one object alone."""
+    return measure_poses([Placed(shape, view, T_cam_shape)], config)[0]
 
 
 def true_shape(scenes, solids, frame, instances):
@@ -123,7 +123,7 @@ def test_a_ball_may_have_turned(scenes):
     T_world_obj = moved_by(np.eye(4), np.array([*ball.centre, 0, 0, 0]))
     shape = made.moved(inverse(T_world_obj))
     T_cam_obj = inverse(frame.T_fixed_cam) @ T_world_obj
-    sigma = np.sqrt(np.diag(pose_covariance(shape, view, T_cam_obj, CONFIG)))
+    sigma = np.sqrt(np.diag(pose_covariance(Placed(shape, view, T_cam_obj), CONFIG)))
     assert sigma[:3].max() < 0.005
     assert sigma[3:].min() > 0.05
 
@@ -150,6 +150,27 @@ def test_what_stands_before_the_measured_surface_is_pushed_back(scenes, seen, mo
     assert whole.twist[2] == pytest.approx(0.014, abs=0.003)
     assert whole.score_after > whole.score_before
     # Without pairs only what the sensor saw through moves the shape.
-    monkeypatch.setattr(layout, '_weights', lambda pairs, *_: np.zeros(len(pairs.distance)))
+    monkeypatch.setattr(layout, '_weights', lambda pairs, *_: np.zeros(pairs.distance.shape))
     alone = measure_pose(shape, view, start, CONFIG)
     assert alone.twist[2] > 0.003
+
+
+def test_a_batch_gives_each_object_what_it_would_get_alone(scenes, seen):
+    box, eye, shape, T_cam_obj = seen
+    placed = []
+    for seed in range(4):
+        # Views of many and of few points, good starts and poor ones.
+        frame, instances = scenes.see([box], eye, noise_seed=seed)
+        view = crop_view(frame, instances, 0)
+        if seed == 1:
+            view.pointmap[:, : view.mask.shape[1] // 2 + 12] = np.nan
+        rng = np.random.default_rng(seed)
+        start = moved_by(T_cam_obj, rng.normal(0, [0.02 * seed] * 3 + [0.05] * 3))
+        placed.append(Placed(shape, view, start))
+    for item, together in zip(placed, measure_poses(placed, CONFIG), strict=True):
+        (alone,) = measure_poses([item], CONFIG)
+        np.testing.assert_array_equal(alone.twist, together.twist)
+        np.testing.assert_array_equal(alone.covariance, together.covariance)
+        assert alone.score_before == together.score_before
+        assert alone.score_after == together.score_after
+    assert measure_poses([], CONFIG) == []
