@@ -22,6 +22,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.transforms import adjoint_rotation, inverse
 from sam3d_ros.reconstruction.completer import STAND_IN, Completed, Job
 from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.following import Expected, followed
 from sam3d_ros.reconstruction.lane import CompletionHere, CompletionLane
 from sam3d_ros.reconstruction.layout import Placed, measure_poses
 from sam3d_ros.reconstruction.memory import TrackMemory
@@ -73,6 +74,28 @@ class ObjectReconstructor:
         for completed in self._lane.finished():
             self._adopt(completed)
         return self._reconstructions(frame, tracks, self._memories)
+
+    def follow(self, frame: Frame, before: Tracks) -> tuple[Tracks, Reconstructions]:
+        """Return tracks and reconstructions of a frame that nobody segmented, by shapes alone.
+
+        No view of it is kept: its masks are only what was expected.
+
+        :param frame: frames come in stamp order.
+        :param before: all living tracks after the frame before.
+        """
+        T_cam_fixed = inverse(frame.T_fixed_cam)
+        expected = {
+            track_id: Expected(memory.shape, T_cam_fixed @ memory.T_fixed_obj)
+            for track_id, memory in self._memories.items()
+            if memory.shape is not None
+        }
+        tracks = followed(frame, before, expected)
+        self._follow(
+            frame, [(self._memories[track.id], view) for track, view in self._seen(frame, tracks)]
+        )
+        for completed in self._lane.finished():
+            self._adopt(completed)
+        return tracks, self._reconstructions(frame, tracks, self._memories)
 
     def late(self, frame: Frame, tracks: Tracks) -> Reconstructions:
         """Return the reconstructions of tracks whose shapes were finished after the last frame.

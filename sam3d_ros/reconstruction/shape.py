@@ -17,6 +17,7 @@ from sam3d_ros.core.types import (
     Mesh,
     Provenance,
 )
+from sam3d_ros.geometry.decimate import decimated
 from sam3d_ros.geometry.meshes import lengths
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.appearance import coloured
@@ -30,6 +31,8 @@ from sam3d_ros.reconstruction.scoring import completion_inliers, score_mesh
 
 SAMPLES = 400
 """Vertices that are enough to tell where a shape is seen and where it is seen through."""
+
+COARSE_FACES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,11 @@ class Shape:
         chosen = np.linspace(0, count - 1, min(count, SAMPLES)).astype(np.intp)
         vertices, normals = self.mesh.vertices_m[chosen], self.normals[chosen]
         return vertices.astype(np.float64), normals.astype(np.float64)
+
+    @cached_property
+    def coarse(self) -> Mesh:
+        """The mesh with few enough faces to be drawn in every frame."""
+        return decimated(self.mesh, COARSE_FACES)
 
     @property
     def confidence(self) -> float:
