@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four stage nodes, each a process of its own, and RViz on request."""
+"""The nodes, each a process of its own, and RViz on request."""
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
@@ -17,7 +17,7 @@ INPUTS = {
     'depth_info': ('depth_registered/camera_info', 'CameraInfo of the depth image'),
     'points': ('points', 'LiDAR cloud, read where inputs.source is points'),
 }
-STAGES = ('pointmap', 'segmentation', 'reconstruction', 'scene')
+STAGES = ('pointmap', 'objects')
 
 
 def generate_launch_description() -> LaunchDescription:

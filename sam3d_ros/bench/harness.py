@@ -19,7 +19,7 @@ from sam3d_ros.core.config import flatten
 from sam3d_ros.core.errors import BackendError, ConfigurationError
 from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import ByteArray
-from sam3d_ros.pipeline.config import PipelineConfig
+from sam3d_ros.session.config import Config
 
 Value = float | int | str | None
 
@@ -54,7 +54,7 @@ class BenchOptions:
     seed: int = 0
     sensor: str = STRUCTURED_LIGHT.name
     suites: tuple[str, ...] = ()
-    config: PipelineConfig = field(default_factory=PipelineConfig)
+    config: Config = field(default_factory=Config)
     config_file: Path | None = None
     save_labels: Path | None = None
 

@@ -55,14 +55,9 @@ def _resolved(topic: Topic) -> Topic:
 SENT = recording.COLOR_INFO
 ENDS: Mapping[str, Topic] = {
     'transport_and_pointmap': _resolved(topics.CAMERA_INFO),
-    'segmentation': _resolved(topics.INSTANCES),
-    'reconstruction_and_scene': topics.TF,
+    'session': topics.TF,
 }
-"""Stages to the topic that shows that they have ended, in order.
-
-Reconstructions are not listened to: the scene, in the same process, does not wait for their
-encoding.
-"""
+"""Stages to the topic that shows that they have ended, in order; the session tells poses first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +138,7 @@ def run(options: BenchOptions) -> Measurement:
         objects, [item.quantiles_s('total')[0] for item in runs]
     )
     tables = (*(_stage_table(item) for item in runs), _cost_table(runs))
-    note = (
-        'All nodes in one process, as sam3d up starts them; 640x480; one image a second. '
-        'Segmentation ends with its message on the wire, which is encoded for the listener alone.'
-    )
+    note = 'All nodes in one process, as sam3d up starts them; 640x480; one image a second.'
     return Measurement('latency', values, tables, (_growth(runs),), (note,))
 
 
@@ -227,7 +219,7 @@ def _follow(arrivals: Arrivals, processes: Processes) -> tuple[float, float]:
     """
 
     def done() -> int:
-        return len(arrivals.times_s(ENDS['segmentation'].name))
+        return len(arrivals.times_s(ENDS['session'].name))
 
     def played() -> bool:
         return processes.exit_code('replay') == 0

@@ -26,7 +26,8 @@ from sam3d_ros.bench.scoring import (
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Scene
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.pipeline.pipeline import FrameResult, Pipeline
+from sam3d_ros.session.result import FrameResult
+from sam3d_ros.session.session import Session
 
 COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (12, 1), 'clutter': (8, 1), 'piled': (4, 0)}
 """Episodes of each suite: full, quick."""
@@ -141,9 +142,9 @@ def _reconstruct(
     case: Case, options: BenchOptions, agreement: _Agreement, calibration: Calibration
 ) -> dict[str, list[PosedMesh]]:
     """Return what the pipeline under test makes of a case, with its own and the true masks."""
-    given = Pipeline.from_config(options.config)
+    given = Session.from_config(options.config)
     given.segmenter = TruthSegmenter(case)
-    own = _process(Pipeline.from_config(options.config), case, agreement.add)
+    own = _process(Session.from_config(options.config), case, agreement.add)
     calibration.add(own, case.truth)
     return {
         'own': posed(own),
@@ -164,10 +165,10 @@ def _peers(case: Case) -> dict[str, list[PosedMesh]]:
 
 
 def _process(
-    pipeline: Pipeline, case: Case, watch: Callable[[FrameResult], None] | None = None
+    session: Session, case: Case, watch: Callable[[FrameResult], None] | None = None
 ) -> Scene:
     for frame in case.frames:
-        result = pipeline.process(frame)
+        result = session.step(frame)
         if watch is not None:
             watch(result)
     return result.scene

@@ -13,7 +13,7 @@ from sam3d_ros.bench.scoring import within_region
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import FloatArray, ObjectState, Scene
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.pipeline.pipeline import Pipeline
+from sam3d_ros.session.session import Session
 
 SUITES = ('spaced', 'clutter')
 EPISODES, QUICK_EPISODES = 4, 1
@@ -97,12 +97,12 @@ def run(options: BenchOptions) -> Measurement:
 
 
 def _follow(case: Case, options: BenchOptions, *, true_masks: bool) -> History:
-    pipeline = Pipeline.from_config(options.config)
+    session = Session.from_config(options.config)
     if true_masks:
-        pipeline.segmenter = TruthSegmenter(case)
+        session.segmenter = TruthSegmenter(case)
     history = History(np.array([item.mesh.bounds() for item in case.truth]))
     for number, frame in enumerate(case.frames, start=1):
-        history.add(pipeline.process(frame).scene, number)
+        history.add(session.step(frame).scene, number)
     return history
 
 

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the benches, print their tables, write what was asked for."""
     from sam3d_ros.bench.harness import BENCHES, BenchOptions, Measurement, as_json, run_bench
     from sam3d_ros.bench.report import page
-    from sam3d_ros.pipeline.config import load_config
+    from sam3d_ros.session.config import load_config
 
     shared = Path(__file__).resolve().parents[3] / 'shared' / 'data'
     options = BenchOptions(

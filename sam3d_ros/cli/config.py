@@ -8,15 +8,11 @@ import textwrap
 from collections.abc import Iterator
 
 from sam3d_ros.core.config import Option, options
-from sam3d_ros.messages.config import OutputConfig
-from sam3d_ros.nodes.config import InputConfig, NodeConfig, PromptConfig, TfConfig
-from sam3d_ros.pipeline.config import PipelineConfig
+from sam3d_ros.nodes.config import InputConfig, NodeConfig
+from sam3d_ros.session.config import Config
 
 NODE_GROUPS = {
     'inputs': InputConfig,
-    'prompts': PromptConfig,
-    'outputs': OutputConfig,
-    'tf': TfConfig,
     'node': NodeConfig,
 }
 """Groups of options that only nodes read, beside those of the stages."""
@@ -40,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 def every_option() -> list[Option]:
     """Return the options of all stages, then those of the nodes, by dotted name."""
     nodes = [item for name, kind in NODE_GROUPS.items() for item in options(kind, f'{name}.')]
-    return [*options(PipelineConfig), *nodes]
+    return [*options(Config), *nodes]
 
 
 def parameter_file() -> str:

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make, play, collect, compare; 0 when every object was found where it is."""
     from sam3d_ros.cli.demo_table import compare, text
-    from sam3d_ros.messages.topics import OBJECTS
+    from sam3d_ros.messages.topics import DETECTIONS
     from sam3d_ros.nodes.collector import collecting
     from sam3d_ros.viewer.snapshot import write_snapshot
 
@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
             _wait_for_graph(collector, processes)
             _say(begin, f'playing {len(truth.frames)} frames')
             _play(args.out, processes)
-            _wait(lambda: collector.counts[OBJECTS.name] >= len(truth.frames), processes, 2.0)
+            _wait(lambda: collector.counts[DETECTIONS.name] >= total, processes, 2.0)
+            _wait(lambda: collector.is_settled, processes, 3.0)
             frame, tracks, scene = collector.frame, collector.tracks, collector.scene
             if frame is None or tracks is None or scene is None:
                 raise DemoError('the nodes published no scene', remedy=f'See {args.out / LOGS}.')
@@ -115,22 +116,15 @@ def _make_world(args: argparse.Namespace) -> Truth:
 
 
 def _wait_for_graph(collector: Collector, processes: Processes) -> None:
-    """Wait until every stage listens to the ones before it.
+    """Wait until every node listens to the ones before it.
 
     :raises DemoError: when a process dies or it takes too long.
     """
-    from sam3d_ros.messages import topics
     from sam3d_ros.nodes.links import FRAMES
     from sam3d_ros.world.recording import COLOR, DEPTH
 
-    # The collector listens to frames, instances and reconstructions too.
-    listeners = {
-        COLOR.name: 1,
-        DEPTH.name: 1,
-        FRAMES.topic.resolve(): 4,
-        topics.INSTANCES.resolve(): 3,
-        topics.RECONSTRUCTIONS.resolve(): 2,
-    }
+    # The collector listens to frames too.
+    listeners = {COLOR.name: 1, DEPTH.name: 1, FRAMES.topic.resolve(): 2}
 
     def is_complete() -> bool:
         return all(collector.count_subscribers(name) >= n for name, n in listeners.items())
@@ -147,7 +141,7 @@ def _play(out: Path, processes: Processes) -> None:
 
     :raises DemoError: when a process dies or it takes too long.
     """
-    from sam3d_ros.messages.topics import OBJECTS
+    from sam3d_ros.messages.topics import DETECTIONS
     from sam3d_ros.nodes.graph import node_command
     from sam3d_ros.world.recording import RECORDING
 
@@ -156,7 +150,7 @@ def _play(out: Path, processes: Processes) -> None:
         'clock': 'true',
         # Large best-effort images are lost between processes, and the demo may not lose any.
         'reliability': 'reliable',
-        'pace': OBJECTS.resolve(),
+        'pace': DETECTIONS.resolve(),
         'pace_timeout_s': 20.0,
         'wait_s': 20.0,
     }

@@ -20,8 +20,8 @@ from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.core.registry import backend_names, load_backend
 from sam3d_ros.core.weights import models_folder, read_registry, verified_file
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up
-from sam3d_ros.pipeline.config import PipelineConfig, load_config
 from sam3d_ros.pipeline.frames import overrides_of
+from sam3d_ros.session.config import Config, load_config
 
 INTERFACES = ('tf2_msgs', 'vision_msgs', 'moveit_msgs', 'sam3d_msgs')
 STAGES = ('segmentation', 'tracking', 'reconstruction')
@@ -96,7 +96,7 @@ def _open(args: argparse.Namespace) -> Recording:
     return listen(args.seconds, args.namespace)
 
 
-def installation(config: PipelineConfig, *, live: bool) -> Iterator[Finding]:
+def installation(config: Config, *, live: bool) -> Iterator[Finding]:
     """Yield findings about this machine: ROS, backends, weights, GPU."""
     yield from _ros(live)
     for stage in STAGES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -15,17 +16,21 @@ from time import perf_counter
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import select
 from sam3d_ros.cli.inputs import add_reading_arguments, add_topic_arguments, reading_config
-from sam3d_ros.core.config import build, flatten
-from sam3d_ros.core.errors import ConfigurationError, RecordingError, Sam3dError
+from sam3d_ros.cli.prompts import add_prompt_arguments, pixel_prompts, prompt_config
+from sam3d_ros.core.config import flatten
+from sam3d_ros.core.errors import ConfigurationError, PromptError, RecordingError, Sam3dError
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.types import Frame
-from sam3d_ros.export import report, scene_files, scene_json
-from sam3d_ros.export.report import Report
-from sam3d_ros.export.results import ResultRecording
-from sam3d_ros.messages.config import OutputConfig
-from sam3d_ros.pipeline.config import PipelineConfig, load_config, parameters
+from sam3d_ros.core.types import Frame, Prompt
+from sam3d_ros.export import scene_files, scene_json
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of
-from sam3d_ros.pipeline.pipeline import FrameResult, Pipeline
+from sam3d_ros.session.config import Config, load_config
+from sam3d_ros.session.result import FrameResult
+from sam3d_ros.session.session import Session
+from sam3d_ros.sinks import report
+from sam3d_ros.sinks.bag import BagSink
+from sam3d_ros.sinks.folder import FolderSink
+from sam3d_ros.sinks.report import Report
+from sam3d_ros.sinks.sink import Sink
 
 RESULT = 'result'
 SNAPSHOT = 'snapshot.png'
@@ -49,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
     add_topic_arguments(parser)
     add_reading_arguments(parser)
+    add_prompt_arguments(parser)
     parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
     parser.add_argument(
         '--pointmaps', action='store_true', help='put the point clouds into result/ too'
@@ -60,8 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Process a recording; 0 when at least one frame was processed."""
-    config, outputs = read_config(args.config, args.fixed_frame)
-    config = replace(config, pointmaps=reading_config(args, config.pointmaps))
+    config = load_config(args.config)
+    if args.fixed_frame:
+        config = replace(config, pointmaps=replace(config.pointmaps, fixed_frame=args.fixed_frame))
+    config = replace(
+        config,
+        pointmaps=reading_config(args, config.pointmaps),
+        prompts=prompt_config(args, config.prompts),
+    )
     notes = Notes(lambda text: _say(f'\rnote: {text}\n'))
     with Recording(args.recording) as recording:
         overrides = overrides_of(
@@ -77,32 +89,23 @@ def run(args: argparse.Namespace) -> int:
         _announce(frames)
         prepare(args.out)
         collected = Report(refused=list(frames.scan.refused))
-        pipeline = Pipeline.from_config(config)
-        transforms = frames.scan.transforms
-        with ResultRecording(
-            args.out / RESULT, transforms, outputs, pointmaps=args.pointmaps
-        ) as result_recording:
-            last = process_all(frames, pipeline, collected, result_recording)
+        session = Session.from_config(config, notes.add)
+        folder = FolderSink(args.out, session.textured)
+        with BagSink(
+            args.out / RESULT,
+            frames.scan.transforms,
+            config.outputs,
+            config.tf,
+            pointmaps=args.pointmaps,
+        ) as bag:
+            prompts = {args.prompt_frame: pixel_prompts(args)}
+            last = process_all(frames, session, collected, (bag, folder), prompts)
         for sentence in recording.notes:
             notes.add(sentence)
-        if last is not None:
-            last = replace(last, scene=pipeline.textured(last.scene))
+        folder.close()
+        session.close()
     _finish(args, config, frames, collected, last)
     return 0
-
-
-def read_config(path: Path | None, fixed_frame: str) -> tuple[PipelineConfig, OutputConfig]:
-    """Return the stages' and the outputs' options of a YAML file.
-
-    :raises ConfigurationError: when a value is unknown, of the wrong type or out of range.
-    """
-    config = load_config(path)
-    if fixed_frame:
-        config = replace(config, pointmaps=replace(config.pointmaps, fixed_frame=fixed_frame))
-    group = parameters(path).get('outputs', {}) if path else {}
-    if not isinstance(group, dict):
-        raise ConfigurationError(f'outputs = {group!r}', wanted='a group of options')
-    return config, build(OutputConfig, group, 'outputs.')
 
 
 def prepare(folder: Path) -> None:
@@ -126,43 +129,70 @@ def prepare(folder: Path) -> None:
 
 
 def process_all(
-    frames: FrameReader, pipeline: Pipeline, collected: Report, out: ResultRecording
+    frames: FrameReader,
+    session: Session,
+    collected: Report,
+    sinks: Sequence[Sink],
+    prompts: Mapping[int, Sequence[Prompt]],
 ) -> FrameResult | None:
     """Process and write every frame; return what is known after the last that could be processed.
 
     A frame that fails is reported and the next one goes on.
+
+    :param frames: of one recording, in stamp order.
+    :param session: takes them.
+    :param collected: is told how long everything took, and what was left out.
+    :param sinks: take what the session makes of each frame.
+    :param prompts: by the number of the frame, from 0, that their pixels are of.
+    :raises PromptError: when a prompt cannot be served.
     """
     last = None
     coming = iter(frames)
-    for number in range(1, len(frames) + 1):
+    for number in range(len(frames)):
         start_s = perf_counter()
         try:
             frame = next(coming)
         except RecordingError as error:
-            collected.refused.append(f'frames {number} to {len(frames)}: {error}')
-            _say(f'\nframes {number} to {len(frames)} left out: {error}\n')
+            collected.refused.append(f'frames {number + 1} to {len(frames)}: {error}')
+            _say(f'\nframes {number + 1} to {len(frames)} left out: {error}\n')
             break
         read_s = perf_counter() - start_s
-        result = process_frame(pipeline, frame)
+        result = process_frame(session, frame, prompts.get(number, ()))
         if isinstance(result, BadFrame):
             collected.bad.append(result)
-            _say(f'\rframe {number} at {result.stamp_ns} ns left out: {result.reason}\n')
+            _say(f'\rframe {number + 1} at {result.stamp_ns} ns left out: {result.reason}\n')
             continue
         start_s = perf_counter()
-        out.write(result)
+        for sink in sinks:
+            sink.write(result)
         collected.add(result, read_s, perf_counter() - start_s)
         known = len(result.scene.objects)
-        _say(f'\r{number}/{len(frames)} frames, {known} objects ', only_terminal=True)
+        _say(f'\r{number + 1}/{len(frames)} frames, {known} objects ', only_terminal=True)
         last = result
     return last
 
 
-def process_frame(pipeline: Pipeline, frame: Frame | BadFrame) -> FrameResult | BadFrame:
-    """Run the stages on a frame; what cannot be used comes back as the reason."""
+def process_frame(
+    session: Session, frame: Frame | BadFrame, prompts: Sequence[Prompt]
+) -> FrameResult | BadFrame:
+    """Have a session take a frame; what cannot be used comes back as the reason.
+
+    :param session: takes it.
+    :param frame: or the reason why it could not be made.
+    :param prompts: in its pixels.
+    :raises PromptError: when one of them cannot be served, or the frame they are of is bad.
+    """
     if isinstance(frame, BadFrame):
+        if prompts:
+            raise PromptError(
+                f'the frame that prompts are of cannot be used: {frame.reason}',
+                remedy='Name another one by --prompt-frame.',
+            )
         return frame
     try:
-        return pipeline.process(frame)
+        return session.step(frame, prompts=prompts)
+    except PromptError:
+        raise
     except Sam3dError as error:
         return BadFrame(frame.stamp_ns, str(error))
 
@@ -184,7 +214,7 @@ def _announce(frames: FrameReader) -> None:
 
 def _finish(
     args: argparse.Namespace,
-    config: PipelineConfig,
+    config: Config,
     frames: FrameReader,
     collected: Report,
     last: FrameResult | None,
@@ -206,7 +236,6 @@ def _finish(
             f'none of {len(frames)} frames could be processed; the first: {reasons[0]}',
             wanted='at least one',
         )
-    scene_files.write_scene(last.scene, args.out)
     if args.snapshot:
         from sam3d_ros.viewer.snapshot import write_snapshot
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='',
         metavar='TOPIC',
         help='let only two images be on their way to this topic of results, e.g. '
-        '/sam3d/scene/objects: nothing is dropped, however slow the machine',
+        '/sam3d/scene/detections: nothing is dropped, however slow the machine',
     )
     add_header_arguments(parser)
     parser.add_argument(

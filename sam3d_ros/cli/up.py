@@ -8,9 +8,13 @@ import signal
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING
+
+from sam3d_ros.session.config import load_config
 
 if TYPE_CHECKING:
     from sam3d_ros.nodes.graph import GraphOptions
@@ -30,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--points', default='', metavar='TOPIC', help='cloud, instead of depth')
     parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
     parser.add_argument('--namespace', default='/sam3d', metavar='NS', help='of the nodes')
+    parser.add_argument(
+        '--session',
+        default='',
+        metavar='DIR',
+        help='resume from this folder what was known, and keep it there; see session.folder',
+    )
     parser.add_argument(
         '--sim-time', action='store_true', help='take time from /clock, e.g. of sam3d replay'
     )
@@ -51,20 +61,22 @@ def run(args: argparse.Namespace) -> int:
 def run_together(options: GraphOptions) -> int:
     """Run all nodes in this process; stage data passes without DDS."""
     from sam3d_ros.nodes.bus import Bus
+    from sam3d_ros.nodes.objects_node import ObjectsNode
     from sam3d_ros.nodes.pointmap_node import PointmapNode
     from sam3d_ros.nodes.program import run
-    from sam3d_ros.nodes.reconstruction_node import ReconstructionNode
-    from sam3d_ros.nodes.scene_node import SceneNode
-    from sam3d_ros.nodes.segmentation_node import SegmentationNode
 
     bus = Bus()
-    # Later stages first: nobody speaks before the others listen.
-    kinds = (SceneNode, ReconstructionNode, SegmentationNode, PointmapNode)
-    return run(lambda: [kind(bus) for kind in kinds], [sys.argv[0], *options.ros_arguments()])
+    # The receiver first, so that no frame is lost.
+    return run(
+        lambda: [ObjectsNode(bus), PointmapNode(bus)], [sys.argv[0], *options.ros_arguments()]
+    )
 
 
 def supervise(options: GraphOptions) -> int:
-    """Run each node in a process; report one that dies and start it again."""
+    """Run each node in a process; report one that dies and start it again.
+
+    What is known outlives the processes, by default for as long as the graph is up.
+    """
     from sam3d_ros.nodes.graph import NODES, node_command
     from sam3d_ros.nodes.processes import Processes
 
@@ -76,7 +88,9 @@ def supervise(options: GraphOptions) -> int:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     deaths: Counter[str] = Counter()
-    with Processes() as processes:
+    with TemporaryDirectory(prefix='sam3d_') as folder, Processes() as processes:
+        if not (options.session or load_config(options.config).session.folder):
+            options = replace(options, session=folder)
         for name in NODES:
             processes.start(name, node_command(name, options.ros_arguments()))
         while not stop.wait(0.2):

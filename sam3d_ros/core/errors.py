@@ -43,3 +43,11 @@ class PromptError(Sam3dError):
 
 class TransformError(Sam3dError):
     """A transform that is missing, too old or not rigid."""
+
+
+class NotFoundError(Sam3dError):
+    """A request for something that is not there."""
+
+
+class NotReadyError(Sam3dError):
+    """A request that needs data or a node that is not there yet."""

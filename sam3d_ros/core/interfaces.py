@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stage interfaces: one Protocol for each arrow of the design."""
+"""What a session calls of its backends: whatever has these methods can take their place.
+
+Completion backends have theirs beside the evidence that they complete:
+:class:`sam3d_ros.reconstruction.completion.CompletionBackend`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from sam3d_ros.core.types import Frame, Instances, Mesh, Prompt, Reconstructions, Scene, Tracks
+from sam3d_ros.core.types import FloatArray, Frame, Instances, Prompt, Tracks
 
 
 class Segmenter(Protocol):
     """Frame and prompts to instances."""
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
-        """Return the objects that ``prompts`` ask for; without prompts, all on the supports."""
+        """Return the objects that ``prompts`` ask for; without prompts, all on the supports.
+
+        :param frame: one observation.
+        :param prompts: what to look for.
+        :raises PromptError: when a prompt is malformed or of a kind that is not served.
+        """
         ...
 
 
@@ -21,25 +30,44 @@ class Tracker(Protocol):
     """Instances to tracks; remembers between frames."""
 
     def update(self, frame: Frame, instances: Instances) -> Tracks:
-        """Return all living tracks after ``frame``."""
+        """Return all living tracks after a frame.
+
+        :param frame: frames of one camera come in stamp order.
+        :param instances: what was segmented in it.
+        """
         ...
 
+    def adopt(
+        self, track_id: int, points_fixed: FloatArray, color: FloatArray, stamp_ns: int
+    ) -> None:
+        """Take over a confirmed track from elsewhere; one of the same id is replaced.
 
-class Reconstructor(Protocol):
-    """Tracks to reconstructions; remembers evidence between frames."""
-
-    def reconstruct(self, frame: Frame, tracks: Tracks) -> Reconstructions:
-        """Return shape and layout of every track seen in ``frame``, in one batch."""
+        :param track_id: its id, which no new track gets from now on.
+        :param points_fixed: (N, 3) float64 surface points, fixed frame, metres.
+        :param color: (3,) mean RGB.
+        :param stamp_ns: its birth.
+        """
         ...
 
-    def textured(self, track_id: int, mesh: Mesh) -> Mesh:
-        """Return the latest mesh of a track with its texture; any other mesh as it is."""
+    def forget(self, track_id: int) -> None:
+        """Forget one track, if it is known; what it stood for is another one when seen again."""
         ...
 
+    def reset(self) -> None:
+        """Forget all tracks but go on counting ids, as after a jump of the clock."""
+        ...
 
-class SceneMemory(Protocol):
-    """Reconstructions to the scene; remembers objects that are out of sight."""
+    def clear(self) -> None:
+        """Forget everything, ids too: the next track is number 1."""
+        ...
 
-    def update(self, frame: Frame, tracks: Tracks, reconstructions: Reconstructions) -> Scene:
-        """Return every known object after ``frame``."""
+    def state(self) -> Any:
+        """Return what is remembered: dicts with text keys, lists, numbers, text and arrays.
+
+        Arrays in it are not written to later.
+        """
+        ...
+
+    def restore(self, state: Any) -> None:
+        """Remember what an equal tracker's :meth:`state` returned, and nothing else."""
         ...

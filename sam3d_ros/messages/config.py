@@ -26,6 +26,13 @@ class OutputConfig:
         'confined to this machine).',
         choices=('auto', 'mesh_resource', 'triangle_list'),
     )
+    list_period_s: float = option(
+        1.0,
+        'Shortest time between two lists of objects in which poses alone differ, seconds; TF and '
+        'detections come with every frame.',
+        minimum=0.0,
+        maximum=60.0,
+    )
     marker_faces: int = option(
         5000, 'Most triangles of an object in a triangle list.', minimum=100, maximum=20000
     )
@@ -40,4 +47,14 @@ class OutputConfig:
         'A collision object is moved when its pose turned by more than this, radians.',
         minimum=0.0,
         maximum=0.5,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TfConfig:
+    """Which objects get a TF frame."""
+
+    publish: bool = option(True, 'publish a TF frame for every confirmed object', read_only=True)
+    max_frames: int = option(
+        100, 'most object frames, those of the lowest ids', minimum=0, maximum=1000, read_only=True
     )

@@ -45,18 +45,20 @@ _BEGIN_WITH_SEQUENCE = (topics.TF_STATIC, topics.TF, topics.MARKERS)
 class Collector(Node):
     """Writes every message of the graph's output topics, and of TF, to a recording.
 
-    :param on_objects: called in the executor's thread with each count of scenes so far.
+    :param writer: takes the messages.
+    :param namespace: of the graph.
+    :param on_frame: called in the executor's thread with each count of frames so far.
     """
 
     def __init__(
         self,
         writer: RecordingWriter,
         namespace: str = topics.NAMESPACE,
-        on_objects: Callable[[int], None] = lambda count: None,
+        on_frame: Callable[[int], None] = lambda count: None,
     ) -> None:
         super().__init__('collector')
         self._writer = writer
-        self._on_objects = on_objects
+        self._on_frame = on_frame
         self._lock = threading.Lock()
         self._latest: dict[str, bytes] = {}
         self._stamp_ns = 0
@@ -101,6 +103,13 @@ class Collector(Node):
         return None if data is None else scene_from(_decoded(data, topics.OBJECTS))
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the last scene is that of the last frame, nothing of it being held back."""
+        latest = [self._latest.get(name) for name in (topics.OBJECTS.name, topics.DETECTIONS.name)]
+        stamps = [stamp_of(data) for data in latest if data is not None]
+        return len(stamps) == 2 and stamps[0] == stamps[1]
+
+    @property
     def tracks(self) -> Tracks | None:
         """The last tracks that were published."""
         data = self._latest.get(topics.INSTANCES.name)
@@ -112,21 +121,22 @@ class Collector(Node):
             self._writer.write(name, topic.type, self._stamp_ns, data, topic.quality)
             self._latest[topic.name] = data
             self.counts[topic.name] += 1
-        if topic is topics.OBJECTS:
-            self._on_objects(self.counts[topic.name])
+        if topic is topics.DETECTIONS:
+            self._on_frame(self.counts[topic.name])
 
 
 @contextmanager
-def collecting(path: Path, on_objects: Callable[[int], None]) -> Iterator[Collector]:
+def collecting(path: Path, on_frame: Callable[[int], None]) -> Iterator[Collector]:
     """Record the graph's outputs to ``path`` for as long as the context lasts.
 
-    :param on_objects: as :class:`Collector` has it.
+    :param path: folder to make.
+    :param on_frame: as :class:`Collector` has it.
     """
     use_large_segments()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         with RecordingWriter(path) as writer:
-            collector = Collector(writer, on_objects=on_objects)
+            collector = Collector(writer, on_frame=on_frame)
             executor = SingleThreadedExecutor()
             executor.add_node(collector)
             thread = threading.Thread(target=executor.spin, name='collector', daemon=True)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sam3d_ros.bags.scan import SLOP_S
 from sam3d_ros.core.config import option
@@ -13,45 +15,14 @@ from sam3d_ros.core.config import option
 class NodeConfig:
     """Options that every stage node has."""
 
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        'link_depth': 'results of a frame do not meet again after several nodes: one makes them.'
+    }
+
     autostart: bool = option(
         True,
         'configure and activate at start; false = wait for lifecycle requests',
         read_only=True,
-    )
-    link_depth: int = option(
-        16,
-        'frames kept while results of the same stamp are on their way from the stages before',
-        minimum=1,
-        maximum=200,
-        read_only=True,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PromptConfig:
-    """What to look for without being asked each time, and what a prompt may refer to."""
-
-    text: str = option(
-        '',
-        'noun phrases, separated by commas, for backends that read them; empty = everything that '
-        'stands on a support',
-    )
-    keep_frames: int = option(
-        10,
-        'latest frames that a prompt may name by stamp; one of 640x480 takes 5 to 10 MB',
-        minimum=1,
-        maximum=1000,
-        read_only=True,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class TfConfig:
-    """Which objects get a TF frame."""
-
-    publish: bool = option(True, 'publish a TF frame for every confirmed object', read_only=True)
-    max_frames: int = option(
-        100, 'most object frames, those of the lowest ids', minimum=0, maximum=1000, read_only=True
     )
 
 
@@ -150,7 +121,7 @@ class ReplayConfig:
     )
     pace: str = option(
         '',
-        'topic of results, e.g. /sam3d/scene/objects: at most two images are on their way at a '
+        'topic of results, e.g. /sam3d/scene/detections: at most two images are on their way at a '
         'time, so that nothing is dropped; empty = play at the given rate whatever happens',
         read_only=True,
     )

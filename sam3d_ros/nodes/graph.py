@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-NODES = ('pointmap', 'segmentation', 'reconstruction', 'scene')
-"""Names of the stage nodes in the order of the data; node N lives in ``nodes/N_node.py``."""
+NODES = ('pointmap', 'objects')
+"""Names of the nodes in the order of the data; node N lives in ``nodes/N_node.py``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class GraphOptions:
         image_pipeline stay. The CameraInfo of colour defaults to the one beside the image.
     :param fixed_frame: empty = as configured.
     :param use_sim_time: take time from ``/clock``.
+    :param session: folder that the session keeps itself in; empty = as configured.
     """
 
     namespace: str = '/sam3d'
@@ -33,6 +34,7 @@ class GraphOptions:
     points: str = ''
     fixed_frame: str = ''
     use_sim_time: bool = False
+    session: str = ''
 
     def inputs(self) -> dict[str, str]:
         """Return the parameters that say what kind the named inputs are of."""
@@ -68,6 +70,8 @@ class GraphOptions:
             arguments += ['-p', f'inputs.{name}:={value}']
         if self.fixed_frame:
             arguments += ['-p', f'pointmaps.fixed_frame:={self.fixed_frame}']
+        if self.session:
+            arguments += ['-p', f'session.folder:={self.session}']
         if self.use_sim_time:
             arguments += ['-p', 'use_sim_time:=true']
         return arguments
@@ -84,6 +88,7 @@ def options_from(args: argparse.Namespace) -> GraphOptions:
         points=args.points,
         fixed_frame=args.fixed_frame,
         use_sim_time=args.sim_time,
+        session=args.session,
     )
 
 

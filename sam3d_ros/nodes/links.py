@@ -14,71 +14,31 @@ from typing import Any, Generic, TypeVar
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
-from sam3d_ros.core.types import Frame, Reconstructions, Tracks
-from sam3d_ros.messages.cdr import encode
+from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.frames import FRAMES as FRAMES_TOPIC
 from sam3d_ros.messages.frames import decode_frame, encode_frame
-from sam3d_ros.messages.headers import header_message
-from sam3d_ros.messages.instances import tracks_from, tracks_message
-from sam3d_ros.messages.reconstructions import reconstructions_from, reconstructions_message
-from sam3d_ros.messages.topics import INSTANCES, Quality, Topic
-from sam3d_ros.messages.topics import RECONSTRUCTIONS as RECONSTRUCTIONS_TOPIC
-from sam3d_ros.messages.types import StoreTypes, import_message
-from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.messages.topics import Topic
+from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.ros.qos import profile
 
 Data = TypeVar('Data')
-
-_TYPES = StoreTypes()
 
 
 @dataclass(frozen=True, slots=True)
 class Link(Generic[Data]):
     """One kind of stage data.
 
-    :param encode: data and the frame it was made from to CDR bytes.
+    :param encode: data to CDR bytes.
     :param decode: CDR bytes to data.
     """
 
     topic: Topic
-    encode: Callable[[Data, Frame], bytes]
+    encode: Callable[[Data], bytes]
     decode: Callable[[bytes], Data]
 
 
-def _encode_tracks(tracks: Tracks, frame: Frame) -> bytes:
-    size_px = (frame.camera.width, frame.camera.height)
-    return encode(tracks_message(_TYPES, tracks, frame.frame_id, size_px), INSTANCES.type)
-
-
-def _encode_reconstructions(reconstructions: Reconstructions, frame: Frame) -> bytes:
-    message = reconstructions_message(_TYPES, reconstructions, frame.frame_id)
-    return encode(message, RECONSTRUCTIONS_TOPIC.type)
-
-
-def _decode(topic: Topic) -> Callable[[bytes], Any]:
-    return lambda data: typestore().deserialize_cdr(data, topic.type)
-
-
-FRAMES: Link[Frame] = Link(FRAMES_TOPIC, lambda data, frame: encode_frame(frame), decode_frame)
-TRACKS: Link[Tracks] = Link(
-    INSTANCES, _encode_tracks, lambda data: tracks_from(_decode(INSTANCES)(data))
-)
-RECONSTRUCTIONS: Link[Reconstructions] = Link(
-    RECONSTRUCTIONS_TOPIC,
-    _encode_reconstructions,
-    lambda data: reconstructions_from(_decode(RECONSTRUCTIONS_TOPIC)(data)),
-)
-
-CLAIMED = Topic('segmentation/claimed', 'std_msgs/msg/Header', Quality.RELIABLE)
-
-
-def _encode_claim(claim: None, frame: Frame) -> bytes:
-    return encode(header_message(_TYPES, frame.stamp_ns, frame.frame_id), CLAIMED.type)
-
-
-CLAIMS: Link[None] = Link(CLAIMED, _encode_claim, lambda data: None)
-"""Segmentation has begun with a frame: who joins its results later keeps this frame."""
+FRAMES: Link[Frame] = Link(FRAMES_TOPIC, encode_frame, decode_frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +57,12 @@ class Sender(Generic[Data]):
         self._link = link
         self._bus = bus
 
-    def send(self, data: Data, frame: Frame) -> None:
-        """Send data made from ``frame``; encoded only when somebody outside listens."""
+    def send(self, data: Data, stamp_ns: int) -> None:
+        """Send data of a source stamp; encoded only when somebody outside listens."""
         if self._bus is not None:
-            self._bus.publish(self._link.topic.name, Arrival(frame.stamp_ns, lambda: data))
+            self._bus.publish(self._link.topic.name, Arrival(stamp_ns, lambda: data))
         if self._publisher.get_subscription_count() > 0:
-            self._publisher.publish(self._link.encode(data, frame))
+            self._publisher.publish(self._link.encode(data))
 
 
 def receive(

@@ -19,11 +19,11 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 
-from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.core.errors import NotReadyError, Sam3dError
 from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.config import NodeConfig
-from sam3d_ros.nodes.requests import answering, call
+from sam3d_ros.nodes.requests import answering
 from sam3d_ros.ros.parameters import Parameters
 from sam3d_ros.ros.qos import profile
 
@@ -33,10 +33,11 @@ ALL_GROUPS = (
     'tracking',
     'reconstruction',
     'scene',
-    'outputs',
-    'inputs',
     'prompts',
+    'session',
+    'outputs',
     'tf',
+    'inputs',
     'replay',
 )
 """Prefixes that one parameter file for the whole graph may hold."""
@@ -61,6 +62,7 @@ class ManagedNode(LifecycleNode, ABC):
         self.requests = ReentrantCallbackGroup()
         self._publishers_made: list[Publisher] = []
         self._closers: list[Callable[[], None]] = []
+        self._is_active = False
 
     @abstractmethod
     def build(self) -> None:
@@ -68,7 +70,7 @@ class ManagedNode(LifecycleNode, ABC):
 
     @abstractmethod
     def connect(self) -> None:
-        """Subscribe and offer services; hand what ends that to :meth:`on_close` (activate)."""
+        """Subscribe; hand what ends that to :meth:`on_close` (activate)."""
 
     def release(self) -> None:
         """Let go of what :meth:`build` made (clean up); publishers go by themselves."""
@@ -91,16 +93,25 @@ class ManagedNode(LifecycleNode, ABC):
         self.on_close(lambda: _discard(self.destroy_subscription(subscription)))
 
     def serve(self, kind: type, name: str, handle: Callable[[Any, Any], str]) -> None:
-        """Offer a service while the node is active; see :func:`requests.answering`."""
-        callback = answering(handle, self.get_logger().error)
-        service = self.create_service(kind, name, callback, callback_group=self.requests)
-        self.on_close(lambda: _discard(self.destroy_service(service)))
+        """Offer a service for as long as the node lives; it says so while the node is not active.
 
-    def client(self, kind: type, name: str) -> Callable[[Any], Any]:
-        """Return a call of another node's service that raises NotReadyError when that fails."""
-        client = self.create_client(kind, name, callback_group=self.requests)
-        self.on_close(lambda: _discard(self.destroy_client(client)))
-        return lambda request: call(client, request)
+        :param kind: type of the service.
+        :param name: relative to the node's namespace.
+        :param handle: see :func:`requests.answering`.
+        """
+
+        def guarded(request: Any, response: Any) -> str:
+            if not self._is_active:
+                raise NotReadyError(
+                    f'{self.get_name()} is not active yet',
+                    wanted='an active node',
+                    remedy='Ask again when it has loaded its backends; without node.autostart it '
+                    'waits to be configured and activated.',
+                )
+            return handle(request, response)
+
+        callback = answering(guarded, self.get_logger().error)
+        self.create_service(kind, name, callback, callback_group=self.requests)
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call ``callback`` regularly, by the wall clock, while the node is active."""
@@ -125,7 +136,9 @@ class ManagedNode(LifecycleNode, ABC):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Connect."""
-        return self._guarded('activate', self.connect)
+        result = self._guarded('activate', self.connect)
+        self._is_active = result == TransitionCallbackReturn.SUCCESS
+        return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Disconnect."""
@@ -146,6 +159,7 @@ class ManagedNode(LifecycleNode, ABC):
 
     def disconnect(self) -> None:
         """End what :meth:`connect` began."""
+        self._is_active = False
         while self._closers:
             self._closers.pop()()
 

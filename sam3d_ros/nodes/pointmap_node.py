@@ -14,13 +14,9 @@ from typing import Any
 from sam3d_ros.core.errors import ConfigurationError, InputError, TransformError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
-from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.cdr import encode
-from sam3d_ros.messages.clouds import encode_pointmap
-from sam3d_ros.messages.headers import header_message, nanoseconds
+from sam3d_ros.messages.headers import nanoseconds
 from sam3d_ros.messages.topics import CAMERA_INFO, POINTS
-from sam3d_ros.messages.types import StoreTypes
-from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.config import InputConfig
 from sam3d_ros.nodes.inputs import SensorData, SensorInputs, input_topics
@@ -32,13 +28,18 @@ from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.frames import require_transforms
 from sam3d_ros.pointmaps.intake import Arrived, Intake
 from sam3d_ros.pointmaps.noise_file import keep, restored
+from sam3d_ros.pointmaps.ranges import RangeSource
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
 from sam3d_ros.ros.upstream import decode_by_cv_bridge
+from sam3d_ros.session.config import SessionConfig
+from sam3d_ros.sinks.messages import pointmap_messages
 
 CHECK_PERIOD_S = 0.1
 """How often waiting images are checked for a passed deadline."""
 FOLLOW_PERIOD_S = 0.2
 """How soon a publisher of another reliability is followed."""
+KEEP_PERIOD_S = 5.0
+"""How often what the camera showed of its errors is kept."""
 REPORT_PERIOD_S = 4.0
 """How often missing inputs are reported."""
 
@@ -50,14 +51,18 @@ class PointmapNode(StageNode):
     """
 
     def __init__(self, bus: Bus | None = None, **arguments: Any) -> None:
-        groups = {'pointmaps': PointmapConfig, 'inputs': InputConfig}
+        groups = {
+            'pointmaps': PointmapConfig,
+            'inputs': InputConfig,
+            'session': SessionConfig,
+        }
         super().__init__('pointmap', groups, bus, **arguments)
 
     def build(self) -> None:
         """Make the frame builder and offer frames, and clouds for those who look."""
         self._config: PointmapConfig = self.config('pointmaps')
         self._intake = Intake(self._config, Notes(self.get_logger().warning), decode_by_cv_bridge)
-        self._keep_noise()
+        self._noise_file = self._resume_noise()
         camera = self._config.camera_id
         if not re.fullmatch(r'([A-Za-z]\w*)?', camera, re.ASCII):
             raise ConfigurationError(
@@ -68,15 +73,25 @@ class PointmapNode(StageNode):
         self._points = self.publish_topic(POINTS.of(camera))
         self._camera_info = self.publish_topic(CAMERA_INFO.of(camera))
 
+    def _resume_noise(self) -> Path | None:
+        """Go on from what the camera showed of its errors before; return where that is kept."""
+        folder = self.config('session').folder
+        kept = f'{folder}/noise_{self._config.camera_id or "camera"}.json' if folder else ''
+        name = self._config.noise_file or kept
+        source = self._source()
+        if not name or source.noise is None:
+            return None
+        file = Path(name).expanduser()
+        source.noise = restored(file, source.noise.model, self.get_logger().warning)
+        return file
+
     def _keep_noise(self) -> None:
-        """Go on from what the camera showed of its errors before, and keep it at the end."""
-        if not self._config.noise_file:
-            return
-        file, say = Path(self._config.noise_file).expanduser(), self.get_logger().warning
-        source = self._intake.source(self.config('inputs').source)
-        if source.noise is not None:
-            noise = source.noise = restored(file, source.noise.model, say)
-            self.on_close(lambda: keep(file, noise, say))
+        noise = self._source().noise
+        if self._noise_file is not None and noise is not None:
+            keep(self._noise_file, noise, self.get_logger().warning)
+
+    def _source(self) -> RangeSource:
+        return self._intake.source(self.config('inputs').source)
 
     def connect(self) -> None:
         """Listen to the sensors and to TF."""
@@ -104,16 +119,15 @@ class PointmapNode(StageNode):
         self.every(CHECK_PERIOD_S, self._waiting.recheck)
         self.every(FOLLOW_PERIOD_S, self._inputs.follow_publishers)
         self.every(REPORT_PERIOD_S, self._report)
+        self.every(KEEP_PERIOD_S, lambda: self.tell_worker(self._keep_noise))
+        self.on_close(self._keep_noise)
 
     def process(self, item: SensorData) -> None:
         """Build one frame."""
         color, other = self._arrived(item)
         frame = self._intake.frame(color, other, self._transforms.tree, self._fixed.chosen)
-        self._frames.send(frame, frame)
+        self._frames.send(frame, frame.stamp_ns)
         self._show(frame)
-
-    def forget(self) -> None:
-        """Nothing is kept between frames but TF, which heard of the jump itself."""
 
     def _check(self, item: SensorData) -> None:
         """Raise TransformError as long as TF does not say where both sensors were."""
@@ -145,7 +159,7 @@ class PointmapNode(StageNode):
         )
 
     def _ready(self, item: SensorData, is_late: bool = False) -> None:
-        self.offer(nanoseconds(item.color.header.stamp), item, is_late=is_late)
+        self.offer(item, is_late=is_late)
 
     def _on_jump_back(self) -> None:
         """Forget images of a time that is over; frames that go back tell the stages behind."""
@@ -178,18 +192,10 @@ class PointmapNode(StageNode):
 
     def _show(self, frame: Frame) -> None:
         """Publish the public cloud and its CameraInfo while somebody listens."""
-        classes, header = typestore().types, header_message(_TYPES, frame.stamp_ns, frame.frame_id)
-        if self._points.get_subscription_count() > 0:
-            field = classes['sensor_msgs/msg/PointField']
-            cloud = encode_pointmap(frame.pointmap, frame.rgb, classes[POINTS.type], field, header)
-            self._points.publish(encode(cloud, POINTS.type))
-        if self._camera_info.get_subscription_count() > 0:
-            roi = classes['sensor_msgs/msg/RegionOfInterest']
-            info = encode_camera(frame.camera, classes[CAMERA_INFO.type], roi, header)
-            self._camera_info.publish(encode(info, CAMERA_INFO.type))
-
-
-_TYPES = StoreTypes()
+        publishers = {POINTS: self._points, CAMERA_INFO: self._camera_info}
+        if any(item.get_subscription_count() > 0 for item in publishers.values()):
+            for topic, message in pointmap_messages(frame):
+                publishers[topic].publish(encode(message, topic.type))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

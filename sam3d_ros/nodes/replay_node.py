@@ -18,7 +18,7 @@ from sam3d_ros.bags.selection import CLOUD, COMPRESSED, IMAGE, read_streams
 from sam3d_ros.core.errors import RecordingError, Sam3dError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.messages.images import is_color
-from sam3d_ros.messages.topics import OBJECTS, TF_STATIC
+from sam3d_ros.messages.topics import DETECTIONS, OBJECTS, TF_STATIC
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.config import ReplayConfig
 from sam3d_ros.nodes.links import stamp_of
@@ -88,8 +88,20 @@ class ReplayNode(ManagedNode):
         if self._config.pace:
             self._paced = first_color_topic(recording)
             self.create_subscription(
-                import_message(OBJECTS.type), self._config.pace, self._on_result, 10, raw=True
+                import_message(DETECTIONS.type), self._pace_topic(), self._on_result, 10, raw=True
             )
+
+    def _pace_topic(self) -> str:
+        """Return the topic of results that images wait for."""
+        topic = self._config.pace
+        if not topic.endswith(OBJECTS.name):
+            return topic
+        instead = f'{topic.removesuffix(OBJECTS.name)}{DETECTIONS.name}'
+        self.get_logger().warning(
+            f'replay.pace = {topic}, which does not come with every frame any more: {instead} '
+            'is taken instead'
+        )
+        return instead
 
     def _offer(self, recording: Recording, topic: TopicInfo) -> None:
         """Make the publisher of a topic; what cannot be published is left out by name."""

@@ -9,7 +9,14 @@ from typing import Any
 
 from rclpy.client import Client
 
-from sam3d_ros.core.errors import BackendError, InputError, PromptError, Sam3dError
+from sam3d_ros.core.errors import (
+    BackendError,
+    InputError,
+    NotFoundError,
+    NotReadyError,
+    PromptError,
+    Sam3dError,
+)
 
 OK, BAD_REQUEST, NOT_FOUND, NOT_READY, FAILED = range(5)
 """The values of ``code`` in every response and in the result of Reconstruct."""
@@ -17,14 +24,6 @@ OK, BAD_REQUEST, NOT_FOUND, NOT_READY, FAILED = range(5)
 
 ANSWER_TIMEOUT_S = 5.0
 """How long one node waits for another's answer."""
-
-
-class NotFoundError(Sam3dError):
-    """A request for something that is not there."""
-
-
-class NotReadyError(Sam3dError):
-    """A request that needs data or a node that is not there yet."""
 
 
 def code_of(error: Exception) -> int:

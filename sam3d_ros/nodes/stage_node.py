@@ -19,8 +19,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.nodes.bus import Bus
-from sam3d_ros.nodes.join import StampJoin
-from sam3d_ros.nodes.links import CLAIMS, Arrival, Link, Sender, receive
+from sam3d_ros.nodes.links import Link, Sender
 from sam3d_ros.nodes.managed_node import ManagedNode
 from sam3d_ros.nodes.worker import Worker
 from sam3d_ros.ros.diagnostics import Diagnostics, Health, Status
@@ -37,10 +36,12 @@ REQUEST_TIMEOUT_S = 10.0
 class StageNode(ManagedNode):
     """Base of the stage nodes; see the module's docstring.
 
-    A stage implements ``build`` and ``connect``, :meth:`process` and :meth:`forget`.
-    ``last_stamp_ns`` is the stamp of the last frame worked on, None before the first.
+    A stage implements ``build`` and ``connect`` and :meth:`process`.
 
+    :param name: of the node.
+    :param groups: configuration dataclasses by parameter prefix.
     :param bus: where stage data goes inside one process; None = DDS only.
+    :param live: prefixes of the groups that a running node takes new values of.
     """
 
     def __init__(
@@ -54,18 +55,18 @@ class StageNode(ManagedNode):
         super().__init__(name, groups, live, **arguments)
         self.bus = bus
         self.health = Health()
-        self.last_stamp_ns: int | None = None
         self._last_failure = '', 0.0
-        self._worker: Worker[tuple[int, Any]] | None = None
+        self._worker: Worker[Any] | None = None
         self.add_post_set_parameters_callback(lambda _: self.tell_worker(self.reconfigure))
 
     @abstractmethod
     def process(self, item: Any) -> None:
         """Work on one input and publish what comes of it; in the worker thread."""
 
-    @abstractmethod
-    def forget(self) -> None:
-        """Forget what was learnt from earlier frames, since stamps went back; in the worker."""
+    @property
+    def is_configured(self) -> bool:
+        """Whether the stage was built and its worker runs."""
+        return self._worker is not None
 
     def reconfigure(self) -> None:
         """Take new values of the options that may change while running; in the worker thread."""
@@ -74,32 +75,15 @@ class StageNode(ManagedNode):
         """Return the sending end of a link."""
         return Sender(self.publish_topic(link.topic), link, self.bus)
 
-    def follow(self, *links: Link[Any]) -> None:
-        """Work on what arrives on links, joined by stamp: a tuple of arrivals, one a link."""
-        join = StampJoin([link.topic.name for link in links], self.config('node').link_depth)
+    def offer(self, item: Any, *, is_late: bool = False, source: str = '') -> None:
+        """Leave an input to the worker; it replaces one of the same source that still waits.
 
-        def listener(link: Link[Any]) -> Callable[[Arrival[Any]], None]:
-            def on_arrival(arrival: Arrival[Any]) -> None:
-                parts = join.add(link.topic.name, arrival.stamp_ns, arrival)
-                if parts is not None:
-                    self.offer(arrival.stamp_ns, parts)
-
-            return on_arrival
-
-        for link in links:
-            self.on_close(receive(self, link, self.bus, listener(link)))
-        if len(links) > 1:
-            self.on_close(receive(self, CLAIMS, self.bus, lambda claim: join.pin(claim.stamp_ns)))
-
-    def offer(self, stamp_ns: int, item: Any, *, is_late: bool = False) -> None:
-        """Leave an input to the worker; it replaces one that still waits.
-
-        :param stamp_ns: its stamp, ns.
         :param item: the input.
         :param is_late: it is one of a series that came late together: none replaces another.
+        :param source: where it is from, e.g. a camera.
         """
         if self._worker is not None:
-            self._worker.offer((stamp_ns, item), is_late=is_late)
+            self._worker.offer(item, is_late=is_late, source=source)
 
     def tell_worker(self, function: Callable[[], None]) -> None:
         """Run ``function`` in the worker, between two frames, without waiting for it."""
@@ -156,18 +140,7 @@ class StageNode(ManagedNode):
     def _status(self) -> Status:
         return self.health.status('stage', self._worker.dropped if self._worker else 0)
 
-    def _work(self, offered: tuple[int, Any]) -> None:
-        """Process one input; forget the past first when its stamp lies in the past."""
-        stamp_ns, item = offered
-        if self.last_stamp_ns is not None and stamp_ns <= self.last_stamp_ns:
-            if stamp_ns == self.last_stamp_ns:
-                return
-            self.get_logger().warning(
-                f'stamps went back by {(self.last_stamp_ns - stamp_ns) * 1e-9:.3f} s: '
-                'tracks start anew'
-            )
-            self.forget()
-        self.last_stamp_ns = stamp_ns
+    def _work(self, item: Any) -> None:
         begin = perf_counter()
         self.process(item)
         self.health.done(perf_counter() - begin)

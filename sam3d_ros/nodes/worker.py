@@ -35,24 +35,26 @@ class Worker(Generic[Item]):
         self._failed = failed
         self._changed = threading.Condition()
         self._requests: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
-        self._waiting: deque[tuple[Item, bool]] = deque()
+        self._waiting: list[tuple[Item, bool, str]] = []
         self._stopping = False
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def offer(self, item: Item, *, is_late: bool = False) -> None:
-        """Leave an input to be worked on next; one that still waits is dropped and counted.
+    def offer(self, item: Item, *, is_late: bool = False, source: str = '') -> None:
+        """Leave an input to be worked on; one of the same source that waits is dropped, counted.
 
         :param item: the input.
         :param is_late: it is one of a series that came late together: none drops another.
+        :param source: where it is from; sources do not drop each other's.
         """
         with self._changed:
-            replaces = self._waiting and not (is_late or self._waiting[-1][1])
+            same = [place for place, item_ in enumerate(self._waiting) if item_[2] == source]
+            replaces = bool(same) and not (is_late or self._waiting[same[-1]][1])
             if replaces or len(self._waiting) >= MOST_LATE:
-                self._waiting.pop() if replaces else self._waiting.popleft()
+                del self._waiting[same[-1] if replaces else 0]
                 self.dropped += 1
-            self._waiting.append((item, is_late))
+            self._waiting.append((item, is_late, source))
             self._changed.notify()
 
     def call(self, function: Callable[[], Result]) -> Future[Result]:
@@ -91,7 +93,7 @@ class Worker(Generic[Item]):
                 if self._stopping:
                     return
                 request = self._requests.popleft() if self._requests else None
-                item = None if request else self._waiting.popleft()[0]
+                item = None if request else self._waiting.pop(0)[0]
             if request:
                 _answer(*request)
             else:

@@ -90,7 +90,8 @@ class PointmapConfig:
     )
     noise_file: str = option(
         '',
-        'file that keeps what the node measured of its camera until the next start; empty = none',
+        'file that keeps what the node measured of its camera until the next start; empty = one '
+        'in session.folder, if that is set',
         read_only=True,
     )
     stamps: str = option(

@@ -37,6 +37,7 @@ def keep(file: Path, noise: RangeNoise, say: Say) -> None:
     """
     part = file.with_name(f'{file.name}.part')
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(noise.state()) + '\n')
         part.replace(file)
     except OSError as error:

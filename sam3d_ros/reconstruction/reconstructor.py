@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     EvidenceScore,
     Frame,
-    Mesh,
     Provenance,
     Reconstruction,
     Reconstructions,
@@ -139,12 +139,26 @@ class ObjectReconstructor:
             return None
         return TextureSource(memory.shape.mesh, memory.views, memory.T_anchor_obj, self._config)
 
-    def textured(self, track_id: int, mesh: Mesh) -> Mesh:
-        """Return the latest mesh of a track with its texture; any other mesh as it is."""
-        source = self.texture_source(track_id)
-        if source is None or source.mesh is not mesh:
-            return mesh
-        return replace(mesh, texture=source.texture())
+    def forget(self, track_id: int) -> None:
+        """Forget one object, which starts anew when it is seen next."""
+        self._memories.pop(track_id, None)
+        self._lane.keep(self._memories.keys())
+
+    def state(self) -> Any:
+        """Return what is remembered, as a tree of :mod:`core.state`."""
+        return to_tree(self._memories)
+
+    def restore(self, state: Any) -> None:
+        """Remember what :meth:`state` returned, and nothing else.
+
+        Shapes that somebody was making then are asked for again.
+
+        :raises InputError: when it is of another version.
+        """
+        self._memories = from_tree(dict[int, TrackMemory], state)
+        for memory in self._memories.values():
+            memory.failures += memory.is_asked
+            memory.is_asked = False
 
     def _seen(self, frame: Frame, tracks: Tracks) -> list[tuple[Track, View]]:
         """Return the tracks that show enough, with their views; new ones get a memory."""

@@ -8,11 +8,14 @@ pose grow uncertain while nothing confirms it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.errors import NotFoundError
+from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     FloatArray,
     Frame,
@@ -38,7 +41,7 @@ SLACK_M = 0.02
 
 
 class ObjectMemory:
-    """Scene memory, the only implementation of :class:`core.interfaces.SceneMemory`."""
+    """Every known object; see the module's docstring."""
 
     def __init__(self, config: SceneConfig) -> None:
         self._config = config
@@ -54,14 +57,26 @@ class ObjectMemory:
         self._objects = {}
         self._dismissed = set()
 
+    def ids(self) -> tuple[int, ...]:
+        """Return the ids of all known objects, listed or not."""
+        return tuple(sorted(self._objects))
+
+    def get(self, object_id: int) -> SceneObject:
+        """Return one object as it is known now.
+
+        :raises NotFoundError: when no object has this id.
+        """
+        if object_id not in self._objects:
+            known = ', '.join(map(str, self.ids())) or 'none'
+            raise NotFoundError(f'no object {object_id}', wanted=f'one of: {known}')
+        return self._objects[object_id]
+
     def remove(self, object_id: int) -> None:
         """Forget one object, and ignore its track from now on.
 
-        :raises InputError: when no object has this id.
+        :raises NotFoundError: when no object has this id.
         """
-        if object_id not in self._objects:
-            known = ', '.join(str(known) for known in sorted(self._objects)) or 'none'
-            raise InputError(f'no object {object_id}', wanted=f'one of: {known}')
+        self.get(object_id)
         del self._objects[object_id]
         self._dismissed.add(object_id)
         self._removed.append(object_id)
@@ -72,7 +87,12 @@ class ObjectMemory:
         self._dismissed.discard(item.id)
 
     def update(self, frame: Frame, tracks: Tracks, reconstructions: Reconstructions) -> Scene:
-        """Return every known object after ``frame``; see :class:`core.interfaces.SceneMemory`."""
+        """Return every known object after a frame.
+
+        :param frame: frames of one camera come in stamp order.
+        :param tracks: all living tracks after it; what is not among them is forgotten.
+        :param reconstructions: of the tracks seen in it.
+        """
         self._advance(frame.stamp_ns)
         rebuilt = {item.track_id: item for item in reconstructions.items}
         alive = {track.id: track for track in tracks.items}
@@ -88,6 +108,33 @@ class ObjectMemory:
             elif track.id in self._objects:
                 self._objects[track.id] = self._unseen(frame, track, self._objects[track.id])
         return self.snapshot(frame.stamp_ns, frame.fixed_frame)
+
+    def rebuilt(self, frame: Frame, reconstructions: Reconstructions) -> None:
+        """Take over shapes that were made again, whether the frame shows the objects or not.
+
+        :param frame: the latest one, which the layouts are in.
+        :param reconstructions: of known objects.
+        """
+        for made in reconstructions.items:
+            known = self.get(made.track_id)
+            self._objects[known.id] = replace(known, **_layout(frame, made))
+
+    def state(self) -> dict[str, Any]:
+        """Return what is remembered, as a tree of :mod:`core.state`."""
+        return {
+            'objects': to_tree(self._objects),
+            'dismissed': to_tree(self._dismissed),
+            'stamp_ns': self._stamp_ns,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Remember what :meth:`state` returned, and nothing else.
+
+        :raises InputError: when it is of another version.
+        """
+        self._objects = from_tree(dict[int, SceneObject], state['objects'])
+        self._dismissed = from_tree(set[int], state['dismissed'])
+        self._stamp_ns = state['stamp_ns']
 
     def _advance(self, stamp_ns: int) -> None:
         previous_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
@@ -114,24 +161,16 @@ class ObjectMemory:
     ) -> SceneObject:
         instance = tracks.instances.items[track.instance]
         confirmed = track.state == TrackState.CONFIRMED
-        low, high = _bounds(rebuilt.mesh)
         return SceneObject(
             id=track.id,
             state=ObjectState.VISIBLE if confirmed else ObjectState.TENTATIVE,
             label=instance.label,
             score=float(instance.score * rebuilt.confidence),
-            T_fixed_obj=frame.T_fixed_cam @ rebuilt.T_cam_obj,
-            covariance=adjoint_rotation(rebuilt.covariance, frame.T_fixed_cam[:3, :3]),
-            size_m=high - low,
-            box_center_m=(low + high) / 2,
-            scale_sigma=rebuilt.scale_sigma,
-            mesh=rebuilt.mesh,
-            observed_fraction=rebuilt.observed_fraction,
-            provenance=rebuilt.provenance,
             first_seen_ns=track.first_seen_ns,
             last_seen_ns=track.last_seen_ns,
             hits=track.hits,
             missed=track.missed,
+            **_layout(frame, rebuilt),
         )
 
     def _unseen(self, frame: Frame, track: Track, known: SceneObject) -> SceneObject:
@@ -153,6 +192,21 @@ class ObjectMemory:
             return ObjectState.OUT_OF_VIEW
         # A closed object hides its own far side, so confirmed points are few even in plain view.
         return ObjectState.VISIBLE if verdict.confirmed.mean() > 0.25 else ObjectState.OCCLUDED
+
+
+def _layout(frame: Frame, made: Reconstruction) -> dict[str, Any]:
+    """Return the fields of a scene object that a reconstruction decides."""
+    low, high = _bounds(made.mesh)
+    return {
+        'T_fixed_obj': frame.T_fixed_cam @ made.T_cam_obj,
+        'covariance': adjoint_rotation(made.covariance, frame.T_fixed_cam[:3, :3]),
+        'size_m': high - low,
+        'box_center_m': (low + high) / 2,
+        'scale_sigma': made.scale_sigma,
+        'mesh': made.mesh,
+        'observed_fraction': made.observed_fraction,
+        'provenance': made.provenance,
+    }
 
 
 def _bounds(mesh: Mesh) -> tuple[FloatArray, FloatArray]:

@@ -9,9 +9,13 @@ space disproves it, or when another track has taken over all of its surface.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     FloatArray,
     Frame,
@@ -53,6 +57,10 @@ class OverlapTracker:
         """Forget all tracks but go on counting ids, as after a jump of the clock."""
         self._memories = []
 
+    def forget(self, track_id: int) -> None:
+        """Forget one track, if it is known."""
+        self._memories = [memory for memory in self._memories if memory.id != track_id]
+
     def adopt(
         self, track_id: int, points_fixed: FloatArray, color: FloatArray, stamp_ns: int
     ) -> None:
@@ -62,11 +70,23 @@ class OverlapTracker:
         :param color: (3,) mean RGB.
         """
         sighting = Sighting(thin(np.asarray(points_fixed, np.float64)), color)
-        self._memories = [memory for memory in self._memories if memory.id != track_id]
+        self.forget(track_id)
         self._memories.append(
             Memory(track_id, sighting, stamp_ns, stamp_ns, hits=self._config.confirm_hits)
         )
         self._next_id = max(self._next_id, track_id + 1)
+
+    def state(self) -> dict[str, Any]:
+        """Return what is remembered, as a tree of :mod:`core.state`."""
+        return {'memories': to_tree(self._memories), 'next_id': self._next_id}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Remember what :meth:`state` returned, and nothing else.
+
+        :raises InputError: when it is of another version.
+        """
+        self._memories = from_tree(list[Memory], state['memories'])
+        self._next_id = from_tree(int, state['next_id'])
 
     def update(self, frame: Frame, instances: Instances) -> Tracks:
         """Return all living tracks after ``frame``; see :class:`core.interfaces.Tracker`."""

@@ -16,7 +16,7 @@ from sam3d_ros.bench.reconstruction import posed
 from sam3d_ros.bench.scoring import score_scene, summary
 from sam3d_ros.bench.tracking import History, figures_of
 from sam3d_ros.bench.worlds import cases
-from sam3d_ros.pipeline.pipeline import Pipeline
+from sam3d_ros.session.session import Session
 
 FLOORS = {
     'spaced': {'recall': 0.9, 'precision': 0.8, 'box_iou': 0.8, 'f1_5mm': 0.85, 'solid_iou': 0.66},
@@ -35,10 +35,10 @@ MOST_SWITCHES = 0
 def measured(request):
     """Return the suite, and its scores and history over one episode with own masks."""
     (case,) = cases(request.param, 1, BenchOptions(sensor='white'))
-    pipeline = Pipeline.from_config(BenchOptions().config)
+    session = Session.from_config(BenchOptions().config)
     history = History(np.array([item.mesh.bounds() for item in case.truth]))
     for number, frame in enumerate(case.frames, start=1):
-        scene = pipeline.process(frame).scene
+        scene = session.step(frame).scene
         history.add(scene, number)
     return request.param, summary([score_scene(posed(scene), case.truth, emd=False)]), history
 

@@ -9,7 +9,7 @@ import yaml
 from sam3d_ros.cli.config import NODE_GROUPS, every_option, markdown, parameter_file
 from sam3d_ros.core.config import build, flatten
 from sam3d_ros.messages.topics import MARKERS, OVERLAY, POINTS, Quality
-from sam3d_ros.pipeline.config import PipelineConfig, load_config, parameters
+from sam3d_ros.session.config import Config, load_config, parameters
 
 REFRESH = '`./sam3d config > config/sam3d.yaml` and `./sam3d config --markdown` refresh them'
 
@@ -24,7 +24,7 @@ def test_readme_has_the_tables(root):
 
 def test_file_gives_the_defaults_with_their_types(root):
     path = root / 'config' / 'sam3d.yaml'
-    assert flatten(load_config(path)) == flatten(PipelineConfig())
+    assert flatten(load_config(path)) == flatten(Config())
     values = parameters(path)
     for name, kind in NODE_GROUPS.items():
         assert flatten(build(kind, values[name])) == flatten(kind())
@@ -37,7 +37,7 @@ def test_file_gives_the_defaults_with_their_types(root):
 
 def test_realsense_file_holds_known_options_that_differ(root):
     path = root / 'config' / 'realsense.yaml'
-    changed = set(flatten(load_config(path)).items()) - set(flatten(PipelineConfig()).items())
+    changed = set(flatten(load_config(path)).items()) - set(flatten(Config()).items())
     assert len(changed) == len(_leaves(parameters(path)))
 
 
@@ -65,7 +65,7 @@ def _leaves(tree):
     return [leaf for v in tree.values() for leaf in (_leaves(v) if isinstance(v, dict) else [v])]
 
 
-@pytest.mark.parametrize('kind', [PipelineConfig, *NODE_GROUPS.values()])
+@pytest.mark.parametrize('kind', [Config, *NODE_GROUPS.values()])
 def test_configurations_are_frozen(kind):
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(kind(), dataclasses.fields(kind)[0].name, None)

@@ -54,23 +54,25 @@ def test_the_demo_leaves_what_it_promises_and_its_exit_code_is_its_verdict(demo)
     stamps = {frame.stamp_ns for frame in truth.frames}
     with Recording(out / 'result') as result:
         counts = {topic.name: topic.count for topic in result.topics}
-        for topic in (topics.OBJECTS, topics.INSTANCES, topics.RECONSTRUCTIONS, topics.DETECTIONS):
+        for topic in (topics.INSTANCES, topics.RECONSTRUCTIONS, topics.DETECTIONS):
             assert counts[topic.resolve()] == len(stamps), 'every frame came through'
-        shown = list(result.messages([topics.OBJECTS.resolve()]))
+        shown = list(result.messages([topics.DETECTIONS.resolve()]))
         assert {result.stamp_of(message) for message in shown} == stamps
+        *_, last = result.messages([topics.OBJECTS.resolve()])
+        assert result.stamp_of(last) == max(stamps), 'nothing is held back at the end'
 
 
 def test_a_process_that_dies_ends_the_demo_and_leaves_none_behind(demo):
     process, _ = demo
     deadline = time.monotonic() + WAIT_S
     children: dict[str, int] = {}
-    while 'scene' not in children:
+    while 'objects' not in children:
         assert time.monotonic() < deadline and process.poll() is None
         children = nodes_below(process.pid)
-    os.kill(children['scene'], signal.SIGKILL)
+    os.kill(children['objects'], signal.SIGKILL)
     text, _ = process.communicate(timeout=WAIT_S)
     assert process.returncode not in (0, None)
-    assert 'scene died (signal SIGKILL)' in text
+    assert 'objects died (signal SIGKILL)' in text
     assert 'Traceback' not in text
     assert not [name for name, pid in children.items() if Path(f'/proc/{pid}').exists()]
 

@@ -78,7 +78,7 @@ def test_the_result_recording_agrees_with_scene_json(out):
         *_, last = recording.messages(['/sam3d/scene/objects'])
         recorded_scene = scene_from(recording.decode(last))
         counts = {topic.name: topic.count for topic in recording.topics}
-    assert counts['/sam3d/scene/objects'] == 4
+    assert counts['/sam3d/scene/detections'] == 4
     assert counts['/tf'] == 8, 'four of the inputs, four of the objects'
     for one, other in zip(scene.objects, recorded_scene.objects, strict=True):
         assert one.id == other.id

@@ -101,10 +101,10 @@ def test_one_process_ends_with_exit_code_0_and_without_a_traceback(start, number
 def test_processes_a_killed_node_is_reported_and_started_again(start) -> None:
     program = start('up', '--processes', '--rgb', '/camera/color', '--depth', '/camera/depth')
     program.wait_for('no messages on /camera/color')
-    scene = child_of(program.process.pid, '\0scene\0')
-    os.kill(scene, signal.SIGKILL)
-    program.wait_for(r'scene died \(signal SIGKILL\): starting it again')
-    assert child_of(program.process.pid, '\0scene\0') != scene
+    node = child_of(program.process.pid, '\0objects\0')
+    os.kill(node, signal.SIGKILL)
+    program.wait_for(r'objects died \(signal SIGKILL\): starting it again')
+    assert child_of(program.process.pid, '\0objects\0') != node
     assert program.stop() == 0
     assert 'Traceback' not in program.text
 
@@ -112,7 +112,7 @@ def test_processes_a_killed_node_is_reported_and_started_again(start) -> None:
 def test_no_node_outlives_a_supervisor_that_was_killed(start) -> None:
     program = start('up', '--processes')
     program.wait_for('no messages on /sam3d/rgb/image_rect_color')
-    node = child_of(program.process.pid, '\0scene\0')
+    node = child_of(program.process.pid, '\0objects\0')
     program.process.kill()
     program.process.wait(WAIT_S)
     deadline = time.monotonic() + WAIT_S

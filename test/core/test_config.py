@@ -9,7 +9,7 @@ import pytest
 
 from sam3d_ros.core.config import build, group, option, removed
 from sam3d_ros.core.errors import ConfigurationError
-from sam3d_ros.pipeline.config import PipelineConfig
+from sam3d_ros.session.config import Config
 
 OLD = (
     'pointmaps.lidar.noise_m',
@@ -51,11 +51,11 @@ def test_an_unknown_option_is_still_an_error():
 
 @pytest.mark.parametrize('name', OLD)
 def test_what_described_noise_names_the_sensor_model(name):
-    assert 'pointmaps.sensor' in dict(removed(PipelineConfig))[name]
-    assert build(PipelineConfig, {name: 0.01}) == PipelineConfig()
+    assert 'pointmaps.sensor' in dict(removed(Config))[name]
+    assert build(Config, {name: 0.01}) == Config()
 
 
 def test_a_sensor_is_chosen_by_name():
-    assert build(PipelineConfig, {'pointmaps.sensor': 'd435'}).pointmaps.sensor == 'd435'
+    assert build(Config, {'pointmaps.sensor': 'd435'}).pointmaps.sensor == 'd435'
     with pytest.raises(ConfigurationError, match='one of auto, ideal, white'):
-        build(PipelineConfig, {'pointmaps.sensor': 'sonar'})
+        build(Config, {'pointmaps.sensor': 'sonar'})

@@ -140,20 +140,19 @@ class FakeCamera:
 
 
 class Graph:
-    """The four nodes in one namespace, and what it takes to feed and to watch them."""
+    """The nodes in one namespace, and what it takes to feed and to watch them."""
 
     def __init__(self, ros, namespace, parameters=None, bus=None):
+        from sam3d_ros.nodes.objects_node import ObjectsNode
         from sam3d_ros.nodes.pointmap_node import PointmapNode
-        from sam3d_ros.nodes.reconstruction_node import ReconstructionNode
-        from sam3d_ros.nodes.scene_node import SceneNode
-        from sam3d_ros.nodes.segmentation_node import SegmentationNode
 
         self.ros = ros
         self.namespace = namespace
         self.nodes = {}
-        for kind in (SceneNode, ReconstructionNode, SegmentationNode, PointmapNode):
+        for kind in (ObjectsNode, PointmapNode):
             arguments = ['--ros-args']
-            for name, value in (parameters or {}).items():
+            # A list of objects with every frame, so that tests need not wait for it.
+            for name, value in ({'outputs.list_period_s': 0.0} | (parameters or {})).items():
                 arguments += ['-p', f'{name}:={value}']
             node = kind(bus, namespace=namespace, cli_args=arguments)
             self.nodes[node.get_name()] = node

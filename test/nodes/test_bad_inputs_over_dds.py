@@ -155,7 +155,7 @@ def test_a_bad_parameter_is_rejected_with_the_reason(graph, name, value, reason)
         stored = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
     answer = graph.call(
         SetParameters,
-        'segmentation/set_parameters',
+        'objects/set_parameters',
         parameters=[Parameter(name=name, value=stored)],
     )
     assert not answer.results[0].successful

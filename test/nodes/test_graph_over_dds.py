@@ -11,8 +11,8 @@ from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transforms import apply, inverse, rotation_angle
 from sam3d_ros.messages import topics
 from sam3d_ros.messages.scene import scene_from
-from sam3d_ros.pipeline.config import PipelineConfig
-from sam3d_ros.pipeline.pipeline import Pipeline
+from sam3d_ros.session.config import Config
+from sam3d_ros.session.session import Session
 
 pytestmark = pytest.mark.dds
 
@@ -86,8 +86,8 @@ def test_live_and_offline_agree(graph, objects, frames, play):
     camera = graph.camera(encoding='32FC1')
     live = scene_from(play(camera, objects, shown))
     camera.close()
-    pipeline = Pipeline.from_config(PipelineConfig())
-    offline = [pipeline.process(frame).scene for frame in shown][-1]
+    session = Session.from_config(Config())
+    offline = [session.step(frame).scene for frame in shown][-1]
     assert [item.id for item in live.objects] == [item.id for item in offline.objects]
     for a, b in zip(live.objects, offline.objects, strict=True):
         assert a.state == b.state

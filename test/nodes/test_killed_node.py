@@ -1,54 +1,101 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node that dies in the middle of the work: the others go on, and so does it once it is back."""
+"""A process that is killed in the middle of the work costs frames in flight, and no object."""
 
 import os
 import signal
+import threading
+from itertools import count
 
+import numpy as np
 import pytest
 
+from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.messages import topics
+from sam3d_ros.messages.scene import scene_from
 from sam3d_ros.nodes.graph import NODES, GraphOptions, node_command
 from sam3d_ros.nodes.processes import Processes
 
 pytestmark = pytest.mark.dds
 
 NAMESPACE = '/killed'
+NINE = tuple(
+    ((x, y, 0.04), (0.06, 0.07, 0.08), (60 + 300 * (x + 0.2), 120, 60 + 300 * (y + 0.2)))
+    for x in (-0.25, 0.0, 0.25)
+    for y in (-0.25, 0.0, 0.25)
+)
+SIZE = (320, 240)
+PERIOD_S = 0.2
+
+
+class Replay:
+    """Shows frames of a camera that moves slowly, one after the other, whatever the nodes do."""
+
+    def __init__(self, camera, frames):
+        self._camera, self._frames = camera, frames
+        self._stop = threading.Event()
+        self.shown_ns = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        for at in count():
+            eye = (0.8, 0.1 * np.sin(0.02 * at), 0.8)
+            (frame,) = self._frames(1, boxes=NINE, eye=eye, size=SIZE)
+            self._camera.show(frame)
+            self.shown_ns = frame.stamp_ns
+            if self._stop.wait(PERIOD_S):
+                return
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(10.0)
 
 
 def stamp_ns(message) -> int:
     return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
 
 
-def show_until_seen(camera, objects, frames):
-    """Show frames until one comes out as objects: the nodes are then all there again."""
-    for _ in range(60):
-        (frame,) = frames(1)
-        camera.show(frame)
-        try:
-            return objects.wait(lambda m, at=frame.stamp_ns: stamp_ns(m) == at, 1.0)
-        except AssertionError:
-            continue
-    raise AssertionError('no frame came through')
+def at_places(message):
+    """Return for each of the nine boxes the object that stands there: within a centimetre."""
+    found = {}
+    for item in scene_from(message).objects:
+        place = apply(item.T_fixed_obj, item.box_center_m)
+        for number, (center, *_) in enumerate(NINE):
+            if np.linalg.norm((place - center)[:2]) < 0.01:
+                found[number] = item
+    return found
 
 
-def test_objects_keep_their_ids_when_nodes_are_killed_and_restarted(ros, frames, play, tmp_path):
-    arguments = GraphOptions(namespace=NAMESPACE).ros_arguments()
+def test_nine_objects_keep_ids_and_shapes_when_each_process_is_killed(ros, frames, tmp_path):
+    options = GraphOptions(namespace=NAMESPACE, session=str(tmp_path / 'session'))
     objects, camera = ros.listener(topics.OBJECTS, NAMESPACE), ros.camera(NAMESPACE)
+
+    def nine_after(moment_ns):
+        """Wait for nine objects at their places in frames shown after a moment."""
+        return at_places(
+            objects.wait(lambda m: stamp_ns(m) > moment_ns and len(at_places(m)) == 9, 60.0)
+        )
+
     with Processes(tmp_path) as processes:
         for node in NODES:
-            processes.start(node, node_command(node, arguments))
+            processes.start(node, node_command(node, options.ros_arguments()))
         ros.until(lambda: camera.subscribers() > 0, 60.0)
-        show_until_seen(camera, objects, frames)
-        before = play(camera, objects, frames(3))
-        assert len(before.objects) == 2
-        for name in ('reconstruction', 'scene'):
+        replay = Replay(camera, frames)
+        nine_after(0)
+        before = nine_after(replay.shown_ns + 2_000_000_000)
+        for name in NODES:
             os.kill(processes.pid(name), signal.SIGKILL)
+            killed_ns = replay.shown_ns
             processes.wait(name, 10.0)
             assert [death.name for death in processes.deaths()] == [name]
             processes.restart(name)
-            show_until_seen(camera, objects, frames)
-        after = play(camera, objects, frames(2))
-        assert [item.id for item in after.objects] == [item.id for item in before.objects]
+            after = nine_after(killed_ns + 1)
+            for number, item in before.items():
+                assert after[number].id == item.id, name
+                assert after[number].first_seen_ns == item.first_seen_ns, name
+                assert after[number].hits > item.hits, name
+                np.testing.assert_allclose(after[number].size_m, item.size_m, atol=0.005)
+        replay.stop()
         assert processes.stop() == []
     objects.close()
     camera.close()

@@ -33,10 +33,10 @@ def test_a_deactivated_node_rests_and_an_activated_one_goes_on(ros, frames, play
     play(camera, objects, frames(2))
     for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
         answer = graph.call(
-            ChangeState, 'scene/change_state', transition=Transition(id=transition)
+            ChangeState, 'objects/change_state', transition=Transition(id=transition)
         )
         assert answer.success
         if transition == Transition.TRANSITION_DEACTIVATE:
-            assert not graph.nodes['scene']._closers
+            assert not graph.nodes['objects']._closers
     assert len(play(camera, objects, frames(2)).objects) == 2
     graph.close()

@@ -3,15 +3,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from sam3d_ros.core.errors import InputError, PromptError, TransformError
+from sam3d_ros.core.errors import (
+    InputError,
+    NotFoundError,
+    NotReadyError,
+    PromptError,
+    TransformError,
+)
 from sam3d_ros.nodes.requests import (
     BAD_REQUEST,
     FAILED,
     NOT_FOUND,
     NOT_READY,
     OK,
-    NotFoundError,
-    NotReadyError,
     answering,
 )
 

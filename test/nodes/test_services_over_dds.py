@@ -67,8 +67,7 @@ def test_a_removed_object_is_gone_everywhere_within_a_second(graph, camera, obje
     assert ids(objects.wait(lambda m: '1' not in ids(m), 1.0)) == ['2']
     markers.wait(lambda m: any(k.action == 2 and k.id == 1 for k in m.markers), 1.0)
     planner.wait(lambda m: m.id == 'object_1' and m.operation == REMOVE, 1.0)
-    last = tf.wait(lambda m: any(t.child_frame_id == 'object_2' for t in m.transforms), 1.0)
-    assert 'object_1' not in {edge.child_frame_id for edge in last.transforms}
+    tf.wait(lambda m: [t.child_frame_id for t in m.transforms] == ['object_2'], 1.0)
     assert ids(play(camera, objects, frames(2))) == ['2'], 'it must not come back'
     for listener in (markers, planner, tf):
         listener.close()
@@ -198,13 +197,13 @@ class LikeInColor:
 
 @pytest.fixture
 def by_color(graph):
-    """Return the segmentation node, served by colour for the time of a test."""
-    node = graph.nodes['segmentation']
-    usual = node._segmenter
-    node._segmenter = LikeInColor(usual)
-    yield node
-    node._segmenter = usual
-    graph.call(ClearScene, 'segmentation/clear')
+    """Return the session, served by colour for the time of a test."""
+    session = graph.nodes['objects']._session
+    usual = session.segmenter
+    session.segmenter = LikeInColor(usual)
+    yield session
+    session.segmenter = usual
+    graph.call(ClearScene, 'scene/clear')
 
 
 def exemplar(frame, center):
@@ -227,10 +226,10 @@ def test_an_exemplar_may_be_shown_by_an_earlier_frame(
     assert answer.success, answer.message
     left, top = float(prompt.box.x_offset), float(prompt.box.y_offset)
     box_px = (left, top, left + 6, top + 6)
-    (offline,) = by_color._segmenter.segment(later[-1], (ExemplarPrompt(box_px, earlier),)).items
+    (offline,) = by_color.segmenter.segment(later[-1], (ExemplarPrompt(box_px, earlier),)).items
     u, v = pixel_of(later[-1], place)
     assert offline.mask[round(v), round(u)], 'the object is elsewhere in the later frame'
-    _, tracks = by_color._shown.at(None)
+    _, tracks = by_color._recent.at(None)
     same = [
         str(track.id)
         for track in tracks.items
@@ -261,10 +260,10 @@ def test_clicks_in_rviz_and_in_the_image_reach_the_prompts(
     shown = frames(3)
     play(camera, objects, shown)
     u, v = pixel_of(shown[-1], (0.05, -0.15, 0.08))
-    node = graph.nodes['segmentation']
+    session = graph.nodes['objects']._session
     served = []
-    original = node._prompts.add
-    node._prompts.add = lambda *arguments: served.append(arguments[0]) or original(*arguments)
+    original = session._prompts.add
+    session._prompts.add = lambda *arguments: served.append(arguments[0]) or original(*arguments)
     in_image = ros.node.create_publisher(PointStamped, '/served/segmentation/prompt/point_px', 5)
     in_rviz = ros.node.create_publisher(PointStamped, '/served/clicked_point', 5)
     box = ros.node.create_publisher(RegionOfInterest, '/served/segmentation/prompt/box', 5)
@@ -280,7 +279,7 @@ def test_clicks_in_rviz_and_in_the_image_reach_the_prompts(
     region = RegionOfInterest(x_offset=int(u) - 20, y_offset=int(v) - 20, width=40, height=40)
     box.publish(region)
     ros.until(lambda: len(served) == 3)
-    node._prompts.add = original
+    session._prompts.add = original
 
 
 @pytest.fixture

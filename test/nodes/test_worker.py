@@ -61,6 +61,20 @@ def test_late_series_are_worked_on_whole() -> None:
     assert worker.dropped == 2
 
 
+def test_sources_do_not_drop_each_others_inputs() -> None:
+    gate = Gate()
+    worker = Worker(gate.handle, lambda error: None, 'test')
+    worker.offer(1, source='left')
+    assert gate.busy.wait(5.0)
+    for item, source in ((2, 'left'), (3, 'right'), (4, 'left')):
+        worker.offer(item, source=source)
+    gate.go_on.set()
+    assert gate.wait_for(3)
+    assert worker.stop()
+    assert gate.seen == [1, 3, 4]
+    assert worker.dropped == 1
+
+
 def test_a_failing_input_is_reported_and_the_next_one_is_worked_on() -> None:
     gate = Gate()
     gate.go_on.set()

@@ -58,7 +58,13 @@ def test_of_another_start_model_it_is_left_out(measured, tmp_path):
     assert len(said) == 1
 
 
-def test_a_folder_that_is_not_there_is_said(measured, tmp_path):
+def test_a_folder_that_is_not_there_is_made(measured, tmp_path):
+    keep(tmp_path / 'none' / 'camera.json', measured, pytest.fail)
+    assert (tmp_path / 'none' / 'camera.json').is_file()
+
+
+def test_a_folder_that_cannot_be_is_said(measured, tmp_path):
     said = []
+    (tmp_path / 'none').write_text('in the way')
     keep(tmp_path / 'none' / 'camera.json', measured, said.append)
     assert len(said) == 1 and 'camera.json' in said[0]

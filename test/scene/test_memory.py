@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.errors import NotFoundError
 from sam3d_ros.core.types import (
     EvidenceScore,
     FaceLabel,
@@ -134,7 +134,7 @@ def test_removed_object_stays_away_until_clear(memory, boxes_world):
     assert (scene.objects, scene.removed) == ((), (1,))
     memory.clear()
     assert len(observe(memory, frame, seen=True, hits=5).objects) == 1
-    with pytest.raises(InputError, match='no object 7; wanted one of: 1'):
+    with pytest.raises(NotFoundError, match='no object 7; wanted one of: 1'):
         memory.remove(7)
 
 

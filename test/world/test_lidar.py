@@ -34,7 +34,9 @@ def test_wall_is_flat_with_the_stated_noise_on_every_ring(rings):
     assert np.allclose(elevation, expected, atol=1e-5)
     direction = sweep.points_m / np.linalg.norm(sweep.points_m, axis=1, keepdims=True)
     error = np.linalg.norm(sweep.points_m, axis=1) - 3.0 / direction[:, 0]
-    assert error.std() == pytest.approx(MODELS['lidar'].floor_m, rel=0.1) and abs(error.mean()) < 2e-3
+    assert (
+        error.std() == pytest.approx(MODELS['lidar'].floor_m, rel=0.1) and abs(error.mean()) < 2e-3
+    )
 
 
 def test_it_turns_clockwise_and_looks_ahead_in_the_middle_of_the_sweep():

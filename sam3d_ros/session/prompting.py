@@ -7,12 +7,15 @@ each new frame and prompted there again, for as long as no ray sees through it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.interfaces import Segmenter
+from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     BoolArray,
     ExemplarPrompt,
@@ -46,12 +49,14 @@ class Anchor:
 
 
 class StandingPrompts:
-    """The prompts of one segmentation node.
+    """The prompts of one session.
 
     :param phrases: noun phrases to look for in every frame, instead of everything.
+    :param only: whether nothing is listed but what is asked for.
     """
 
-    def __init__(self, phrases: tuple[str, ...] = ()) -> None:
+    def __init__(self, phrases: tuple[str, ...] = (), *, only: bool = False) -> None:
+        self._only = only or bool(phrases)
         self._phrases: tuple[Prompt, ...] = tuple(TextPrompt(phrase) for phrase in phrases)
         self._concepts: list[Prompt] = []
         self._anchors: list[Anchor] = []
@@ -61,9 +66,31 @@ class StandingPrompts:
         self._concepts = []
         self._anchors = []
 
-    def add(self, prompt: Prompt, segmenter: Segmenter, frame: Frame) -> Instance:
-        """Answer a prompt on ``frame`` and keep it standing; return the best answer.
+    def state(self) -> dict[str, Any]:
+        """Return what was added, as a tree of :mod:`core.state`."""
+        return {
+            'phrases': to_tree([it for it in self._concepts if isinstance(it, TextPrompt)]),
+            'exemplars': to_tree([it for it in self._concepts if isinstance(it, ExemplarPrompt)]),
+            'anchors': to_tree(self._anchors),
+        }
 
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Look for what :meth:`state` returned, beside the phrases of the start.
+
+        :raises InputError: when it is of another version.
+        """
+        self._concepts = [
+            *from_tree(list[TextPrompt], state['phrases']),
+            *from_tree(list[ExemplarPrompt], state['exemplars']),
+        ]
+        self._anchors = from_tree(list[Anchor], state['anchors'])
+
+    def add(self, prompt: Prompt, segmenter: Segmenter, frame: Frame) -> Instance:
+        """Answer a prompt on a frame and keep it standing; return the best answer.
+
+        :param prompt: in pixels of ``frame``, but for an exemplar that brings its own.
+        :param segmenter: who answers.
+        :param frame: what is looked at.
         :raises PromptError: when the backend cannot serve it, or it points at nothing.
         """
         answers = segmenter.segment(frame, (prompt,)).items
@@ -79,15 +106,19 @@ class StandingPrompts:
         return best
 
     def segment(self, segmenter: Segmenter, frame: Frame) -> Instances:
-        """Return the frame's instances: everything, and in it what the prompts ask for."""
+        """Return a frame's instances: everything, and in it what the prompts ask for.
+
+        :param segmenter: who answers.
+        :param frame: what is looked at.
+        """
         seen = self._in_view(frame)
         points = (PointPrompt((pixel,), (1,)) for pixel in seen)
         prompts = [*self._phrases, *self._concepts, *points]
         if not prompts:
-            return segmenter.segment(frame)
+            return Instances(frame.stamp_ns) if self._only else segmenter.segment(frame)
         asked = segmenter.segment(frame, prompts)
         chosen = _one_each(asked, seen)
-        if self._phrases:
+        if self._only:
             return replace(asked, items=tuple(chosen))
         return merged(segmenter.segment(frame), chosen)
 

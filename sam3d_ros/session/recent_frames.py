@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from sam3d_ros.core.errors import NotFoundError, NotReadyError
 from sam3d_ros.core.types import Frame, Tracks
-from sam3d_ros.nodes.requests import NotFoundError, NotReadyError
 
 
 class RecentFrames:

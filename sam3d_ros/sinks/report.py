@@ -14,8 +14,8 @@ import numpy as np
 
 from sam3d_ros.core.types import Provenance
 from sam3d_ros.pipeline.frames import BadFrame
-from sam3d_ros.pipeline.pipeline import FrameResult
 from sam3d_ros.pointmaps.pairing import Pairing
+from sam3d_ros.session.result import FrameResult
 
 FILE = 'report.json'
 

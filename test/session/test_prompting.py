@@ -6,7 +6,7 @@ import pytest
 
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import ExemplarPrompt, Instance, Instances, PointPrompt, TextPrompt
-from sam3d_ros.nodes.prompting import LOST_FRAMES, StandingPrompts, merged
+from sam3d_ros.session.prompting import LOST_FRAMES, StandingPrompts, merged
 
 BOXES = (
     ((0.0, 0.15, 0.06), (0.10, 0.08, 0.12), (200, 40, 40)),

@@ -7,10 +7,10 @@ import numpy as np
 from made_up_scenes import reconstructions, scene, tracks
 
 from sam3d_ros.core.types import Camera, Frame
-from sam3d_ros.export.report import Report, peak_memory_mb
 from sam3d_ros.pipeline.frames import BadFrame
-from sam3d_ros.pipeline.pipeline import FrameResult, StageTimes
 from sam3d_ros.pointmaps.pairing import Pairing
+from sam3d_ros.session.result import FrameResult, StageTimes
+from sam3d_ros.sinks.report import Report, peak_memory_mb
 
 FRAME = Frame(
     0,
@@ -26,7 +26,7 @@ FRAME = Frame(
 def result(segmentation_s):
     times = StageTimes(segmentation_s, 0.001, 0.002, 0.003)
     seen = tracks()
-    return FrameResult(FRAME, seen.instances, seen, reconstructions(), scene(), times)
+    return FrameResult(FRAME, seen, reconstructions(), scene(), times)
 
 
 def test_what_is_reported(tmp_path):

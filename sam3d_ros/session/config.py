@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of all stages in one tree, and their YAML (the form of ROS parameter files)."""
+"""All options of the product in one tree, and their YAML (the form of ROS parameter files)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from sam3d_ros.core.config import build, group
+from sam3d_ros.core.config import build, group, option
 from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.messages.config import OutputConfig, TfConfig
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.scene.config import SceneConfig
@@ -20,29 +21,71 @@ from sam3d_ros.tracking.config import TrackingConfig
 
 
 @dataclass(frozen=True, slots=True)
-class PipelineConfig:
-    """One group of options a stage."""
+class PromptConfig:
+    """What to look for without being asked each time, and what a prompt may refer to."""
+
+    text: str = option(
+        '',
+        'noun phrases, separated by commas, for backends that read them; empty = everything that '
+        'stands on a support',
+    )
+    only: bool = option(False, 'list what prompts ask for and nothing else', read_only=True)
+    keep_frames: int = option(
+        10,
+        'latest frames that a prompt may name by stamp; one of 640x480 takes 5 to 10 MB',
+        minimum=1,
+        maximum=1000,
+        read_only=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """Where the session keeps what it knows, so that it outlives its process."""
+
+    folder: str = option(
+        '',
+        'folder that the session saves itself to while it runs, and resumes from when it starts; '
+        'empty = nothing is kept',
+        read_only=True,
+    )
+    autosave_s: float = option(
+        1.0,
+        'longest time between two saves, seconds; an object that comes or goes is saved at once',
+        minimum=0.0,
+        maximum=3600.0,
+        read_only=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One group of options for each stage, for the session itself and for what it tells."""
 
     pointmaps: PointmapConfig = group(PointmapConfig)
     segmentation: SegmentationConfig = group(SegmentationConfig)
     tracking: TrackingConfig = group(TrackingConfig)
     reconstruction: ReconstructionConfig = group(ReconstructionConfig)
     scene: SceneConfig = group(SceneConfig)
+    prompts: PromptConfig = group(PromptConfig)
+    session: SessionConfig = group(SessionConfig)
+    outputs: OutputConfig = group(OutputConfig)
+    tf: TfConfig = group(TfConfig)
 
 
-def load_config(path: Path | None) -> PipelineConfig:
+def load_config(path: Path | None) -> Config:
     """Return the configuration in a YAML file over the defaults; the defaults without a file.
 
     The file is a ROS parameter file: ``/**: {ros__parameters: {segmentation: {...}, ...}}``; other
-    top-level groups (parameters of nodes) are left to the nodes.
+    top-level groups (parameters of nodes alone) are left to the nodes.
 
     :raises ConfigurationError: when it cannot be read, or a value is unknown or out of range.
     """
     if path is None:
-        return PipelineConfig()
-    stages = set(PipelineConfig.__dataclass_fields__)
-    values = {name: value for name, value in parameters(path).items() if name in stages}
-    return build(PipelineConfig, values)
+        return Config()
+    ours = set(Config.__dataclass_fields__)
+    values = {name: value for name, value in parameters(path).items() if name in ours}
+    return build(Config, values)
 
 
 def parameters(path: Path) -> Mapping[str, Any]:

@@ -10,12 +10,12 @@ from made_up_scenes import STAMP_NS, pose, reconstructions, scene, scene_object,
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.scan import LoggedTransform
 from sam3d_ros.core.types import Camera, Frame
-from sam3d_ros.export.results import ResultRecording
 from sam3d_ros.messages import topics
 from sam3d_ros.messages.clouds import decode_pointmap
 from sam3d_ros.messages.config import OutputConfig
 from sam3d_ros.messages.transforms import StampedTransform, transforms_from
-from sam3d_ros.pipeline.pipeline import FrameResult, StageTimes
+from sam3d_ros.session.result import FrameResult, StageTimes
+from sam3d_ros.sinks.bag import BagSink
 
 STEP_NS = 100_000_000
 
@@ -40,7 +40,7 @@ def results(count=3):
         value = scene(*known, stamp_ns=stamp_ns)
         rebuilt = replace(reconstructions(), stamp_ns=stamp_ns)
         times = StageTimes(0.0, 0.0, 0.0, 0.0)
-        made.append(FrameResult(frame, seen.instances, seen, rebuilt, value, times))
+        made.append(FrameResult(frame, seen, rebuilt, value, times))
     return made
 
 
@@ -56,7 +56,7 @@ TF = [
 
 
 def write(path, **arguments):
-    with ResultRecording(path, TF, OutputConfig(), **arguments) as recording:
+    with BagSink(path, TF, OutputConfig(), **arguments) as recording:
         for result in results():
             recording.write(result)
     return path
@@ -86,7 +86,6 @@ def stamp(header):
         topics.CAMERA_INFO,
         topics.INSTANCES,
         topics.RECONSTRUCTIONS,
-        topics.OBJECTS,
         topics.DETECTIONS,
     ],
 )
@@ -95,6 +94,11 @@ def test_one_message_a_frame_with_its_stamp(messages, topic):
     got = messages[topic.resolve()]
     assert [log_ns for log_ns, _ in got] == wanted
     assert [stamp(message.header) for _, message in got] == wanted
+
+
+def test_the_list_of_objects_follows_changes(messages):
+    lists = messages[topics.OBJECTS.resolve()]
+    assert [stamp(message.header) - STAMP_NS for _, message in lists] == [0, 2 * STEP_NS]
 
 
 def test_pointmaps_are_those_of_the_frames(messages):
@@ -146,7 +150,7 @@ def test_same_results_same_bytes(tmp_path):
 def test_an_error_in_the_middle_is_not_hidden(tmp_path):
     with (
         pytest.raises(ZeroDivisionError),
-        ResultRecording(tmp_path / 'result', TF, OutputConfig()) as recording,
+        BagSink(tmp_path / 'result', TF, OutputConfig()) as recording,
     ):
         recording.write(results()[0])
         raise ZeroDivisionError

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from sam3d_ros.core.errors import NotFoundError, NotReadyError
 from sam3d_ros.core.types import Instances, Tracks
-from sam3d_ros.nodes.recent_frames import RecentFrames
-from sam3d_ros.nodes.requests import NotFoundError, NotReadyError
+from sam3d_ros.session.recent_frames import RecentFrames
 
 S = 1_000_000_000
 

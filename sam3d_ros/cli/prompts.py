@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prompts on the command line: what to look for in a recording, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from sam3d_ros.core.types import BoxPrompt, PointPrompt, Prompt
+from sam3d_ros.session.config import PromptConfig
+
+
+def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say what to look for; without them, everything."""
+    parser.add_argument(
+        '--text',
+        default='',
+        metavar='PHRASE[,PHRASE]',
+        help='list only what these noun phrases name, for backends that read them',
+    )
+    parser.add_argument(
+        '--point',
+        action='append',
+        type=point,
+        default=[],
+        metavar='U,V[,LABEL]',
+        help='list only what lies here, px; label 0: not what lies here, but what the point '
+        'before it means; repeatable',
+    )
+    parser.add_argument(
+        '--box',
+        action='append',
+        type=box,
+        default=[],
+        metavar='L,T,R,B',
+        help='list only what is in this box, px; repeatable',
+    )
+    parser.add_argument(
+        '--prompt-frame',
+        type=int,
+        default=0,
+        metavar='K',
+        help='frame that points and boxes are of, from 0 (%(default)s)',
+    )
+
+
+def prompt_config(args: argparse.Namespace, config: PromptConfig) -> PromptConfig:
+    """Return what is looked for from the start, the command line's over the configuration's.
+
+    :param args: parsed from :func:`add_prompt_arguments`.
+    :param config: from a file, or the defaults.
+    """
+    asked = bool(args.text or args.point or args.box)
+    return replace(config, text=args.text or config.text, only=config.only or asked)
+
+
+def pixel_prompts(args: argparse.Namespace) -> tuple[Prompt, ...]:
+    """Return the prompts in pixels; a point with label 0 belongs to the one before it.
+
+    :param args: parsed from :func:`add_prompt_arguments`.
+    """
+    groups: list[list[tuple[float, float, int]]] = []
+    for item in args.point:
+        if item[2] or not groups:
+            groups.append([])
+        groups[-1].append(item)
+    points = [
+        PointPrompt(tuple((u, v) for u, v, _ in group), tuple(label for *_, label in group))
+        for group in groups
+    ]
+    return (*points, *(BoxPrompt(edges) for edges in args.box))
+
+
+def point(text: str) -> tuple[float, float, int]:
+    """Return column, row and label of ``U,V[,LABEL]``.
+
+    :raises argparse.ArgumentTypeError: when it is something else.
+    """
+    parts = text.split(',')
+    try:
+        u, v = float(parts[0]), float(parts[1])
+        label = int(parts[2]) if len(parts) == 3 else 1
+    except (ValueError, IndexError):
+        label = -1
+    if label not in (0, 1) or len(parts) > 3:
+        raise argparse.ArgumentTypeError(f'{text!r} is no point: U,V or U,V,1 or U,V,0')
+    return u, v, label
+
+
+def box(text: str) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of ``L,T,R,B``.
+
+    :raises argparse.ArgumentTypeError: when it is something else.
+    """
+    try:
+        left, top, right, bottom = (float(part) for part in text.split(','))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'{text!r} is no box: L,T,R,B') from error
+    return left, top, right, bottom

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a session makes of one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sam3d_ros.core.types import Frame, Reconstructions, Scene, Tracks
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """How long each stage took for one frame, seconds."""
+
+    segmentation_s: float
+    tracking_s: float
+    reconstruction_s: float
+    scene_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """What every stage made of one frame.
+
+    :param frame: the observation.
+    :param tracks: all living tracks after it, with the instances seen in it.
+    :param reconstructions: shape and layout of the tracks seen in it.
+    :param scene: all objects known after it.
+    :param times: what it cost.
+    """
+
+    frame: Frame
+    tracks: Tracks
+    reconstructions: Reconstructions
+    scene: Scene
+    times: StageTimes

@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The session: frames and prompts go in, one by one; objects with lasting ids come out.
+
+Everything that is remembered lives here and nowhere else: tracks, views, shapes, poses, prompts.
+The offline command, the bench and the node ``objects`` drive it alike. It belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from sam3d_ros.core.errors import InputError, NotFoundError
+from sam3d_ros.core.interfaces import Segmenter, Tracker
+from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.types import (
+    BoolArray,
+    ExemplarPrompt,
+    Frame,
+    Instance,
+    Instances,
+    Prompt,
+    Reconstructions,
+    Scene,
+    SceneObject,
+    Tracks,
+)
+from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
+from sam3d_ros.reconstruction.texture import TextureSource
+from sam3d_ros.scene.memory import ObjectMemory
+from sam3d_ros.session.autosave import Autosave
+from sam3d_ros.session.config import Config, PromptConfig
+from sam3d_ros.session.prompting import StandingPrompts
+from sam3d_ros.session.recent_frames import RecentFrames
+from sam3d_ros.session.result import FrameResult, StageTimes
+from sam3d_ros.session.store import SessionStore
+
+LOG = logging.getLogger(__name__)
+
+Say = Callable[[str], object]
+
+
+class Session:
+    """Segmentation, tracking, reconstruction and scene, and all that they know.
+
+    :param segmenter: finds the instances of a frame; may be replaced while running.
+    :param tracker: gives them ids.
+    :param reconstructor: gives them shapes and poses.
+    :param memory: knows where they are, seen or not.
+    :param prompts: what is looked for from the start, and how many frames prompts may refer to.
+    :param say: takes what a user should know, a sentence at a time.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        tracker: Tracker,
+        reconstructor: ObjectReconstructor,
+        memory: ObjectMemory,
+        prompts: PromptConfig | None = None,
+        say: Say = LOG.warning,
+    ) -> None:
+        prompts = prompts or PromptConfig()
+        self.segmenter = segmenter
+        self._tracker = tracker
+        self._reconstructor = reconstructor
+        self._memory = memory
+        phrases = (phrase.strip() for phrase in prompts.text.split(','))
+        self._prompts = StandingPrompts(tuple(filter(None, phrases)), only=prompts.only)
+        self._recent = RecentFrames(prompts.keep_frames)
+        self._say = say
+        self._autosave: Autosave | None = None
+        self._latest_ns: dict[str, int] = {}
+        self._scene_ns = 0
+        self._fixed_frame = ''
+
+    @classmethod
+    def from_config(cls, config: Config | None = None, say: Say = LOG.warning) -> Session:
+        """Return a session of the configured backends; it resumes what its folder holds.
+
+        :param config: None = the defaults.
+        :param say: takes what a user should know, a sentence at a time.
+        :raises BackendError: when a backend does not exist or cannot be loaded.
+        """
+        config = config or Config()
+        session = cls(
+            load_backend('segmentation', config.segmentation.backend)(config.segmentation),
+            load_backend('tracking', config.tracking.backend)(config.tracking),
+            ObjectReconstructor(config.reconstruction),
+            ObjectMemory(config.scene),
+            config.prompts,
+            say,
+        )
+        if config.session.folder:
+            store = SessionStore(Path(config.session.folder).expanduser())
+            session._resume_if_possible(store)
+            session._autosave = Autosave(store, config.session.autosave_s, say)
+        return session
+
+    def step(
+        self, frame: Frame, instances: Instances | None = None, prompts: Sequence[Prompt] = ()
+    ) -> FrameResult:
+        """Return what is known after a frame.
+
+        Frames of one camera come in stamp order. An older one means that time began anew: all is
+        forgotten but the ids that were given.
+
+        :param frame: one observation; all cameras have the same fixed frame.
+        :param instances: its masks, when somebody else has segmented it.
+        :param prompts: new ones, in pixels of this frame; they stand from now on.
+        :raises InputError: when this camera's frame of this stamp has come already, or the fixed
+            frame is not that of the other cameras.
+        :raises PromptError: when a prompt cannot be served.
+        """
+        self._admit(frame)
+        clock = [perf_counter()]
+        for prompt in prompts:
+            self._prompts.add(prompt, self.segmenter, frame)
+        if instances is None:
+            instances = self._prompts.segment(self.segmenter, frame)
+        clock.append(perf_counter())
+        tracks = self._tracker.update(frame, instances)
+        clock.append(perf_counter())
+        reconstructions = self._reconstructor.reconstruct(frame, tracks)
+        clock.append(perf_counter())
+        scene = self._memory.update(frame, tracks, reconstructions)
+        clock.append(perf_counter())
+        times = StageTimes(*(after - before for before, after in pairwise(clock)))
+        self._recent.add(frame, tracks)
+        self._offer_to_save()
+        return FrameResult(frame, tracks, reconstructions, scene, times)
+
+    def prompt(self, prompt: Prompt, stamp_ns: int | None = None) -> tuple[int, ...]:
+        """Look for something from now on; return the ids of the tracks that are it already.
+
+        :param prompt: in pixels of the frame of ``stamp_ns``.
+        :param stamp_ns: of one of the last frames; None = the latest.
+        :raises PromptError: when the backend cannot serve it, or it points at nothing.
+        :raises NotReadyError, NotFoundError: when there is no such frame.
+        """
+        frame, tracks = self._recent.at(stamp_ns)
+        if isinstance(prompt, ExemplarPrompt):
+            prompt = replace(prompt, frame=frame)
+            frame, tracks = self._recent.at(None)
+        answer = self._prompts.add(prompt, self.segmenter, frame)
+        return tuple(track.id for track in tracks.items if _shows(tracks, track.instance, answer))
+
+    def correct(self, object_id: int, prompt: Prompt, stamp_ns: int | None = None) -> None:
+        """Say which surface an object is: its shape is made anew from there, its id stays.
+
+        The object that was thought to be there is forgotten.
+
+        :param object_id: a living track's.
+        :param prompt: points, a box or a mask in pixels of the frame of ``stamp_ns``.
+        :param stamp_ns: of one of the last frames; None = the latest.
+        :raises NotFoundError: when there is no such object, or no such frame.
+        :raises PromptError: when the backend cannot serve the prompt, or it points at nothing.
+        """
+        frame, tracks = self._recent.at(stamp_ns)
+        self.get(object_id)
+        answer = self._prompts.add(prompt, self.segmenter, frame)
+        pixels = answer.mask & np.isfinite(frame.depth_m)
+        points_fixed = apply(frame.T_fixed_cam, frame.pointmap[pixels].astype(np.float64))
+        color = frame.rgb[pixels].mean(axis=0)
+        for track in tracks.items:
+            if _shows(tracks, track.instance, answer):
+                self._tracker.forget(track.id)
+                self._reconstructor.forget(track.id)
+        self._tracker.adopt(object_id, points_fixed, color, frame.stamp_ns)
+        self._reconstructor.forget(object_id)
+
+    def latest(self) -> Frame:
+        """Return the last frame.
+
+        :raises NotReadyError: when there is none yet.
+        """
+        return self._recent.at(None)[0]
+
+    def scene(self) -> Scene | None:
+        """Return what is known now, with the stamp of the last frame; None = nothing ever was.
+
+        Ids that have left since the last call or frame are listed as removed.
+        """
+        if not self._fixed_frame:
+            return None
+        return self._memory.snapshot(self._scene_ns, self._fixed_frame)
+
+    def get(self, object_id: int) -> SceneObject:
+        """Return one object as it is known now.
+
+        :raises NotFoundError: when no object has this id.
+        """
+        return self._memory.get(object_id)
+
+    def remove(self, object_id: int) -> None:
+        """Forget one object, and leave its track alone from now on.
+
+        :raises NotFoundError: when no object has this id.
+        """
+        self._memory.remove(object_id)
+
+    def load(self, scene: Scene) -> None:
+        """Take over the objects of a saved scene as confirmed ones, with their ids.
+
+        :param scene: in this session's fixed frame.
+        :raises InputError: when it is in another one.
+        """
+        if self._fixed_frame and scene.fixed_frame != self._fixed_frame:
+            raise InputError(
+                f'a scene in frame "{scene.fixed_frame}"', wanted=f'"{self._fixed_frame}"'
+            )
+        self._fixed_frame = scene.fixed_frame
+        self._scene_ns = self._scene_ns or scene.stamp_ns
+        for item in scene.objects:
+            points_fixed = apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
+            color = item.mesh.colors.mean(axis=0)
+            self._tracker.adopt(item.id, points_fixed, color, self._scene_ns)
+            self._reconstructor.forget(item.id)
+            self._memory.adopt(item)
+
+    def rebuild(
+        self,
+        ids: Sequence[int],
+        backend: str = '',
+    ) -> tuple[SceneObject, ...]:
+        """Make the shapes of some objects again from all that was seen of them.
+
+        :param ids: which objects.
+        :param backend: who completes them this once; empty = as configured.
+        :return: the objects as they are now.
+        :raises NotReadyError: before the first frame.
+        :raises NotFoundError: when one is not known or has never shown enough.
+        :raises BackendError: when there is no such backend or it cannot be loaded.
+        """
+        frame, tracks = self._recent.at(None)
+        made = []
+        for object_id in ids:
+            self.get(object_id)
+            result = self._reconstructor.again(frame, tracks, object_id, backend)
+            if result is None:
+                raise NotFoundError(f'object {object_id} has not shown enough to reconstruct')
+            made.append(result)
+        self._memory.rebuilt(frame, Reconstructions(frame.stamp_ns, tuple(made)))
+        return tuple(self.get(object_id) for object_id in ids)
+
+    def seen_in(self, region_px: tuple[int, int, int, int]) -> tuple[int, ...]:
+        """Return the ids of objects most of whose pixels of the latest frame lie in a region.
+
+        :param region_px: left, top, right, bottom, right and bottom exclusive.
+        :raises NotReadyError: before the first frame.
+        """
+        _, tracks = self._recent.at(None)
+        left, top, right, bottom = region_px
+        seen = (track for track in tracks.items if track.instance >= 0)
+        masks = {track.id: tracks.instances.items[track.instance].mask for track in seen}
+        window = (slice(top, bottom), slice(left, right))
+        return tuple(id_ for id_, mask in masks.items() if 2 * mask[window].sum() > mask.sum())
+
+    def texture_sources(self, scene: Scene) -> dict[int, TextureSource]:
+        """Return by id what the textures of a scene's meshes can be made from.
+
+        An object that came from a file, or whose mesh is no longer the latest, has none.
+        """
+        sources = {
+            item.id: source
+            for item in scene.objects
+            if (source := self._reconstructor.texture_source(item.id)) is not None
+            and source.mesh.vertices_m is item.mesh.vertices_m
+        }
+        return sources
+
+    def textured(self, scene: Scene) -> Scene:
+        """Return a scene of this session with textures on its meshes, as files want them."""
+        return with_textures(scene, self.texture_sources(scene))
+
+    def reset(self) -> None:
+        """Forget tracks, shapes and added prompts, since time began anew; ids go on."""
+        self._tracker.reset()
+        self._forget()
+
+    def clear(self) -> None:
+        """Forget everything; ids start at 1 again."""
+        self._tracker.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._reconstructor.clear()
+        self._memory.clear()
+        self._prompts.clear()
+        self._recent.clear()
+        self._latest_ns.clear()
+
+    def save(self, folder: Path) -> None:
+        """Write all that is known to a folder, as :meth:`resume` reads it.
+
+        :raises OSError: when it cannot be written.
+        """
+        SessionStore(folder).save(self._state())
+
+    def resume(self, folder: Path) -> None:
+        """Go on from what :meth:`save` wrote, as if nothing had happened in between.
+
+        :raises InputError: when there is no such session, or another version or tracker wrote it.
+        """
+        state = SessionStore(folder).load()
+        if state is None:
+            raise InputError(f'no session in {folder}', wanted='a folder that one was saved to')
+        self._restore(state)
+
+    def close(self) -> None:
+        """Save for the last time, when there is a folder for it, and let go of everything."""
+        if self._autosave is not None:
+            self._autosave.close(self._state())
+            self._autosave = None
+
+    def _admit(self, frame: Frame) -> None:
+        """Take note of a frame's camera, stamp and fixed frame, and begin anew when need be."""
+        latest_ns = self._latest_ns.get(frame.frame_id)
+        if latest_ns == frame.stamp_ns:
+            raise InputError(
+                f'a second frame of {frame.frame_id} with the stamp {frame.stamp_ns} ns',
+                wanted='another stamp for every frame of a camera',
+            )
+        others = self._latest_ns.keys() - {frame.frame_id}
+        if self._fixed_frame not in ('', frame.fixed_frame):
+            if others:
+                raise InputError(
+                    f'frame {frame.frame_id} is placed in "{frame.fixed_frame}"',
+                    wanted=f'"{self._fixed_frame}", where {", ".join(sorted(others))} is placed',
+                    remedy='Connect the cameras in TF, or set pointmaps.fixed_frame for all.',
+                )
+            self._say(
+                f'the fixed frame is "{frame.fixed_frame}" and no longer "{self._fixed_frame}": '
+                'tracks start anew'
+            )
+            self.reset()
+        elif latest_ns is not None and frame.stamp_ns < latest_ns:
+            back_s = (latest_ns - frame.stamp_ns) * 1e-9
+            self._say(f'stamps went back by {back_s:.3f} s: tracks start anew')
+            self.reset()
+        self._latest_ns[frame.frame_id] = frame.stamp_ns
+        self._scene_ns = frame.stamp_ns
+        self._fixed_frame = frame.fixed_frame
+
+    def _offer_to_save(self) -> None:
+        if self._autosave is not None:
+            self._autosave.offer(self._memory.ids(), self._state)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            'tracker': f'{type(self._tracker).__module__}.{type(self._tracker).__qualname__}',
+            'tracks': self._tracker.state(),
+            'shapes': self._reconstructor.state(),
+            'scene': self._memory.state(),
+            'prompts': self._prompts.state(),
+            'latest_ns': dict(self._latest_ns),
+            'scene_ns': self._scene_ns,
+            'fixed_frame': self._fixed_frame,
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        ours = f'{type(self._tracker).__module__}.{type(self._tracker).__qualname__}'
+        try:
+            if state['tracker'] != ours:
+                raise InputError(f'a session that {state["tracker"]} tracked', wanted=ours)
+            self._tracker.restore(state['tracks'])
+            self._reconstructor.restore(state['shapes'])
+            self._memory.restore(state['scene'])
+            self._prompts.restore(state['prompts'])
+            self._latest_ns = dict(state['latest_ns'])
+            self._scene_ns = int(state['scene_ns'])
+            self._fixed_frame = str(state['fixed_frame'])
+        except (KeyError, TypeError, ValueError) as error:
+            self.clear()
+            raise InputError(
+                f'a saved session without {error}', wanted='one that this version wrote'
+            ) from error
+        except InputError:
+            self.clear()
+            raise
+
+    def _resume_if_possible(self, store: SessionStore) -> None:
+        """Go on from a saved session; start empty, saying so, when it cannot be used."""
+        try:
+            state = store.load()
+            if state is not None:
+                self._restore(state)
+        except InputError as error:
+            self._say(f'the session starts empty: {error}')
+
+
+def with_textures(scene: Scene, sources: Mapping[int, TextureSource]) -> Scene:
+    """Return a scene with textures on its meshes; takes seconds, from any thread.
+
+    :param scene: what :meth:`Session.texture_sources` was asked about.
+    :param sources: what it returned.
+    """
+    objects = tuple(
+        replace(item, mesh=replace(item.mesh, texture=sources[item.id].texture()))
+        if item.id in sources
+        else item
+        for item in scene.objects
+    )
+    return replace(scene, objects=objects)
+
+
+def _shows(tracks: Tracks, index: int, answer: Instance) -> bool:
+    """Return whether the mask of a track's instance is mostly that of ``answer``."""
+    if index < 0:
+        return False
+    mask: BoolArray = tracks.instances.items[index].mask
+    return bool(2 * (mask & answer.mask).sum() > (mask | answer.mask).sum())

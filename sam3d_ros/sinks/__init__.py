@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where results go: messages, a recording, a folder, a report."""

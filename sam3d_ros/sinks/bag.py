@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result recording: every topic that the live nodes would publish, and the inputs' TF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sam3d_ros.bags.scan import LoggedTransform
+from sam3d_ros.bags.writer import RecordingWriter
+from sam3d_ros.messages.config import OutputConfig, TfConfig
+from sam3d_ros.messages.topics import CAMERA_INFO, NAMESPACE, POINTS, TF, TF_STATIC
+from sam3d_ros.messages.transforms import transforms_message
+from sam3d_ros.messages.types import StoreTypes
+from sam3d_ros.session.result import FrameResult
+from sam3d_ros.sinks.messages import TOPICS, Message, ResultMessages, pointmap_messages
+
+
+class BagSink:
+    """Writes what the session makes of each frame as the messages of the graph.
+
+    Markers carry their meshes (no files), so that the recording needs nothing beside it.
+
+    :param path: the folder to make.
+    :param transforms: TF of the inputs, in recorded order.
+    :param outputs: names of frames, how meshes are drawn, what counts as moved.
+    :param tf: which objects get a frame.
+    :param pointmaps: whether to write the point clouds too (4.9 MB for a frame of 640x480).
+    :param namespace: of the topics.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        transforms: Sequence[LoggedTransform] = (),
+        outputs: OutputConfig | None = None,
+        tf: TfConfig | None = None,
+        *,
+        pointmaps: bool = False,
+        namespace: str = NAMESPACE,
+    ) -> None:
+        self._writer = RecordingWriter(path)
+        self._namespace = namespace
+        outputs = replace(outputs or OutputConfig(), marker_mode='triangle_list')
+        self._messages = ResultMessages(outputs, tf or TfConfig())
+        self._pointmaps = pointmaps
+        self._pending = sorted(transforms, key=lambda item: item.log_ns)
+        self._last_ns = 0
+        clouds = (POINTS, CAMERA_INFO) if pointmaps else ()
+        for topic in (*clouds, *TOPICS, TF_STATIC):
+            self._writer.declare(topic.resolve(namespace), topic.type, topic.quality)
+
+    def write(self, result: FrameResult) -> None:
+        """Write everything about one frame; every message has the frame's stamp."""
+        self._last_ns = result.frame.stamp_ns
+        self._write_inputs(until_ns=self._last_ns)
+        if self._pointmaps:
+            self._send(self._last_ns, pointmap_messages(result.frame))
+        self._send(self._last_ns, self._messages.of_frame(result))
+
+    def _write_inputs(self, until_ns: int | None) -> None:
+        """Write TF of the inputs up to a time; None = all that is left."""
+        count = len(self._pending)
+        if until_ns is not None:
+            count = sum(item.log_ns <= until_ns for item in self._pending)
+        for item in self._pending[:count]:
+            topic = TF_STATIC if item.is_static else TF
+            message = transforms_message(StoreTypes(), [item.transform])
+            self._send(item.log_ns, [(topic, message)])
+        del self._pending[:count]
+
+    def _send(self, stamp_ns: int, messages: Iterable[Message]) -> None:
+        for topic, message in messages:
+            self._writer.write(topic.resolve(self._namespace), topic.type, stamp_ns, message)
+
+    def close(self) -> None:
+        """Write the list of objects that is held back, the rest of the inputs' TF, the index."""
+        self._send(self._last_ns, self._messages.held_back())
+        self._write_inputs(until_ns=None)
+        self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._writer.__exit__(kind, error, trace)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results to messages, for the wire and for recordings alike: what is told, when, in which order.
+
+TF and detections go out with every frame. Meshes are large: the list of objects goes out when an
+object comes, goes, or has another state, name or shape, else once in ``outputs.list_period_s`` at
+most; markers and collision objects when they change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sam3d_ros.core.types import Frame, Scene
+from sam3d_ros.export.mesh_folder import MeshFolder
+from sam3d_ros.messages.cameras import encode_camera
+from sam3d_ros.messages.clouds import encode_pointmap
+from sam3d_ros.messages.collision import CollisionState
+from sam3d_ros.messages.config import OutputConfig, TfConfig
+from sam3d_ros.messages.detections import detections_message
+from sam3d_ros.messages.headers import NS_PER_S, header_message
+from sam3d_ros.messages.instances import tracks_message
+from sam3d_ros.messages.markers import MarkerState
+from sam3d_ros.messages.products import MeshLibrary, MeshProducts
+from sam3d_ros.messages.reconstructions import reconstructions_message
+from sam3d_ros.messages.scene import scene_message
+from sam3d_ros.messages.topics import (
+    CAMERA_INFO,
+    COLLISION_OBJECTS,
+    DETECTIONS,
+    INSTANCES,
+    MARKERS,
+    OBJECTS,
+    POINTS,
+    RECONSTRUCTIONS,
+    TF,
+    Topic,
+)
+from sam3d_ros.messages.transforms import object_transforms, transforms_message
+from sam3d_ros.messages.types import StoreTypes
+from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.session.result import FrameResult
+
+TOPICS = (INSTANCES, RECONSTRUCTIONS, OBJECTS, MARKERS, DETECTIONS, COLLISION_OBJECTS, TF)
+"""What results are told on."""
+
+Message = tuple[Topic, Any]
+
+
+class ResultMessages:
+    """Makes the messages of one receiver; remembers what it was told.
+
+    :param outputs: names of frames, how meshes are drawn, what counts as moved.
+    :param tf: which objects get a frame.
+    :param files: keeps a mesh file of every object; None = no files.
+    :param same_host: whether every viewer can open this machine's files.
+    """
+
+    def __init__(
+        self,
+        outputs: OutputConfig,
+        tf: TfConfig,
+        files: MeshFolder | None = None,
+        *,
+        same_host: bool = False,
+    ) -> None:
+        self._types = StoreTypes()
+        self._prefix = outputs.frame_prefix
+        self._tf = tf
+        self._files = files
+        self._library = MeshLibrary(outputs.marker_faces)
+        self._markers = MarkerState(self._types, outputs, same_host=same_host)
+        self._collisions = CollisionState(self._types, outputs)
+        self._listed: tuple[Any, ...] | None = None
+        self._listed_ns = 0
+        self._period_ns = round(outputs.list_period_s * NS_PER_S)
+        self._held: Scene | None = None
+
+    def of_frame(
+        self, result: FrameResult, wanted: Callable[[Topic], bool] = lambda topic: True
+    ) -> Iterator[Message]:
+        """Yield the messages about a frame.
+
+        :param result: what the session made of it.
+        :param wanted: whether anybody reads a topic of instances or reconstructions.
+        """
+        frame, types = result.frame, self._types
+        yield from self._poses(result.scene)
+        if wanted(INSTANCES):
+            size_px = (frame.camera.width, frame.camera.height)
+            yield INSTANCES, tracks_message(types, result.tracks, frame.frame_id, size_px)
+        if wanted(RECONSTRUCTIONS):
+            made = result.reconstructions
+            yield RECONSTRUCTIONS, reconstructions_message(types, made, frame.frame_id)
+        yield from self._changes(result.scene)
+
+    def of_scene(self, scene: Scene) -> Iterator[Message]:
+        """Yield the messages about a scene; what is large only when it is due."""
+        yield from self._poses(scene)
+        yield from self._changes(scene)
+
+    def _poses(self, scene: Scene) -> Iterator[Message]:
+        if self._tf.publish:
+            transforms = object_transforms(scene, self._prefix)[: self._tf.max_frames]
+            yield TF, transforms_message(self._types, transforms)
+        yield DETECTIONS, detections_message(self._types, scene)
+
+    def _changes(self, scene: Scene) -> Iterator[Message]:
+        products, files = self._products(scene)
+        content = tuple(
+            (item.id, item.state, item.label, products[item.id].hash) for item in scene.objects
+        )
+        waited_ns = scene.stamp_ns - self._listed_ns
+        self._held = scene
+        if content != self._listed or not 0 <= waited_ns < self._period_ns:
+            self._listed, self._listed_ns = content, scene.stamp_ns
+            self._held = None
+            yield OBJECTS, scene_message(self._types, scene, products, files)
+        markers = self._markers.update(scene, products, files)
+        if markers is not None:
+            yield MARKERS, markers
+        for message in self._collisions.update(scene, products):
+            yield COLLISION_OBJECTS, message
+
+    def held_back(self) -> Iterator[Message]:
+        """Yield the list of objects that was not due, for when nothing follows."""
+        if self._held is not None:
+            scene, self._held = self._held, None
+            self._listed_ns = scene.stamp_ns
+            yield OBJECTS, scene_message(self._types, scene, *self._products(scene))
+
+    def all_collision_objects(self, scene: Scene) -> Iterator[Message]:
+        """Yield every object for a planner that was not listening before."""
+        for message in self._collisions.all_known(scene, self._library.update(scene)):
+            yield COLLISION_OBJECTS, message
+
+    def _products(self, scene: Scene) -> tuple[Mapping[int, MeshProducts], dict[int, Path]]:
+        """Return by id what is derived from the meshes, and where they were written."""
+        products = self._library.update(scene)
+        return products, self._files.update(scene, products) if self._files else {}
+
+
+def pointmap_messages(frame: Frame) -> Iterator[Message]:
+    """Yield the public cloud of a frame and its CameraInfo."""
+    classes = typestore().types
+    header = header_message(StoreTypes(), frame.stamp_ns, frame.frame_id)
+    field, roi = classes['sensor_msgs/msg/PointField'], classes['sensor_msgs/msg/RegionOfInterest']
+    cloud = classes[POINTS.type]
+    yield POINTS, encode_pointmap(frame.pointmap, frame.rgb, cloud, field, header)
+    yield CAMERA_INFO, encode_camera(frame.camera, classes[CAMERA_INFO.type], roi, header)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prompts of the command line, and what becomes of them."""
+
+import argparse
+import json
+
+import pytest
+from made_up_recordings import BOXES, frames, messages, write
+
+from sam3d_ros.cli.main import main
+from sam3d_ros.cli.prompts import add_prompt_arguments, pixel_prompts, prompt_config
+from sam3d_ros.core.types import BoxPrompt, PointPrompt
+from sam3d_ros.export.scene_files import read_scene
+from sam3d_ros.geometry.cameras import project
+from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.session.config import PromptConfig
+
+FAST = """
+/**:
+  ros__parameters:
+    segmentation: {backend: geometric}
+    reconstruction: {backend: geometric}
+"""
+
+
+def parse(*arguments):
+    parser = argparse.ArgumentParser()
+    add_prompt_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_points_with_label_0_belong_to_the_one_before():
+    args = parse('--point', '1,2', '--point', '3,4,0', '--point', '5.5,6,1', '--box', '1,2,3,4')
+    assert pixel_prompts(args) == (
+        PointPrompt(((1.0, 2.0), (3.0, 4.0)), (1, 0)),
+        PointPrompt(((5.5, 6.0),), (1,)),
+        BoxPrompt((1.0, 2.0, 3.0, 4.0)),
+    )
+
+
+def test_without_prompts_the_configuration_stays():
+    config = PromptConfig(text='mug')
+    assert prompt_config(parse(), config) == config
+    assert prompt_config(parse('--text', 'cup,bowl'), config).text == 'cup,bowl'
+    assert prompt_config(parse('--point', '1,2'), PromptConfig()).only
+
+
+@pytest.mark.parametrize(
+    'wrong', [('--point', '1'), ('--point', '1,2,3'), ('--point', 'a,b'), ('--box', '1,2,3')]
+)
+def test_what_is_no_prompt_is_refused(wrong, capsys):
+    with pytest.raises(SystemExit):
+        parse(*wrong)
+    assert 'is no ' in capsys.readouterr().err
+
+
+@pytest.fixture(scope='module')
+def recorded(boxes_world):
+    return frames(boxes_world, 3, size=(320, 240))
+
+
+@pytest.fixture(scope='module')
+def process(recorded, tmp_path_factory):
+    """Return a function that processes a recording of two boxes with more arguments."""
+    folder = tmp_path_factory.mktemp('prompted')
+    path = write(folder / 'boxes', messages(recorded, '32FC1'))
+    config = folder / 'fast.yaml'
+    config.write_text(FAST)
+
+    def run(name, *arguments):
+        out = folder / name
+        command = ['process', str(path), '--out', str(out), '--config', str(config)]
+        return main([*command, *arguments]), out
+
+    return run
+
+
+def pixel_of(frame, number):
+    center, size, _ = BOXES[number]
+    top = (*center[:2], center[2] + size[2] / 2)
+    return project(apply(inverse(frame.T_fixed_cam), top), frame.camera)
+
+
+@pytest.mark.parametrize('number', [0, 1])
+def test_only_what_was_pointed_at_is_listed(process, recorded, number):
+    u, v = pixel_of(recorded[1], number)
+    code, out = process(f'point{number}', '--point', f'{u},{v}', '--prompt-frame', '1')
+    assert code == 0
+    (item,) = read_scene(out).objects
+    center = apply(item.T_fixed_obj, item.box_center_m)
+    assert abs(center - BOXES[number][0]).max() < 0.03
+    assert json.loads((out / 'report.json').read_text())['frames'] == 3
+
+
+def test_a_box_lists_what_is_in_it(process, recorded):
+    u, v = pixel_of(recorded[0], 1)
+    code, out = process('box', '--box', f'{u - 40},{v - 25},{u + 40},{v + 55}')
+    assert code == 0
+    assert len(read_scene(out).objects) == 1
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        (('--point', '999,5'), 'wanted a point in the image of 320 x 240 pixels'),
+        (('--box', '500,500,600,600'), 'points at nothing'),
+        (('--text', 'mug'), 'sam3'),
+    ],
+)
+def test_what_cannot_be_served_ends_with_the_reason(process, capsys, arguments, reason):
+    code, _ = process('wrong', *arguments)
+    assert code == 2
+    assert reason in capsys.readouterr().err

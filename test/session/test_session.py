@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One owner of what is remembered: ids last, wherever frames, prompts and requests come from."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sam3d_ros.core.errors import (
+    BackendError,
+    InputError,
+    NotFoundError,
+    NotReadyError,
+    PromptError,
+)
+from sam3d_ros.core.types import BoxPrompt, ObjectState, PointPrompt, TextPrompt
+from sam3d_ros.export.scene_files import read_scene, write_scene
+from sam3d_ros.geometry.cameras import project
+from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
+from sam3d_ros.session.session import Session
+from sam3d_ros.session.store import VERSION
+
+BOXES = (
+    ((0.0, 0.15, 0.06), (0.10, 0.08, 0.12), (200, 40, 40)),
+    ((0.05, -0.15, 0.05), (0.12, 0.12, 0.10), (40, 200, 40)),
+)
+EYES = tuple((0.9 - 0.02 * at, 0.06 * at, 0.7) for at in range(5))
+STEP_NS = 100_000_000
+OVER_SECOND = (0.05, -0.15, 0.08)
+
+
+@pytest.fixture(scope='module')
+def frames(boxes_world):
+    """Five frames of a moving camera."""
+    return [boxes_world(eye, BOXES, stamp_ns=(at + 1) * STEP_NS)[0] for at, eye in enumerate(EYES)]
+
+
+def config(**groups):
+    default = Config()
+    fast = replace(default.reconstruction, backend='geometric')
+    segmentation = replace(default.segmentation, backend='geometric')
+    return replace(default, reconstruction=fast, segmentation=segmentation, **groups)
+
+
+def session(frames=(), say=logging.warning, **groups):
+    made = Session.from_config(config(**groups), say)
+    for frame in frames:
+        made.step(frame)
+    return made
+
+
+def pixel(frame, point):
+    u, v = project(apply(inverse(frame.T_fixed_cam), np.array(point)), frame.camera)
+    return float(u), float(v)
+
+
+def around(place, by_px=16.0):
+    (u, v) = place
+    return u - by_px, v - by_px, u + by_px, v + by_px
+
+
+def ids(scene):
+    return [item.id for item in scene.objects]
+
+
+def assert_same(one, other):
+    """Two scenes are the same to the last bit."""
+    assert (one.stamp_ns, ids(one)) == (other.stamp_ns, ids(other))
+    for a, b in zip(one.objects, other.objects, strict=True):
+        assert (a.state, a.hits, a.missed, a.first_seen_ns) == (
+            b.state,
+            b.hits,
+            b.missed,
+            b.first_seen_ns,
+        )
+        for name in ('T_fixed_obj', 'covariance', 'size_m'):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+        for name in ('vertices_m', 'faces', 'colors', 'face_labels'):
+            np.testing.assert_array_equal(getattr(a.mesh, name), getattr(b.mesh, name))
+
+
+def test_a_resumed_session_goes_on_as_if_nothing_had_happened(frames, tmp_path):
+    whole = session()
+    results = [whole.step(frame) for frame in frames]
+    first = session(frames[:3])
+    first.prompt(PointPrompt((pixel(frames[2], OVER_SECOND),), (1,)))
+    whole.prompt(PointPrompt((pixel(frames[2], OVER_SECOND),), (1,)), frames[2].stamp_ns)
+    first.save(tmp_path)
+    resumed = session()
+    resumed.resume(tmp_path)
+    assert_same(resumed.scene(), results[2].scene)
+    unprompted = session(frames[:3])
+    unprompted.save(tmp_path / 'plain')
+    resumed = session()
+    resumed.resume(tmp_path / 'plain')
+    for frame, result in zip(frames[3:], results[3:], strict=True):
+        assert_same(resumed.step(frame).scene, result.scene)
+
+
+def test_what_was_asked_for_is_still_looked_for_after_a_resume(frames, tmp_path):
+    prompts = PromptConfig(only=True)
+    first = session(prompts=prompts)
+    first.step(frames[0], prompts=[PointPrompt((pixel(frames[0], OVER_SECOND),), (1,))])
+    first.save(tmp_path)
+    resumed = session(prompts=prompts)
+    resumed.resume(tmp_path)
+    assert len(resumed.step(frames[1]).scene.objects) == 1
+
+
+def test_a_session_with_a_folder_saves_and_resumes_itself(frames, tmp_path):
+    kept = SessionConfig(folder=str(tmp_path / 'kept'), autosave_s=0.0)
+    first = session(frames[:3], session=kept)
+    before = first.scene()
+    first.close()
+    assert_same(session(session=kept).scene(), before)
+
+
+def test_a_folder_that_cannot_be_written_to_costs_a_sentence(frames, tmp_path):
+    (tmp_path / 'file').write_text('in the way')
+    said = []
+    kept = SessionConfig(folder=str(tmp_path / 'file'), autosave_s=0.0)
+    running = session(frames[:3], said.append, session=kept)
+    running.close()
+    (sentence,) = said
+    assert 'cannot be saved' in sentence and 'session.folder' in sentence
+    assert len(running.scene().objects) == 2
+
+
+@pytest.mark.parametrize('kind', ['version', 'damaged', 'foreign'])
+def test_what_cannot_be_resumed_costs_a_sentence(frames, tmp_path, kind):
+    session(frames[:2]).save(tmp_path)
+    place = tmp_path / f'v{VERSION}'
+    if kind == 'version':
+        place.rename(tmp_path / 'v0')
+    elif kind == 'damaged':
+        (place / 'state.npz').write_bytes(b'PK nonsense')
+    else:
+        other = session(frames[:2])
+        other._reconstructor.state = lambda: {'1': {'no': 'such'}}
+        other.save(tmp_path)
+    said = []
+    kept = SessionConfig(folder=str(tmp_path))
+    started = session(say=said.append, session=kept)
+    (sentence,) = said
+    assert sentence.startswith('the session starts empty')
+    assert len(started.step(frames[0]).scene.objects) == 2
+    started.close()
+    with pytest.raises(InputError, match='no session in'):
+        started.resume(tmp_path / 'nothing')
+
+
+def test_time_that_goes_back_starts_anew_and_ids_go_on(frames):
+    said = []
+    running = session(frames[:3], said.append)
+    again = running.step(frames[0])
+    assert min(ids(again.scene)) > 2
+    assert again.scene.removed == (1, 2)
+    assert 'went back by 0.200 s' in said[0]
+
+
+def test_a_second_frame_of_the_same_stamp_is_refused(frames):
+    running = session(frames[:1])
+    with pytest.raises(InputError, match='second frame of camera'):
+        running.step(frames[0])
+
+
+def test_another_fixed_frame_starts_anew(frames):
+    said = []
+    running = session(frames[:3], said.append)
+    moved = replace(frames[3], fixed_frame='map')
+    assert min(ids(running.step(moved).scene)) > 2
+    assert '"map" and no longer "world"' in said[0]
+
+
+def test_a_clear_starts_at_one(frames):
+    running = session(frames[:2])
+    running.clear()
+    assert running.scene().objects == ()
+    assert ids(running.step(frames[2]).scene) == [1, 2]
+
+
+def test_a_removed_object_stays_away(frames):
+    running = session(frames[:3])
+    running.remove(1)
+    assert ids(running.scene()) == [2]
+    assert ids(running.step(frames[3]).scene) == [2]
+    for call in (running.remove, running.get, lambda id_: running.rebuild((id_,))):
+        with pytest.raises(NotFoundError, match='no object 77; wanted one of: 2'):
+            call(77)
+
+
+def test_a_scene_from_a_folder_keeps_its_ids(frames, tmp_path):
+    write_scene(session(frames[:3]).scene(), tmp_path)
+    other = session()
+    other.load(read_scene(tmp_path))
+    assert ids(other.scene()) == [1, 2]
+    states = [item.state for item in other.step(frames[3]).scene.objects]
+    assert states == [ObjectState.VISIBLE] * 2
+    elsewhere = replace(read_scene(tmp_path), fixed_frame='map')
+    with pytest.raises(InputError, match='"map"; wanted "world"'):
+        other.load(elsewhere)
+
+
+def test_an_object_is_made_again_whether_it_is_seen_or_not(frames, boxes_world):
+    running = session(frames[:3])
+    away, _ = boxes_world((0.9, 0.0, 0.7), (), stamp_ns=4 * STEP_NS, target=(3.0, 0.0, 0.7))
+    running.step(away)
+    made = running.rebuild((1, 2))
+    assert [item.id for item in made] == [1, 2]
+    assert all(item.state == ObjectState.OUT_OF_VIEW for item in made)
+    with pytest.raises(BackendError, match='no_such'):
+        running.rebuild((1,), 'no_such')
+
+
+def test_a_corrected_object_keeps_its_id_and_gets_another_shape(frames):
+    running = session(frames[:3])
+    scene = running.scene()
+    places = {item.id: apply(item.T_fixed_obj, item.box_center_m) for item in scene.objects}
+    green = min(places, key=lambda id_: np.linalg.norm(places[id_] - OVER_SECOND))
+    red = 3 - green
+    running.correct(red, PointPrompt((pixel(frames[2], OVER_SECOND),), (1,)))
+    item = next(it for it in running.step(frames[3]).scene.objects if it.id == red)
+    place = apply(item.T_fixed_obj, item.box_center_m)
+    assert np.linalg.norm(place - OVER_SECOND) < 0.05
+    with pytest.raises(NotFoundError, match='no object 77'):
+        running.correct(77, PointPrompt(((1.0, 1.0),), (1,)))
+
+
+@pytest.mark.parametrize(
+    'prompt',
+    [
+        lambda frame: PointPrompt((pixel(frame, OVER_SECOND),), (1,)),
+        lambda frame: BoxPrompt(
+            tuple(
+                np.repeat([pixel(frame, (0.05, -0.15, 0.05))], 2, 0).ravel() + [-16, -16, 16, 16]
+            )
+        ),
+    ],
+    ids=['point', 'box'],
+)
+def test_only_what_is_asked_for_is_listed(frames, prompt):
+    running = session(prompts=PromptConfig(only=True))
+    running.step(frames[0], prompts=[prompt(frames[0])])
+    for frame in frames[1:]:
+        scene = running.step(frame).scene
+    (item,) = scene.objects
+    assert np.linalg.norm(apply(item.T_fixed_obj, item.box_center_m) - OVER_SECOND) < 0.06
+    assert session(frames[:2], prompts=PromptConfig(only=True)).scene().objects == ()
+
+
+def test_prompts_that_cannot_be_served_say_why(frames):
+    running = session()
+    with pytest.raises(NotReadyError, match='no frame yet'):
+        running.prompt(PointPrompt(((1.0, 1.0),), (1,)))
+    running.step(frames[0])
+    with pytest.raises(PromptError, match='in the image of 160 x 120'):
+        running.prompt(PointPrompt(((500.0, 10.0),), (1,)))
+    with pytest.raises(PromptError, match='points at nothing'):
+        running.prompt(BoxPrompt((500.0, 500.0, 600.0, 600.0)))
+    with pytest.raises(PromptError, match='sam3'):
+        running.prompt(TextPrompt('mug'))
+    with pytest.raises(NotFoundError, match=r'prompts\.keep_frames'):
+        running.prompt(PointPrompt(((1.0, 1.0),), (1,)), stamp_ns=5)
+    blind = replace(
+        frames[1], pointmap=np.full_like(frames[1].pointmap, np.nan), stamp_ns=frames[1].stamp_ns
+    )
+    running.step(blind)
+    with pytest.raises(PromptError):
+        running.prompt(PointPrompt(((80.0, 60.0),), (1,)))
+
+
+def test_masks_of_somebody_else_take_the_place_of_the_segmenters(frames):
+    usual = session()
+    instances = usual.segmenter.segment(frames[0])
+
+    class Nobody:
+        def segment(self, frame, prompts=()):
+            raise AssertionError('nobody is asked')
+
+    running = session()
+    running.segmenter = Nobody()
+    result = running.step(frames[0], replace(instances, items=instances.items[:1]))
+    assert len(result.scene.objects) == 1
+
+
+def test_textures_are_of_the_latest_meshes(frames, tmp_path):
+    running = session(frames[:3])
+    scene = running.scene()
+    textured = running.textured(scene)
+    assert all(item.mesh.texture is not None for item in textured.objects)
+    running.save(tmp_path)
+    resumed = session()
+    resumed.resume(tmp_path)
+    assert set(resumed.texture_sources(resumed.scene())) == {1, 2}
+    running.clear()
+    assert running.texture_sources(scene) == {}
