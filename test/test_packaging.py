@@ -105,7 +105,8 @@ def test_profiles_name_extras_that_exist() -> None:
 
 def test_programs_load() -> None:
     ours = [entry for entry in entry_points(group='console_scripts') if 'sam3d_ros' in entry.value]
-    nodes = {f'{name}_node' for name in ('pointmap', 'segmentation', 'reconstruction', 'scene')}
+    nodes = {f'{name}_node' for name in ('pointmap', 'objects')}
+    nodes |= {'segmentation_node', 'reconstruction_node', 'scene_node'}  # for one release
     assert {entry.name for entry in ours} == {'sam3d', 'replay_node', *nodes}
     assert all(callable(entry.load()) for entry in ours)
     assert all((Path(sys.prefix) / 'bin' / entry.name).is_file() for entry in ours)
@@ -171,7 +172,7 @@ def test_colcon_installs_what_ros2_run_and_launch_look_for(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     installed = tmp_path / 'install' / 'sam3d_ros'
     nodes = {file.name for file in (installed / 'lib' / 'sam3d_ros').iterdir()}
-    assert {'sam3d', 'scene_node', 'replay_node'} <= nodes
+    assert {'sam3d', 'objects_node', 'replay_node'} <= nodes
     share = installed / 'share' / 'sam3d_ros'
     for folder in ('launch', 'config', 'models'):
         wanted = {file.name for file in (ROOT / folder).iterdir() if file.is_file()}

@@ -169,13 +169,11 @@ def test_a_texture_is_made_for_the_latest_mesh_alone(scenes, solids):
     stage = ObjectReconstructor(CONFIG)
     frame, instances = scenes.see(solids, EYES[0], noise_seed=0)
     mesh = stage.reconstruct(frame, scenes.tracked(instances)).items[0].mesh
-    made = stage.textured(1, mesh)
-    assert replace(made, texture=None).vertices_m is mesh.vertices_m
-    reds = made.texture.image.reshape(-1, 3).astype(int)
+    source = stage.texture_source(1)
+    assert source.mesh is mesh
+    reds = source.texture().image.reshape(-1, 3).astype(int)
     assert np.abs(np.median(reds, axis=0) - [200, 40, 40]).max() < 10
-    other = replace(mesh)
-    assert stage.textured(1, other) is other
-    assert stage.textured(77, mesh) is mesh
+    assert stage.texture_source(77) is None
 
 
 def test_unseen_and_dead_tracks(scenes, solids):

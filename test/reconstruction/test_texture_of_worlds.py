@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Colours against the truth of made-up worlds: texture, vertex colours, the cloud of one frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -41,7 +41,8 @@ def run(episode, drawn):
         instances = Instances(frame.stamp_ns, items, (support,))
         track = Track(1, TrackState.CONFIRMED, number + 1, 0, frame.stamp_ns, 0, 0)
         made = stage.reconstruct(frame, Tracks(frame.stamp_ns, instances, (track,))).items[0]
-    return stage.textured(1, made.mesh), T @ made.T_cam_obj
+    mesh = replace(made.mesh, texture=stage.texture_source(1).texture())
+    return mesh, T @ made.T_cam_obj
 
 
 def true_look(episode, drawn):
