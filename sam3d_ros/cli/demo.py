@@ -116,18 +116,20 @@ def _make_world(args: argparse.Namespace) -> Truth:
 
 
 def _wait_for_graph(collector: Collector, processes: Processes) -> None:
-    """Wait until every node listens to the ones before it.
+    """Wait until every node listens to the ones before it, and we hear the last one.
 
     :raises DemoError: when a process dies or it takes too long.
     """
     from sam3d_ros.nodes.links import FRAMES
+    from sam3d_ros.sinks.messages import TOPICS
     from sam3d_ros.world.recording import COLOR, DEPTH
 
     # The collector listens to frames too.
     listeners = {COLOR.name: 1, DEPTH.name: 1, FRAMES.topic.resolve(): 2}
 
     def is_complete() -> bool:
-        return all(collector.count_subscribers(name) >= n for name, n in listeners.items())
+        heard = all(collector.count_publishers(topic.resolve()) for topic in TOPICS)
+        return heard and all(collector.count_subscribers(it) >= n for it, n in listeners.items())
 
     if not _wait(is_complete, processes, START_TIMEOUT_S):
         known = {name: collector.count_subscribers(name) for name in listeners}

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--pace',
         default='',
         metavar='TOPIC',
-        help='let only two images be on their way to this topic of results, e.g. '
+        help='let only one image be on its way to this topic of results, e.g. '
         '/sam3d/scene/detections: nothing is dropped, however slow the machine',
     )
     add_header_arguments(parser)

@@ -121,7 +121,7 @@ class ReplayConfig:
     )
     pace: str = option(
         '',
-        'topic of results, e.g. /sam3d/scene/detections: at most two images are on their way at a '
+        'topic of results, e.g. /sam3d/scene/detections: one image is on its way at a '
         'time, so that nothing is dropped; empty = play at the given rate whatever happens',
         read_only=True,
     )

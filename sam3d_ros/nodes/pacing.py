@@ -46,13 +46,15 @@ class Timeline:
 class Pace:
     """Lets only so many images be on their way: each waits until results of earlier ones came.
 
-    Two at a time keep a pipeline of processes busy and can never make one of them drop an input:
-    one is worked on, one waits.
+    One at a time can never make a node drop an input: poses are told before the rest of a frame
+    is done, and the next image waits for that alone.
 
     :param timeout_s: longest wait for one result.
+    :param stop: ends every wait when it is set.
+    :param ahead: most images that are on their way.
     """
 
-    def __init__(self, timeout_s: float, stop: threading.Event, ahead: int = 2) -> None:
+    def __init__(self, timeout_s: float, stop: threading.Event, ahead: int = 1) -> None:
         self._timeout_s = timeout_s
         self._stop = stop
         self._ahead = ahead

@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.state import Array, with_arrays, without_arrays
 
 VERSION = 1
 """Counted up when a state means something else than before."""
 LARGE_BYTES = 4096
 """Size from which an array has a file of its own."""
 STATE, TREE = 'state.npz', 'tree'
-ARRAY = '$'
-"""The one key of the dict that stands for an array in the text of a tree."""
 
 
 class SessionStore:
@@ -38,7 +36,7 @@ class SessionStore:
         self.folder = folder
         self._place = folder / f'v{VERSION}'
         # The arrays stay referenced: an id is theirs alone for as long as they live.
-        self._files: dict[int, tuple[np.ndarray[Any, Any], str]] = {}
+        self._files: dict[int, tuple[Array, str]] = {}
         self._next = 0
 
     def save(self, state: Any) -> None:
@@ -48,10 +46,10 @@ class SessionStore:
         :raises OSError: when it cannot be written; the one before stays.
         """
         self._place.mkdir(parents=True, exist_ok=True)
-        small: dict[str, np.ndarray[Any, Any]] = {}
-        kept: dict[int, tuple[np.ndarray[Any, Any], str]] = {}
+        small: dict[str, Array] = {}
+        kept: dict[int, tuple[Array, str]] = {}
 
-        def put(array: np.ndarray[Any, Any]) -> dict[str, str]:
+        def put(array: Array) -> str:
             if array.nbytes < LARGE_BYTES:
                 name = f'a{len(small)}'
                 small[name] = array
@@ -59,9 +57,9 @@ class SessionStore:
                 known = kept.get(id(array)) or self._files.get(id(array))
                 name = known[1] if known else self._write(array)
                 kept[id(array)] = array, name
-            return {ARRAY: name}
+            return name
 
-        text = json.dumps(_replaced(state, put))
+        text = json.dumps(without_arrays(state, put))
         small[TREE] = np.frombuffer(text.encode(), np.uint8)
         part = self._place / f'{STATE}.part'
         with part.open('wb') as file:
@@ -92,7 +90,7 @@ class SessionStore:
             with np.load(path, allow_pickle=False) as small:
                 arrays = {name: small[name] for name in small.files}
             tree = json.loads(arrays.pop(TREE).tobytes())
-            state = _restored(tree, lambda name: self._array(name, arrays))
+            state = with_arrays(tree, lambda name: self._array(name, arrays))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
                 f'{path} cannot be read: {type(error).__name__}: {error}',
@@ -100,7 +98,7 @@ class SessionStore:
             ) from error
         return state
 
-    def _array(self, name: str, arrays: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    def _array(self, name: str, arrays: dict[str, Array]) -> Array:
         """Return an array by name: the same object each time."""
         if name not in arrays:
             array = np.load(self._place / name, allow_pickle=False)
@@ -108,7 +106,7 @@ class SessionStore:
             self._files[id(array)] = array, name
         return arrays[name]
 
-    def _write(self, array: np.ndarray[Any, Any]) -> str:
+    def _write(self, array: Array) -> str:
         """Write a large array to a new file and return the file's name."""
         while (self._place / f'{self._next}.npy').exists():
             self._next += 1
@@ -116,25 +114,3 @@ class SessionStore:
         self._next += 1
         np.save(self._place / name, array, allow_pickle=False)
         return name
-
-
-def _replaced(tree: Any, put: Callable[[np.ndarray[Any, Any]], Any]) -> Any:
-    """Return a tree with what ``put`` makes of its arrays in their place."""
-    if isinstance(tree, np.ndarray):
-        return put(tree)
-    if isinstance(tree, dict):
-        return {key: _replaced(item, put) for key, item in tree.items()}
-    if isinstance(tree, list):
-        return [_replaced(item, put) for item in tree]
-    return tree
-
-
-def _restored(tree: Any, get: Callable[[str], np.ndarray[Any, Any]]) -> Any:
-    """Return a tree with its arrays where their names stand."""
-    if isinstance(tree, dict):
-        if tree.keys() == {ARRAY}:
-            return get(tree[ARRAY])
-        return {key: _restored(item, get) for key, item in tree.items()}
-    if isinstance(tree, list):
-        return [_restored(item, get) for item in tree]
-    return tree
