@@ -23,7 +23,7 @@ from sam3d_ros.core.errors import RecordingError
 
 MAGIC = b'#ROSBAG V'
 _MESSAGE, _CHUNK, _CONNECTION = 2, 5, 7
-_LENGTH = struct.Struct('<I')
+_LENGTH, _TIME = struct.Struct('<I'), struct.Struct('<II')
 
 Record = tuple[dict[bytes, bytes], bytes]
 """Fields of the header, and the content."""
@@ -47,7 +47,7 @@ class Rosbag1File:
                 self.channels[number] = _channel(
                     item.topic, item.msgtype, item.msgdef.data, item.digest, item.msgcount
                 )
-        except (ReaderError, AssertionError, UnicodeDecodeError, struct.error) as error:
+        except (ReaderError, AssertionError, OSError, ValueError, KeyError, struct.error) as error:
             self._reader = None
             self._count_all()
             if not self.channels:
@@ -69,7 +69,7 @@ class Rosbag1File:
             wanted = [self._connections[number] for number in numbers]
             for connection, log_ns, data in self._reader.messages(wanted):
                 yield connection.id, log_ns, data
-        except (ReaderError, AssertionError, OSError, ValueError) as error:
+        except Exception as error:  # rosbags and each decompressor raise their own kinds
             raise RecordingError(f'{self.path}: {error or type(error).__name__}') from error
 
     def close(self) -> None:
@@ -86,23 +86,31 @@ class Rosbag1File:
                 if opcode == _MESSAGE:
                     counts[_number(fields)] += 1
                 elif opcode == _CONNECTION:
-                    about = _fields(content)
-                    self.channels[_number(fields)] = _channel(
-                        fields[b'topic'].decode(),
-                        normalize_msgtype(about[b'type'].decode()),
-                        about[b'message_definition'].decode(),
-                        about[b'md5sum'].decode(),
-                        0,
-                    )
+                    self._connect(fields, _fields(content))
         for number, channel in self.channels.items():
             self.channels[number] = replace(channel, count=counts[number])
+
+    def _connect(self, fields: dict[bytes, bytes], about: dict[bytes, bytes]) -> None:
+        """Take a connection by the fields of its record's header and of its content."""
+        try:
+            self.channels[_number(fields)] = _channel(
+                fields[b'topic'].decode(),
+                normalize_msgtype(about[b'type'].decode()),
+                about[b'message_definition'].decode(),
+                about[b'md5sum'].decode(),
+                0,
+            )
+        except (KeyError, ValueError):
+            self.notes.append(f'{self.path.name}: a connection is damaged and left out')
 
     def _walked(self, wanted: frozenset[int]) -> Iterator[tuple[int, int, bytes]]:
         for records in self._chunks():
             found = []
             for fields, content in records:
-                if fields[b'op'][0] == _MESSAGE and _number(fields) in wanted:
-                    seconds, nanoseconds = struct.unpack('<II', fields[b'time'])
+                time = fields.get(b'time', b'')
+                is_whole = fields[b'op'][0] == _MESSAGE and len(time) == _TIME.size
+                if is_whole and _number(fields) in wanted:
+                    seconds, nanoseconds = _TIME.unpack(time)
                     log_ns = seconds * 1_000_000_000 + nanoseconds
                     found.append((_number(fields), log_ns, content))
             yield from sorted(found, key=itemgetter(1))
@@ -169,4 +177,5 @@ def _fields(header: bytes) -> dict[bytes, bytes]:
 
 
 def _number(fields: dict[bytes, bytes]) -> int:
-    return int.from_bytes(fields[b'conn'], 'little')
+    """Return the connection of a record; -1 where it names none."""
+    return int.from_bytes(fields[b'conn'], 'little') if b'conn' in fields else -1

@@ -25,7 +25,7 @@ class SqliteFile:
         try:
             self._database = sqlite3.connect(f'{path.resolve().as_uri()}?immutable=1', uri=True)
             self.channels = self._read_channels()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise RecordingError(
                 str(error), remedy='sqlite3\'s ".recover" saves what is whole.'
             ) from error
@@ -59,6 +59,9 @@ class SqliteFile:
         channels = {}
         query = f'SELECT id, name, type, serialization_format, {qos} FROM topics'
         for number, topic, kind, encoding, profiles in self._database.execute(query):
+            if not all(isinstance(text, str) for text in (topic, kind, encoding)):
+                self.notes.append(f'{self.path.name}: topic {number} is damaged and left out')
+                continue
             schema, text = definitions.get(kind, ('', ''))
             channels[number] = Channel(
                 topic,

@@ -23,6 +23,8 @@ from sam3d_ros.messages.buffers import as_bytes, message_with
 _DATATYPES = ('i1', 'u1', 'i2', 'u2', 'i4', 'u4', 'f4', 'f8')
 _FLOAT32 = 7
 _POINT_STEP = 16
+# numpy's structures cannot be larger; no point is.
+_LARGEST_STEP = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,17 +50,24 @@ def decode_fields(message: Any) -> npt.NDArray[Any]:
     :raises InputError: when fields, steps and data size cannot be right.
     """
     order = '>' if message.is_bigendian else '<'
-    names, formats, offsets = [], [], []
+    names, kinds, counts, offsets = [], [], [], []
     for field in message.fields:
         if not 1 <= field.datatype <= len(_DATATYPES):
             raise InputError(
                 f'point field "{field.name}" of datatype {field.datatype}', wanted='1 to 8'
             )
         names.append(field.name)
-        kind = np.dtype(order + _DATATYPES[field.datatype - 1])
-        formats.append(kind if field.count <= 1 else np.dtype((kind, (field.count,))))
-        offsets.append(field.offset)
-    ends = [offset + kind.itemsize for offset, kind in zip(offsets, formats, strict=True)]
+        kinds.append(np.dtype(order + _DATATYPES[field.datatype - 1]))
+        counts.append(max(int(field.count), 1))
+        offsets.append(int(field.offset))
+    if len(set(names)) < len(names):
+        raise InputError(
+            f'a cloud with the fields {", ".join(names)}', wanted='a name for each, all different'
+        )
+    ends = [
+        offset + count * kind.itemsize
+        for offset, count, kind in zip(offsets, counts, kinds, strict=True)
+    ]
     data = as_bytes(message.data)
     height, width = int(message.height) or min(int(message.width), 1), int(message.width)
     step = _point_step(message, width * height, data.size, max(ends, default=0))
@@ -68,6 +77,8 @@ def decode_fields(message: Any) -> npt.NDArray[Any]:
             f'point field "{names[worst]}" ends at byte {ends[worst]}',
             wanted=f'all fields within point_step {step}',
         )
+    if step > _LARGEST_STEP:
+        raise InputError(f'a cloud of point_step {step}', wanted=f'at most {_LARGEST_STEP}')
     row_step = _row_step(int(message.row_step), height, width * step, data.size)
     if data.size < row_step * (height - 1) + width * step:
         raise InputError(
@@ -76,6 +87,10 @@ def decode_fields(message: Any) -> npt.NDArray[Any]:
             wanted=f'row_step >= {width * step} and {max(row_step, width * step) * height} bytes',
             remedy='The message was cut off, or the driver states a wrong step or size.',
         )
+    formats = [
+        kind if count == 1 else np.dtype((kind, (count,)))
+        for kind, count in zip(kinds, counts, strict=True)
+    ]
     layout = np.dtype(
         {'names': names, 'formats': formats, 'offsets': offsets, 'itemsize': step}  # type: ignore[call-overload]
     )

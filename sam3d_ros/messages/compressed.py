@@ -26,6 +26,10 @@ _DEPTH_HEADER = struct.Struct('<iff')
 _RVL_SIZE = struct.Struct('<ii')
 _RVL_LARGEST_PX = 1 << 14
 _PNG_SIGNATURE = b'\x89PNG'
+_PNG_SIZE = struct.Struct('>16xII')
+# Deflate packs 1032 bytes into one, and PNG eight pixels into a byte: more are a wrong header,
+# which would cost gigabytes before it is found out.
+_MOST_PIXELS_A_BYTE = 8 * 1032
 _DEPTH_ENCODINGS = ('16UC1', 'mono16', '32FC1')
 _BY_CHANNELS = {3: 'bgr', 4: 'bgra'}
 _SINGLE_CHANNEL = {
@@ -74,7 +78,18 @@ def decode_compressed(message: Any) -> tuple[AnyArray, str]:
 
 
 def _imdecode(data: ByteArray, form: str) -> AnyArray:
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if data.size > _PNG_SIZE.size and bytes(data[:4]) == _PNG_SIGNATURE:
+        width, height = _PNG_SIZE.unpack(data[: _PNG_SIZE.size].tobytes())
+        if width * height > _MOST_PIXELS_A_BYTE * data.size:
+            raise InputError(
+                f'a PNG of {width}x{height} pixels in {data.size} bytes',
+                wanted='a whole PNG file',
+                remedy='The message was damaged.',
+            )
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except cv2.error:  # e.g. a header that states more pixels than OpenCV takes
+        image = None
     if image is None:
         raise InputError(
             f'{data.size} bytes that no image decoder takes, format "{form}"',
@@ -150,7 +165,7 @@ def decode_rvl(payload: ByteArray) -> npt.NDArray[np.uint16]:
         raise InputError(f'an RVL image of {width}x{height} pixels', wanted='a plausible size')
     values = _rvl_values(payload[_RVL_SIZE.size :])
     total = width * height
-    is_valid = np.zeros(total, bool)
+    runs: list[slice] = []
     differences = []
     position = cursor = 0
     while position < total:
@@ -160,14 +175,18 @@ def decode_rvl(payload: ByteArray) -> npt.NDArray[np.uint16]:
         run = int(values[cursor + 1])
         if position + run > total or cursor + 2 + run > len(values):
             raise _rvl_cut_off(position, width, height)
-        is_valid[position : position + run] = True
+        runs.append(slice(position, position + run))
         differences.append(values[cursor + 2 : cursor + 2 + run])
         position += run
         cursor += 2 + run
+    # Only now: a size that is wrong must not cost its memory.
     image = np.zeros(total, np.uint16)
-    if differences:
-        zigzag = np.concatenate(differences)
-        image[is_valid] = np.cumsum((zigzag >> 1) ^ -(zigzag & 1)).astype(np.uint16)
+    zigzag = np.concatenate(differences)
+    depths = np.cumsum((zigzag >> 1) ^ -(zigzag & 1)).astype(np.uint16)
+    done = 0
+    for run in runs:
+        image[run] = depths[done : done + run.stop - run.start]
+        done += run.stop - run.start
     return image.reshape(height, width)
 
 

@@ -190,12 +190,17 @@ def rgb_from(image: AnyArray, encoding: str) -> ByteArray:
         )
     if image.dtype == np.uint16:
         image = cv2.convertScaleAbs(image, alpha=255.0 / 65535.0)
-    if encoding.startswith('bayer_'):
-        return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), _BAYER[encoding[6:10]]))
     family = _family(encoding)
     if family == 'rgb':
         return np.asarray(image, np.uint8)
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), _TO_RGB[family]))
+    code = _BAYER[encoding[6:10]] if encoding.startswith('bayer_') else _TO_RGB[family]
+    try:
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), code))
+    except cv2.error as error:
+        raise InputError(
+            f'{encoding} of {image.shape[1]}x{image.shape[0]} pixels',
+            wanted='an even width for YUV, and at least 2x2 pixels for Bayer',
+        ) from error
 
 
 def depth_metres(message: Any, unit_m: float = 0.0) -> Float32Array:

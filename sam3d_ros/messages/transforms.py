@@ -22,6 +22,8 @@ from sam3d_ros.messages.types import MessageTypes
 
 # Squared length of a quaternion that is not zero.
 _SHORTEST = 1e-12
+# Beyond it numbers are no places, and products of them overflow.
+_FARTHEST_M = 1e12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ def transforms_from(message: Any) -> tuple[list[StampedTransform], dict[str, str
 def transform_from(item: Any) -> StampedTransform:
     """Return the transform of a TransformStamped; frames lose the leading slash of tf1.
 
-    :raises TransformError: when a number is not finite, its quaternion is zero, or it does not
+    :raises TransformError: when a number is no distance, its quaternion is zero, or it does not
         connect two frames.
     """
     parent, child = frame_name(item.header.frame_id), frame_name(item.child_frame_id)
@@ -96,10 +98,10 @@ def transform_from(item: Any) -> StampedTransform:
             f'quaternion {q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}',
             wanted='a unit quaternion',
         )
-    if not math.isfinite(t.x + t.y + t.z):
+    if not max(abs(t.x), abs(t.y), abs(t.z)) < _FARTHEST_M or math.isnan(t.x + t.y + t.z):
         raise TransformError(
             f'transform of "{child}" in "{parent}" with the translation {t.x:g}, {t.y:g}, {t.z:g}',
-            wanted='finite numbers',
+            wanted=f'numbers below {_FARTHEST_M:g} m',
         )
     T = from_quaternion((q.x, q.y, q.z, q.w), (t.x, t.y, t.z))
     return StampedTransform(nanoseconds(item.header.stamp), parent, child, T)
