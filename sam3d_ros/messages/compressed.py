@@ -184,9 +184,9 @@ def decode_rvl(payload: ByteArray) -> npt.NDArray[np.uint16]:
     zigzag = np.concatenate(differences)
     depths = np.cumsum((zigzag >> 1) ^ -(zigzag & 1)).astype(np.uint16)
     done = 0
-    for run in runs:
-        image[run] = depths[done : done + run.stop - run.start]
-        done += run.stop - run.start
+    for part in runs:
+        image[part] = depths[done : done + part.stop - part.start]
+        done += part.stop - part.start
     return image.reshape(height, width)
 
 
