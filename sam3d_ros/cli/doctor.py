@@ -17,6 +17,7 @@ from pathlib import Path
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.cli.inputs import add_reading_arguments, add_topic_arguments, reading_config
 from sam3d_ros.core.errors import BackendError, Sam3dError
+from sam3d_ros.core.inference import describe
 from sam3d_ros.core.registry import backend_names, load_backend
 from sam3d_ros.core.weights import models_folder, read_registry, verified_file
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up
@@ -102,7 +103,7 @@ def installation(config: Config, *, live: bool) -> Iterator[Finding]:
     for stage in STAGES:
         yield _backend(stage, getattr(config, stage).backend)
     yield from _weights()
-    yield _gpu()
+    yield from _devices(config)
 
 
 def _ros(live: bool) -> Iterator[Finding]:
@@ -156,11 +157,16 @@ def _weights() -> Iterator[Finding]:
             yield Finding(Level.OK, 'weights', f'"{weights.name}" here, hash as registered')
 
 
-def _gpu() -> Finding:
+def _devices(config: Config) -> Iterator[Finding]:
+    """Yield where the networks of each stage run, and why not on a GPU."""
     driver = 'NVIDIA driver' if shutil.which('nvidia-smi') else 'no NVIDIA driver'
     if find_spec('onnxruntime') is None:
-        return Finding(Level.OK, 'GPU', f'{driver}, no ONNX Runtime: learned backends are off')
-    import onnxruntime
-
-    providers = ', '.join(onnxruntime.get_available_providers())
-    return Finding(Level.OK, 'GPU', f'{driver}, ONNX Runtime with {providers}')
+        yield Finding(Level.OK, 'device', f'{driver}, no ONNX Runtime: learned backends are off')
+        return
+    for stage in ('segmentation', 'reconstruction'):
+        device = getattr(config, stage).device
+        try:
+            text = f'{stage} on "{device}": {describe(device)}; {driver}'
+            yield Finding(Level.OK, 'device', text)
+        except Sam3dError as error:
+            yield Finding(Level.ERROR, 'device', f'{stage}: {error.seen}', error.remedy)

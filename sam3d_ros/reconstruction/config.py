@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
+from sam3d_ros.core.inference import device_option
 from sam3d_ros.reconstruction.sam3d_objects.config import Sam3dObjectsConfig
 
 
@@ -78,6 +79,7 @@ class ReconstructionConfig:
         choices=('geometric', 'volume', 'auto', 'sam3d_objects'),
         read_only=True,
     )
+    device: str = device_option()
     max_keyframes: int = option(5, 'views kept per object', minimum=1, maximum=50)
     keyframe_angle_rad: float = option(
         0.03, 'a view this much to the side of all kept ones is kept too', minimum=0.0, maximum=3.2

@@ -42,6 +42,7 @@ class VolumeCompletion:
                 remedy=f'Set reconstruction.evidence.grid to {GRID}, or choose geometric.',
             )
         self._hash = find_weights(WEIGHTS).sha256
+        self._device = config.device
 
     def complete(self, evidence: Sequence[Evidence]) -> Sequence[Completion]:
         """Return one completion for each object, probabilities calibrated on held-out objects.
@@ -61,7 +62,7 @@ class VolumeCompletion:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        return open_session(verified_file(WEIGHTS))
+        return open_session(verified_file(WEIGHTS), device=self._device)
 
 
 def run_network(

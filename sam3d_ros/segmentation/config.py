@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sam3d_ros.core.config import group, option
+from sam3d_ros.core.inference import device_option
 from sam3d_ros.segmentation.sam.config import SamConfig
 
 
@@ -65,6 +66,7 @@ class SegmentationConfig:
         'geometric (no weights), sam, sam2, sam3',
         read_only=True,
     )
+    device: str = device_option()
     reach_m: float = option(
         0.0,
         'farthest thing that is listed, metres along the optical axis; 0 = what the sensor can '

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sam3d_ros.core.inference import open_session
 from sam3d_ros.core.types import Float32Array
 from sam3d_ros.core.weights import verified_file
-from sam3d_ros.segmentation.mini.inputs import Observation, channels
+from sam3d_ros.segmentation.mini.inputs import CHANNELS, Observation, channels
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -22,6 +22,8 @@ ENCODER, DECODER = 'mini-encoder', 'mini-decoder'
 """Names of the two files in the registry of weights."""
 STRIDE = 16
 """Rows and columns of the input are multiples of this."""
+USUAL_SHAPE = (240, 320)
+"""Rows and columns of the input for a frame of 640x480 pixels."""
 THREADS = 1
 """The geometry of the frame keeps the other core busy."""
 
@@ -82,17 +84,27 @@ class Network:
     decoder: InferenceSession
 
     @classmethod
-    def of(cls, encoder: Path, decoder: Path) -> Network:
-        """Return the network of two files."""
-        return cls(open_session(encoder, THREADS), open_session(decoder, THREADS))
+    def of(cls, encoder: Path, decoder: Path, device: str = 'auto') -> Network:
+        """Return the network of two files.
+
+        :param encoder: ONNX file of the part for every frame.
+        :param decoder: ONNX file of the part for prompts.
+        :param device: where they run, see :func:`sam3d_ros.core.inference.device_option`.
+        """
+        usual = {'channels': np.zeros((1, len(CHANNELS), *USUAL_SHAPE), np.float32)}
+        return cls(
+            open_session(encoder, THREADS, device, usual), open_session(decoder, THREADS, device)
+        )
 
     @classmethod
-    def registered(cls) -> Network:
+    def registered(cls, device: str = 'auto') -> Network:
         """Return the registered weights.
 
-        :raises BackendError: when they are missing or not the registered ones.
+        :param device: where they run.
+        :raises BackendError: when they are missing or not the registered ones, or the device
+            cannot be used.
         """
-        return cls.of(verified_file(ENCODER), verified_file(DECODER))
+        return cls.of(verified_file(ENCODER), verified_file(DECODER), device)
 
     def see(self, seen: Observation) -> Encoded:
         """Return a frame as the network sees it; the maps reach over it at the right and below."""

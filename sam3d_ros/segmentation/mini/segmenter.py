@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from scipy.special import expit
@@ -62,10 +61,15 @@ LISTED = -0.8
 
 
 class MiniSegmenter:
-    """Geometry and network together say where things end, and which patches are one thing."""
+    """Geometry and network together say where things end, and which patches are one thing.
+
+    :raises BackendError: when the weights are missing or not the registered ones, or the device
+        cannot be used.
+    """
 
     def __init__(self, config: SegmentationConfig) -> None:
         self._config = config
+        self._network = Network.registered(config.device)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return the things that ``prompts`` ask for; without prompts, all there are.
@@ -74,7 +78,6 @@ class MiniSegmenter:
         prompt with at most one. The frame is encoded once for all prompts.
 
         :raises PromptError: when a prompt is malformed, or is a phrase or an exemplar.
-        :raises BackendError: when the weights are missing or not the registered ones.
         """
         view = self._view(frame, bool(prompts))
         supports = tuple(support.plane for support in view.found.structure.supports)
@@ -106,10 +109,6 @@ class MiniSegmenter:
         for prompt, by_mask, quality in zip(prompts, logits, answer.quality, strict=True):
             source = f'mini:{WORDS[type(prompt)]}'
             yield from as_instances(_answers(view, prompt, by_mask, quality), source)
-
-    @cached_property
-    def _network(self) -> Network:
-        return Network.registered()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import torch
 
 from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.inference import Device
 from sam3d_ros.core.weights import file_hash
-from sam3d_ros.segmentation.sam.config import SamConfig
+from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.sam.official_layout import configuration, renamed
 
 
@@ -73,21 +75,38 @@ def load_official_sam(path: Path) -> Checkpoint:
     return Checkpoint(model, file_hash(path))
 
 
-def pick_device(config: SamConfig) -> tuple[torch.device, torch.dtype]:
-    """Return where and in which precision to compute.
+def pick_device(config: SegmentationConfig) -> tuple[torch.device, bool]:
+    """Return where to compute, and whether images are seen in half precision.
 
-    :raises BackendError: when a GPU is asked for and there is none.
+    :raises BackendError: when a GPU is asked for that torch does not have.
     """
-    has_gpu = torch.cuda.is_available()
-    name = config.device if config.device != 'auto' else ('cuda' if has_gpu else 'cpu')
-    if name.startswith('cuda') and not has_gpu:
+    device, count = Device.of(config.device), torch.cuda.device_count()
+    if device.kind == 'cpu' or (device.kind == 'auto' and not count):
+        return torch.device('cpu'), False
+    if device.kind == 'tensorrt' or device.index >= count:
         raise BackendError(
-            f'device "{name}", but torch sees no GPU',
-            wanted='a CUDA build of torch and a GPU',
-            remedy='Set device to "cpu" or "auto".',
+            f'device "{config.device}", but torch sees {count} GPUs',
+            wanted='cpu, or cuda:N of a GPU that a CUDA build of torch sees',
+            remedy='Set segmentation.device to "cpu" or "auto".',
         )
-    half = config.half_precision and name.startswith('cuda')
-    return torch.device(name), torch.bfloat16 if half else torch.float32
+    return torch.device('cuda', device.index), config.sam.half_precision
+
+
+def autocast(device: torch.device, is_half: bool) -> torch.autocast:
+    """Return a context that computes in bfloat16 what loses nothing by it, where ``is_half``."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=is_half)
+
+
+def as_float32(value: Any) -> Any:
+    """Return tensors, however nested, in float32: what follows must not round coordinates.
+
+    A bfloat16 has eight bits: numbers of pixels above 256 would be even.
+    """
+    if isinstance(value, torch.Tensor):
+        return value.float() if value.is_floating_point() else value
+    if isinstance(value, Mapping):
+        return type(value)(**{name: as_float32(item) for name, item in value.items()})
+    return type(value)(map(as_float32, value)) if isinstance(value, list | tuple) else value
 
 
 def folder_hash(folder: Path | None) -> str:

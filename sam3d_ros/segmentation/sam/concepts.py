@@ -13,9 +13,9 @@ import torch
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import ByteArray
 from sam3d_ros.geometry.masks import mask_box
+from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.sam.automatic import Candidate
-from sam3d_ros.segmentation.sam.checkpoints import Checkpoint, pick_device
-from sam3d_ros.segmentation.sam.config import SamConfig
+from sam3d_ros.segmentation.sam.checkpoints import Checkpoint, as_float32, autocast, pick_device
 from sam3d_ros.segmentation.sam.image_space import ImageSpace, Recipe
 from sam3d_ros.segmentation.sam.roi_align import provide_to
 from sam3d_ros.segmentation.sam.suppression import suppress_masks
@@ -38,13 +38,13 @@ class EncodedImage:
 class ConceptDetector:
     """A SAM 3 checkpoint as a detector of concepts, scores gated by its presence token."""
 
-    def __init__(self, checkpoint: Checkpoint, tokenizer: Any, config: SamConfig) -> None:
+    def __init__(self, checkpoint: Checkpoint, tokenizer: Any, config: SegmentationConfig) -> None:
         provide_to(importlib.import_module('transformers.models.sam3.modeling_sam3'))
         self.weights_hash = checkpoint.sha256
-        self._device, self._dtype = pick_device(config)
-        self._model: Any = checkpoint.model.to(self._device, self._dtype).eval()
+        self._device, self._is_half = pick_device(config)
+        self._model: Any = checkpoint.model.to(self._device, torch.float32).eval()
         self._tokenizer = tokenizer
-        self._min_score = config.min_score
+        self._min_score = config.sam.min_score
         self._phrases: dict[str, tuple[Any, torch.Tensor]] = {}
         size = int(checkpoint.model.config.vision_config.backbone_config.image_size)
         self.recipe = Recipe(size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), False)
@@ -53,8 +53,10 @@ class ConceptDetector:
     def encode(self, rgb: ByteArray) -> EncodedImage:
         """Return the encoding of a (H, W, 3) uint8 image."""
         space = ImageSpace(self.recipe, rgb.shape[1], rgb.shape[0])
-        pixels = space.pixels(rgb).to(self._device, self._dtype)
-        return EncodedImage(space, self._model.get_vision_features(pixels))
+        pixels = space.pixels(rgb).to(self._device)
+        with autocast(self._device, self._is_half):
+            features = self._model.get_vision_features(pixels)
+        return EncodedImage(space, as_float32(features))
 
     @torch.inference_mode()
     def find_phrase(self, image: EncodedImage, phrase: str) -> list[Candidate]:
@@ -91,7 +93,7 @@ class ConceptDetector:
             vision_embeds=image.features,
             text_embeds=text,
             attention_mask=attention,
-            input_boxes=torch.tensor([[center + size]], dtype=self._dtype, device=self._device),
+            input_boxes=torch.tensor([[center + size]], device=self._device),
             input_boxes_labels=torch.ones((1, 1), dtype=torch.int64, device=self._device),
         )
         return self._candidates(output, space)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
 
@@ -40,14 +42,19 @@ class AutomaticMaskConfig:
 
 @dataclass(frozen=True, slots=True)
 class SamConfig:
-    """Which checkpoint runs where."""
+    """Which checkpoint runs, and how."""
+
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        'device': 'segmentation.device says where all networks of the stage run.'
+    }
 
     checkpoint: str = option(
         '', 'folder, .pth file or cached hub id; empty = the registry default', read_only=True
     )
-    device: str = option('auto', 'auto, cpu, cuda or cuda:N', read_only=True)
     half_precision: bool = option(
-        True, 'bfloat16 on a GPU; the CPU always computes in float32', read_only=True
+        True,
+        'on a GPU, see images in bfloat16 (prompts stay exact); the CPU computes in float32',
+        read_only=True,
     )
     min_score: float = option(
         0.5, 'least score of a concept found by text or exemplar', minimum=0.0, maximum=1.0

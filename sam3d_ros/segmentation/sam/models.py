@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional
 
 from sam3d_ros.core.types import ByteArray
-from sam3d_ros.segmentation.sam.checkpoints import Checkpoint, pick_device
-from sam3d_ros.segmentation.sam.config import SamConfig
+from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.sam.checkpoints import Checkpoint, as_float32, autocast, pick_device
 from sam3d_ros.segmentation.sam.image_space import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -32,20 +32,21 @@ class TransformersSam:
     :param checkpoint: loaded model and its hash.
     """
 
-    def __init__(self, name: str, checkpoint: Checkpoint, config: SamConfig) -> None:
+    def __init__(self, name: str, checkpoint: Checkpoint, config: SegmentationConfig) -> None:
         self.name = name
         self.weights_hash = checkpoint.sha256
-        self._device, dtype = pick_device(config)
-        self._model: Any = checkpoint.model.to(self._device, dtype).eval()
-        self._dtype = dtype
+        self._device, self._is_half = pick_device(config)
+        self._model: Any = checkpoint.model.to(self._device, torch.float32).eval()
         self.recipe = _recipe(checkpoint.model.config)
 
     @torch.inference_mode()
     def embed(self, rgb: ByteArray) -> Embedding:
         """See :class:`PromptableModel`."""
         space = ImageSpace(self.recipe, rgb.shape[1], rgb.shape[0])
-        pixels = space.pixels(rgb).to(self._device, self._dtype)
-        return Embedding(space, self._model.get_image_embeddings(pixels))
+        pixels = space.pixels(rgb).to(self._device)
+        with autocast(self._device, self._is_half):
+            features = self._model.get_image_embeddings(pixels)
+        return Embedding(space, as_float32(features))
 
     @torch.inference_mode()
     def predict(self, embedding: Embedding, batch: PromptBatch, *, alternatives: bool) -> Answer:
@@ -61,13 +62,13 @@ class TransformersSam:
         arguments: dict[str, torch.Tensor] = {}
         if batch.points_px.shape[1]:
             points = space.to_model(batch.points_px)[None]
-            arguments['input_points'] = points.to(self._device, self._dtype)
+            arguments['input_points'] = points.to(self._device, torch.float32)
             labels = torch.from_numpy(batch.labels)[None]
             arguments['input_labels'] = labels.to(self._device, torch.int64)
         if batch.boxes_px is not None:
             corners = batch.boxes_px.reshape(-1, 2, 2) - 0.5
             boxes = space.to_model(corners).reshape(1, -1, 4)
-            arguments['input_boxes'] = boxes.to(self._device, self._dtype)
+            arguments['input_boxes'] = boxes.to(self._device, torch.float32)
         if batch.mask_logits is not None:
             arguments['input_masks'] = self._mask_argument(space, batch.mask_logits)
         return arguments
@@ -80,7 +81,7 @@ class TransformersSam:
         small = functional.interpolate(mask, (rows, columns), mode='bilinear', antialias=True)
         padded = torch.full((1, 1, side, side), -MASK_LOGIT)
         padded[..., :rows, :columns] = small
-        return padded.to(self._device, self._dtype)
+        return padded.to(self._device)
 
     def _low_resolution(self) -> int:
         encoder = self._model.config.prompt_encoder_config

@@ -42,8 +42,8 @@ class Sam3Segmenter:
         tracker = load_pretrained(Sam3TrackerModel, source, key_mapping=TRACKER_KEYS)
         tokenizer = CLIPTokenizer.from_pretrained(source, local_files_only=True)
         self._config = config
-        self._clicks = PromptableSegmenter(TransformersSam('sam3', tracker, config.sam), config)
-        self._detector = ConceptDetector(load_pretrained(Sam3Model, source), tokenizer, config.sam)
+        self._clicks = PromptableSegmenter(TransformersSam('sam3', tracker, config), config)
+        self._detector = ConceptDetector(load_pretrained(Sam3Model, source), tokenizer, config)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return what ``prompts`` ask for; without prompts, everything on the supports.

@@ -129,7 +129,7 @@ class SamSegmenter(PromptableSegmenter):
             checkpoint = load_official_sam(Path(source))
         else:
             checkpoint = load_pretrained(SamModel, source)
-        super().__init__(TransformersSam('sam', checkpoint, config.sam), config)
+        super().__init__(TransformersSam('sam', checkpoint, config), config)
 
 
 class Sam2Segmenter(PromptableSegmenter):
@@ -140,4 +140,4 @@ class Sam2Segmenter(PromptableSegmenter):
 
         source = config.sam.checkpoint or 'facebook/sam2.1-hiera-tiny'
         checkpoint = load_pretrained(Sam2Model, source)
-        super().__init__(TransformersSam('sam2', checkpoint, config.sam), config)
+        super().__init__(TransformersSam('sam2', checkpoint, config), config)

@@ -8,12 +8,13 @@ torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra:
 transformers = pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
 
 from sam3d_ros.core.errors import BackendError
+from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.sam.checkpoints import (
+    as_float32,
     load_official_sam,
     load_pretrained,
     pick_device,
 )
-from sam3d_ros.segmentation.sam.config import SamConfig
 from sam3d_ros.segmentation.sam.models import TransformersSam
 from sam3d_ros.segmentation.sam.official_layout import RENAMES, renamed
 from sam3d_ros.segmentation.sam.promptable import PromptBatch
@@ -24,7 +25,7 @@ def model(request, tmp_path):
     source = request.getfixturevalue(f'tiny_{request.param}')
     source.save_pretrained(tmp_path)
     checkpoint = load_pretrained(type(source), str(tmp_path))
-    return TransformersSam(request.param, checkpoint, SamConfig(device='cpu'))
+    return TransformersSam(request.param, checkpoint, SegmentationConfig(device='cpu'))
 
 
 def answer(model, image, batch, alternatives=True):
@@ -84,7 +85,7 @@ def test_official_file_gives_the_same_model(tiny_sam, image, tmp_path):
     state.pop('shared_image_embedding.positional_embedding', None)
     torch.save(state, tmp_path / 'sam_vit_t.pth')
     tiny_sam.save_pretrained(tmp_path / 'folder')
-    config = SamConfig(device='cpu')
+    config = SegmentationConfig(device='cpu')
     a = TransformersSam('sam', load_official_sam(tmp_path / 'sam_vit_t.pth'), config)
     folder = load_pretrained(transformers.SamModel, str(tmp_path / 'folder'))
     b = TransformersSam('sam', folder, config)
@@ -166,6 +167,44 @@ def test_nothing_there_and_pickles_are_refused(tmp_path):
 def test_missing_gpu_is_said():
     if torch.cuda.is_available():
         pytest.skip('this machine has a GPU')
-    with pytest.raises(BackendError, match='sees no GPU'):
-        pick_device(SamConfig(device='cuda'))
-    assert pick_device(SamConfig()) == (torch.device('cpu'), torch.float32)
+    for device in ('cuda', 'cuda:3', 'tensorrt'):
+        with pytest.raises(BackendError, match=f'"{device}", but torch sees 0 GPUs'):
+            pick_device(SegmentationConfig(device=device))
+    assert pick_device(SegmentationConfig()) == (torch.device('cpu'), False)
+
+
+@pytest.mark.parametrize('kind', ['sam', 'sam2'])
+def test_half_precision_leaves_coordinates_exact(request, tmp_path, image, monkeypatch, kind):
+    """Images are seen in bfloat16; the answer to two points in one step of it still differs."""
+    source = request.getfixturevalue(f'tiny_{kind}')
+    source.save_pretrained(tmp_path)
+    exact, half = (
+        model_of(kind, type(source), tmp_path, monkeypatch, is_half) for is_half in (False, True)
+    )
+    seen = half.embed(image).features
+    first = seen[0] if isinstance(seen, list | tuple) else seen
+    assert first.dtype == torch.float32
+    batch = PromptBatch.of_points(np.array([[60.0, 30.0], [60.4, 30.0]]))
+    a, b = answer(exact, image, batch), answer(half, image, batch)
+    assert (b.logits[0] - b.logits[1]).abs().max() > 0
+    scale = a.logits.abs().max()
+    assert (a.logits - b.logits).abs().max() < 0.1 * scale
+
+
+def model_of(kind, model_class, folder, monkeypatch, is_half):
+    device = torch.device('cpu')
+    monkeypatch.setattr(
+        'sam3d_ros.segmentation.sam.models.pick_device', lambda config: (device, is_half)
+    )
+    checkpoint = load_pretrained(model_class, str(folder))
+    return TransformersSam(kind, checkpoint, SegmentationConfig())
+
+
+def test_nested_tensors_become_float32():
+    nested = {
+        'a': [torch.zeros(1, dtype=torch.bfloat16)],
+        'b': (torch.ones(1, dtype=torch.int32), 3),
+    }
+    made = as_float32(nested)
+    assert made['a'][0].dtype == torch.float32 and made['b'][0].dtype == torch.int32
+    assert made['b'][1] == 3

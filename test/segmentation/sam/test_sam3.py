@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SAM 3: phrases, exemplars here and in another frame, clicks, from one tiny random checkpoint."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -95,8 +93,8 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def segmenter(checkpoint):
-    sam = SamConfig(checkpoint=str(checkpoint), device='cpu', min_score=0.0)
-    return Sam3Segmenter(dataclasses.replace(SegmentationConfig(), sam=sam))
+    sam = SamConfig(checkpoint=str(checkpoint), min_score=0.0)
+    return Sam3Segmenter(SegmentationConfig(device='cpu', sam=sam))
 
 
 @pytest.fixture
@@ -112,8 +110,8 @@ def test_phrases_label_what_they_find(segmenter, frame):
 
 
 def test_scores_are_gated(checkpoint, frame):
-    sam = SamConfig(checkpoint=str(checkpoint), device='cpu', min_score=0.99)
-    strict = Sam3Segmenter(dataclasses.replace(SegmentationConfig(), sam=sam))
+    sam = SamConfig(checkpoint=str(checkpoint), min_score=0.99)
+    strict = Sam3Segmenter(SegmentationConfig(device='cpu', sam=sam))
     assert strict.segment(frame, [TextPrompt('cup')]).items == ()
 
 
