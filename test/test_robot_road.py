@@ -72,7 +72,7 @@ from sam3d_ros.nodes.managed_node import ManagedNode
 
 rclpy.init(args=sys.argv)
 for entry in entry_points(group='console_scripts'):
-    if entry.name.endswith('_node') and entry.module.startswith('sam3d_ros.nodes.'):
+    if entry.module.startswith('sam3d_ros.nodes.') and entry.module.endswith('_node'):
         module = import_module(entry.module)
         kinds = inspect.getmembers(module, inspect.isclass)
         own = [kind for _, kind in kinds if kind.__module__ == entry.module]
@@ -197,7 +197,7 @@ def test_every_node_starts_and_a_recording_becomes_a_scene(
 
 
 def is_node(entry: EntryPoint) -> bool:
-    return entry.name.endswith('_node') and entry.module.startswith('sam3d_ros.nodes.')
+    return entry.module.startswith('sam3d_ros.nodes.') and entry.module.endswith('_node')
 
 
 def test_what_is_blocked_is_blocked(allowed: set[str]) -> None:
