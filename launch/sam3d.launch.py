@@ -15,9 +15,16 @@ INPUTS = {
     'info': ('rgb/camera_info', 'CameraInfo of the colour image'),
     'depth': ('depth_registered/image_rect', 'depth image, 16UC1 or 32FC1'),
     'depth_info': ('depth_registered/camera_info', 'CameraInfo of the depth image'),
-    'points': ('points', 'LiDAR cloud, read where inputs.source is points'),
+    'points': ('points', 'LiDAR cloud, read where source is points'),
 }
 STAGES = ('pointmap', 'objects')
+SOURCE, DEVICE = (
+    ParameterValue(LaunchConfiguration(name), value_type=str) for name in ('source', 'device')
+)
+OPTIONS = {
+    'pointmap': {'inputs.source': SOURCE},
+    'objects': {'segmentation.device': DEVICE, 'reconstruction.device': DEVICE},
+}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -34,6 +41,17 @@ def generate_launch_description() -> LaunchDescription:
             default_value='false',
             choices=['true', 'false'],
             description='take time from /clock',
+        ),
+        DeclareLaunchArgument(
+            'source',
+            default_value='depth',
+            choices=['depth', 'points'],
+            description='where range comes from: depth images, or the clouds of a LiDAR',
+        ),
+        DeclareLaunchArgument(
+            'device',
+            default_value='auto',
+            description='where networks run: auto, cpu, cuda:N or tensorrt:N',
         ),
         DeclareLaunchArgument(
             'rviz', default_value='false', choices=['true', 'false'], description='start RViz'
@@ -53,7 +71,10 @@ def stage_node(name: str) -> Node:
         executable=f'{name}_node',
         name=name,
         namespace=LaunchConfiguration('namespace'),
-        parameters=[LaunchConfiguration('config'), {'use_sim_time': use_sim_time()}],
+        parameters=[
+            LaunchConfiguration('config'),
+            {'use_sim_time': use_sim_time(), **OPTIONS[name]},
+        ],
         remappings=[
             *((topic, LaunchConfiguration(key)) for key, (topic, _) in INPUTS.items()),
             ('clicked_point', '/clicked_point'),

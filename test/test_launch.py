@@ -1,82 +1,143 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The launch files make the graph that ``sam3d up`` makes."""
+"""The launch files make the graph that ``sam3d up`` makes.
 
+Against a stand-in of ours for the calls that they make, and against the sources of ``launch`` and
+``launch_ros`` where these are on the path; the names of the tests say which.
+"""
+
+import importlib
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip('launch', reason='no wheel carries launch: put its source on PYTHONPATH')
-pytest.importorskip('launch_ros', reason='no wheel carries launch_ros: put it on PYTHONPATH')
-
-from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
-from launch_ros.actions import Node
-
+from sam3d_ros.core.config import options
+from sam3d_ros.nodes.config import InputConfig
 from sam3d_ros.nodes.graph import NODES
+from sam3d_ros.session.config import Config
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
+STAND_IN = ROOT / 'test' / 'launch_stand_in'
 
 
-def described(file: Path) -> LaunchDescription:
-    spec = importlib.util.spec_from_file_location(file.stem.replace('.', '_'), file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.generate_launch_description()
+def forget() -> None:
+    for name in list(sys.modules):
+        if name.partition('.')[0] in ('launch', 'launch_ros'):
+            del sys.modules[name]
+
+
+@pytest.fixture(params=['stand-in', 'upstream'])
+def made_by(request, monkeypatch: pytest.MonkeyPatch):
+    """Which launch the files are read with."""
+    forget()
+    if request.param == 'stand-in':
+        monkeypatch.syspath_prepend(str(STAND_IN))
+    elif (
+        importlib.util.find_spec('launch') is None
+        or importlib.util.find_spec('launch_ros') is None
+    ):
+        pytest.skip('no wheel carries launch and launch_ros: put their sources on PYTHONPATH')
+    yield request.param
+    forget()
 
 
 @pytest.fixture
-def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LaunchContext:
+def described(made_by):
+    """Return a function that reads a launch file."""
+
+    def read(name):
+        file = ROOT / 'launch' / name
+        spec = importlib.util.spec_from_file_location(file.stem.replace('.', '_'), file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.generate_launch_description()
+
+    return read
+
+
+@pytest.fixture
+def context(made_by, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A context in which the package counts as installed."""
     index = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages'
     index.mkdir(parents=True)
     (index / 'sam3d_ros').touch()
     (tmp_path / 'share' / 'sam3d_ros').symlink_to(ROOT)
     monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
-    return LaunchContext()
+    return importlib.import_module('launch').LaunchContext()
+
+
+def started(description, context, **values):
+    """Return the nodes that start by themselves, substitutions performed."""
+    context.launch_configurations.update(values)
+    for argument in description.get_launch_arguments():
+        argument.execute(context)
+    kind = importlib.import_module('launch_ros.actions').Node
+    nodes = [item for item in description.entities if isinstance(item, kind)]
+    nodes = [node for node in nodes if node.condition is None or node.condition.evaluate(context)]
+    for node in nodes:
+        node._perform_substitutions(context)
+    return nodes
 
 
 @pytest.mark.parametrize('file', FILES, ids=lambda file: file.name)
-def test_arguments_are_described(file: Path) -> None:
-    arguments = described(file).get_launch_arguments()
+def test_arguments_are_described(described, file: Path) -> None:
+    arguments = described(file.name).get_launch_arguments()
     assert arguments
     assert all(argument.description for argument in arguments)
 
 
-def test_graph_has_every_stage_node_with_its_program(context: LaunchContext) -> None:
-    description = described(ROOT / 'launch' / 'sam3d.launch.py')
-    for argument in description.get_launch_arguments():
-        argument.execute(context)
-    nodes = [entity for entity in description.entities if isinstance(entity, Node)]
-    started = [node for node in nodes if node.condition is None]
-    for node in started:
-        node._perform_substitutions(context)
-    assert [node.node_name for node in started] == [f'/sam3d/{name}' for name in NODES]
-    assert [node.node_executable for node in started] == [f'{name}_node' for name in NODES]
+def test_graph_has_every_stage_node_with_its_program(described, context) -> None:
+    nodes = started(described('sam3d.launch.py'), context)
+    assert [node.node_name for node in nodes] == [f'/sam3d/{name}' for name in NODES]
+    assert [node.node_executable for node in nodes] == [f'{name}_node' for name in NODES]
 
 
-def test_defaults_name_files_that_exist(context: LaunchContext) -> None:
-    for argument in described(ROOT / 'launch' / 'sam3d.launch.py').get_launch_arguments():
-        argument.execute(context)
+def test_rviz_starts_on_request(described, context) -> None:
+    nodes = started(described('sam3d.launch.py'), context, rviz='true', namespace='/robot')
+    assert [node.node_executable for node in nodes][-1] == 'rviz2'
+    assert nodes[0].node_name == '/robot/pointmap'
+
+
+def test_defaults_name_files_that_exist(described, context) -> None:
+    started(described('sam3d.launch.py'), context)
     assert os.path.isfile(context.launch_configurations['config'])
 
 
-def test_realsense_gives_values_to_arguments_that_exist(context: LaunchContext) -> None:
-    description = described(ROOT / 'launch' / 'realsense.launch.py')
-    known = {
-        argument.name
-        for argument in described(ROOT / 'launch' / 'sam3d.launch.py').get_launch_arguments()
+def test_lidar_and_device_reach_the_nodes_as_options_that_they_have(
+    made_by, described, context
+) -> None:
+    if made_by == 'upstream':
+        pytest.skip('upstream keeps the values of parameters to itself')
+    values = {
+        'source': 'points',
+        'device': 'cuda:1',
+        'points': '/os/points',
+        'use_sim_time': 'true',
     }
-    (included,) = [
-        entity
-        for entity in description.entities
-        if isinstance(entity, IncludeLaunchDescription) and entity.condition is None
-    ]
-    for entity in description.entities:
-        if isinstance(entity, DeclareLaunchArgument):
-            entity.execute(context)
-    assert {name for name, _ in included.launch_arguments} <= known
-    assert included.visit(context)
+    pointmap, objects = started(described('sam3d.launch.py'), context, **values)
+    assert pointmap.expanded_parameters == {'use_sim_time': True, 'inputs.source': 'points'}
+    stages = ('segmentation', 'reconstruction')
+    wanted = {f'{stage}.device': 'cuda:1' for stage in stages}
+    assert objects.expanded_parameters == {'use_sim_time': True, **wanted}
+    known = {item.name for item in (*options(InputConfig, 'inputs.'), *options(Config))}
+    assert {'inputs.source', *wanted} <= known
+    assert ('points', '/os/points') in pointmap.expanded_remappings
+
+
+def test_a_source_that_is_none_is_refused(described, context) -> None:
+    with pytest.raises(Exception, match='radar'):
+        started(described('sam3d.launch.py'), context, source='radar')
+
+
+def test_realsense_gives_values_to_arguments_that_exist(described, context) -> None:
+    description = described('realsense.launch.py')
+    known = {argument.name for argument in described('sam3d.launch.py').get_launch_arguments()}
+    kind = importlib.import_module('launch.actions').IncludeLaunchDescription
+    included = [item for item in description.entities if isinstance(item, kind)]
+    (ours,) = [item for item in included if item.condition is None]
+    started(description, context)
+    assert {name for name, _ in ours.launch_arguments} <= known
+    assert ours.visit(context)
