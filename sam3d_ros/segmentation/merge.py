@@ -7,6 +7,7 @@ Multicuts", ICCV 2015, algorithm 1), so that no single weak border joins what al
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,28 +41,44 @@ def merge_patches(pairs: Pairs, log_odds: Float32Array, area: FloatArray) -> Gro
     :param log_odds: (P,) float32 that a pair is one thing.
     :param area: (patches + 1,) float64 size of each patch; larger ones carry more evidence.
     """
-    counted = pairs.bordering | (log_odds > FAR_LOG_ODDS)
-    front, back = pairs.front[counted], pairs.back[counted]
-    odds = log_odds[counted].astype(np.float64)
-    importance = np.sqrt(np.minimum(area[front], area[back]))
-    root = contract(len(area), front, back, odds * importance)
-    _, thing_of = np.unique(root, return_inverse=True)  # patch 0 is its own root: label 0
-    things = thing_of.astype(np.int32)
-    one, two = things[front], things[back]
-    right = 1 / (1 + np.exp(np.where(one == two, -odds, odds)))
-    return Grouping(things, _certainty(one, two, right, importance, int(things.max()) + 1))
+    return merge_levels(pairs, log_odds, area, (0.0,))[0]
+
+
+def merge_levels(
+    pairs: Pairs, log_odds: Float32Array, area: FloatArray, biases: Sequence[float]
+) -> list[Grouping]:
+    """Group patches ever more coarsely; every grouping merges things of the one before.
+
+    :param biases: rising; what each grouping adds to the log-odds that a pair is one thing.
+    """
+    root = np.arange(len(area), dtype=np.int32)
+    groupings = []
+    for bias in biases:
+        biased = log_odds.astype(np.float64) + bias
+        counted = pairs.bordering | (biased > FAR_LOG_ODDS)
+        front, back, odds = pairs.front[counted], pairs.back[counted], biased[counted]
+        importance = np.sqrt(np.minimum(area[front], area[back]))
+        root = contract(len(area), root[front], root[back], odds * importance)[root]
+        _, thing_of = np.unique(root, return_inverse=True)  # patch 0 is its own root: label 0
+        things = thing_of.astype(np.int32)
+        one, two = things[front], things[back]
+        right = 1 / (1 + np.exp(np.where(one == two, -odds, odds)))
+        certainty = _certainty(one, two, right, importance, int(things.max()) + 1)
+        groupings.append(Grouping(things, certainty))
+    return groupings
 
 
 def contract(count: int, first: IndexArray, second: IndexArray, weights: FloatArray) -> IndexArray:
     """Return (count,) int32 representatives after greedy additive edge contraction.
 
     While any two nodes are joined by a positive weight, the pair with the largest is made one,
-    and the weights of its parallel edges are added up.
+    and the weights of its parallel edges are added up. Edges from a node to itself say nothing.
     """
     edges = list(zip(first.tolist(), second.tolist(), weights.tolist(), strict=True))
     neighbours: list[dict[int, float]] = [{} for _ in range(count)]
     for i, j, weight in edges:
-        neighbours[i][j] = neighbours[j][i] = neighbours[i].get(j, 0.0) + weight
+        if i != j:
+            neighbours[i][j] = neighbours[j][i] = neighbours[i].get(j, 0.0) + weight
     queue = [(-w, i, j) for i, near in enumerate(neighbours) for j, w in near.items() if i < j]
     queue = [entry for entry in queue if entry[0] < 0]
     heapq.heapify(queue)

@@ -17,7 +17,7 @@ from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.cues import Cues
 from sam3d_ros.segmentation.foreground import find_foreground
 from sam3d_ros.segmentation.grid import Grid, make_grid, with_returns
-from sam3d_ros.segmentation.merge import contact_groups, merge_patches
+from sam3d_ros.segmentation.merge import Grouping, contact_groups, merge_patches
 from sam3d_ros.segmentation.normals import LocalPlanes, local_planes
 from sam3d_ros.segmentation.patches import Links, find_links, find_patches
 from sam3d_ros.segmentation.regions import Regions, describe
@@ -25,7 +25,7 @@ from sam3d_ros.segmentation.significance import rises_surely
 from sam3d_ros.segmentation.supports import Structure, find_structure
 
 SUPPORT_SLACK_M = 0.02
-LOOKS_LIKE, SURELY_NONE = 0.0, -3.0  # log-odds of a network that a cell is part of a thing
+LOOKS_LIKE, SURELY_NONE = -1.0, -3.0  # log-odds of a network that a cell is part of a thing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,18 +178,33 @@ def grouped(
     :param sensor: errors of the frame's ranges; how far it can tell things from their support.
     """
     grouping = merge_patches(found.pairs, log_odds, found.regions.area)
-    things = grouping.thing_of[found.patches]
-    reach_m = config.reach_m or sensor.reach_m
+    return partition_of(found, grouping, sized(found, grouping, sensor, config))
+
+
+def sized(
+    found: PairedPatches, grouping: Grouping, sensor: SensorModel, config: SegmentationConfig
+) -> BoolArray:
+    """Return (n + 1,) bool: which things of a grouping have the size of a thing, within reach."""
     high_m = np.zeros(len(grouping.certainty))
     np.maximum.at(high_m, grouping.thing_of, found.regions.high_m)
+    things = grouping.thing_of[found.patches]
+    reach_m = config.reach_m or sensor.reach_m
+    return drop_unlikely(things, found.grid, high_m, reach_m, config.geometric)
+
+
+def partition_of(found: PairedPatches, grouping: Grouping, keep: BoolArray) -> Partition:
+    """Return what a grouping of the patches of a frame says about things.
+
+    :param keep: (n + 1,) which of them are listed.
+    """
     return Partition(
         found.structure,
         found.full,
         grouping.thing_of,
         found.adjacency,
-        drop_unlikely(things, found.grid, high_m, reach_m, config.geometric),
+        keep,
         grouping.certainty,
-        _supports_of(things, found.grid, found.structure),
+        _supports_of(grouping.thing_of[found.patches], found.grid, found.structure),
     )
 
 

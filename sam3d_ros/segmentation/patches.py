@@ -17,8 +17,8 @@ SMOOTH_SIGMAS = 4.0
 SMOOTH_COSINE = float(np.cos(np.deg2rad(15.0)))
 NEAR_SIGMAS = 5.0
 MIN_PATCH_CELLS = 12
-CRUMB_CELLS = 6  # with a network that cuts, smaller leftovers are no patches
-SURE_JOINED, LOOSE_JOINED = 1.0, -1.0  # log-odds of a network that two cells are one thing
+LEAST_PATCH_CELLS, CRUMB_CELLS = 6, 3  # with a network that cuts: of patches, and of leftovers
+SURE_JOINED, LOOSE_JOINED = -0.5, -1.0  # log-odds of a network that two cells are one thing
 GROW_ROUNDS = 6
 MAX_PATCHES = 1500  # ten times what clutter has: only frames of noise come here
 
@@ -83,11 +83,11 @@ def find_patches(foreground: BoolArray, links: Links) -> IndexArray:
     far as no step is in the way; what is still left makes patches of its own.
     Of more than ``MAX_PATCHES`` only the largest are kept.
     """
+    is_cut = links.grown is not links.near
     labels = _components(foreground, links.smooth)
     size = np.bincount(labels.ravel())
-    labels[size[labels] < MIN_PATCH_CELLS] = 0
+    labels[size[labels] < (LEAST_PATCH_CELLS if is_cut else MIN_PATCH_CELLS)] = 0
     _grow(labels, links.grown)
-    is_cut = links.grown is not links.near
     if is_cut:  # seams that the network left between what it told apart belong to either side
         _grow(labels, links.near)
     rest = foreground & (labels == 0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,17 +89,12 @@ def view_files(folder: Path) -> list[Path]:
     return files
 
 
-def learn(
-    files: Iterable[Path], out: Path, describe: Callable[[View], Examples], recipe: Recipe
-) -> None:
-    """Learn from the views of files, validate on every fifth, save."""
-    learned: list[Examples] = []
-    held: list[Examples] = []
-    for number, file in enumerate(files):
-        (held if number % HELD_BACK == 0 else learned).append(describe(load(file)))
-    data, unseen = joined(learned), joined(held)
+def fit(views: Sequence[Examples], out: Path, recipe: Recipe) -> None:
+    """Learn from the examples of each view but every fifth, validate on those, save."""
+    held = joined(views[::HELD_BACK])
+    data = joined([part for number, part in enumerate(views) if number % HELD_BACK])
     network = train(data, recipe)
-    for name, part in (('learned from', data), ('held back', unseen)):
+    for name, part in (('learned from', data), ('held back', held)):
         LOG.info('%s: %d %s: accuracy %.4f', out.name, len(part.truth), name,
                  accuracy(network, part))  # fmt: skip
     save(network, out)
@@ -114,7 +109,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
-    learn(view_files(arguments.views), arguments.out, by_geometry, Recipe())
+    views = [by_geometry(load(file)) for file in view_files(arguments.views)]
+    fit(views, arguments.out, Recipe())
 
 
 if __name__ == '__main__':

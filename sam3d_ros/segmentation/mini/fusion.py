@@ -12,16 +12,12 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.segmentation.affinity import Network, read_network, trained_network
+from sam3d_ros.segmentation.affinity import Network, read_network
 from sam3d_ros.segmentation.mini.network import Encoded
 from sam3d_ros.segmentation.partition import PairedPatches
 
 DECIMETRE_M = 0.1
 LIMIT = 4.0
-GEOMETRY = 0.3
-"""Weight of the network that judges pairs by geometry alone."""
-BIAS = -0.7
-"""Seams that the network leaves are of either side, so patches join too easily."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,14 +127,8 @@ def _across_border(found: PairedPatches, joined: Float32Array) -> tuple[FloatArr
 
 
 def pair_log_odds(found: PairedPatches, encoded: Encoded) -> Float32Array:
-    """Return (P,) float32 log-odds that each pair of patches is one thing.
-
-    By geometry and network together, and, to a share, by geometry alone: the two err differently.
-    """
-    together = fused_network().log_odds(fused_features(found, encoded))
-    alone = trained_network().log_odds(found.pairs.features)
-    share = np.float32(GEOMETRY)
-    return np.asarray((1 - share) * together + share * alone + np.float32(BIAS), np.float32)
+    """Return (P,) float32 log-odds that each pair of patches is one thing."""
+    return fused_network().log_odds(fused_features(found, encoded))
 
 
 @lru_cache(maxsize=1)

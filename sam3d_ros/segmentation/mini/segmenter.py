@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
 from sam3d_ros.core.types import (
     BoolArray,
@@ -24,6 +23,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.geometric import as_instances, everything
+from sam3d_ros.segmentation.merge import merge_levels
 from sam3d_ros.segmentation.mini.answering import gathered, likeliest, patch_logits
 from sam3d_ros.segmentation.mini.asking import (
     OUTLINE_STRIDE,
@@ -34,15 +34,18 @@ from sam3d_ros.segmentation.mini.asking import (
     batched,
 )
 from sam3d_ros.segmentation.mini.fusion import pair_log_odds
+from sam3d_ros.segmentation.mini.hierarchy import BIASES, best_pieces
 from sam3d_ros.segmentation.mini.network import STRIDE, Encoded, Network
 from sam3d_ros.segmentation.mini.sight import look
-from sam3d_ros.segmentation.mini.wholes import whole_features, whole_network
+from sam3d_ros.segmentation.mini.wholes import Wholes, whole_network
 from sam3d_ros.segmentation.partition import (
     PairedPatches,
     Partition,
     find_surfaces,
     grouped,
     pair_patches,
+    partition_of,
+    sized,
 )
 from sam3d_ros.segmentation.prompts import (
     Selection,
@@ -56,8 +59,6 @@ from sam3d_ros.segmentation.prompts import (
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
-LISTED = -0.8
-"""Log-odds of being one whole thing from which it is listed."""
 
 
 class MiniSegmenter:
@@ -92,11 +93,14 @@ class MiniSegmenter:
         found = pair_patches(sight.things_only(), frame)
         bias = np.float32(self._config.geometric.join_bias)
         log_odds = pair_log_odds(found, sight.encoded) + bias
-        things = grouped(found, log_odds, frame.sensor, self._config)
-        if not prompted:
-            whole = whole_network().log_odds(whole_features(sight, found, log_odds, things))
-            keep = things.keep & (whole > LISTED)
-            things = replace(things, keep=keep, certainty=expit(whole.astype(np.float64)))
+        if prompted:
+            things = grouped(found, log_odds, frame.sensor, self._config)
+        else:
+            levels = merge_levels(found.pairs, log_odds, found.regions.area, BIASES)
+            kept = [sized(found, level, frame.sensor, self._config) for level in levels]
+            wholes = Wholes(sight, found, log_odds)
+            odds = [whole_network().log_odds(wholes.features(level)) for level in levels]
+            things = partition_of(found, *best_pieces(levels, kept, odds))
         return _View(found, sight.encoded, log_odds, things)
 
     def _answered(

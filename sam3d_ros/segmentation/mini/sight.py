@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sam3d_ros.core.sensors import SensorModel
-from sam3d_ros.core.types import Float32Array, Frame, IndexArray
+from sam3d_ros.core.types import Frame
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.cues import Cues, on_cells
 from sam3d_ros.segmentation.mini.inputs import Observation, observe
@@ -35,17 +35,10 @@ class Sight:
     cut: Cut
     sensor: SensorModel
 
-    def features(self, labels: IndexArray) -> Float32Array:
-        """Return the (n + 1, F) float32 features of patches, or sets of them; (h, w) labels."""
-        return part_features(self.cut, labels, self.seen, self.cues, self.sensor)
-
-    def thing_odds(self, labels: IndexArray) -> Float32Array:
-        """Return (n + 1,) float32 log-odds that each of (h, w) labels is (part of) a thing."""
-        return thing_network().log_odds(self.features(labels))
-
     def things_only(self) -> Cut:
         """Return the cut without patches that are surely no part of a thing."""
-        is_thing = self.thing_odds(self.cut.patches) > LEAST_ODDS
+        features = part_features(self.cut, self.cut.patches, self.seen, self.cues, self.sensor)
+        is_thing = thing_network().log_odds(features) > LEAST_ODDS
         patches = np.where(is_thing[self.cut.patches], self.cut.patches, np.int32(0))
         return replace(self.cut, patches=compact(patches))
 

@@ -32,49 +32,88 @@ def part_features(
     :param labels: (h, w) int32, patches of ``cut`` or sets of them.
     :param sensor: errors of the frame's ranges.
     """
+    sums = part_sums(cut, labels, seen, cues)
+    has_support = bool(seen.height.any())
+    return features_of(sums, rim_share(labels), has_support, sensor, cut.grid.step)
+
+
+def part_sums(cut: Cut, labels: IndexArray, seen: Observation, cues: Cues) -> FloatArray:
+    """Return (n + 1, 11) sums over the cells of each label; those of a set of labels add up.
+
+    Cells; log-odds of a thing, their squares, the odds as probability; cells inside and covered;
+    cells with a return, their height, spread and range; cells at the picture's edge.
+
+    :param labels: (h, w) int32 labels 0..n; row 0 is of the rest and means nothing.
+    """
     count = int(labels.max()) + 1
     at = np.nonzero(labels)
-    of = labels[at]
-    area = np.maximum(np.bincount(of, minlength=count), 1).astype(np.float64)
-
-    def mean(values: np.ndarray) -> FloatArray:
-        return np.bincount(of, values, count) / area
-
-    thing = np.clip(cues.thing[at], -8, 8)
-    share = 1 / (1 + np.exp(-thing))
-    valid = seen.valid[at]
-    known = np.maximum(mean(valid), 1e-6)
-    height = mean(seen.height[at] * valid) / known
-    spread = np.maximum(mean(seen.spread[at] * valid) / known, 1e-5)
-    left = left_after(sensor, area * known, cut.grid.step)
-    window = AVERAGED_CELLS * cut.grid.step
-    unit = np.maximum(sensor.left_after(window, cut.grid.step), 1e-6)
-    surely = height / (spread / unit * left)
-    middle = mean(thing)
-    deviation = np.sqrt(np.maximum(mean(thing * thing) - middle**2, 0))
+    thing, valid = np.clip(cues.thing[at], -8, 8), seen.valid[at]
     rows, columns = labels.shape
     edge = (at[0] == 0) | (at[0] == rows - 1) | (at[1] == 0) | (at[1] == columns - 1)
-    square = np.ones((3, 3), np.uint8)
-    value = labels.astype(np.float32)
-    rim = (cv2.erode(value, square) != cv2.dilate(value, square))[at]
-    z = mean(seen.points[..., 2][at] * valid) / known
-    columns_of = [
+    values = (
+        np.ones(len(thing)),
+        thing,
+        thing * thing,
+        1 / (1 + np.exp(-thing)),
+        cut.inside[at],
+        cut.covered[at],
+        valid,
+        seen.height[at] * valid,
+        seen.spread[at] * valid,
+        seen.points[..., 2][at] * valid,
+        edge,
+    )
+    of = labels[at]
+    return np.stack([np.bincount(of, value, count) for value in values], axis=1)
+
+
+def rim_share(labels: IndexArray) -> FloatArray:
+    """Return (n + 1,) the share of each label's cells that touch another label."""
+    value, square = labels.astype(np.float32), np.ones((3, 3), np.uint8)
+    rim = labels[cv2.erode(value, square) != cv2.dilate(value, square)]
+    count = int(labels.max()) + 1
+    cells = np.maximum(np.bincount(labels.ravel(), minlength=count), 1)
+    share: FloatArray = np.bincount(rim, minlength=count) / cells
+    return share
+
+
+def features_of(
+    sums: FloatArray, rim: FloatArray, has_support: bool, sensor: SensorModel, step: int
+) -> Float32Array:
+    """Return (n + 1, F) float32 features of parts, see :func:`part_features`.
+
+    :param sums: (n + 1, 11) of :func:`part_sums`.
+    :param rim: (n + 1,) of :func:`rim_share`.
+    :param has_support: whether heights are known.
+    :param step: pixels of the frame per cell.
+    """
+    area = np.maximum(sums[:, 0], 1)
+    middle, square, share, inside, covered, known = (sums[:, 1:7] / area[:, None]).T
+    known = np.maximum(known, 1e-6)
+    height, spread, z = (sums[:, 7:10] / (area * known)[:, None]).T
+    edge = sums[:, 10] / area
+    spread = np.maximum(spread, 1e-5)
+    left = left_after(sensor, area * known, step)
+    unit = np.maximum(sensor.left_after(AVERAGED_CELLS * step, step), 1e-6)
+    surely = height / (spread / unit * left)
+    deviation = np.sqrt(np.maximum(square - middle**2, 0))
+    columns = [
         middle / 3,
         deviation / 2,
-        2 * mean(share) - 1,
-        2 * mean(cut.inside[at]) - 1,
-        mean(cut.covered[at]),
+        2 * share - 1,
+        2 * inside - 1,
+        covered,
         np.log1p(area) / 4 - 1,
         np.arcsinh(height / spread) / 2,
         np.arcsinh(surely) / 3,
         height * 10,
         np.log10(spread) + 3,
-        mean(edge) * 3,
-        2 * mean(rim) - 1,
+        edge * 3,
+        2 * rim - 1,
         np.where(known > 1e-3, z - 1, 0),
-        np.full(count, float(seen.height.any())),
+        np.full(len(sums), float(has_support)),
     ]
-    return np.clip(np.stack(columns_of, axis=1), -LIMIT, LIMIT).astype(np.float32)
+    return np.clip(np.stack(columns, axis=1), -LIMIT, LIMIT).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
