@@ -76,10 +76,13 @@ class MiniSegmenter:
         """Return the things that ``prompts`` ask for; without prompts, all there are.
 
         A single point is answered with up to three overlapping masks, best first; every other
-        prompt with at most one. The frame is encoded once for all prompts.
+        prompt with at most one. The frame is encoded once for all prompts. Without any return
+        there is nothing.
 
         :raises PromptError: when a prompt is malformed, or is a phrase or an exemplar.
         """
+        if not np.isfinite(frame.depth_m).any():
+            return Instances(frame.stamp_ns, (), ())
         view = self._view(frame, bool(prompts))
         supports = tuple(support.plane for support in view.found.structure.supports)
         items = (
