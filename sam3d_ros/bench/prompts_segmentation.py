@@ -23,7 +23,7 @@ from sam3d_ros.bench.scenes_segmentation import (
     world_frames,
 )
 from sam3d_ros.core.interfaces import Segmenter
-from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
 from sam3d_ros.core.types import BoolArray, BoxPrompt, PointPrompt, Prompt
 from sam3d_ros.segmentation.config import SegmentationConfig
@@ -88,7 +88,7 @@ def main() -> None:
     }
     for name, frames in sets.items():
         for backend in arguments.backends:
-            segmenter = load_backend('segmentation', backend)(SegmentationConfig())
+            segmenter = make_backend('segmentation', backend, SegmentationConfig())
             for kind, iou in answered(segmenter, frames, arguments.seed).items():
                 above = float(np.mean(np.array(iou) > 0.5))
                 mean, count = float(np.mean(iou)), len(iou)

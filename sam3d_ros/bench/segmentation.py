@@ -25,7 +25,7 @@ from sam3d_ros.bench.scenes_segmentation import (
     world_frames,
 )
 from sam3d_ros.bench.worlds import object_source
-from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import ByteArray, Frame, IndexArray
 
 PEER = 'Open3D tutorial'
@@ -58,7 +58,7 @@ class _Result:
 def run(options: BenchOptions) -> Measurement:
     """Measure the configured backend and the peer on the same frames, alternating."""
     config = options.config.segmentation
-    segmenter = load_backend('segmentation', config.backend)(config)
+    segmenter = make_backend('segmentation', config.backend, config)
 
     def ours(frame: Frame) -> IndexArray:
         return label_image(frame, [item.mask for item in segmenter.segment(frame).items])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sam3d_ros.core.config import Option, options
 from sam3d_ros.nodes.config import InputConfig, NodeConfig
-from sam3d_ros.session.config import Config
+from sam3d_ros.session.config import config_kind
 
 NODE_GROUPS = {
     'inputs': InputConfig,
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 def every_option() -> list[Option]:
     """Return the options of all stages, then those of the nodes, by dotted name."""
     nodes = [item for name, kind in NODE_GROUPS.items() for item in options(kind, f'{name}.')]
-    return [*options(Config), *nodes]
+    return [*options(config_kind()), *nodes]
 
 
 def parameter_file() -> str:

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             _say(begin, f'playing {len(truth.frames)} frames')
             _play(args.out, processes)
             _wait(lambda: collector.counts[DETECTIONS.name] >= total, processes, 2.0)
-            _wait(lambda: collector.is_settled, processes, 3.0)
+            _wait(lambda: collector.is_settled, processes, 10.0)
             frame, tracks, scene = collector.frame, collector.tracks, collector.scene
             if frame is None or tracks is None or scene is None:
                 raise DemoError('the nodes published no scene', remedy=f'See {args.out / LOGS}.')

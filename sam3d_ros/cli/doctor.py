@@ -101,7 +101,8 @@ def installation(config: Config, *, live: bool) -> Iterator[Finding]:
     """Yield findings about this machine: ROS, backends, weights, GPU."""
     yield from _ros(live)
     for stage in STAGES:
-        yield _backend(stage, getattr(config, stage).backend)
+        chosen = getattr(config, stage)
+        yield _backend(stage, getattr(chosen, 'completer', chosen.backend))
     yield from _weights()
     yield from _devices(config)
 

@@ -101,6 +101,11 @@ class Frame:
         return depth
 
     @property
+    def camera_name(self) -> str:
+        """What tells its camera from others: ``camera_id``, else ``frame_id``."""
+        return self.camera_id or self.frame_id
+
+    @property
     def sigma_m(self) -> Float32Array:
         """(H, W) float32 one-sigma error of each range seen straight on, metres, NaN = none."""
         return self.sensor.axial_sigma(self.depth_m)

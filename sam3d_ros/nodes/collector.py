@@ -104,10 +104,13 @@ class Collector(Node):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the last scene is that of the last frame, nothing of it being held back."""
+        """Whether the last scene is that of the last frame, and all of it has shapes."""
         latest = [self._latest.get(name) for name in (topics.OBJECTS.name, topics.DETECTIONS.name)]
         stamps = [stamp_of(data) for data in latest if data is not None]
-        return len(stamps) == 2 and stamps[0] == stamps[1]
+        if len(stamps) < 2 or stamps[0] != stamps[1]:
+            return False
+        scene = self.scene
+        return scene is not None and all(len(item.mesh.faces) for item in scene.objects)
 
     @property
     def tracks(self) -> Tracks | None:

@@ -19,7 +19,7 @@ from sam3d_msgs.srv import (
 )
 
 from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError
-from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.registry import make_backend, with_options
 from sam3d_ros.core.types import Frame, ObjectState, Scene, SceneObject
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.messages.config import OutputConfig, TfConfig
@@ -34,6 +34,7 @@ from sam3d_ros.nodes.reconstruct_action import ReconstructServer
 from sam3d_ros.nodes.ros_sink import RosSink
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.lane import CompletionWorker
 from sam3d_ros.reconstruction.texture import TextureSource
 from sam3d_ros.scene.config import SceneConfig
 from sam3d_ros.segmentation.config import SegmentationConfig
@@ -41,7 +42,7 @@ from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
 from sam3d_ros.session.session import Session, with_textures
 from sam3d_ros.tracking.config import TrackingConfig
 
-GROUPS = {
+GROUPS: dict[str, type] = {
     'segmentation': SegmentationConfig,
     'tracking': TrackingConfig,
     'reconstruction': ReconstructionConfig,
@@ -59,7 +60,8 @@ class ObjectsNode(StageNode):
     """Frames to objects; services and the action Reconstruct are methods of the session."""
 
     def __init__(self, bus: Bus | None = None, **arguments: Any) -> None:
-        super().__init__('objects', GROUPS, bus, live=('segmentation',), **arguments)
+        groups = {name: with_options(name, kind) for name, kind in GROUPS.items()}
+        super().__init__('objects', groups, bus, live=('segmentation',), **arguments)
         self.serve(AddPrompt, 'segmentation/add_prompt', self._add_prompt)
         self.serve(ClearScene, 'scene/clear', self._clear)
         self.serve(RemoveObject, 'scene/remove', self._remove)
@@ -70,7 +72,8 @@ class ObjectsNode(StageNode):
     def build(self) -> None:
         """Load the backends, resume what was saved, and offer the results."""
         config = Config(**{name: self.config(name) for name in GROUPS})
-        self._session = Session.from_config(config, self.get_logger().warning)
+        self._lane = CompletionWorker(config.reconstruction, self._failed)
+        self._session = Session.from_config(config, self.get_logger().warning, self._lane)
         self._sink = RosSink(self.publish_topic, config.outputs, config.tf)
         self._is_idle = True
 
@@ -84,11 +87,12 @@ class ObjectsNode(StageNode):
         self.tell_worker(self._publish_scene)
 
     def release(self) -> None:
-        """End the worker and save for the last time."""
+        """End the workers and save for the last time."""
         is_built = self.is_configured
         super().release()
         if is_built:
             self._session.close()
+            self._lane.close()
 
     def process(self, item: Arrival[Frame]) -> None:
         """Take one frame."""
@@ -98,7 +102,7 @@ class ObjectsNode(StageNode):
     def reconfigure(self) -> None:
         """Take new options of the segmentation; tracks stay."""
         config = self.config('segmentation')
-        self._session.segmenter = load_backend('segmentation', config.backend)(config)
+        self._session.segmenter = make_backend('segmentation', config.backend, config)
 
     def _on_frame(self, arrival: Arrival[Frame]) -> None:
         self.offer(arrival)
@@ -106,6 +110,9 @@ class ObjectsNode(StageNode):
     def _rest(self) -> None:
         """Do what frames do not give an occasion for."""
         if self._is_idle:
+            late = self._session.late()
+            if late is not None:
+                self._sink.write_shapes(late)
             self._sink.flush()
         self._is_idle = True
         self._sink.greet_planners()

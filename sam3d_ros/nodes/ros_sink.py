@@ -50,6 +50,11 @@ class RosSink:
         self.scene = scene
         self._send(self._messages.of_scene(scene))
 
+    def write_shapes(self, scene: Scene) -> None:
+        """Publish shapes that have changed between two frames; no pose has."""
+        self.scene = scene
+        self._send(self._messages.of_changes(scene))
+
     def flush(self) -> None:
         """Publish what waited for a next frame, which does not come."""
         self._send(self._messages.held_back())

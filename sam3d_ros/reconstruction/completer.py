@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.errors import BackendError, Sam3dError
+from sam3d_ros.core.registry import make_backend
 from sam3d_ros.reconstruction.completion import CompletionBackend
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
@@ -61,7 +62,7 @@ class Completer:
         :raises BackendError: when there is no such backend or it cannot be loaded.
         """
         if name not in self._backends:
-            self._backends[name] = load_backend('reconstruction', name)(self._config)
+            self._backends[name] = make_backend('reconstruction', name, self._config)
         return self._backends[name]
 
     def complete(self, jobs: Sequence[Job]) -> list[Completed]:
@@ -95,7 +96,13 @@ class Completer:
         return [_completed(track, best[track], tried[track]) for track in tried]
 
     def _shapes(self, backend: CompletionBackend, evidence: list[Evidence]) -> list[Shape]:
-        completions = backend.complete(evidence)
+        try:
+            completions = backend.complete(evidence)
+        except Sam3dError:
+            raise
+        except Exception as error:  # a backend may be anybody's code
+            name = type(backend).__name__
+            raise BackendError(f'{name} failed: {type(error).__name__}: {error}') from error
         return [
             build_shape(item, completion, self._config.max_faces)
             for item, completion in zip(evidence, completions, strict=True)

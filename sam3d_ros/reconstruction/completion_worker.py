@@ -12,6 +12,7 @@ import traceback
 from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import Sam3dError
 from sam3d_ros.core.inference import limit_threads
+from sam3d_ros.core.registry import with_options
 from sam3d_ros.core.workers.protocol import Kind, Message, receive, send
 from sam3d_ros.core.workers.values import message_of, value_of
 from sam3d_ros.reconstruction.completer import Completer, Job
@@ -61,7 +62,8 @@ def main() -> None:
     args = parser.parse_args()
     os.nice(NICENESS)
     limit_threads(1)
-    completer = Completer(build(ReconstructionConfig, args.config))
+    kind = with_options('reconstruction', ReconstructionConfig)
+    completer = Completer(build(kind, args.config))
     with socket.socket(fileno=args.fd) as connection:
         try:
             serve(connection, completer)

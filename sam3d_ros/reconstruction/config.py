@@ -73,10 +73,9 @@ class ReconstructionConfig:
 
     backend: str = option(
         'volume',
-        'who completes the hidden side: volume (learned), geometric (no weights), auto '
-        '(geometric at once, volume when next seen), sam3d_objects; geometric takes over when a '
-        'result fails the evidence',
-        choices=('geometric', 'volume', 'auto', 'sam3d_objects'),
+        'entry point in the group sam3d_ros.reconstruction that completes the hidden side: '
+        'volume (learned), geometric (no weights), sam3d_objects; or auto (geometric at once, '
+        'volume when next seen); geometric takes over when a result fails the evidence',
         read_only=True,
     )
     device: str = device_option()

@@ -9,6 +9,7 @@ worker that dies costs the job it was at, and the next job starts it again.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -23,6 +24,8 @@ from sam3d_ros.core.workers.protocol import Kind, Message
 from sam3d_ros.core.workers.values import message_of, value_of
 from sam3d_ros.reconstruction.completer import Completed, Completer, Job
 from sam3d_ros.reconstruction.config import ReconstructionConfig
+
+LOG = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 LONGEST_S = 600.0
@@ -56,18 +59,28 @@ class CompletionHere:
     """Completes in the caller's thread: ``ask`` returns when all is done.
 
     :param config: of the stage.
-    :raises BackendError: when the configured backend cannot be loaded; from ``ask`` and ``make``
-        when one fails.
+    :param failed: called with what went wrong with jobs that nobody waits for in person.
+    :raises BackendError: when the configured backend cannot be loaded; from ``make`` when one
+        fails.
     """
 
-    def __init__(self, config: ReconstructionConfig) -> None:
+    def __init__(
+        self,
+        config: ReconstructionConfig,
+        failed: Callable[[Sam3dError], object] = LOG.warning,
+    ) -> None:
+        self._failed = failed
         self._completer = Completer(config)
         self._completer.load(config.completer)
         self._finished: list[Completed] = []
 
     def ask(self, jobs: Sequence[Job]) -> None:
-        """Complete objects, all in one batch."""
-        self._finished += self._completer.complete(jobs)
+        """Complete objects, all in one batch; a backend that fails costs this batch alone."""
+        try:
+            self._finished += self._completer.complete(jobs)
+        except Sam3dError as error:
+            self._failed(error)
+            self._finished += [Completed(job.track_id) for job in jobs]
 
     def finished(self) -> list[Completed]:
         """Return what was finished since the last call."""

@@ -113,11 +113,12 @@ class ObjectMemory:
         """Take over shapes that were made again, whether the frame shows the objects or not.
 
         :param frame: the latest one, which the layouts are in.
-        :param reconstructions: of known objects.
+        :param reconstructions: of objects; those that are not known, or removed, are left out.
         """
         for made in reconstructions.items:
-            known = self.get(made.track_id)
-            self._objects[known.id] = replace(known, **_layout(frame, made))
+            known = self._objects.get(made.track_id)
+            if known is not None:
+                self._objects[known.id] = replace(known, **_layout(frame, made))
 
     def state(self) -> dict[str, Any]:
         """Return what is remembered, as a tree of :mod:`core.state`."""

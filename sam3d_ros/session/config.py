@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 
 from sam3d_ros.core.config import build, group, option
 from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.core.registry import with_options
 from sam3d_ros.messages.config import OutputConfig, TfConfig
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.reconstruction.config import ReconstructionConfig
@@ -41,8 +43,16 @@ class PromptConfig:
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
-    """Where the session keeps what it knows, so that it outlives its process."""
+    """How often the session looks anew, and where it keeps what it knows."""
 
+    segment_every: int = option(
+        1,
+        'every n-th frame of a camera is segmented; in those between, known objects are followed '
+        'by their shapes alone, which costs less',
+        minimum=1,
+        maximum=100,
+        read_only=True,
+    )
     folder: str = option(
         '',
         'folder that the session saves itself to while it runs, and resumes from when it starts; '
@@ -73,6 +83,18 @@ class Config:
     tf: TfConfig = group(TfConfig)
 
 
+@cache
+def config_kind() -> type[Config]:
+    """Return :class:`Config` with the options that backends of other packages own."""
+    stages = {
+        name: with_options(name, kind)
+        for name, kind in get_type_hints(Config).items()
+        if hasattr(kind, 'backend')
+    }
+    fields = [(name, kind, group(kind)) for name, kind in stages.items()]
+    return make_dataclass('Config', fields, bases=(Config,), frozen=True)
+
+
 def load_config(path: Path | None) -> Config:
     """Return the configuration in a YAML file over the defaults; the defaults without a file.
 
@@ -82,10 +104,10 @@ def load_config(path: Path | None) -> Config:
     :raises ConfigurationError: when it cannot be read, or a value is unknown or out of range.
     """
     if path is None:
-        return Config()
+        return config_kind()()
     ours = set(Config.__dataclass_fields__)
     values = {name: value for name, value in parameters(path).items() if name in ours}
-    return build(Config, values)
+    return build(config_kind(), values)
 
 
 def parameters(path: Path) -> Mapping[str, Any]:

@@ -23,6 +23,13 @@ class RecentFrames:
         """Forget all."""
         self._kept.clear()
 
+    def tracks_of(self, camera_name: str) -> Tracks | None:
+        """Return the tracks after the last frame of a camera, None when there is none."""
+        for frame, tracks in reversed(self._kept):
+            if frame.camera_name == camera_name:
+                return tracks
+        return None
+
     def at(self, stamp_ns: int | None) -> tuple[Frame, Tracks]:
         """Return the frame of a source stamp, None = the latest.
 

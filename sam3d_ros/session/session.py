@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.core.errors import InputError, NotFoundError
+from sam3d_ros.core.errors import BackendError, InputError, NotFoundError, Sam3dError
 from sam3d_ros.core.interfaces import Segmenter, Tracker
-from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import (
     BoolArray,
     ExemplarPrompt,
@@ -33,6 +33,7 @@ from sam3d_ros.core.types import (
     Tracks,
 )
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.reconstruction.lane import CompletionLane
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.texture import TextureSource
 from sam3d_ros.scene.memory import ObjectMemory
@@ -56,6 +57,7 @@ class Session:
     :param reconstructor: gives them shapes and poses.
     :param memory: knows where they are, seen or not.
     :param prompts: what is looked for from the start, and how many frames prompts may refer to.
+    :param segment_every: so many frames of a camera for one that is segmented.
     :param say: takes what a user should know, a sentence at a time.
     """
 
@@ -66,6 +68,7 @@ class Session:
         reconstructor: ObjectReconstructor,
         memory: ObjectMemory,
         prompts: PromptConfig | None = None,
+        segment_every: int = 1,
         say: Say = LOG.warning,
     ) -> None:
         prompts = prompts or PromptConfig()
@@ -76,6 +79,8 @@ class Session:
         phrases = (phrase.strip() for phrase in prompts.text.split(','))
         self._prompts = StandingPrompts(tuple(filter(None, phrases)), only=prompts.only)
         self._recent = RecentFrames(prompts.keep_frames)
+        self._segment_every = segment_every
+        self._frames: dict[str, int] = {}
         self._say = say
         self._autosave: Autosave | None = None
         self._latest_ns: dict[str, int] = {}
@@ -83,20 +88,27 @@ class Session:
         self._fixed_frame = ''
 
     @classmethod
-    def from_config(cls, config: Config | None = None, say: Say = LOG.warning) -> Session:
+    def from_config(
+        cls,
+        config: Config | None = None,
+        say: Say = LOG.warning,
+        lane: CompletionLane | None = None,
+    ) -> Session:
         """Return a session of the configured backends; it resumes what its folder holds.
 
         :param config: None = the defaults.
         :param say: takes what a user should know, a sentence at a time.
+        :param lane: who completes shapes; None = this thread, at each step.
         :raises BackendError: when a backend does not exist or cannot be loaded.
         """
         config = config or Config()
         session = cls(
-            load_backend('segmentation', config.segmentation.backend)(config.segmentation),
-            load_backend('tracking', config.tracking.backend)(config.tracking),
-            ObjectReconstructor(config.reconstruction),
+            make_backend('segmentation', config.segmentation.backend, config.segmentation),
+            make_backend('tracking', config.tracking.backend, config.tracking),
+            ObjectReconstructor(config.reconstruction, lane),
             ObjectMemory(config.scene),
             config.prompts,
+            config.session.segment_every,
             say,
         )
         if config.session.folder:
@@ -124,12 +136,17 @@ class Session:
         clock = [perf_counter()]
         for prompt in prompts:
             self._prompts.add(prompt, self.segmenter, frame)
-        if instances is None:
-            instances = self._prompts.segment(self.segmenter, frame)
-        clock.append(perf_counter())
-        tracks = self._tracker.update(frame, instances)
-        clock.append(perf_counter())
-        reconstructions = self._reconstructor.reconstruct(frame, tracks)
+        before = self._followed(frame)
+        if instances is None and not prompts and before is not None:
+            clock += [clock[0]] * 2
+            tracks, reconstructions = self._reconstructor.follow(frame, before)
+        else:
+            if instances is None:
+                instances = self._segmented(frame)
+            clock.append(perf_counter())
+            tracks = self._tracker.update(frame, instances)
+            clock.append(perf_counter())
+            reconstructions = self._reconstructor.reconstruct(frame, tracks)
         clock.append(perf_counter())
         scene = self._memory.update(frame, tracks, reconstructions)
         clock.append(perf_counter())
@@ -137,6 +154,17 @@ class Session:
         self._recent.add(frame, tracks)
         self._offer_to_save()
         return FrameResult(frame, tracks, reconstructions, scene, times)
+
+    def late(self) -> Scene | None:
+        """Return the scene if shapes were finished after the last frame, else None."""
+        if not self._latest_ns:
+            return None
+        frame, tracks = self._recent.at(None)
+        made = self._reconstructor.late(frame, tracks)
+        if not made.items:
+            return None
+        self._memory.rebuilt(frame, made)
+        return self.scene()
 
     def prompt(self, prompt: Prompt, stamp_ns: int | None = None) -> tuple[int, ...]:
         """Look for something from now on; return the ids of the tracks that are it already.
@@ -297,6 +325,7 @@ class Session:
         self._prompts.clear()
         self._recent.clear()
         self._latest_ns.clear()
+        self._frames.clear()
 
     def save(self, folder: Path) -> None:
         """Write all that is known to a folder, as :meth:`resume` reads it.
@@ -321,20 +350,34 @@ class Session:
             self._autosave.close(self._state())
             self._autosave = None
 
+    def _segmented(self, frame: Frame) -> Instances:
+        """Have a frame segmented; whatever a backend raises costs this frame alone.
+
+        :raises BackendError: when it fails.
+        """
+        try:
+            return self._prompts.segment(self.segmenter, frame)
+        except Sam3dError:
+            raise
+        except Exception as error:  # a backend may be anybody's code
+            name = type(self.segmenter).__name__
+            raise BackendError(f'{name} failed: {type(error).__name__}: {error}') from error
+
     def _admit(self, frame: Frame) -> None:
         """Take note of a frame's camera, stamp and fixed frame, and begin anew when need be."""
-        latest_ns = self._latest_ns.get(frame.frame_id)
+        name = frame.camera_name
+        latest_ns = self._latest_ns.get(name)
         if latest_ns == frame.stamp_ns:
             raise InputError(
-                f'a second frame of {frame.frame_id} with the stamp {frame.stamp_ns} ns',
+                f'a second frame of {name} with the stamp {frame.stamp_ns} ns',
                 wanted='another stamp for every frame of a camera',
             )
-        others = self._latest_ns.keys() - {frame.frame_id}
+        others = self._latest_ns.keys() - {name}
         if self._fixed_frame not in ('', frame.fixed_frame):
             if others:
                 raise InputError(
-                    f'frame {frame.frame_id} is placed in "{frame.fixed_frame}"',
-                    wanted=f'"{self._fixed_frame}", where {", ".join(sorted(others))} is placed',
+                    f'camera {name} is placed in "{frame.fixed_frame}"',
+                    wanted=f'"{self._fixed_frame}", where {", ".join(sorted(others))} is',
                     remedy='Connect the cameras in TF, or set pointmaps.fixed_frame for all.',
                 )
             self._say(
@@ -346,9 +389,16 @@ class Session:
             back_s = (latest_ns - frame.stamp_ns) * 1e-9
             self._say(f'stamps went back by {back_s:.3f} s: tracks start anew')
             self.reset()
-        self._latest_ns[frame.frame_id] = frame.stamp_ns
+        self._latest_ns[name] = frame.stamp_ns
         self._scene_ns = frame.stamp_ns
         self._fixed_frame = frame.fixed_frame
+
+    def _followed(self, frame: Frame) -> Tracks | None:
+        """Count a frame; return the tracks to follow into it, None = it is to be segmented."""
+        name = frame.camera_name
+        count = self._frames.get(name, 0)
+        self._frames[name] = count + 1
+        return self._recent.tracks_of(name) if count % self._segment_every else None
 
     def _offer_to_save(self) -> None:
         if self._autosave is not None:

@@ -93,12 +93,12 @@ class ResultMessages:
         if wanted(RECONSTRUCTIONS):
             made = result.reconstructions
             yield RECONSTRUCTIONS, reconstructions_message(types, made, frame.frame_id)
-        yield from self._changes(result.scene)
+        yield from self.of_changes(result.scene)
 
     def of_scene(self, scene: Scene) -> Iterator[Message]:
-        """Yield the messages about a scene; what is large only when it is due."""
+        """Yield the messages about a scene that lost or gained objects between two frames."""
         yield from self._poses(scene)
-        yield from self._changes(scene)
+        yield from self.of_changes(scene)
 
     def _poses(self, scene: Scene) -> Iterator[Message]:
         if self._tf.publish:
@@ -106,7 +106,8 @@ class ResultMessages:
             yield TF, transforms_message(self._types, transforms)
         yield DETECTIONS, detections_message(self._types, scene)
 
-    def _changes(self, scene: Scene) -> Iterator[Message]:
+    def of_changes(self, scene: Scene) -> Iterator[Message]:
+        """Yield what is large, where it has changed: the list of objects, markers, for planners."""
         products, files = self._products(scene)
         content = tuple(
             (item.id, item.state, item.label, products[item.id].hash) for item in scene.objects

@@ -271,6 +271,25 @@ def test_prompts_that_cannot_be_served_say_why(frames):
         running.prompt(PointPrompt(((80.0, 60.0),), (1,)))
 
 
+def test_in_frames_between_known_objects_are_followed(frames):
+    running = session(session=SessionConfig(segment_every=3))
+    asked = []
+    usual = running.segmenter
+
+    class Counting:
+        def segment(self, frame, prompts=()):
+            asked.append(frame.stamp_ns)
+            return usual.segment(frame, prompts)
+
+    running.segmenter = Counting()
+    results = [running.step(frame) for frame in frames]
+    assert asked == [frames[0].stamp_ns, frames[3].stamp_ns]
+    for result in results:
+        assert ids(result.scene) == [1, 2]
+        for item, (center, *_) in zip(result.scene.objects, BOXES, strict=True):
+            assert np.linalg.norm(apply(item.T_fixed_obj, item.box_center_m) - center) < 0.03
+
+
 def test_masks_of_somebody_else_take_the_place_of_the_segmenters(frames):
     usual = session()
     instances = usual.segmenter.segment(frames[0])
