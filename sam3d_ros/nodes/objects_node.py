@@ -52,7 +52,7 @@ GROUPS: dict[str, type] = {
     'outputs': OutputConfig,
     'tf': TfConfig,
 }
-IDLE_S = 1.0
+IDLE_S = 0.5
 """Without a frame for this long, what was held back goes out."""
 
 

@@ -222,12 +222,12 @@ class Scripted:
 @pytest.fixture()
 def scripted(monkeypatch):
     def use(fails):
-        real = completer.load_backend
+        real = completer.make_backend
         monkeypatch.setattr(
             completer,
-            'load_backend',
-            lambda stage, name: (
-                (lambda config: Scripted(fails)) if name == 'volume' else real(stage, name)
+            'make_backend',
+            lambda stage, name, config: (
+                Scripted(fails) if name == 'volume' else real(stage, name, config)
             ),
         )
 
