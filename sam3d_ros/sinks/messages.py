@@ -107,7 +107,7 @@ class ResultMessages:
         yield DETECTIONS, detections_message(self._types, scene)
 
     def of_changes(self, scene: Scene) -> Iterator[Message]:
-        """Yield what is large, where it has changed: the list of objects, markers, for planners."""
+        """Yield what is large, where it has changed: list of objects, markers, for planners."""
         products, files = self._products(scene)
         content = tuple(
             (item.id, item.state, item.label, products[item.id].hash) for item in scene.objects
