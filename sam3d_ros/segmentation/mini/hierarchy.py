@@ -19,7 +19,7 @@ from sam3d_ros.segmentation.merge import Grouping
 
 BIASES = (-3.5, -1.5, 0.5, 2.0)
 """What is added to the log-odds of pairs, for the finest grouping first."""
-LISTED = 0.25
+LISTED = 0.3
 """Probability of being one whole thing from which a piece is worth listing."""
 
 
