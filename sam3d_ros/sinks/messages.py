@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results to messages, for the wire and for recordings alike: what is told, when, in which order.
 
-TF and detections go out with every frame. Meshes are large: the list of objects goes out when an
-object comes, goes, or has another state, name or shape, else once in ``outputs.list_period_s`` at
-most; markers and collision objects when they change.
+TF and detections go out with every frame. Meshes are large: the list of objects and their markers
+go out when a confirmed object comes, goes, or has another state, name or shape, else once in
+``outputs.list_period_s`` at most, markers only when they change; so do collision objects.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sam3d_ros.core.types import Frame, Scene
+from sam3d_ros.core.types import Frame, ObjectState, Scene
 from sam3d_ros.export.mesh_folder import MeshFolder
 from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.clouds import encode_pointmap
@@ -110,26 +110,34 @@ class ResultMessages:
         """Yield what is large, where it has changed: list of objects, markers, for planners."""
         products, files = self._products(scene)
         content = tuple(
-            (item.id, item.state, item.label, products[item.id].hash) for item in scene.objects
+            (item.id, item.state, item.label, products[item.id].hash)
+            for item in scene.objects
+            if item.state != ObjectState.TENTATIVE
         )
         waited_ns = scene.stamp_ns - self._listed_ns
         self._held = scene
         if content != self._listed or not 0 <= waited_ns < self._period_ns:
-            self._listed, self._listed_ns = content, scene.stamp_ns
-            self._held = None
-            yield OBJECTS, scene_message(self._types, scene, products, files)
-        markers = self._markers.update(scene, products, files)
-        if markers is not None:
-            yield MARKERS, markers
+            self._listed = content
+            yield from self._list(scene, products, files)
         for message in self._collisions.update(scene, products):
             yield COLLISION_OBJECTS, message
 
+    def _list(
+        self, scene: Scene, products: Mapping[int, MeshProducts], files: Mapping[int, Path]
+    ) -> Iterator[Message]:
+        """Yield what shows all objects with their meshes."""
+        self._listed_ns = scene.stamp_ns
+        self._held = None
+        yield OBJECTS, scene_message(self._types, scene, products, files)
+        markers = self._markers.update(scene, products, files)
+        if markers is not None:
+            yield MARKERS, markers
+
     def held_back(self) -> Iterator[Message]:
-        """Yield the list of objects that was not due, for when nothing follows."""
+        """Yield what shows all objects and was not due, for when nothing follows."""
         if self._held is not None:
-            scene, self._held = self._held, None
-            self._listed_ns = scene.stamp_ns
-            yield OBJECTS, scene_message(self._types, scene, *self._products(scene))
+            scene = self._held
+            yield from self._list(scene, *self._products(scene))
 
     def all_collision_objects(self, scene: Scene) -> Iterator[Message]:
         """Yield every object for a planner that was not listening before."""

@@ -9,7 +9,7 @@ from made_up_scenes import STAMP_NS, scene, scene_object
 
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.messages.config import OutputConfig, TfConfig
-from sam3d_ros.messages.topics import DETECTIONS, OBJECTS, TF
+from sam3d_ros.messages.topics import DETECTIONS, MARKERS, OBJECTS, TF
 from sam3d_ros.sinks.messages import ResultMessages
 
 TENTH_NS = 100_000_000
@@ -60,6 +60,22 @@ def test_what_comes_and_goes_is_told_at_once():
     told(messages, 0, ITEM)
     assert OBJECTS in told(messages, 1, ITEM, scene_object(4))
     assert OBJECTS in told(messages, 2, ITEM)
+
+
+def test_what_is_tentative_and_gone_again_costs_no_list():
+    messages = ResultMessages(OutputConfig(), TfConfig())
+    told(messages, 0, ITEM)
+    ghost = scene_object(4, ObjectState.TENTATIVE)
+    assert OBJECTS not in told(messages, 1, ITEM, ghost)
+    assert OBJECTS not in told(messages, 2, ITEM)
+    assert OBJECTS in told(messages, 3, ITEM, replace(ghost, state=ObjectState.VISIBLE))
+
+
+def test_markers_are_not_drawn_again_for_every_change_of_the_score():
+    messages = ResultMessages(OutputConfig(), TfConfig())
+    scores = [replace(ITEM, score=0.3 + 0.1 * (tenths % 6)) for tenths in range(25)]
+    drawn = [MARKERS in told(messages, tenths, item) for tenths, item in enumerate(scores)]
+    assert [tenths for tenths, there in enumerate(drawn) if there] == [0, 10, 20]
 
 
 def test_the_last_list_is_not_lost():
