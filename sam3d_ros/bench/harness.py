@@ -46,6 +46,7 @@ class BenchOptions:
     :param config: configuration of the pipeline under test.
     :param config_file: the file it was read from, for the nodes, or None.
     :param save_labels: folder for label images, or None.
+    :param ledger: ``latency`` says what each part of a frame costs, and how poses keep up.
     """
 
     data: tuple[Path, ...] = ()
@@ -57,6 +58,7 @@ class BenchOptions:
     config: Config = field(default_factory=Config)
     config_file: Path | None = None
     save_labels: Path | None = None
+    ledger: bool = False
 
     def chosen(self, suites: Iterable[str]) -> list[str]:
         """Return those of a bench's sets of scenes that are wanted, in the bench's order.

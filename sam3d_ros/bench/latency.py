@@ -124,9 +124,13 @@ class ObjectFrames:
 
 
 def run(options: BenchOptions) -> Measurement:
-    """Measure worlds of more and more objects, each on a freshly started graph."""
+    """Measure worlds of more and more objects, each on a freshly started graph; or the ledger."""
     if find_spec('rclpy') is None:
         return Measurement('latency', {}, notes=('No ROS (rclpy) here: latency is left out.',))
+    if options.ledger:
+        from sam3d_ros.bench import ledger
+
+        return ledger.run(options)
     suites = options.chosen(QUICK_SUITES if options.quick else SUITES)
     runs = [_measure(suite, options) for suite in suites]
     values: dict[str, Value] = {}
@@ -188,28 +192,30 @@ def _measure(suite: str, options: BenchOptions) -> Run:
     object_frames = ObjectFrames()
     readers: dict[Topic, Reader] = dict.fromkeys((SENT, *ENDS.values()), stamp_of)
     readers[topics.TF] = object_frames
-    with tempfile.TemporaryDirectory() as folder, _own_domain():
-        recording.write_episode(_world(suite, frames, options), Path(folder) / 'world')
+    with tempfile.TemporaryDirectory() as folder, own_domain():
+        recording.write_episode(world_of(suite, frames, options), Path(folder) / 'world')
         with Processes(Path(folder) / 'logs') as processes, listening(readers) as arrivals:
-            processes.start('graph', _up_command(options))
-            _wait_for_graph(arrivals, processes)
-            processes.start('replay', _replay_command(Path(folder) / 'world'))
+            processes.start('graph', up_command(options))
+            wait_for_graph(arrivals, processes)
+            processes.start('replay', replay_command(Path(folder) / 'world'))
             cpu = _follow(arrivals, processes)
             ends_s = {stage: arrivals.times_s(topic.name) for stage, topic in ENDS.items()}
             stages_s = stage_times(arrivals.times_s(SENT.name), ends_s, WARM_UP_FRAMES)
             if not stages_s['total']:
-                raise BackendError(f'{suite}: no frame came through', remedy=_logs(processes))
+                raise BackendError(f'{suite}: no frame came through', remedy=logs(processes))
             peak_mb = usage(processes.pid('graph')).peak_memory_mb
     return Run(suite, object_frames.count, stages_s, *cpu, peak_mb)
 
 
-def _world(suite: str, frames: int, options: BenchOptions) -> Episode:
+def world_of(suite: str, frames: int, options: BenchOptions) -> Episode:
+    """Return an episode of a suite with nothing around its objects but floor, wall and table."""
     source = object_source(options)
     return bare(episode_of(suite, options.seed, source, options.sensor, frames))
 
 
-def _wait_for_graph(arrivals: Arrivals, processes: Processes) -> None:
-    _wait(lambda: arrivals.count_subscribers(recording.DEPTH.name) > 0, processes, START_TIMEOUT_S)
+def wait_for_graph(arrivals: Arrivals, processes: Processes) -> None:
+    """Wait until the graph listens to the camera."""
+    wait(lambda: arrivals.count_subscribers(recording.DEPTH.name) > 0, processes, START_TIMEOUT_S)
 
 
 def _follow(arrivals: Arrivals, processes: Processes) -> tuple[float, float]:
@@ -225,15 +231,15 @@ def _follow(arrivals: Arrivals, processes: Processes) -> tuple[float, float]:
         return processes.exit_code('replay') == 0
 
     pid = processes.pid('graph')
-    _wait(lambda: played() or done() >= WARM_UP_FRAMES, processes, PLAY_TIMEOUT_S)
+    wait(lambda: played() or done() >= WARM_UP_FRAMES, processes, PLAY_TIMEOUT_S)
     before, first, begin_s = usage(pid), done(), time.monotonic()
-    _wait(played, processes, PLAY_TIMEOUT_S)
+    wait(played, processes, PLAY_TIMEOUT_S)
     cpu_s = usage(pid).cpu_s - before.cpu_s
     return cpu_s / max(1, done() - first), cpu_s / (time.monotonic() - begin_s)
 
 
 @contextmanager
-def _own_domain() -> Iterator[None]:
+def own_domain() -> Iterator[None]:
     """Keep DDS on this machine and away from other graphs on it."""
     wanted = {
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
@@ -251,21 +257,23 @@ def _own_domain() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _up_command(options: BenchOptions) -> list[str]:
+def up_command(options: BenchOptions) -> list[str]:
+    """Return the command that brings the graph up on a world's topics."""
     command = [*_PROGRAM, 'up', '--rgb', recording.COLOR.name, '--depth', recording.DEPTH.name]
     if options.config_file is not None:
         command += ['--config', str(options.config_file)]
     return command
 
 
-def _replay_command(world: Path) -> list[str]:
-    return [*_PROGRAM, 'replay', str(world / recording.RECORDING), '--rate', f'{RATE}']
+def replay_command(world: Path, rate: float = RATE) -> list[str]:
+    """Return the command that plays a world at a multiple of real time."""
+    return [*_PROGRAM, 'replay', str(world / recording.RECORDING), '--rate', f'{rate}']
 
 
 _PROGRAM = (sys.executable, '-m', 'sam3d_ros.cli.main')
 
 
-def _wait(condition: Callable[[], bool], processes: Processes, timeout_s: float) -> None:
+def wait(condition: Callable[[], bool], processes: Processes, timeout_s: float) -> None:
     """Wait for a condition while every process lives.
 
     :raises BackendError: when one dies, or after ``timeout_s``.
@@ -275,11 +283,12 @@ def _wait(condition: Callable[[], bool], processes: Processes, timeout_s: float)
         for death in processes.deaths():
             raise BackendError(str(death), remedy=processes.log_tail(death.name))
         if time.monotonic() > deadline:
-            raise BackendError(f'nothing came of it in {timeout_s:.0f} s', remedy=_logs(processes))
+            raise BackendError(f'nothing came of it in {timeout_s:.0f} s', remedy=logs(processes))
         pause.wait(0.05)
 
 
-def _logs(processes: Processes) -> str:
+def logs(processes: Processes) -> str:
+    """Return what the graph said last, as a sentence of an error."""
     return f'The nodes said last:\n{processes.log_tail("graph")}'
 
 

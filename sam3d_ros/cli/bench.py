@@ -44,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='NAME',
         help='only this set of scenes (boxes, real, clutter, spaced, ...); may be repeated',
     )
+    parser.add_argument(
+        '--ledger',
+        action='store_true',
+        help='latency: the share of each part of a frame, and how poses keep up at 5 and 30 Hz',
+    )
     parser.add_argument('--quick', action='store_true', help='fewer scenes, no slow metrics')
 
 
@@ -64,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         config=load_config(args.config),
         config_file=args.config,
         save_labels=args.save_labels,
+        ledger=args.ledger,
     )
     measurements: list[Measurement] = []
     for name in BENCHES if args.name == 'all' else [args.name]:

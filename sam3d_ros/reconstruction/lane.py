@@ -163,6 +163,11 @@ class CompletionWorker:
             finished, self._finished = self._finished, []
         return finished
 
+    def wait_until_idle(self) -> None:
+        """Wait until nothing is asked for any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting and self._running is None)
+
     def make(self, job: Job) -> Completed:
         """Return what comes of one job, before all that wait.
 
@@ -191,7 +196,7 @@ class CompletionWorker:
             self._waiting = []
             if self._running is not None:
                 self._running.is_wanted = False
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
         self._process.close()
 
@@ -200,7 +205,7 @@ class CompletionWorker:
             raise BackendError('completion has ended', wanted='a job before that')
         self._count += 1
         self._waiting.append(_Order(job, self._count, future))
-        self._changed.notify()
+        self._changed.notify_all()
 
     def _run(self) -> None:
         while True:
@@ -227,6 +232,7 @@ class CompletionWorker:
             error = failure
         with self._changed:
             self._running = None
+            self._changed.notify_all()
             if order.future is None and order.is_wanted:
                 self._finished.append(completed)
         if not order.is_wanted:
