@@ -76,6 +76,7 @@ class ObjectsNode(StageNode):
         self._session = Session.from_config(config, self.get_logger().warning, self._lane)
         self._sink = RosSink(self.publish_topic, config.outputs, config.tf)
         self._is_idle = True
+        self._dropped = 0
 
     def connect(self) -> None:
         """Listen to frames and prompts."""
@@ -97,7 +98,8 @@ class ObjectsNode(StageNode):
     def process(self, item: Arrival[Frame]) -> None:
         """Take one frame."""
         self._is_idle = False
-        self._sink.write(self._session.step(item.get()))
+        hurry, self._dropped = self.dropped > self._dropped, self.dropped
+        self._sink.write(self._session.step(item.get(), hurry=hurry))
 
     def reconfigure(self) -> None:
         """Take new options of the segmentation; tracks stay."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ class ObjectReconstructor:
         self._config = config
         self._lane = lane if lane is not None else CompletionHere(config)
         self._memories: dict[int, TrackMemory] = {}
+        self._untold: set[int] = set()
 
     def clear(self) -> None:
         """Forget every object."""
@@ -71,9 +72,8 @@ class ObjectReconstructor:
         seen = self._seen(frame, tracks)
         self._follow(frame, [(self._memories[track.id], view) for track, view in seen])
         self._lane.ask([job for track, view in seen for job in self._due(track, view)])
-        for completed in self._lane.finished():
-            self._adopt(completed)
-        return self._reconstructions(frame, tracks, self._memories)
+        self._take_over()
+        return self._reconstructions(frame, tracks)
 
     def follow(self, frame: Frame, before: Tracks) -> tuple[Tracks, Reconstructions]:
         """Return tracks and reconstructions of a frame that nobody segmented, by shapes alone.
@@ -93,22 +93,21 @@ class ObjectReconstructor:
         self._follow(
             frame, [(self._memories[track.id], view) for track, view in self._seen(frame, tracks)]
         )
-        for completed in self._lane.finished():
-            self._adopt(completed)
-        return tracks, self._reconstructions(frame, tracks, self._memories)
+        self._take_over()
+        return tracks, self._reconstructions(frame, tracks)
 
-    def late(self, frame: Frame, tracks: Tracks) -> Reconstructions:
-        """Return the reconstructions of tracks whose shapes were finished after the last frame.
+    def late(self, frame: Frame) -> Reconstructions:
+        """Return the reconstructions of objects whose new shapes no frame has told of yet.
 
-        A lane that works beside the poses may finish when no frame comes any more.
+        A lane beside the poses may finish when no frame comes, or none that shows the object.
 
-        :param frame: the latest frame that was reconstructed.
-        :param tracks: all living tracks after it.
+        :param frame: the latest frame, which the layouts are in.
         """
-        finished = self._lane.finished()
-        for completed in finished:
-            self._adopt(completed)
-        return self._reconstructions(frame, tracks, {item.track_id for item in finished})
+        self._take_over()
+        untold = [track_id for track_id in self._memories if track_id in self._untold]
+        self._untold.clear()
+        items = [_published(track_id, self._memories[track_id], frame) for track_id in untold]
+        return Reconstructions(frame.stamp_ns, tuple(items))
 
     def again(
         self, frame: Frame, tracks: Tracks, track_id: int, backend: str = ''
@@ -185,17 +184,13 @@ class ObjectReconstructor:
         for memory, update in zip(known, updates, strict=True):
             memory.follow(update, frame.T_fixed_cam[:3, :3], self._config)
 
-    def _reconstructions(
-        self, frame: Frame, tracks: Tracks, track_ids: Container[int]
-    ) -> Reconstructions:
-        """Return what is known of those of the seen tracks that are named."""
+    def _reconstructions(self, frame: Frame, tracks: Tracks) -> Reconstructions:
+        """Return what is known of the tracks that the frame shows."""
         seen = [track.id for track in tracks.items if track.instance >= 0]
-        items = tuple(
-            _published(track_id, self._memories[track_id], frame)
-            for track_id in seen
-            if track_id in self._memories and track_id in track_ids
-        )
-        return Reconstructions(frame.stamp_ns, items)
+        told = [track_id for track_id in seen if track_id in self._memories]
+        self._untold.difference_update(told)
+        items = [_published(track_id, self._memories[track_id], frame) for track_id in told]
+        return Reconstructions(frame.stamp_ns, tuple(items))
 
     def _due(self, track: Track, view: View) -> list[Job]:
         """Keep the track's view; return the job that is due now, if any."""
@@ -211,6 +206,13 @@ class ObjectReconstructor:
         memory.is_asked = True
         backend = STAND_IN if previews and is_first else self._config.completer
         return [Job(track.id, memory.views, backend, is_first)]
+
+    def _take_over(self) -> None:
+        """Take over what the lane has finished."""
+        for completed in self._lane.finished():
+            self._adopt(completed)
+            if completed.shape is not None:
+                self._untold.add(completed.track_id)
 
     def _adopt(self, completed: Completed) -> None:
         memory = self._memories[completed.track_id]

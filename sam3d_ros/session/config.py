@@ -53,6 +53,14 @@ class SessionConfig:
         maximum=100,
         read_only=True,
     )
+    hurry_s: float = option(
+        0.4,
+        'live, when frames come faster than they can be segmented: one is segmented so often, '
+        'seconds; objects are followed through those between; 0 = these are dropped',
+        minimum=0.0,
+        maximum=60.0,
+        read_only=True,
+    )
     folder: str = option(
         '',
         'folder that the session saves itself to while it runs, and resumes from when it starts; '

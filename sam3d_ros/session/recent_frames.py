@@ -23,6 +23,10 @@ class RecentFrames:
         """Forget all."""
         self._kept.clear()
 
+    def latest(self) -> Frame | None:
+        """Return the last frame, None before the first."""
+        return self._kept[-1][0] if self._kept else None
+
     def tracks_of(self, camera_name: str) -> Tracks | None:
         """Return the tracks after the last frame of a camera, None when there is none."""
         for frame, tracks in reversed(self._kept):

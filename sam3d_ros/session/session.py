@@ -58,6 +58,7 @@ class Session:
     :param memory: knows where they are, seen or not.
     :param prompts: what is looked for from the start, and how many frames prompts may refer to.
     :param segment_every: so many frames of a camera for one that is segmented.
+    :param hurry_s: in a hurry, time from one segmented frame of a camera to the next, seconds.
     :param say: takes what a user should know, a sentence at a time.
     """
 
@@ -69,6 +70,7 @@ class Session:
         memory: ObjectMemory,
         prompts: PromptConfig | None = None,
         segment_every: int = 1,
+        hurry_s: float = 0.0,
         say: Say = LOG.warning,
     ) -> None:
         prompts = prompts or PromptConfig()
@@ -80,7 +82,9 @@ class Session:
         self._prompts = StandingPrompts(tuple(filter(None, phrases)), only=prompts.only)
         self._recent = RecentFrames(prompts.keep_frames)
         self._segment_every = segment_every
+        self._hurry_ns = round(1e9 * hurry_s)
         self._frames: dict[str, int] = {}
+        self._segmented_ns: dict[str, int] = {}
         self._say = say
         self._autosave: Autosave | None = None
         self._latest_ns: dict[str, int] = {}
@@ -109,6 +113,7 @@ class Session:
             ObjectMemory(config.scene),
             config.prompts,
             config.session.segment_every,
+            config.session.hurry_s,
             say,
         )
         if config.session.folder:
@@ -118,7 +123,12 @@ class Session:
         return session
 
     def step(
-        self, frame: Frame, instances: Instances | None = None, prompts: Sequence[Prompt] = ()
+        self,
+        frame: Frame,
+        instances: Instances | None = None,
+        prompts: Sequence[Prompt] = (),
+        *,
+        hurry: bool = False,
     ) -> FrameResult:
         """Return what is known after a frame.
 
@@ -128,6 +138,8 @@ class Session:
         :param frame: one observation; all cameras have the same fixed frame.
         :param instances: its masks, when somebody else has segmented it.
         :param prompts: new ones, in pixels of this frame; they stand from now on.
+        :param hurry: frames come faster than they can be segmented: this one is followed if one
+            of its camera was segmented less than ``session.hurry_s`` before.
         :raises InputError: when this camera's frame of this stamp has come already, or the fixed
             frame is not that of the other cameras.
         :raises PromptError: when a prompt cannot be served.
@@ -136,11 +148,12 @@ class Session:
         clock = [perf_counter()]
         for prompt in prompts:
             self._prompts.add(prompt, self.segmenter, frame)
-        before = self._followed(frame)
+        before = self._followed(frame, hurry)
         if instances is None and not prompts and before is not None:
             clock += [clock[0]] * 2
             tracks, reconstructions = self._reconstructor.follow(frame, before)
         else:
+            self._segmented_ns[frame.camera_name] = frame.stamp_ns
             if instances is None:
                 instances = self._segmented(frame)
             clock.append(perf_counter())
@@ -148,6 +161,7 @@ class Session:
             clock.append(perf_counter())
             reconstructions = self._reconstructor.reconstruct(frame, tracks)
         clock.append(perf_counter())
+        self._memory.rebuilt(frame, self._reconstructor.late(frame))
         scene = self._memory.update(frame, tracks, reconstructions)
         clock.append(perf_counter())
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
@@ -157,11 +171,9 @@ class Session:
 
     def late(self) -> Scene | None:
         """Return the scene if shapes were finished after the last frame, else None."""
-        if not self._latest_ns:
-            return None
-        frame, tracks = self._recent.at(None)
-        made = self._reconstructor.late(frame, tracks)
-        if not made.items:
+        frame = self._recent.latest()
+        made = self._reconstructor.late(frame) if frame is not None else None
+        if frame is None or made is None or not made.items:
             return None
         self._memory.rebuilt(frame, made)
         return self.scene()
@@ -326,6 +338,7 @@ class Session:
         self._recent.clear()
         self._latest_ns.clear()
         self._frames.clear()
+        self._segmented_ns.clear()
 
     def save(self, folder: Path) -> None:
         """Write all that is known to a folder, as :meth:`resume` reads it.
@@ -393,12 +406,14 @@ class Session:
         self._scene_ns = frame.stamp_ns
         self._fixed_frame = frame.fixed_frame
 
-    def _followed(self, frame: Frame) -> Tracks | None:
+    def _followed(self, frame: Frame, hurry: bool) -> Tracks | None:
         """Count a frame; return the tracks to follow into it, None = it is to be segmented."""
         name = frame.camera_name
         count = self._frames.get(name, 0)
         self._frames[name] = count + 1
-        return self._recent.tracks_of(name) if count % self._segment_every else None
+        since_ns = frame.stamp_ns - self._segmented_ns.get(name, -self._hurry_ns)
+        is_spared = count % self._segment_every != 0 or (hurry and since_ns < self._hurry_ns)
+        return self._recent.tracks_of(name) if is_spared else None
 
     def _offer_to_save(self) -> None:
         if self._autosave is not None:

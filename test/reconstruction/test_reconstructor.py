@@ -316,10 +316,10 @@ def test_a_shape_that_is_finished_after_the_last_frame_is_not_lost(scenes, solid
     frame, instances = scenes.see(solids, noise_seed=0)
     tracks = scenes.tracked(instances)
     before = stage.reconstruct(frame, tracks)
-    assert stage.late(frame, tracks).items == ()
+    assert stage.late(frame).items == ()
     lane.asked = lane.asked[1:]
     lane.work()
-    (item,) = stage.late(frame, tracks).items
+    (item,) = stage.late(frame).items
     assert item.track_id == 2 and item.backends == ('geometric',)
     np.testing.assert_array_equal(item.T_cam_obj, before.items[1].T_cam_obj)
 

@@ -18,6 +18,7 @@ from sam3d_ros.core.types import BoxPrompt, ObjectState, PointPrompt, TextPrompt
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.reconstruction.lane import CompletionWorker
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
 from sam3d_ros.session.session import Session
 from sam3d_ros.session.store import VERSION
@@ -315,3 +316,37 @@ def test_textures_are_of_the_latest_meshes(frames, tmp_path):
     assert set(resumed.texture_sources(resumed.scene())) == {1, 2}
     running.clear()
     assert running.texture_sources(scene) == {}
+
+
+def test_in_a_hurry_frames_between_are_followed_for_as_long_as_allowed(frames):
+    running = session(frames[:3], session=SessionConfig(hurry_s=0.25))
+
+    def is_followed(stamp, **changes):
+        frame = replace(frames[2], stamp_ns=stamp * STEP_NS, **changes)
+        result = running.step(frame, hurry=stamp != 7)
+        assert [item.id for item in result.scene.objects] == [1, 2]
+        assert all(item.state == ObjectState.VISIBLE for item in result.scene.objects)
+        return result.times.segmentation_s == 0
+
+    # .1 and .2 s after the third frame, then .3 s; 7 is in no hurry.
+    assert [is_followed(stamp) for stamp in (4, 5, 6, 7, 8, 9, 10)] == [
+        *(True, True, False),
+        *(False, True, True, False),
+    ]
+    assert not is_followed(11, camera_id='other'), 'its first frame'
+
+
+def test_shapes_that_come_late_are_told_whether_their_objects_are_seen_or_not(frames, boxes_world):
+    lane = CompletionWorker(config().reconstruction, print)
+    running = Session.from_config(config(), lane=lane)
+    assert running.late() is None
+    running.step(frames[0])
+    away, _ = boxes_world((0.9, 0.0, 0.7), (), stamp_ns=2 * STEP_NS, target=(3.0, 0.0, 0.7))
+    running.step(away)
+    lane.wait_until_idle()
+    running.late()
+    assert len(running.scene().objects) == 0, 'tentative and not seen'
+    assert all(len(running.get(object_id).mesh.faces) for object_id in (1, 2))
+    assert running.late() is None
+    running.close()
+    lane.close()
