@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sam3d_ros.bags.clocks import OPTION, Clock, Settled, Stamps, Times, settle
 from sam3d_ros.bags.recording import RawMessage, Recording
@@ -235,19 +236,21 @@ class _FirstPass:
 
 def _times_of(transforms: Collection[LoggedTransform]) -> tuple[Times | None, set[str]]:
     """Return the times of TF that moves, and the frames whose stamps say nothing."""
-    edges: dict[str, list[tuple[int, int]]] = {}
+    edges: dict[str, array[int]] = {}
     for item in transforms:
         if not item.is_static:
             pair = (item.transform.stamp_ns, item.log_ns)
-            edges.setdefault(item.transform.child, []).append(pair)
-    unstamped = {child for child, pairs in edges.items() if _as_times(pairs).fault()}
-    stamped = [pair for child, pairs in edges.items() if child not in unstamped for pair in pairs]
-    return (_as_times(stamped) if stamped else None), unstamped
+            edges.setdefault(item.transform.child, array('q')).extend(pair)
+    pairs = {
+        child: np.frombuffer(found, np.int64).reshape(-1, 2) for child, found in edges.items()
+    }
+    unstamped = {child for child, found in pairs.items() if _as_times(found).fault()}
+    stamped = [found for child, found in pairs.items() if child not in unstamped]
+    return (_as_times(np.concatenate(stamped)) if stamped else None), unstamped
 
 
-def _as_times(pairs: Collection[tuple[int, int]]) -> Times:
-    both = np.array(list(pairs), np.int64)
-    return Times(TF.name, both[:, 0], both[:, 1])
+def _as_times(pairs: npt.NDArray[np.int64]) -> Times:
+    return Times(TF.name, pairs[:, 0], pairs[:, 1])
 
 
 def _restamped(

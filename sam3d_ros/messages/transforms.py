@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from sam3d_ros.core.errors import TransformError
@@ -86,7 +87,10 @@ def transform_from(item: Any) -> StampedTransform:
     :raises TransformError: when a number is no distance, its quaternion is zero, or it does not
         connect two frames.
     """
-    parent, child = frame_name(item.header.frame_id), frame_name(item.child_frame_id)
+    # Long recordings have millions of transforms between a few frames.
+    parent, child = (
+        intern(frame_name(name)) for name in (item.header.frame_id, item.child_frame_id)
+    )
     if not parent or not child or parent == child:
         raise TransformError(
             f'a transform from "{child}" to "{parent}"', wanted='two different frame names'

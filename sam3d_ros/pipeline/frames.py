@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from sam3d_ros.bags.recording import RawMessage, Recording
 from sam3d_ros.bags.scan import SLOP_S, Scan, Timing, scan
 from sam3d_ros.bags.selection import Overrides, Selection
@@ -101,10 +103,10 @@ class FrameReader:
         self._intake.forget()
         rgb, geometry = self.selection.rgb.topic, self.selection.geometry.topic
         wanted = {
-            (topic, place)
-            for pair in self.pairing.pairs
-            for topic, place in zip((rgb, geometry), pair, strict=True)
+            topic: np.zeros(len(self.scan.stamps_ns[topic]), bool) for topic in (rgb, geometry)
         }
+        for color_at, other_at in self.pairing.pairs:
+            wanted[rgb][color_at] = wanted[geometry][other_at] = True
         held: dict[tuple[str, int], RawMessage] = {}
         seen = {rgb: 0, geometry: 0}
         coming = iter(self.pairing.pairs)
@@ -112,7 +114,7 @@ class FrameReader:
         for message in self._recording.messages({rgb, geometry}):
             key = (message.topic, seen[message.topic])
             seen[message.topic] += 1
-            if key in wanted:
+            if wanted[message.topic][key[1]]:
                 held[key] = message
             while pair is not None and (rgb, pair[0]) in held and (geometry, pair[1]) in held:
                 yield self._frame(held.pop((rgb, pair[0])), held.pop((geometry, pair[1])), pair)

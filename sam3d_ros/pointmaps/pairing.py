@@ -163,7 +163,7 @@ def pair_all(
     stamps = np.concatenate([np.asarray(each, np.int64) for each in (first_ns, second_ns)])
     pairer: Pairer[int] = Pairer(slop_ns)
     count, pairs = len(first_ns), []
-    for place in np.argsort(stamps, kind='stable').tolist():
+    for place in map(int, np.argsort(stamps, kind='stable')):
         stream = int(place >= count)
         pairs += pairer.push(stream, int(stamps[place]), place - stream * count)
     pairs += pairer.flush()
