@@ -26,13 +26,8 @@ from sam3d_ros.messages.typestore import typestore
 __all__ = ['RecordingWriter', 'typestore']
 
 _NEVER = QosTime(9223372036, 854775807)
-_PROFILES = {
-    Quality.SENSOR_DATA: (QosReliability.BEST_EFFORT, QosDurability.VOLATILE, 5),
-    Quality.RELIABLE: (QosReliability.RELIABLE, QosDurability.VOLATILE, 10),
-    Quality.LATCHED: (QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, 1),
-    Quality.TF: (QosReliability.RELIABLE, QosDurability.VOLATILE, 100),
-    Quality.TF_STATIC: (QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, 100),
-}
+_RELIABILITY = (QosReliability.BEST_EFFORT, QosReliability.RELIABLE)
+_DURABILITY = (QosDurability.VOLATILE, QosDurability.TRANSIENT_LOCAL)
 
 
 class RecordingWriter:
@@ -107,12 +102,12 @@ class RecordingWriter:
 
 def offered_qos(quality: Quality) -> Qos:
     """Return a profile in rosbags' terms, deadlines and lifespans infinite."""
-    reliability, durability, depth = _PROFILES[quality]
+    offer = quality.value
     return Qos(
         QosHistory.KEEP_LAST,
-        depth,
-        reliability,
-        durability,
+        offer.depth,
+        _RELIABILITY[offer.is_reliable],
+        _DURABILITY[offer.is_latched],
         _NEVER,
         _NEVER,
         QosLiveliness.AUTOMATIC,

@@ -5,18 +5,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 NAMESPACE = '/sam3d'
 
 
-class Quality(Enum):
-    """The four quality-of-service profiles in use; REP 2003 names the first and the third."""
+class Offer(NamedTuple):
+    """A quality of service: keep the last ``depth`` messages.
 
-    SENSOR_DATA = 'best effort, volatile, depth 5'
-    RELIABLE = 'reliable, volatile, depth 10'
-    LATCHED = 'reliable, transient local, depth 1'
-    TF = 'reliable, volatile, depth 100'
-    TF_STATIC = 'reliable, transient local, depth 100'
+    :param is_reliable: else best effort.
+    :param is_latched: transient local, so that who comes later gets them; else volatile.
+    """
+
+    is_reliable: bool
+    is_latched: bool
+    depth: int
+
+
+class Quality(Enum):
+    """The quality-of-service profiles in use; REP 2003 names the first and the third."""
+
+    SENSOR_DATA = Offer(False, False, 5)
+    RELIABLE = Offer(True, False, 10)
+    LATCHED = Offer(True, True, 1)
+    TF = Offer(True, False, 100)
+    TF_STATIC = Offer(True, True, 100)
 
 
 @dataclass(frozen=True, slots=True)

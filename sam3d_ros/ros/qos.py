@@ -15,25 +15,18 @@ from rclpy.qos import (
 
 from sam3d_ros.messages.topics import Quality
 
-_BEST_EFFORT, _RELIABLE = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
-_VOLATILE, _LATCHED = DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL
-_PROFILES = {
-    Quality.SENSOR_DATA: (_BEST_EFFORT, _VOLATILE, 5),
-    Quality.RELIABLE: (_RELIABLE, _VOLATILE, 10),
-    Quality.LATCHED: (_RELIABLE, _LATCHED, 1),
-    Quality.TF: (_RELIABLE, _VOLATILE, 100),
-    Quality.TF_STATIC: (_RELIABLE, _LATCHED, 100),
-}
+_RELIABILITY = (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE)
+_DURABILITY = (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def profile(quality: Quality) -> QoSProfile:
     """Return the profile of a quality; a new one each time, since rclpy's can be changed."""
-    reliability, durability, depth = _PROFILES[quality]
+    offer = quality.value
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=depth,
-        reliability=reliability,
-        durability=durability,
+        depth=offer.depth,
+        reliability=_RELIABILITY[offer.is_reliable],
+        durability=_DURABILITY[offer.is_latched],
     )
 
 
@@ -47,6 +40,6 @@ def sensor_profile(publishers: Iterable[Any]) -> QoSProfile:
     """
     offered = [info.qos_profile.reliability for info in publishers]
     chosen = profile(Quality.SENSOR_DATA)
-    if offered and all(reliability == _RELIABLE for reliability in offered):
-        chosen.reliability = _RELIABLE
+    if offered and all(reliability == ReliabilityPolicy.RELIABLE for reliability in offered):
+        chosen.reliability = ReliabilityPolicy.RELIABLE
     return chosen
