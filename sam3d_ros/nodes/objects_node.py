@@ -6,6 +6,8 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,10 @@ class ObjectsNode(StageNode):
 
     def connect(self) -> None:
         """Listen to frames and prompts."""
-        self.on_close(receive(self, FRAMES, self.bus, self._on_frame))
+        for camera in self.config('session').cameras.split(','):
+            frames = replace(FRAMES, topic=FRAMES.topic.of(camera.strip()))
+            take = partial(self.offer, source=camera.strip())
+            self.on_close(receive(self, frames, self.bus, take))
         Clicks(self, self._session)
         action = ReconstructServer(self, self._chosen, self._rebuilt)
         self.on_close(action.close)
@@ -105,9 +110,6 @@ class ObjectsNode(StageNode):
         """Take new options of the segmentation; tracks stay."""
         config = self.config('segmentation')
         self._session.segmenter = make_backend('segmentation', config.backend, config)
-
-    def _on_frame(self, arrival: Arrival[Frame]) -> None:
-        self.offer(arrival)
 
     def _rest(self) -> None:
         """Do what frames do not give an occasion for."""

@@ -36,6 +36,9 @@ from sam3d_ros.scene.config import SceneConfig
 SAMPLES = 400
 """Vertices of a mesh that are enough to tell hidden from out of view."""
 
+SAME_MOMENT_NS = 1_000_000_000
+"""For so long what one camera sees of an object stands against what another does not."""
+
 SLACK_M = 0.02
 """How far a completed surface and its pose may be off."""
 
@@ -48,6 +51,7 @@ class ObjectMemory:
         self._objects: dict[int, SceneObject] = {}
         self._dismissed: set[int] = set()
         self._removed: list[int] = []
+        self._opinions: dict[int, dict[str, tuple[int, int]]] = {}
         self._stamp_ns: int | None = None
         self._elapsed_s = 0.0
 
@@ -55,6 +59,7 @@ class ObjectMemory:
         """Forget every object; the next scene lists the forgotten ids as removed."""
         self._removed += sorted(self._objects)
         self._objects = {}
+        self._opinions = {}
         self._dismissed = set()
 
     def ids(self) -> tuple[int, ...]:
@@ -99,6 +104,7 @@ class ObjectMemory:
         for object_id in sorted(self._objects):
             if object_id not in alive:
                 del self._objects[object_id]
+                self._opinions.pop(object_id, None)
                 self._removed.append(object_id)
         for track in tracks.items:
             if track.id in self._dismissed:
@@ -162,9 +168,10 @@ class ObjectMemory:
     ) -> SceneObject:
         instance = tracks.instances.items[track.instance]
         confirmed = track.state == TrackState.CONFIRMED
+        state = self._combined(frame, track.id, ObjectState.VISIBLE)
         return SceneObject(
             id=track.id,
-            state=ObjectState.VISIBLE if confirmed else ObjectState.TENTATIVE,
+            state=state if confirmed else ObjectState.TENTATIVE,
             label=instance.label,
             score=float(instance.score * rebuilt.confidence),
             first_seen_ns=track.first_seen_ns,
@@ -179,8 +186,18 @@ class ObjectMemory:
         covariance = known.covariance + np.diag(np.square(drift)) * self._elapsed_s
         state = known.state
         if track.state == TrackState.CONFIRMED:
-            state = self._state_out_of_sight(frame, known)
+            state = self._combined(frame, track.id, self._state_out_of_sight(frame, known))
         return replace(known, state=state, covariance=covariance, missed=track.missed)
+
+    def _combined(self, frame: Frame, object_id: int, state: ObjectState) -> ObjectState:
+        """Return the state of an object by all cameras: seen, else hidden, else out of view.
+
+        What another camera saw counts for as long as it can be of the same moment.
+        """
+        opinions = self._opinions.setdefault(object_id, {})
+        opinions[frame.camera_name] = (frame.stamp_ns, int(state))
+        recent_ns = frame.stamp_ns - SAME_MOMENT_NS
+        return ObjectState(min(value for at, value in opinions.values() if at >= recent_ns))
 
     def _state_out_of_sight(self, frame: Frame, known: SceneObject) -> ObjectState:
         """Return hidden, out of view, or visible when the depth still shows the surface."""

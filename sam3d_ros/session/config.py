@@ -43,8 +43,14 @@ class PromptConfig:
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
-    """How often the session looks anew, and where it keeps what it knows."""
+    """Which cameras it has, how often it looks anew, and where it keeps what it knows."""
 
+    cameras: str = option(
+        '',
+        'names of the cameras whose frames the node takes (pointmaps.camera_id of a node each), '
+        'separated by commas; empty = the only one',
+        read_only=True,
+    )
     segment_every: int = option(
         1,
         'every n-th frame of a camera is segmented; in those between, known objects are followed '

@@ -42,7 +42,10 @@ class Sighting:
 
 @dataclass(slots=True, eq=False)
 class Memory:
-    """Mutable state of one track; the tracker owns it, nobody else sees it."""
+    """Mutable state of one track; the tracker owns it, nobody else sees it.
+
+    :param camera: name of the camera that saw it last, empty = none of them.
+    """
 
     id: int
     sighting: Sighting
@@ -52,6 +55,7 @@ class Memory:
     missed: int = 0
     missed_in_a_row: int = 0
     doubts: int = 0
+    camera: str = ''
     tree: cKDTree = field(init=False)
 
     def __post_init__(self) -> None:

@@ -94,16 +94,18 @@ class OverlapTracker:
         verdicts = [self._judge(memory, frame) for memory in self._memories]
         votes = self._votes(verdicts, index_image, len(instances.items))
         matches = self._match_by_overlap(verdicts, votes, seen)
-        self._match_moved(matches, seen)
+        self._match_moved(matches, seen, frame.camera_name)
         for position, memory in enumerate(self._memories):
             if position in matches:
-                self._hit(memory, seen[matches[position]], verdicts[position], frame.stamp_ns)
+                self._hit(memory, seen[matches[position]], verdicts[position], frame)
             else:
-                self._miss(memory, verdicts[position], votes[position], set(matches.values()))
+                taken = set(matches.values())
+                self._miss(memory, verdicts[position], votes[position], taken, frame.camera_name)
         instance_of = {self._memories[p].id: index for p, index in matches.items()}
         self._memories = [memory for memory in self._memories if self._lives(memory)]
         for index in sorted(set(seen) - set(matches.values())):
-            memory = Memory(self._next_id, seen[index], frame.stamp_ns, frame.stamp_ns)
+            stamp_ns, camera = frame.stamp_ns, frame.camera_name
+            memory = Memory(self._next_id, seen[index], stamp_ns, stamp_ns, camera=camera)
             instance_of[memory.id] = index
             self._memories.append(memory)
             self._next_id += 1
@@ -148,12 +150,14 @@ class OverlapTracker:
             if scores[row, column] >= self._config.min_overlap
         }
 
-    def _match_moved(self, matches: dict[int, int], seen: dict[int, Sighting]) -> None:
-        """Add matches for tracks of the frame before that moved within reach, nearest first."""
+    def _match_moved(
+        self, matches: dict[int, int], seen: dict[int, Sighting], camera: str
+    ) -> None:
+        """Add matches for tracks of this camera's frame before that moved, nearest first."""
         free = sorted(set(seen) - set(matches.values()))
         candidates = []
         for position, memory in enumerate(self._memories):
-            if position in matches or memory.missed_in_a_row > 0:
+            if position in matches or memory.missed_in_a_row > 0 or memory.camera != camera:
                 continue
             for index in free:
                 distance_m = _distance_if_alike(memory.sighting, seen[index])
@@ -166,25 +170,36 @@ class OverlapTracker:
                 taken.add(index)
 
     @staticmethod
-    def _hit(memory: Memory, sighting: Sighting, verdict: DepthVerdict, stamp_ns: int) -> None:
+    def _hit(memory: Memory, sighting: Sighting, verdict: DepthVerdict, frame: Frame) -> None:
         """Update a matched track: what the depth disproves goes, what the mask shows comes."""
         still_true = memory.sighting.points_fixed[~verdict.seen_through]
         points = thin(np.concatenate([sighting.points_fixed, still_true]))
         memory.remember(Sighting(points, sighting.color))
         memory.hits += 1
-        memory.last_seen_ns = stamp_ns
+        memory.last_seen_ns = frame.stamp_ns
+        memory.camera = frame.camera_name
         memory.missed_in_a_row = 0
         memory.doubts = max(0, memory.doubts - 1)
 
     def _miss(
-        self, memory: Memory, verdict: DepthVerdict, votes: IndexArray, matched: set[int]
+        self,
+        memory: Memory,
+        verdict: DepthVerdict,
+        votes: IndexArray,
+        matched: set[int],
+        camera: str,
     ) -> None:
-        """Update an unmatched track: count what speaks against it."""
-        memory.missed += 1
-        memory.missed_in_a_row += 1
+        """Update an unmatched track: count what speaks against it.
+
+        A camera other than the one that saw it last counts only if it could have seen it.
+        """
         # What is hidden says nothing, and an object hides its own far side.
         known = int((verdict.confirmed | verdict.seen_through).sum())
-        if known < max(MIN_POINTS_IN_VIEW, MIN_SHARE_IN_VIEW * len(verdict.in_view)):
+        says_nothing = known < max(MIN_POINTS_IN_VIEW, MIN_SHARE_IN_VIEW * len(verdict.in_view))
+        if memory.camera in ('', camera) or not says_nothing:
+            memory.missed += 1
+            memory.missed_in_a_row += 1
+        if says_nothing:
             return
         # Points at the rim of a mask land beside it; where most land on no mask, the object was
         # merely not segmented.

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sam3d_ros.messages.frames import FRAMES, decode_frame
-from sam3d_ros.messages.topics import POINTS
+from sam3d_ros.messages.topics import DETECTIONS, POINTS
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.bus import Bus
 
@@ -82,4 +82,38 @@ def test_a_name_that_cannot_begin_a_topic_is_refused(ros, capfd):
     node = PointmapNode(namespace='/refused', cli_args=arguments)
     assert not node.start()
     assert 'pointmaps.camera_id = "2/left"; wanted letters, digits' in capfd.readouterr().err
+    node.destroy_node()
+
+
+def test_one_session_takes_both_and_gives_each_object_one_id(ros, rig, frames):
+    from sam3d_ros.nodes.objects_node import ObjectsNode
+
+    arguments = ['--ros-args', '-p', 'session.cameras:=left, right']
+    node = ObjectsNode(rig, namespace=NAMESPACE, cli_args=arguments)
+    ros.executor.add_node(node)
+    assert node.start()
+    detections = ros.listener(DETECTIONS, NAMESPACE)
+    cameras = {name: ros.camera(f'{NAMESPACE}/{name}') for name in ('left', 'right')}
+    ros.until(lambda: all(camera.subscribers() for camera in cameras.values()))
+    eyes = {'left': (0.9, 0.0, 0.7), 'right': (0.7, 0.55, 0.7)}
+    for _ in range(4):
+        stamp_ns = ros.stamp()
+        for name, camera in cameras.items():
+            (shown,) = frames(1, eye=eyes[name], frame_id=f'{name}_optical')
+            camera.show(replace(shown, stamp_ns=stamp_ns))
+        sec, nanosec = divmod(stamp_ns, 1_000_000_000)
+        ros.until(
+            lambda at=(sec, nanosec): (
+                sum(
+                    (m.header.stamp.sec, m.header.stamp.nanosec) == at for m in detections.messages
+                )
+                == 2
+            )
+        )
+    last = detections.messages[-1]
+    assert [detection.id for detection in last.detections] == ['1', '2']
+    for camera in cameras.values():
+        camera.close()
+    detections.close()
+    ros.executor.remove_node(node)
     node.destroy_node()
