@@ -374,3 +374,22 @@ def test_a_cancel_takes_effect_within_half_a_second_and_a_second_goal_is_rejecte
     answer = result_of(result)
     assert answer.status == GoalStatus.STATUS_CANCELED
     assert time.monotonic() - asked < 0.5
+
+
+def test_a_service_of_a_node_that_is_not_active_says_so(ros):
+    from sam3d_ros.nodes.objects_node import ObjectsNode
+
+    arguments = ['--ros-args', '-p', 'node.autostart:=false']
+    node = ObjectsNode(namespace='/asleep', cli_args=arguments)
+    ros.executor.add_node(node)
+    assert node.start()
+    for kind, name, fields in (
+        (ClearScene, 'scene/clear', {}),
+        (AddPrompt, 'segmentation/add_prompt', {}),
+        (SaveScene, 'scene/save', {'path': 'x'}),
+    ):
+        answer = ros.call(kind, f'/asleep/{name}', **fields)
+        assert (answer.success, answer.code) == (False, NOT_READY)
+        assert 'objects is not active yet' in answer.message
+    ros.executor.remove_node(node)
+    node.destroy_node()
