@@ -78,13 +78,13 @@ class ObjectsNode(StageNode):
         self._session = Session.from_config(config, self.get_logger().warning, self._lane)
         self._sink = RosSink(self.publish_topic, config.outputs, config.tf)
         self._is_idle = True
-        self._dropped = 0
+        self._is_busy = False
 
     def connect(self) -> None:
         """Listen to frames and prompts."""
         for camera in self.config('session').cameras.split(','):
             frames = replace(FRAMES, topic=FRAMES.topic.of(camera.strip()))
-            take = partial(self.offer, source=camera.strip())
+            take = partial(self._take, camera.strip())
             self.on_close(receive(self, frames, self.bus, take))
         Clicks(self, self._session)
         action = ReconstructServer(self, self._chosen, self._rebuilt)
@@ -100,11 +100,18 @@ class ObjectsNode(StageNode):
             self._session.close()
             self._lane.close()
 
-    def process(self, item: Arrival[Frame]) -> None:
-        """Take one frame."""
+    def process(self, item: tuple[Arrival[Frame], bool]) -> None:
+        """Take one frame, and whether it came while the one before was worked on."""
+        arrival, hurry = item
         self._is_idle = False
-        hurry, self._dropped = self.dropped > self._dropped, self.dropped
-        self._sink.write(self._session.step(item.get(), hurry=hurry))
+        self._is_busy = True
+        try:
+            self._sink.write(self._session.step(arrival.get(), hurry=hurry))
+        finally:
+            self._is_busy = False
+
+    def _take(self, camera: str, arrival: Arrival[Frame]) -> None:
+        self.offer((arrival, self._is_busy), source=camera)
 
     def reconfigure(self) -> None:
         """Take new options of the segmentation; tracks stay."""

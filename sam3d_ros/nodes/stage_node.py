@@ -68,11 +68,6 @@ class StageNode(ManagedNode):
         """Whether the stage was built and its worker runs."""
         return self._worker is not None
 
-    @property
-    def dropped(self) -> int:
-        """How many inputs were replaced by newer ones before their turn."""
-        return self._worker.dropped if self._worker is not None else 0
-
     def reconfigure(self) -> None:
         """Take new values of the options that may change while running; in the worker thread."""
 
@@ -143,7 +138,7 @@ class StageNode(ManagedNode):
         self._worker = None
 
     def _status(self) -> Status:
-        return self.health.status('stage', self.dropped)
+        return self.health.status('stage', self._worker.dropped if self._worker else 0)
 
     def _work(self, item: Any) -> None:
         begin = perf_counter()
