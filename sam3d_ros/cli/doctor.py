@@ -15,7 +15,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sam3d_ros.bags.recording import Recording
-from sam3d_ros.cli.inputs import add_reading_arguments, add_topic_arguments, reading_config
+from sam3d_ros.cli.inputs import (
+    add_camera_argument,
+    add_reading_arguments,
+    add_topic_arguments,
+    reading_config,
+)
 from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.core.inference import describe
 from sam3d_ros.core.registry import backend_names, load_backend
@@ -39,13 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
     add_topic_arguments(parser)
-    parser.add_argument(
-        '--camera',
-        action='append',
-        default=[],
-        metavar='NAME',
-        help='one of several cameras: a level in the names of its topics; repeatable',
-    )
+    add_camera_argument(parser)
     add_reading_arguments(parser)
     parser.add_argument(
         '--namespace', default='/sam3d', help='our own graph, not an input (%(default)s)'

@@ -21,6 +21,17 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--points', default='', metavar='TOPIC', help='points instead of depth')
 
 
+def add_camera_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that names cameras; ``args.camera`` is a list, empty = the only one."""
+    parser.add_argument(
+        '--camera',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='one of several cameras: a level in the names of its topics; repeatable',
+    )
+
+
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say how messages are taken; they override the configuration."""
     parser.add_argument(

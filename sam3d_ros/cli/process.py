@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from sam3d_ros.bags.recording import Recording
-from sam3d_ros.bags.selection import select
-from sam3d_ros.cli.inputs import add_reading_arguments, add_topic_arguments, reading_config
+from sam3d_ros.cli.inputs import (
+    add_camera_argument,
+    add_reading_arguments,
+    add_topic_arguments,
+    reading_config,
+)
 from sam3d_ros.cli.prompts import add_prompt_arguments, pixel_prompts, prompt_config
 from sam3d_ros.core.config import flatten
 from sam3d_ros.core.errors import ConfigurationError, PromptError, RecordingError, Sam3dError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame, Prompt
 from sam3d_ros.export import scene_files, scene_json
+from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras, transforms_of
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of
 from sam3d_ros.session.config import Config, load_config
 from sam3d_ros.session.result import FrameResult
@@ -29,7 +35,7 @@ from sam3d_ros.session.session import Session
 from sam3d_ros.sinks import report
 from sam3d_ros.sinks.bag import BagSink
 from sam3d_ros.sinks.folder import FolderSink
-from sam3d_ros.sinks.report import Report
+from sam3d_ros.sinks.report import CameraInputs, Report
 from sam3d_ros.sinks.sink import Sink
 
 RESULT = 'result'
@@ -53,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='results go here')
     parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
     add_topic_arguments(parser)
+    add_camera_argument(parser)
     add_reading_arguments(parser)
     add_prompt_arguments(parser)
     parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
@@ -84,27 +91,32 @@ def run(args: argparse.Namespace) -> int:
             info=args.info,
             points=args.points,
         )
-        selection = select(recording, overrides)
-        frames = FrameReader(recording, selection, config.pointmaps, args.slop, notes)
-        _announce(frames)
+        readers = read_cameras(
+            recording, args.camera or [''], config.pointmaps, args.slop, notes, overrides
+        )
+        _announce(readers)
         prepare(args.out)
-        collected = Report(refused=list(frames.scan.refused))
+        refused = (text for reader in readers.values() for text in reader.scan.refused)
+        collected = Report(refused=list(dict.fromkeys(refused)))
         session = Session.from_config(config, notes.add)
         folder = FolderSink(args.out, session.textured)
         with BagSink(
             args.out / RESULT,
-            frames.scan.transforms,
+            transforms_of(readers.values()),
             config.outputs,
             config.tf,
             pointmaps=args.pointmaps,
+            cameras=[reader.camera_id for reader in readers.values()],
         ) as bag:
-            prompts = {args.prompt_frame: pixel_prompts(args)}
-            last = process_all(frames, session, collected, (bag, folder), prompts)
+            first = next(iter(readers.values()))
+            prompts = {(first.camera_id, args.prompt_frame): pixel_prompts(args)}
+            last = process_all(readers, session, collected, (bag, folder), prompts)
         for sentence in recording.notes:
             notes.add(sentence)
         folder.close()
         session.close()
-    _finish(args, config, frames, collected, last)
+    collected.notes += notes.sentences
+    _finish(args, config, readers, collected, last)
     return 0
 
 
@@ -129,45 +141,51 @@ def prepare(folder: Path) -> None:
 
 
 def process_all(
-    frames: FrameReader,
+    readers: Mapping[str, FrameReader],
     session: Session,
     collected: Report,
     sinks: Sequence[Sink],
-    prompts: Mapping[int, Sequence[Prompt]],
+    prompts: Mapping[tuple[str, int], Sequence[Prompt]],
 ) -> FrameResult | None:
     """Process and write every frame; return what is known after the last that could be processed.
 
     A frame that fails is reported and the next one goes on.
 
-    :param frames: of one recording, in stamp order.
+    :param readers: of one recording, by camera; their frames come in stamp order.
     :param session: takes them.
     :param collected: is told how long everything took, and what was left out.
     :param sinks: take what the session makes of each frame.
-    :param prompts: by the number of the frame, from 0, that their pixels are of.
+    :param prompts: by camera and number of its frame, from 0, that their pixels are of.
     :raises PromptError: when a prompt cannot be served.
     """
     last = None
-    coming = iter(frames)
-    for number in range(len(frames)):
+    coming = in_stamp_order(readers)
+    total = sum(map(len, readers.values()))
+    taken: Counter[str] = Counter()
+    for number in range(total):
         start_s = perf_counter()
         try:
             frame = next(coming)
         except RecordingError as error:
-            collected.refused.append(f'frames {number + 1} to {len(frames)}: {error}')
-            _say(f'\nframes {number + 1} to {len(frames)} left out: {error}\n')
+            collected.refused.append(f'frames {number + 1} to {total}: {error}')
+            _say(f'\nframes {number + 1} to {total} left out: {error}\n')
             break
         read_s = perf_counter() - start_s
-        result = process_frame(session, frame, prompts.get(number, ()))
+        camera = frame.camera_id
+        result = process_frame(session, frame, prompts.get((camera, taken[camera]), ()))
+        taken[camera] += 1
         if isinstance(result, BadFrame):
             collected.bad.append(result)
-            _say(f'\rframe {number + 1} at {result.stamp_ns} ns left out: {result.reason}\n')
+            whose = f' of {camera}' if camera else ''
+            text = f'frame {number + 1}{whose} at {result.stamp_ns} ns left out'
+            _say(f'\r{text}: {result.reason}\n')
             continue
         start_s = perf_counter()
         for sink in sinks:
             sink.write(result)
         collected.add(result, read_s, perf_counter() - start_s)
         known = len(result.scene.objects)
-        _say(f'\r{number + 1}/{len(frames)} frames, {known} objects ', only_terminal=True)
+        _say(f'\r{number + 1}/{total} frames, {known} objects ', only_terminal=True)
         last = result
     return last
 
@@ -194,46 +212,47 @@ def process_frame(
     except PromptError:
         raise
     except Sam3dError as error:
-        return BadFrame(frame.stamp_ns, str(error))
+        return BadFrame(frame.stamp_ns, str(error), frame.camera_id)
 
 
-def _announce(frames: FrameReader) -> None:
-    chosen, pairing = frames.selection, frames.pairing
-    _say(f'colour {chosen.rgb.topic} ({chosen.rgb.encoding}), info {chosen.rgb_info}\n')
-    kind = 'points' if chosen.points else 'depth'
-    _say(f'{kind} {chosen.geometry.topic} ({chosen.geometry.encoding or "PointCloud2"})\n')
-    _say(f'{len(frames)} frames, fixed frame {frames.fixed_frame}\n')
-    if pairing.alone_first or pairing.alone_second:
-        _say(
-            f'without a partner: {pairing.alone_first} colour images, {pairing.alone_second} '
-            f'of {kind}\n'
-        )
-    for sentence in frames.scan.refused[:5]:
-        _say(f'not used: {sentence}\n')
+def _announce(readers: Mapping[str, FrameReader]) -> None:
+    for camera, frames in readers.items():
+        chosen, pairing = frames.selection, frames.pairing
+        whose = f'{camera}: ' if camera else ''
+        _say(f'{whose}colour {chosen.rgb.topic} ({chosen.rgb.encoding}), info {chosen.rgb_info}\n')
+        kind = 'points' if chosen.points else 'depth'
+        encoding = chosen.geometry.encoding or 'PointCloud2'
+        _say(f'{whose}{kind} {chosen.geometry.topic} ({encoding})\n')
+        _say(f'{whose}{len(frames)} frames, fixed frame {frames.fixed_frame}\n')
+        if pairing.alone_first or pairing.alone_second:
+            _say(
+                f'{whose}without a partner: {pairing.alone_first} colour images, '
+                f'{pairing.alone_second} of {kind}\n'
+            )
+        for sentence in frames.scan.refused[:5]:
+            _say(f'{whose}not used: {sentence}\n')
 
 
 def _finish(
     args: argparse.Namespace,
     config: Config,
-    frames: FrameReader,
+    readers: Mapping[str, FrameReader],
     collected: Report,
     last: FrameResult | None,
 ) -> None:
-    chosen = frames.selection
-    topics = {'rgb': chosen.rgb.topic, 'info': chosen.rgb_info}
-    topics['points' if chosen.points else 'depth'] = chosen.geometry.topic
+    inputs = {camera: _inputs(reader) for camera, reader in readers.items()}
     values = flatten(config)
     backends = {
         name.partition('.')[0]: str(value)
         for name, value in values.items()
         if name.endswith('.backend')
     }
-    collected.notes += frames.notes.sentences
-    collected.write(args.out, topics, frames.pairing, backends, values)
+    collected.write(args.out, inputs, backends, values)
     if last is None:
         reasons = [item.reason for item in collected.bad] + collected.refused
+        total = sum(map(len, readers.values()))
         raise RecordingError(
-            f'none of {len(frames)} frames could be processed; the first: {reasons[0]}',
+            f'none of {total} frames could be processed; the first: {reasons[0]}',
             wanted='at least one',
         )
     if args.snapshot:
@@ -242,6 +261,13 @@ def _finish(
         write_snapshot(args.out / SNAPSHOT, last.frame, last.tracks, last.scene)
     bad = f', {len(collected.bad)} left out' if collected.bad else ''
     _say(f'\r{collected.frames} frames{bad}, {len(last.scene.objects)} objects: {args.out}\n')
+
+
+def _inputs(reader: FrameReader) -> CameraInputs:
+    chosen = reader.selection
+    topics = {'rgb': chosen.rgb.topic, 'info': chosen.rgb_info}
+    topics['points' if chosen.points else 'depth'] = chosen.geometry.topic
+    return CameraInputs(topics, reader.pairing)
 
 
 def _say(text: str, *, only_terminal: bool = False) -> None:

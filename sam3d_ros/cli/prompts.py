@@ -40,7 +40,7 @@ def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar='K',
-        help='frame that points and boxes are of, from 0 (%(default)s)',
+        help='frame that points and boxes are of, from 0 (%(default)s); one of the first --camera',
     )
 
 

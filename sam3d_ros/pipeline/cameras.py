@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import merge
+from typing import Any
 
 from sam3d_ros.bags.recording import Recording
-from sam3d_ros.bags.scan import SLOP_S
+from sam3d_ros.bags.scan import SLOP_S, LoggedTransform
 from sam3d_ros.bags.selection import Overrides, select
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.notes import Notes
@@ -23,22 +24,25 @@ def read_cameras(
     config: PointmapConfig,
     slop_s: float = SLOP_S,
     notes: Notes | None = None,
+    overrides: Overrides | None = None,
 ) -> dict[str, FrameReader]:
     """Return a reader of each camera, all with the same fixed frame.
 
     :param recording: what is read.
     :param cameras: their names; each is a level in the names of its topics, as ``left`` is in
-        ``/left/color/image_raw``.
+        ``/left/color/image_raw``, or empty for the only one.
     :param config: options of the stage.
     :param slop_s: most time between colour and depth (or points) of one frame, seconds.
     :param notes: takes what was assumed or looks wrong, once each.
+    :param overrides: topics that the user named.
     :raises RecordingError: when topics of a camera are missing, or two fit equally well.
     :raises ConfigurationError: when cameras have different fixed frames.
     """
+    overrides = overrides or Overrides(frames=config.frame_overrides)
     readers = {}
     for camera in cameras:
-        selection = select(recording, Overrides(camera=camera, frames=config.frame_overrides))
-        own = replace(config, camera_id=camera)
+        selection = select(recording, replace(overrides, camera=camera))
+        own = replace(config, camera_id=camera or config.camera_id)
         readers[camera] = FrameReader(recording, selection, own, slop_s, notes)
     fixed = {camera: reader.fixed_frame for camera, reader in readers.items()}
     if len(set(fixed.values())) > 1:
@@ -57,3 +61,17 @@ def in_stamp_order(readers: Mapping[str, FrameReader]) -> Iterator[Frame | BadFr
     :param readers: by camera.
     """
     yield from merge(*readers.values(), key=lambda item: (item.stamp_ns, item.camera_id))
+
+
+def transforms_of(readers: Iterable[FrameReader]) -> list[LoggedTransform]:
+    """Return TF of a recording as its cameras take it, each transform once.
+
+    :param readers: of all cameras.
+    """
+    taken: dict[tuple[Any, ...], LoggedTransform] = {}
+    for reader in readers:
+        for item in reader.scan.transforms:
+            edge = item.transform
+            key = (item.log_ns, item.is_static, edge.parent, edge.child, edge.stamp_ns)
+            taken.setdefault(key, item)
+    return list(taken.values())

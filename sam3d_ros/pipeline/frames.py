@@ -58,7 +58,7 @@ class FrameReader:
         self.selection = selection
         self.notes = notes or Notes()
         self._recording = recording
-        self._camera_id = config.camera_id
+        self.camera_id = config.camera_id
         self._intake = Intake(config, self.notes)
         timing = timing_of(config, slop_s)
         self.scan = found or scan(recording, selection, timing)
@@ -131,7 +131,7 @@ class FrameReader:
             other = self._arrived(geometry, chosen.depth_info, other_ns)
             return self._intake.frame(color, other, self.scan.tree, self.fixed_frame)
         except Sam3dError as error:
-            return BadFrame(stamp_ns, str(error), self._camera_id)
+            return BadFrame(stamp_ns, str(error), self.camera_id)
 
     def _arrived(self, raw: RawMessage, info_topic: str | None, stamp_ns: int) -> Arrived:
         message = self._recording.decode(raw)

@@ -28,7 +28,9 @@ class BagSink:
     :param transforms: TF of the inputs, in recorded order.
     :param outputs: names of frames, how meshes are drawn, what counts as moved.
     :param tf: which objects get a frame.
-    :param pointmaps: whether to write the point clouds too (4.9 MB for a frame of 640x480).
+    :param pointmaps: whether to write the point clouds too (4.9 MB for a frame of 640x480); of
+        several cameras, on topics that begin with the camera's name, as live.
+    :param cameras: their names; that of the only one is empty.
     :param namespace: of the topics.
     """
 
@@ -40,6 +42,7 @@ class BagSink:
         tf: TfConfig | None = None,
         *,
         pointmaps: bool = False,
+        cameras: Sequence[str] = ('',),
         namespace: str = NAMESPACE,
     ) -> None:
         self._writer = RecordingWriter(path)
@@ -49,7 +52,9 @@ class BagSink:
         self._pointmaps = pointmaps
         self._pending = sorted(transforms, key=lambda item: item.log_ns)
         self._last_ns = 0
-        clouds = (POINTS, CAMERA_INFO) if pointmaps else ()
+        clouds = [
+            topic.of(camera) for camera in cameras for topic in (POINTS, CAMERA_INFO) if pointmaps
+        ]
         for topic in (*clouds, *TOPICS, TF_STATIC):
             self._writer.declare(topic.resolve(namespace), topic.type, topic.quality)
 
@@ -58,7 +63,9 @@ class BagSink:
         self._last_ns = result.frame.stamp_ns
         self._write_inputs(until_ns=self._last_ns)
         if self._pointmaps:
-            self._send(self._last_ns, pointmap_messages(result.frame))
+            camera = result.frame.camera_id
+            clouds = pointmap_messages(result.frame)
+            self._send(self._last_ns, ((topic.of(camera), cloud) for topic, cloud in clouds))
         self._send(self._last_ns, self._messages.of_frame(result))
 
     def _write_inputs(self, until_ns: int | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import resource
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +21,24 @@ from sam3d_ros.session.result import FrameResult
 FILE = 'report.json'
 
 
+@dataclass(frozen=True, slots=True)
+class CameraInputs:
+    """What the frames of a camera were made from: topics by what they give, and pairs."""
+
+    topics: Mapping[str, str]
+    pairing: Pairing
+
+    def tree(self) -> dict[str, Any]:
+        """Return it as it stands in the report."""
+        second = 'points' if 'points' in self.topics else 'depth'
+        alone = {'rgb': self.pairing.alone_first, second: self.pairing.alone_second}
+        return {
+            'unmatched': alone,
+            'repeated_stamps': self.pairing.repeated,
+            'topics': dict(self.topics),
+        }
+
+
 @dataclass(slots=True)
 class Report:
     """What is collected while a recording is processed.
@@ -28,6 +47,8 @@ class Report:
     :param bad: frames that could not be made or processed.
     :param refused: messages beside the frames that could not be used, a sentence for each.
     :param notes: what was assumed about the inputs or looks wrong, a sentence for each.
+    :param made_by: who made the shapes.
+    :param frames_of: how many frames were processed, by camera.
     """
 
     latencies_s: dict[str, list[float]] = field(default_factory=dict)
@@ -35,11 +56,16 @@ class Report:
     refused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     made_by: set[Provenance] = field(default_factory=set)
-    frames: int = 0
+    frames_of: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def frames(self) -> int:
+        """How many were processed, of all cameras."""
+        return self.frames_of.total()
 
     def add(self, result: FrameResult, read_s: float, write_s: float) -> None:
         """Count a frame and how long it took to read, to process and to write."""
-        self.frames += 1
+        self.frames_of[result.frame.camera_id] += 1
         times = {
             item.name.removesuffix('_s'): getattr(result.times, item.name)
             for item in fields(result.times)
@@ -52,32 +78,49 @@ class Report:
     def write(
         self,
         folder: Path,
-        topics: Mapping[str, str],
-        pairing: Pairing,
+        inputs: Mapping[str, CameraInputs],
         backends: Mapping[str, str],
         config: Mapping[str, Any],
     ) -> None:
-        """Write ``folder/report.json``."""
-        second = 'points' if 'points' in topics else 'depth'
+        """Write ``folder/report.json``.
+
+        :param folder: where.
+        :param inputs: by camera; what was read of several is listed under their names.
+        :param backends: who worked, by stage.
+        :param config: every option with its value.
+        """
         made_by = sorted(self.made_by, key=lambda item: (item.backend, item.weights_hash))
         tree = {
             'frames': self.frames,
             'dropped': 0,
             'bad_frames': [
-                {'stamp_ns': item.stamp_ns, 'reason': item.reason} for item in self.bad
+                {
+                    'stamp_ns': item.stamp_ns,
+                    'reason': item.reason,
+                    **({'camera': item.camera_id} if item.camera_id else {}),
+                }
+                for item in self.bad
             ],
-            'unmatched': {'rgb': pairing.alone_first, second: pairing.alone_second},
-            'repeated_stamps': pairing.repeated,
+            **self._cameras(inputs),
             'refused': self.refused,
             'notes': self.notes,
             'latency_ms': {stage: _summary(times) for stage, times in self.latencies_s.items()},
             'peak_memory_mb': peak_memory_mb(),
             'backends': {**backends, 'completion': sorted({item.backend for item in made_by})},
             'weights': {item.backend: item.weights_hash for item in made_by if item.weights_hash},
-            'topics': dict(topics),
             'config': dict(config),
         }
         (folder / FILE).write_text(json.dumps(tree, indent=2) + '\n')
+
+    def _cameras(self, inputs: Mapping[str, CameraInputs]) -> dict[str, Any]:
+        if len(inputs) == 1:
+            (only,) = inputs.values()
+            return only.tree()
+        trees = {
+            camera: {'frames': self.frames_of[camera], **read.tree()}
+            for camera, read in inputs.items()
+        }
+        return {'cameras': trees}
 
 
 def _summary(times_s: Sequence[float]) -> dict[str, float]:

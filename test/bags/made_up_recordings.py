@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small made-up recordings: a camera that moves past two boxes, in every form that is read."""
 
+import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,11 +39,11 @@ class Message:
     content: object
 
 
-def frames(boxes_world, count=4, size=(160, 120)):
-    """Return ``count`` frames of the boxes, 0.1 s apart."""
+def frames(boxes_world, count=4, size=(160, 120), eyes=EYES):
+    """Return ``count`` frames of the boxes, 0.1 s apart, seen from ``eyes``."""
     return [
         replace(
-            boxes_world(EYES[at], BOXES, stamp_ns=START_NS + at * STEP_NS, size=size)[0],
+            boxes_world(eyes[at], BOXES, stamp_ns=START_NS + at * STEP_NS, size=size)[0],
             frame_id='optical',
         )
         for at in range(count)
@@ -103,6 +104,25 @@ def messages(recorded, encoding='16UC1', compressed=False, lag_ns=0):
                 )
             )
     return made
+
+
+def of_camera(made, name, parent='base', later_ns=0):
+    """Return messages as those of a camera: topics below its name, a frame of its own."""
+    moved = []
+    for item in map(copy.deepcopy, made):  # one by one: messages of a frame share a header
+        if item.topic == '/tf_static':
+            continue
+        headers = [item.content.header] if hasattr(item.content, 'header') else []
+        for edge in getattr(item.content, 'transforms', ()):
+            edge.header.frame_id, edge.child_frame_id = parent, f'{name}_optical'
+            headers.append(edge.header)
+        for header in {id(each): each for each in headers}.values():
+            header.stamp.nanosec += later_ns
+            if header.frame_id == 'optical':
+                header.frame_id = f'{name}_optical'
+        topic = item.topic.replace('/camera/', f'/robot/{name}/')
+        moved.append(replace(item, topic=topic, stamp_ns=item.stamp_ns + later_ns))
+    return moved
 
 
 def color_message(frame, header, compressed):

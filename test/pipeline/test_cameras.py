@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several cameras of a recording: all frames, in the order of stamps."""
 
-import copy
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from made_up_recordings import START_NS, STEP_NS, frames, messages, write
+from made_up_recordings import START_NS, STEP_NS, frames, messages, of_camera, write
 
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import Overrides, select
@@ -15,25 +12,6 @@ from sam3d_ros.core.types import Frame
 from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras
 from sam3d_ros.pipeline.checkup import Level, check_up
 from sam3d_ros.pointmaps.config import PointmapConfig
-
-
-def of_camera(made, name, parent='base', later_ns=0):
-    """Return messages as those of a camera: topics below its name, a frame of its own."""
-    moved = []
-    for item in copy.deepcopy(made):
-        if item.topic == '/tf_static':
-            continue
-        headers = [item.content.header] if hasattr(item.content, 'header') else []
-        for edge in getattr(item.content, 'transforms', ()):
-            edge.header.frame_id, edge.child_frame_id = parent, f'{name}_optical'
-            headers.append(edge.header)
-        for header in {id(each): each for each in headers}.values():
-            header.stamp.nanosec += later_ns
-            if header.frame_id == 'optical':
-                header.frame_id = f'{name}_optical'
-        topic = item.topic.replace('/camera/', f'/robot/{name}/')
-        moved.append(replace(item, topic=topic, stamp_ns=item.stamp_ns + later_ns))
-    return moved
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 """report.json says how long everything took, what was left out, and what made the results."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 from made_up_scenes import reconstructions, scene, tracks
@@ -10,7 +11,7 @@ from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.pipeline.frames import BadFrame
 from sam3d_ros.pointmaps.pairing import Pairing
 from sam3d_ros.session.result import FrameResult, StageTimes
-from sam3d_ros.sinks.report import Report, peak_memory_mb
+from sam3d_ros.sinks.report import CameraInputs, Report, peak_memory_mb
 
 FRAME = Frame(
     0,
@@ -34,7 +35,8 @@ def test_what_is_reported(tmp_path):
     for milliseconds in range(1, 101):
         collected.add(result(milliseconds / 1000), read_s=0.005, write_s=0.5)
     pairing = Pairing(((0, 0),), 2, 3, 4)
-    collected.write(tmp_path, {'rgb': '/c'}, pairing, {'segmentation': 'geometric'}, {'a.b': 1})
+    inputs = {'': CameraInputs({'rgb': '/c'}, pairing)}
+    collected.write(tmp_path, inputs, {'segmentation': 'geometric'}, {'a.b': 1})
     tree = json.loads((tmp_path / 'report.json').read_text())
     assert (tree['frames'], tree['dropped']) == (100, 0)
     assert tree['bad_frames'] == [{'stamp_ns': 7, 'reason': 'why'}]
@@ -49,8 +51,35 @@ def test_what_is_reported(tmp_path):
 
 
 def test_a_report_without_frames(tmp_path):
-    Report().write(tmp_path, {}, Pairing((), 0, 0, 0), {}, {})
+    Report().write(tmp_path, {'': CameraInputs({}, Pairing((), 0, 0, 0))}, {}, {})
     assert json.loads((tmp_path / 'report.json').read_text())['latency_ms'] == {}
+
+
+def test_what_is_per_camera_stands_under_its_name(tmp_path):
+    collected = Report(bad=[BadFrame(7, 'why', 'right')])
+    for camera in ('left', 'right', 'left'):
+        value = result(0.001)
+        of_camera = replace(value, frame=replace(value.frame, camera_id=camera))
+        collected.add(of_camera, read_s=0.0, write_s=0.0)
+    inputs = {
+        camera: CameraInputs({'rgb': f'/{camera}/c'}, Pairing(((0, 0),), 2, 3, 4))
+        for camera in ('left', 'right', 'rear')
+    }
+    collected.write(tmp_path, inputs, {}, {})
+    tree = json.loads((tmp_path / 'report.json').read_text())
+    assert tree['frames'] == 3 and 'topics' not in tree and 'unmatched' not in tree
+    assert {name: item['frames'] for name, item in tree['cameras'].items()} == {
+        'left': 2,
+        'right': 1,
+        'rear': 0,
+    }
+    assert tree['cameras']['right'] == {
+        'frames': 1,
+        'unmatched': {'rgb': 2, 'depth': 3},
+        'repeated_stamps': 4,
+        'topics': {'rgb': '/right/c'},
+    }
+    assert tree['bad_frames'] == [{'stamp_ns': 7, 'reason': 'why', 'camera': 'right'}]
 
 
 def test_peak_memory_grows():
