@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nodes, each a process of its own, and RViz on request."""
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -17,14 +17,7 @@ INPUTS = {
     'depth_info': ('depth_registered/camera_info', 'CameraInfo of the depth image'),
     'points': ('points', 'LiDAR cloud, read where source is points'),
 }
-STAGES = ('pointmap', 'objects')
-SOURCE, DEVICE = (
-    ParameterValue(LaunchConfiguration(name), value_type=str) for name in ('source', 'device')
-)
-OPTIONS = {
-    'pointmap': {'inputs.source': SOURCE},
-    'objects': {'segmentation.device': DEVICE, 'reconstruction.device': DEVICE},
-}
+CAMERA = '{camera}'
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -41,6 +34,12 @@ def generate_launch_description() -> LaunchDescription:
             default_value='false',
             choices=['true', 'false'],
             description='take time from /clock',
+        ),
+        DeclareLaunchArgument(
+            'cameras',
+            default_value='',
+            description='names of several cameras, separated by commas: each has a node, whose '
+            f'topics begin with its name, and in topics named here {CAMERA} stands for it',
         ),
         DeclareLaunchArgument(
             'source',
@@ -61,26 +60,63 @@ def generate_launch_description() -> LaunchDescription:
             for name, (topic, description) in INPUTS.items()
         ),
     ]
-    return LaunchDescription([*arguments, *map(stage_node, STAGES), rviz()])
+    return LaunchDescription([*arguments, OpaqueFunction(function=stages), rviz()])
 
 
-def stage_node(name: str) -> Node:
-    """Return the process of one stage; it configures and activates itself."""
+def stages(context: LaunchContext) -> list[Node]:
+    """Return a node that makes frames for each camera, and the one that holds the session."""
+    cameras = [name.strip() for name in value('cameras', context).split(',')]
+    if len(cameras) > 1 and is_shared(value('rgb', context)):
+        raise ValueError(f'rgb:={value("rgb", context)} has no {CAMERA}: one image for {cameras}')
+    device = value('device', context)
+    objects = {
+        'session.cameras': ','.join(cameras),
+        'segmentation.device': device,
+        'reconstruction.device': device,
+    }
+    return [
+        *(pointmap_node(camera, context) for camera in cameras),
+        stage_node('objects', 'objects', objects, []),
+    ]
+
+
+def pointmap_node(camera: str, context: LaunchContext) -> Node:
+    """Return the process that makes the frames of a camera; ``''`` is the only one."""
+    below = f'{camera}/' if camera else ''
+    remappings = []
+    for key, (name, _) in INPUTS.items():
+        topic = value(key, context)
+        start = '' if CAMERA in topic or is_shared(topic) else below
+        remappings.append((f'{below}{name}', start + topic.replace(CAMERA, camera)))
+    options = {'pointmaps.camera_id': camera, 'inputs.source': value('source', context)}
+    name = f'pointmap_{camera}' if camera else 'pointmap'
+    return stage_node('pointmap', name, options, remappings)
+
+
+def stage_node(
+    stage: str, name: str, options: dict[str, str], remappings: list[tuple[str, str]]
+) -> Node:
+    """Return the process of a stage; it configures and activates itself."""
+    texts = {key: ParameterValue(text, value_type=str) for key, text in options.items()}
     return Node(
         package='sam3d_ros',
-        executable=f'{name}_node',
+        executable=f'{stage}_node',
         name=name,
         namespace=LaunchConfiguration('namespace'),
-        parameters=[
-            LaunchConfiguration('config'),
-            {'use_sim_time': use_sim_time(), **OPTIONS[name]},
-        ],
-        remappings=[
-            *((topic, LaunchConfiguration(key)) for key, (topic, _) in INPUTS.items()),
-            ('clicked_point', '/clicked_point'),
-        ],
+        parameters=[LaunchConfiguration('config'), {'use_sim_time': use_sim_time(), **texts}],
+        remappings=[*remappings, ('clicked_point', '/clicked_point')],
         output='screen',
     )
+
+
+def value(argument: str, context: LaunchContext) -> str:
+    """Return the value of a launch argument."""
+    return str(LaunchConfiguration(argument).perform(context))
+
+
+def is_shared(topic: str) -> bool:
+    """Return whether all cameras have this very topic."""
+    return topic.startswith('/') and CAMERA not in topic
 
 
 def rviz() -> Node:

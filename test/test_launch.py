@@ -15,7 +15,7 @@ import pytest
 
 from sam3d_ros.core.config import options
 from sam3d_ros.nodes.config import InputConfig
-from sam3d_ros.nodes.graph import NODES
+from sam3d_ros.nodes.graph import GraphOptions
 from sam3d_ros.session.config import Config
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,11 @@ def started(description, context, **values):
     for argument in description.get_launch_arguments():
         argument.execute(context)
     kind = importlib.import_module('launch_ros.actions').Node
-    nodes = [item for item in description.entities if isinstance(item, kind)]
+    later = importlib.import_module('launch.actions').OpaqueFunction
+    nodes = []
+    for item in description.entities:
+        made = item.execute(context) if isinstance(item, later) else [item]
+        nodes += [each for each in made if isinstance(each, kind)]
     nodes = [node for node in nodes if node.condition is None or node.condition.evaluate(context)]
     for node in nodes:
         node._perform_substitutions(context)
@@ -91,8 +95,42 @@ def test_arguments_are_described(described, file: Path) -> None:
 
 def test_graph_has_every_stage_node_with_its_program(described, context) -> None:
     nodes = started(described('sam3d.launch.py'), context)
-    assert [node.node_name for node in nodes] == [f'/sam3d/{name}' for name in NODES]
-    assert [node.node_executable for node in nodes] == [f'{name}_node' for name in NODES]
+    check_names(nodes, GraphOptions())
+
+
+def check_names(nodes, options: GraphOptions) -> None:
+    """The nodes are those of ``sam3d up``."""
+    wanted = options.nodes()
+    assert [node.node_name for node in nodes] == [f'/sam3d/{node.name}' for node in wanted]
+    assert [node.node_executable for node in nodes] == [f'{node.stage}_node' for node in wanted]
+
+
+def test_each_of_several_cameras_has_a_node_and_its_topics(described, context) -> None:
+    values = {'cameras': 'left, right', 'rgb': '/{camera}/color/image', 'points': '/lidar/points'}
+    nodes = started(described('sam3d.launch.py'), context, **values)
+    topics = {'rgb': '/{camera}/color/image', 'points': '/lidar/points'}
+    options = GraphOptions(cameras=('left', 'right'), **topics)
+    check_names(nodes, options)
+    for camera, node in zip(options.cameras, nodes, strict=False):
+        remapped = dict(node.expanded_remapping_rules)
+        assert remapped[f'{camera}/rgb/image_rect_color'] == f'/{camera}/color/image'
+        assert remapped[f'{camera}/points'] == '/lidar/points'
+        depth = f'{camera}/depth_registered/image_rect'
+        assert remapped[depth] == depth
+
+
+def test_names_of_cameras_reach_the_nodes(made_by, described, context) -> None:
+    if made_by == 'upstream':
+        pytest.skip('upstream keeps the values of parameters to itself')
+    left, right, objects = started(described('sam3d.launch.py'), context, cameras='left, right')
+    assert left.expanded_parameters['pointmaps.camera_id'] == 'left'
+    assert right.expanded_parameters['pointmaps.camera_id'] == 'right'
+    assert objects.expanded_parameters['session.cameras'] == 'left,right'
+
+
+def test_one_image_for_several_cameras_is_refused(described, context) -> None:
+    with pytest.raises(ValueError, match=r'rgb:=/color has no \{camera\}'):
+        started(described('sam3d.launch.py'), context, cameras='left,right', rgb='/color')
 
 
 def test_rviz_starts_on_request(described, context) -> None:
@@ -118,13 +156,14 @@ def test_lidar_and_device_reach_the_nodes_as_options_that_they_have(
         'use_sim_time': 'true',
     }
     pointmap, objects = started(described('sam3d.launch.py'), context, **values)
-    assert pointmap.expanded_parameters == {'use_sim_time': True, 'inputs.source': 'points'}
+    own = {'inputs.source': 'points', 'pointmaps.camera_id': ''}
+    assert pointmap.expanded_parameters == {'use_sim_time': True, **own}
     stages = ('segmentation', 'reconstruction')
-    wanted = {f'{stage}.device': 'cuda:1' for stage in stages}
+    wanted = {f'{stage}.device': 'cuda:1' for stage in stages} | {'session.cameras': ''}
     assert objects.expanded_parameters == {'use_sim_time': True, **wanted}
     known = {item.name for item in (*options(InputConfig, 'inputs.'), *options(Config))}
-    assert {'inputs.source', *wanted} <= known
-    assert ('points', '/os/points') in pointmap.expanded_remappings
+    assert {*own, *wanted} <= known
+    assert ('points', '/os/points') in pointmap.expanded_remapping_rules
 
 
 def test_a_source_that_is_none_is_refused(described, context) -> None:

@@ -94,14 +94,14 @@ def _alone_on_this_machine() -> None:
 @contextmanager
 def _graph(logs: Path) -> Iterator[Processes]:
     """Run the stage nodes, each in its own process."""
-    from sam3d_ros.nodes.graph import NODES, GraphOptions, node_command
+    from sam3d_ros.nodes.graph import GraphOptions
     from sam3d_ros.nodes.processes import Processes
     from sam3d_ros.world import recording
 
     options = GraphOptions(rgb=recording.COLOR.name, depth=recording.DEPTH.name, use_sim_time=True)
     with Processes(logs) as processes:
-        for name in NODES:
-            processes.start(name, node_command(name, options.ros_arguments()))
+        for node in options.nodes():
+            processes.start(node.name, node.command())
         yield processes
 
 

@@ -32,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--depth', default='', metavar='TOPIC', help='depth image')
     parser.add_argument('--info', default='', metavar='TOPIC', help='CameraInfo of colour')
     parser.add_argument('--points', default='', metavar='TOPIC', help='cloud, instead of depth')
+    parser.add_argument(
+        '--camera',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='one of several cameras: its topics begin with its name, and in topics named here '
+        '{camera} stands for it; repeatable; default: those of session.cameras',
+    )
     parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
     parser.add_argument('--namespace', default='/sam3d', metavar='NS', help='of the nodes')
     parser.add_argument(
@@ -65,10 +73,11 @@ def run_together(options: GraphOptions) -> int:
     from sam3d_ros.nodes.pointmap_node import PointmapNode
     from sam3d_ros.nodes.program import run
 
-    bus = Bus()
+    bus, kinds = Bus(), {'pointmap': PointmapNode, 'objects': ObjectsNode}
     # The receiver first, so that no frame is lost.
+    nodes = options.nodes()[::-1]
     return run(
-        lambda: [ObjectsNode(bus), PointmapNode(bus)], [sys.argv[0], *options.ros_arguments()]
+        lambda: [kinds[node.stage](bus, cli_args=node.arguments) for node in nodes], sys.argv[:1]
     )
 
 
@@ -77,7 +86,6 @@ def supervise(options: GraphOptions) -> int:
 
     What is known outlives the processes, by default for as long as the graph is up.
     """
-    from sam3d_ros.nodes.graph import NODES, node_command
     from sam3d_ros.nodes.processes import Processes
 
     stop = threading.Event()
@@ -91,8 +99,8 @@ def supervise(options: GraphOptions) -> int:
     with TemporaryDirectory(prefix='sam3d_') as folder, Processes() as processes:
         if not (options.session or load_config(options.config).session.folder):
             options = replace(options, session=folder)
-        for name in NODES:
-            processes.start(name, node_command(name, options.ros_arguments()))
+        for node in options.nodes():
+            processes.start(node.name, node.command())
         while not stop.wait(0.2):
             for death in processes.deaths():
                 deaths[death.name] += 1

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
+
+from sam3d_ros.core.errors import ConfigurationError
 
 NAMESPACE = '/sam3d'
 
@@ -41,12 +44,28 @@ class Topic:
     quality: Quality
 
     def of(self, camera_id: str) -> Topic:
-        """Return the topic of one camera among several; itself for the only one, named ``''``."""
+        """Return the topic of one camera among several; itself for the only one, named ``''``.
+
+        :raises ConfigurationError: as :func:`require_camera_id`.
+        """
+        require_camera_id(camera_id)
         return replace(self, name=f'{camera_id}/{self.name}') if camera_id else self
 
     def resolve(self, namespace: str = NAMESPACE) -> str:
         """Return the absolute name in a namespace."""
         return self.name if self.name.startswith('/') else f'{namespace}/{self.name}'
+
+
+def require_camera_id(camera_id: str) -> None:
+    """Require a name that topics and nodes can have; empty is that of the only camera.
+
+    :raises ConfigurationError: when it is none.
+    """
+    if not re.fullmatch(r'([A-Za-z]\w*)?', camera_id, re.ASCII):
+        raise ConfigurationError(
+            f'camera "{camera_id}"',
+            wanted='letters, digits and underscores, a letter first: topics begin with it',
+        )
 
 
 POINTS = Topic('pointmap/points', 'sensor_msgs/msg/PointCloud2', Quality.SENSOR_DATA)

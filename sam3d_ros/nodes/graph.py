@@ -8,9 +8,31 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-NODES = ('pointmap', 'objects')
-"""Names of the nodes in the order of the data; node N lives in ``nodes/N_node.py``."""
+from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.messages.topics import require_camera_id
+from sam3d_ros.session.config import load_config
+
+CAMERA = '{camera}'
+"""Stands for the name of each camera in the topics of several."""
+
+
+class GraphNode(NamedTuple):
+    """One node of the graph.
+
+    :param name: as the graph knows it, e.g. ``pointmap_left``.
+    :param stage: what it runs, in ``nodes/STAGE_node.py``.
+    :param arguments: its ROS arguments.
+    """
+
+    name: str
+    stage: str
+    arguments: list[str]
+
+    def command(self) -> list[str]:
+        """Return the command that runs it as a process."""
+        return node_command(self.stage, self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +41,15 @@ class GraphOptions:
 
     :param namespace: absolute, e.g. ``/sam3d``.
     :param config: ROS parameter file for every node, or None.
-    :param rgb, depth, info, points: absolute input topics; empty = the relative names of
-        image_pipeline stay. The CameraInfo of colour defaults to the one beside the image.
+    :param rgb, depth, info, points: absolute input topics, with ``{camera}`` where several
+        differ; empty = the relative names of image_pipeline stay, each camera's below its name.
+        The CameraInfo of colour defaults to the one beside the image.
     :param fixed_frame: empty = as configured.
     :param use_sim_time: take time from ``/clock``.
     :param session: folder that the session keeps itself in; empty = as configured.
+    :param cameras: names of the cameras; one empty name for the only one.
+    :raises ConfigurationError: when a camera cannot be named so, is named twice, or several would
+        have the same images.
     """
 
     namespace: str = '/sam3d'
@@ -35,8 +61,44 @@ class GraphOptions:
     fixed_frame: str = ''
     use_sim_time: bool = False
     session: str = ''
+    cameras: tuple[str, ...] = ('',)
 
-    def inputs(self) -> dict[str, str]:
+    def __post_init__(self) -> None:
+        for camera in self.cameras:
+            require_camera_id(camera)
+        if len(set(self.cameras)) < len(self.cameras):
+            raise ConfigurationError(f'cameras {", ".join(self.cameras)}', wanted='each once')
+        if len(self.cameras) > 1 and self.rgb and CAMERA not in self.rgb:
+            raise ConfigurationError(
+                f'{self.rgb} for {len(self.cameras)} cameras',
+                wanted=f'{CAMERA} in it, for the name of each',
+            )
+        if '' in self.cameras and CAMERA in f'{self.rgb}{self.depth}{self.info}{self.points}':
+            raise ConfigurationError(
+                f'{CAMERA} in a topic, and a camera without a name', wanted='--camera NAME'
+            )
+
+    def nodes(self) -> list[GraphNode]:
+        """Return the nodes in the order of the data: one for each camera, and the session's."""
+        shared = self.ros_arguments()
+        session = ['-p', f'session.cameras:={",".join(self.cameras)}'] if any(self.cameras) else []
+        return [
+            *(self._pointmap(camera) for camera in self.cameras),
+            GraphNode('objects', 'objects', [*shared, *session]),
+        ]
+
+    def _pointmap(self, camera: str) -> GraphNode:
+        """Return the node that makes the frames of a camera."""
+        arguments = self.ros_arguments()
+        for name, topic in self.inputs(camera):
+            arguments += ['-r', f'{name}:={topic}']
+        if not camera:
+            return GraphNode('pointmap', 'pointmap', arguments)
+        name = f'pointmap_{camera}'
+        arguments += ['-r', f'__node:={name}', '-p', f'pointmaps.camera_id:={camera}']
+        return GraphNode(name, 'pointmap', arguments)
+
+    def kinds(self) -> dict[str, str]:
         """Return the parameters that say what kind the named inputs are of."""
         chosen = {}
         if self.points:
@@ -47,26 +109,25 @@ class GraphOptions:
             chosen['depth_transport'] = 'compressedDepth'
         return chosen
 
-    def remappings(self) -> list[tuple[str, str]]:
-        """Return (relative name, topic) for every input that was named."""
+    def inputs(self, camera: str = '') -> list[tuple[str, str]]:
+        """Return (relative name, topic) for every input of a camera that was named."""
         pairs = [
             ('rgb/image_rect_color', self.rgb),
             ('rgb/camera_info', self.info or beside(self.rgb)),
             ('depth_registered/image_rect', self.depth),
             ('depth_registered/camera_info', beside(self.depth)),
             ('points', self.points),
-            ('clicked_point', '/clicked_point'),
         ]
-        return [(name, topic) for name, topic in pairs if topic]
+        below = f'{camera}/' if camera else ''
+        return [(below + name, topic.replace(CAMERA, camera)) for name, topic in pairs if topic]
 
     def ros_arguments(self) -> list[str]:
-        """Return the ROS arguments that every process of the graph gets."""
+        """Return the ROS arguments that every node of the graph gets."""
         arguments = ['--ros-args', '-r', f'__ns:={self.namespace}']
-        for name, topic in self.remappings():
-            arguments += ['-r', f'{name}:={topic}']
+        arguments += ['-r', 'clicked_point:=/clicked_point']
         if self.config is not None:
             arguments += ['--params-file', str(self.config)]
-        for name, value in self.inputs().items():
+        for name, value in self.kinds().items():
             arguments += ['-p', f'inputs.{name}:={value}']
         if self.fixed_frame:
             arguments += ['-p', f'pointmaps.fixed_frame:={self.fixed_frame}']
@@ -78,7 +139,10 @@ class GraphOptions:
 
 
 def options_from(args: argparse.Namespace) -> GraphOptions:
-    """Return the options that ``sam3d up`` was given."""
+    """Return the options that ``sam3d up`` was given.
+
+    :raises ConfigurationError: as :class:`GraphOptions`, and when the configuration cannot be.
+    """
     return GraphOptions(
         namespace=f'/{args.namespace.strip("/")}',
         config=args.config,
@@ -89,6 +153,7 @@ def options_from(args: argparse.Namespace) -> GraphOptions:
         fixed_frame=args.fixed_frame,
         use_sim_time=args.sim_time,
         session=args.session,
+        cameras=tuple(args.camera) or load_config(args.config).session.camera_ids,
     )
 
 
@@ -106,5 +171,5 @@ def beside(image_topic: str) -> str:
 
 
 def node_command(name: str, arguments: Sequence[str]) -> list[str]:
-    """Return the command that runs one node of the graph as a process."""
+    """Return the command that runs ``nodes/NAME_node.py`` as a process."""
     return [sys.executable, '-m', 'sam3d_ros.nodes', name, *arguments]

@@ -82,9 +82,9 @@ class ObjectsNode(StageNode):
 
     def connect(self) -> None:
         """Listen to frames and prompts."""
-        for camera in self.config('session').cameras.split(','):
-            frames = replace(FRAMES, topic=FRAMES.topic.of(camera.strip()))
-            take = partial(self._take, camera.strip())
+        for camera in self.config('session').camera_ids:
+            frames = replace(FRAMES, topic=FRAMES.topic.of(camera))
+            take = partial(self._take, camera)
             self.on_close(receive(self, frames, self.bus, take))
         Clicks(self, self._session)
         action = ReconstructServer(self, self._chosen, self._rebuilt)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sam3d_ros.core.errors import ConfigurationError, InputError, TransformError
+from sam3d_ros.core.errors import InputError, TransformError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.cdr import encode
@@ -64,11 +63,6 @@ class PointmapNode(StageNode):
         self._intake = Intake(self._config, Notes(self.get_logger().warning), decode_by_cv_bridge)
         self._noise_file = self._resume_noise()
         camera = self._config.camera_id
-        if not re.fullmatch(r'([A-Za-z]\w*)?', camera, re.ASCII):
-            raise ConfigurationError(
-                f'pointmaps.camera_id = "{camera}"',
-                wanted='letters, digits and underscores, a letter first: topics begin with it',
-            )
         self._frames = self.publish_link(replace(FRAMES, topic=FRAMES.topic.of(camera)))
         self._points = self.publish_topic(POINTS.of(camera))
         self._camera_info = self.publish_topic(CAMERA_INFO.of(camera))

@@ -81,6 +81,11 @@ class SessionConfig:
         read_only=True,
     )
 
+    @property
+    def camera_ids(self) -> tuple[str, ...]:
+        """The names of its cameras; one empty name for the only one."""
+        return tuple(name.strip() for name in self.cameras.split(','))
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several cameras live: a pointmap node each, topics under the camera's name, none starves."""
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
 
 from sam3d_ros.messages.frames import FRAMES, decode_frame
-from sam3d_ros.messages.topics import DETECTIONS, POINTS
+from sam3d_ros.messages.headers import nanoseconds
+from sam3d_ros.messages.topics import DETECTIONS, INSTANCES, POINTS, TF
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.bus import Bus
 
@@ -81,7 +86,7 @@ def test_a_name_that_cannot_begin_a_topic_is_refused(ros, capfd):
     arguments = ['--ros-args', '-p', 'pointmaps.camera_id:=2/left']
     node = PointmapNode(namespace='/refused', cli_args=arguments)
     assert not node.start()
-    assert 'pointmaps.camera_id = "2/left"; wanted letters, digits' in capfd.readouterr().err
+    assert 'camera "2/left"; wanted letters, digits' in capfd.readouterr().err
     node.destroy_node()
 
 
@@ -117,3 +122,71 @@ def test_one_session_takes_both_and_gives_each_object_one_id(ros, rig, frames):
     detections.close()
     ros.executor.remove_node(node)
     node.destroy_node()
+
+
+@pytest.mark.parametrize('how', ['together', 'processes'])
+def test_up_brings_up_two_cameras_and_one_session(ros, frames, how, tmp_path):
+    namespace = f'/up_{how}'
+    config = tmp_path / 'sam3d.yaml'
+    # Every frame is segmented: ids come with its instances.
+    config.write_text('/**: {ros__parameters: {session: {hurry_s: 0.0}}}')
+    command = [sys.executable, '-m', 'sam3d_ros.cli.main', 'up', '--namespace', namespace]
+    command += ['--config', str(config), '--camera', 'left', '--camera', 'right']
+    command += ['--rgb', f'/rig_{how}_{{camera}}/rgb/image_rect_color']
+    command += ['--depth', f'/rig_{how}_{{camera}}/depth_registered/image_rect']
+    eyes = {'left': (0.9, 0.0, 0.7), 'right': (0.7, 0.55, 0.7)}
+    cameras = {name: ros.camera(f'/rig_{how}_{name}') for name in eyes}
+    instances, poses = ros.listener(INSTANCES, namespace), ros.listener(TF, namespace)
+
+    def seen(stamp_ns):
+        """Return the ids that each camera's image of a stamp was found to show."""
+        return {
+            message.header.frame_id: [item.track_id for item in message.instances]
+            for message in list(instances.messages)
+            if nanoseconds(message.header.stamp) == stamp_ns
+        }
+
+    def told(stamp_ns):
+        """Return how often the pose of each object was told with a stamp."""
+        frames = [
+            edge.child_frame_id
+            for message in list(poses.messages)
+            for edge in message.transforms
+            if nanoseconds(edge.header.stamp) == stamp_ns and 'optical' not in edge.child_frame_id
+        ]
+        return {frame: frames.count(frame) for frame in frames}
+
+    def show():
+        """Show each camera the same moment; return its stamp and a deadline for the ids in it."""
+        stamp_ns = ros.stamp()
+        for name, camera in cameras.items():
+            (shown,) = frames(1, eye=eyes[name], frame_id=f'{name}_optical')
+            camera.show(replace(shown, stamp_ns=stamp_ns))
+        return stamp_ns, time.monotonic() + 5.0
+
+    def seen_four_times():
+        """Show the next moment when the last is through, or got lost before all nodes listened."""
+        nonlocal stamp_ns, deadline
+        if len(seen(stamp_ns)) == 2 or time.monotonic() > deadline:
+            through.append(len(seen(stamp_ns)) == 2)
+            if sum(through) < 4:
+                stamp_ns, deadline = show()
+        return sum(through) == 4
+
+    through, stamp_ns, deadline = [], 0, 0.0
+    command += ['--processes'] if how == 'processes' else []
+    with subprocess.Popen(command) as running:
+        try:
+            ros.until(lambda: all(camera.subscribers() for camera in cameras.values()), 60.0)
+            ros.until(seen_four_times, 60.0)
+            assert {name: sorted(set(ids) - {''}) for name, ids in seen(stamp_ns).items()} == {
+                'left_optical': ['1', '2'],
+                'right_optical': ['1', '2'],
+            }
+            ros.until(lambda: list(told(stamp_ns).values()) == [2, 2])
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20.0) == 0
+        finally:
+            running.kill()
+    for each in (instances, poses, *cameras.values()):
+        each.close()

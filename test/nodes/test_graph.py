@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from sam3d_ros.cli import up
-from sam3d_ros.nodes.graph import NODES, GraphOptions, beside, node_command, options_from
+from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.nodes.graph import GraphOptions, beside, options_from
 
 
 def parse(*arguments: str) -> GraphOptions:
@@ -16,17 +17,16 @@ def parse(*arguments: str) -> GraphOptions:
 
 def test_named_inputs_become_remappings_with_the_camera_info_beside_the_image() -> None:
     options = parse('--rgb', '/camera/color/image_raw', '--depth', '/camera/depth/image_raw')
-    assert dict(options.remappings()) == {
+    assert dict(options.inputs()) == {
         'rgb/image_rect_color': '/camera/color/image_raw',
         'rgb/camera_info': '/camera/color/camera_info',
         'depth_registered/image_rect': '/camera/depth/image_raw',
         'depth_registered/camera_info': '/camera/depth/camera_info',
-        'clicked_point': '/clicked_point',
     }
 
 
 def test_without_named_inputs_the_relative_names_stay() -> None:
-    assert dict(parse().remappings()) == {'clicked_point': '/clicked_point'}
+    assert parse().inputs() == []
 
 
 @pytest.mark.parametrize(
@@ -44,22 +44,72 @@ def test_the_camera_info_beside_an_image(topic: str, info: str) -> None:
 
 def test_a_cloud_and_transports_become_parameters() -> None:
     options = parse('--rgb', '/color/image/compressed', '--points', '/lidar/points')
-    assert options.inputs() == {'source': 'points', 'color_transport': 'compressed'}
+    assert options.kinds() == {'source': 'points', 'color_transport': 'compressed'}
     assert 'inputs.source:=points' in options.ros_arguments()
 
 
-def test_namespace_configuration_and_fixed_frame_reach_every_node() -> None:
-    options = parse('--namespace', 'left', '--config', 'a.yaml', '--fixed-frame', 'map')
-    arguments = options.ros_arguments()
-    assert arguments[:3] == ['--ros-args', '-r', '__ns:=/left']
-    assert options.config == Path('a.yaml')
-    assert arguments[arguments.index('--params-file') + 1] == 'a.yaml'
-    assert 'pointmaps.fixed_frame:=map' in arguments
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    file = tmp_path / 'a.yaml'
+    file.write_text('/**: {ros__parameters: {session: {cameras: "front, side"}}}')
+    return str(file)
+
+
+def test_namespace_configuration_and_fixed_frame_reach_every_node(config: str) -> None:
+    options = parse('--namespace', 'left', '--config', config, '--fixed-frame', 'map')
+    for node in options.nodes():
+        assert node.arguments[:3] == ['--ros-args', '-r', '__ns:=/left']
+        assert node.arguments[node.arguments.index('--params-file') + 1] == config
+        assert 'pointmaps.fixed_frame:=map' in node.arguments
+
+
+def test_each_camera_has_a_node_with_its_name_and_topics() -> None:
+    rgb = '/{camera}/color/image_raw'
+    options = parse('--camera', 'left', '--camera', 'right', '--rgb', rgb, '--points', '/lidar')
+    left, right, objects = options.nodes()
+    assert [node.name for node in (left, right, objects)] == [
+        'pointmap_left',
+        'pointmap_right',
+        'objects',
+    ]
+    assert {
+        '__node:=pointmap_right',
+        'pointmaps.camera_id:=right',
+        'right/rgb/image_rect_color:=/right/color/image_raw',
+        'right/rgb/camera_info:=/right/color/camera_info',
+        'right/points:=/lidar',
+    } <= set(right.arguments)
+    assert not any('left' in word for word in right.arguments)
+    assert 'session.cameras:=left,right' in objects.arguments
+
+
+def test_the_configuration_names_cameras_and_the_command_line_others(config: str) -> None:
+    assert parse('--config', config).cameras == ('front', 'side')
+    assert parse('--config', config, '--camera', 'top').cameras == ('top',)
+    assert parse().cameras == ('',)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'complaint'),
+    [
+        (('--camera', 'a', '--camera', 'a'), 'cameras a, a; wanted each once'),
+        (('--camera', '2/a'), 'camera "2/a"; wanted letters'),
+        (('--camera', 'a', '--camera', 'b', '--rgb', '/color'), '/color for 2 cameras'),
+        (('--rgb', '/{camera}/color'), 'a camera without a name'),
+    ],
+)
+def test_cameras_that_cannot_be_are_refused(arguments: tuple[str, ...], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        parse(*arguments)
 
 
 def test_every_node_of_the_graph_is_a_module() -> None:
     from importlib.util import find_spec
 
-    for name in NODES:
-        assert node_command(name, ['--ros-args'])[-3:] == ['sam3d_ros.nodes', name, '--ros-args']
-        assert find_spec(f'sam3d_ros.nodes.{name}_node') is not None
+    for node in parse('--camera', 'left').nodes():
+        assert node.command()[-len(node.arguments) - 2 :] == [
+            'sam3d_ros.nodes',
+            node.stage,
+            *node.arguments,
+        ]
+        assert find_spec(f'sam3d_ros.nodes.{node.stage}_node') is not None

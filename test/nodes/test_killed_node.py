@@ -13,7 +13,7 @@ import pytest
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.messages import topics
 from sam3d_ros.messages.scene import scene_from
-from sam3d_ros.nodes.graph import NODES, GraphOptions, node_command
+from sam3d_ros.nodes.graph import GraphOptions
 from sam3d_ros.nodes.processes import Processes
 
 pytestmark = pytest.mark.dds
@@ -93,15 +93,15 @@ def test_nine_objects_keep_ids_and_shapes_when_each_process_is_killed(ros, frame
         )
 
     with Processes(tmp_path) as processes:
-        for node in NODES:
-            processes.start(node, node_command(node, options.ros_arguments()))
+        for node in options.nodes():
+            processes.start(node.name, node.command())
         ros.until(lambda: camera.subscribers() > 0, 60.0)
         replay = Replay(camera, frames)
         objects.wait(lambda m: m.objects, 60.0)
         os.kill(completion_worker(processes.pid('objects')), signal.SIGKILL)
         nine_after(0)
         before = nine_after(replay.shown_ns + 2_000_000_000)
-        for name in NODES:
+        for name in ('pointmap', 'objects'):
             os.kill(processes.pid(name), signal.SIGKILL)
             killed_ns = replay.shown_ns
             processes.wait(name, 10.0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions: declare an argument, include another file."""
+"""Actions: declare an argument, include another file, call a function."""
 
 
 class DeclareLaunchArgument:
@@ -35,3 +35,14 @@ class IncludeLaunchDescription:
         for name, value in self.launch_arguments:
             context.launch_configurations[name] = perform(value, context)
         return [described(perform(self.source, context))]
+
+
+class OpaqueFunction:
+    """A function that makes actions once the arguments have values."""
+
+    def __init__(self, *, function):
+        self.function = function
+
+    def execute(self, context):
+        """Return the actions."""
+        return self.function(context)

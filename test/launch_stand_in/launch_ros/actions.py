@@ -36,6 +36,6 @@ class Node:
             if isinstance(item, dict):
                 values = {key: value.evaluate(context) for key, value in item.items()}
                 self.expanded_parameters |= values
-        self.expanded_remappings = [
+        self.expanded_remapping_rules = [
             tuple(perform(side, context) for side in pair) for pair in self.remappings
         ]
