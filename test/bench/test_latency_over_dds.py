@@ -11,6 +11,8 @@ pytest.importorskip('tf2_msgs', reason='no ROS interfaces in this environment')
 from sam3d_ros.bench import latency
 from sam3d_ros.bench.harness import BenchOptions
 
+pytestmark = pytest.mark.dds
+
 
 def test_every_stage_of_a_small_world_is_timed(monkeypatch):
     monkeypatch.setattr(latency, 'QUICK_SUITES', ('single',))

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('open3d', reason='worlds need the extra: bench')
 
 from sam3d_ros.bench.harness import BenchOptions
-from sam3d_ros.bench.latency import _world
+from sam3d_ros.bench.latency import world_of
 from sam3d_ros.bench.scenes_segmentation import others_in, world_frames
 from sam3d_ros.bench.scoring import SAMPLES
 from sam3d_ros.bench.worlds import TruthSegmenter, bare, cases
@@ -72,7 +72,7 @@ def test_worlds_are_seen_by_the_sensor_that_is_asked_for():
         (item,) = world_frames('spaced', 1, 0, None, sensor)
         error = item.frame.depth_m - sample.rendering.depth_m
         assert (np.nanstd(error) > 1e-4) == (sensor != 'ideal')
-    assert _world('single', 1, options).sensor.model.name == 'ideal'
+    assert world_of('single', 1, options).sensor.model.name == 'ideal'
 
 
 def test_things_that_the_truth_does_not_list_are_no_objects_and_no_slabs():

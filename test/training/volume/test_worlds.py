@@ -46,7 +46,7 @@ def test_things_on_a_table_and_on_each_other_stand_over_the_table() -> None:
 
 
 def test_things_at_several_heights_have_their_own_supports() -> None:
-    episode = make_episode('shelf', 0, frames=1, looks='plain')
+    episode = make_episode('levels', 0, frames=1, looks='plain')
     heights = support_heights(episode)
     for solid, T, height in zip(episode.objects, episode.T_fixed_obj[0], heights, strict=True):
         lowest = (solid.vertices_m @ T[2, :3] + T[2, 3]).min()
