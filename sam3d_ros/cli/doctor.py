@@ -25,8 +25,10 @@ from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.core.inference import describe
 from sam3d_ros.core.registry import backend_names, load_backend
 from sam3d_ros.core.weights import models_folder, read_registry, verified_file
+from sam3d_ros.pipeline.cameras import read_cameras
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up
 from sam3d_ros.pipeline.frames import overrides_of
+from sam3d_ros.pipeline.offset_checkup import offsets
 from sam3d_ros.session.config import Config, load_config
 
 INTERFACES = ('tf2_msgs', 'vision_msgs', 'moveit_msgs', 'sam3d_msgs')
@@ -80,10 +82,17 @@ def _findings(args: argparse.Namespace) -> Iterator[Finding]:
                 info=args.info,
                 points=args.points,
             )
-            for camera in args.camera or ['']:
+            sound = list(dict.fromkeys(args.camera)) or ['']
+            for camera in tuple(sound):
                 named = replace(overrides, camera=camera)
                 for finding in check_up(recording, options, named, args.slop):
                     yield replace(finding, subject=f'{camera} {finding.subject}'.strip())
+                    if finding.level == Level.ERROR and camera in sound:
+                        sound.remove(camera)
+            if len(sound) > 1:
+                yield from offsets(
+                    read_cameras(recording, sound, options, args.slop, overrides=overrides)
+                )
     except Sam3dError as error:
         yield Finding(Level.ERROR, 'recording', error.seen, error.remedy)
 
