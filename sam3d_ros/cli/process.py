@@ -95,6 +95,12 @@ def run(args: argparse.Namespace) -> int:
             recording, args.camera or [''], config.pointmaps, args.slop, notes, overrides
         )
         _announce(readers)
+        first = next(iter(readers.values()))
+        if not 0 <= args.prompt_frame < len(first):
+            raise PromptError(
+                f'--prompt-frame {args.prompt_frame}',
+                wanted=f'0 to {len(first) - 1}, a frame of the recording',
+            )
         prepare(args.out)
         refused = (text for reader in readers.values() for text in reader.scan.refused)
         collected = Report(refused=list(dict.fromkeys(refused)))
@@ -108,7 +114,6 @@ def run(args: argparse.Namespace) -> int:
             pointmaps=args.pointmaps,
             cameras=[reader.camera_id for reader in readers.values()],
         ) as bag:
-            first = next(iter(readers.values()))
             prompts = {(first.camera_id, args.prompt_frame): pixel_prompts(args)}
             last = process_all(readers, session, collected, (bag, folder), prompts)
         for sentence in recording.notes:

@@ -105,6 +105,7 @@ def test_a_box_lists_what_is_in_it(process, recorded):
         (('--point', '999,5'), 'wanted a point in the image of 320 x 240 pixels'),
         (('--box', '500,500,600,600'), 'points at nothing'),
         (('--text', 'mug'), 'sam3'),
+        (('--point', '9,5', '--prompt-frame', '3'), 'wanted 0 to 2, a frame of the recording'),
     ],
 )
 def test_what_cannot_be_served_ends_with_the_reason(process, capsys, arguments, reason):
