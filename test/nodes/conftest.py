@@ -140,6 +140,10 @@ class FakeCamera:
             self._node.destroy_publisher(output)
 
 
+EVERY_FRAME = {'outputs.list_period_s': 0.0, 'session.hurry_s': 0.0}
+"""Options with which every frame is segmented and told of, however fast they come."""
+
+
 class Graph:
     """The nodes in one namespace, and what it takes to feed and to watch them."""
 
@@ -152,8 +156,7 @@ class Graph:
         self.nodes = {}
         for kind in (ObjectsNode, PointmapNode):
             arguments = ['--ros-args']
-            # A list of objects with every frame, so that tests need not wait for it.
-            for name, value in ({'outputs.list_period_s': 0.0} | (parameters or {})).items():
+            for name, value in (EVERY_FRAME | (parameters or {})).items():
                 arguments += ['-p', f'{name}:={value}']
             node = kind(bus, namespace=namespace, cli_args=arguments)
             self.nodes[node.get_name()] = node
