@@ -13,7 +13,7 @@ from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.segmentation.config import GeometricConfig
 from sam3d_ros.segmentation.grid import Grid
 from sam3d_ros.segmentation.normals import WINDOW_RADIUS, LocalPlanes
-from sam3d_ros.segmentation.supports import Structure, Support
+from sam3d_ros.segmentation.supports import WARPS, Structure, Support
 
 NOISE_SIGMAS = 4.0
 HEIGHT_SIGMAS = 3.0
@@ -23,7 +23,6 @@ GOOD_RESIDUAL = 2.5  # of noise
 OTHER_COLOR = 18.0  # L*a*b* distance from the support around it
 COLORED_HEIGHT = 0.5  # share of the height threshold that suffices for another colour
 WINDOW = 51  # pixels of the grid over which the support's surface is averaged
-WARPS = 4.0  # sigmas of slow bending by which a support may leave its plane
 BOTTOM_HEIGHT_M = 0.002
 MAIN_SHARE = 0.15  # of the largest piece of a support, for a piece to be part of it
 

@@ -29,7 +29,7 @@ from sam3d_ros.segmentation.normals import LocalPlanes
 
 SEED_STEP = 18
 SAMPLE_STEP = 6
-WARPS = 4.0  # sigmas of slow bending by which a support may leave a local plane of its own
+WARPS = 4.0  # sigmas of slow bending by which a support may leave its plane
 FIRST_AREA_M2 = 0.02  # the only plane in sight is a support even if little of it is seen
 FOOTPRINT_CELL_M = 0.01
 LEVEL_GAP_M = 0.03

@@ -59,6 +59,8 @@ from sam3d_ros.segmentation.prompts import (
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
+PROMPTED = np.float32(-1.5)
+"""Added to the log-odds of pairs where a prompt is answered: small patches join too easily."""
 
 
 class MiniSegmenter:
@@ -97,6 +99,7 @@ class MiniSegmenter:
         bias = np.float32(self._config.geometric.join_bias)
         log_odds = pair_log_odds(found, sight.encoded) + bias
         if prompted:
+            log_odds = log_odds + PROMPTED
             things = grouped(found, log_odds, frame.sensor, self._config)
         else:
             levels = merge_levels(found.pairs, log_odds, found.regions.area, BIASES)
