@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sam3d_ros.export.ply import write_ply as write_ply
     from sam3d_ros.pipeline.reading import frame_from_arrays as frame_from_arrays
     from sam3d_ros.pipeline.reading import read_recording as read_recording
-    from sam3d_ros.reconstruction.completion import Completion as Completion
-    from sam3d_ros.reconstruction.evidence import Evidence as Evidence
+    from sam3d_ros.reconstruction.completion.completion import Completion as Completion
+    from sam3d_ros.reconstruction.evidence.evidence import Evidence as Evidence
     from sam3d_ros.session.config import Config as Config
     from sam3d_ros.session.config import load_config as load_config
     from sam3d_ros.session.result import FrameResult as FrameResult
@@ -46,8 +46,8 @@ _PLACES = {
     ),
     'export.ply': ('write_ply',),
     'pipeline.reading': ('frame_from_arrays', 'read_recording'),
-    'reconstruction.completion': ('Completion',),
-    'reconstruction.evidence': ('Evidence',),
+    'reconstruction.completion.completion': ('Completion',),
+    'reconstruction.evidence.evidence': ('Evidence',),
     'session.config': ('Config', 'load_config'),
     'session.result': ('FrameResult',),
     'session.session': ('Session',),

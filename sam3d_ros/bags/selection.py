@@ -19,9 +19,16 @@ import numpy as np
 
 from sam3d_ros.bags.recording import Recording, TopicInfo
 from sam3d_ros.core.errors import InputError, RecordingError
-from sam3d_ros.messages.compressed import is_compressed_depth
 from sam3d_ros.messages.headers import frame_name
-from sam3d_ros.messages.images import decode, depth_metres, is_color, is_depth, is_plain, layout
+from sam3d_ros.messages.sensors.compressed import is_compressed_depth
+from sam3d_ros.messages.sensors.images import (
+    decode,
+    depth_metres,
+    is_color,
+    is_depth,
+    is_plain,
+    layout,
+)
 from sam3d_ros.messages.topic_names import image_topic, is_aligned, is_of_camera, other_sensor
 
 IMAGE = 'sensor_msgs/msg/Image'

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sam3d_ros.bench import metrics_layout as layout
-from sam3d_ros.bench.metrics_shape import Surface
-from sam3d_ros.bench.scoring import MATCH_IOU, PosedMesh, Reference
+from sam3d_ros.bench.metrics import metrics_layout as layout
+from sam3d_ros.bench.metrics.metrics_shape import Surface
+from sam3d_ros.bench.metrics.scoring import MATCH_IOU, PosedMesh, Reference
 from sam3d_ros.core.types import BoolArray, FaceLabel, FloatArray, Mesh, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.reconstruction.confidence import NEAR_M
-from sam3d_ros.reconstruction.layout import moved_by, twist_between
+from sam3d_ros.reconstruction.pose.layout import moved_by, twist_between
+from sam3d_ros.reconstruction.surface.confidence import NEAR_M
 
 FACES, LEAST_FACES = 1000, 50
 OBSERVABLE_RAD = 0.1

@@ -24,7 +24,7 @@ from sam3d_ros.session.config import Config
 Value = float | int | str | None
 
 BENCHES: Mapping[str, str] = {
-    'segmentation': 'sam3d_ros.bench.segmentation',
+    'segmentation': 'sam3d_ros.bench.masks.segmentation',
     'reconstruction': 'sam3d_ros.bench.reconstruction',
     'tracking': 'sam3d_ros.bench.tracking',
     'latency': 'sam3d_ros.bench.latency',

@@ -21,15 +21,15 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import select
 from sam3d_ros.bench import latency
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
-from sam3d_ros.bench.peers_segmentation import open3d_tutorial
-from sam3d_ros.bench.scenes_segmentation import frame_files, read_frame
+from sam3d_ros.bench.masks.scenes_segmentation import frame_files, read_frame
+from sam3d_ros.bench.peers.peers_segmentation import open3d_tutorial
 from sam3d_ros.core.errors import BackendError, ConfigurationError, Sam3dError
 from sam3d_ros.core.types import FloatArray, Frame
 from sam3d_ros.messages import topics
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.pipeline.frames import FrameReader
-from sam3d_ros.reconstruction.lane import CompletionWorker
+from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 from sam3d_ros.session.session import Session
 from sam3d_ros.sinks.messages import ResultMessages
 from sam3d_ros.world import recording

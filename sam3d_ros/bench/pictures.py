@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from sam3d_ros.bench.harness import Picture
-from sam3d_ros.bench.scoring import PosedMesh
+from sam3d_ros.bench.metrics.scoring import PosedMesh
 from sam3d_ros.core.types import ByteArray, Camera, FloatArray, Frame
 from sam3d_ros.geometry.cameras import rays
 from sam3d_ros.geometry.transforms import apply, inverse, transform

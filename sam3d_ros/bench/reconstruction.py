@@ -10,11 +10,7 @@ import numpy as np
 
 from sam3d_ros.bench.calibration import Calibration
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
-from sam3d_ros.bench.peers_reconstruction import PEERS, PeerShape, main_cluster
-from sam3d_ros.bench.peers_segmentation import open3d_tutorial
-from sam3d_ros.bench.pictures import compare_meshes
-from sam3d_ros.bench.report import bar_plot, best_median_worst
-from sam3d_ros.bench.scoring import (
+from sam3d_ros.bench.metrics.scoring import (
     ObjectScore,
     PosedMesh,
     SceneScore,
@@ -23,6 +19,10 @@ from sam3d_ros.bench.scoring import (
     summary,
     within_region,
 )
+from sam3d_ros.bench.peers.peers_reconstruction import PEERS, PeerShape, main_cluster
+from sam3d_ros.bench.peers.peers_segmentation import open3d_tutorial
+from sam3d_ros.bench.pictures import compare_meshes
+from sam3d_ros.bench.report import bar_plot, best_median_worst
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Scene
 from sam3d_ros.geometry.transforms import apply

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, commit, machine
-from sam3d_ros.bench.published import PUBLISHED
+from sam3d_ros.bench.peers.published import PUBLISHED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

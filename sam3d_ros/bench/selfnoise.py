@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from sam3d_ros.bench.harness import Table
 from sam3d_ros.core.sensors import STRUCTURED_LIGHT, SensorModel, sensor_model
-from sam3d_ros.pointmaps.noise import RangeNoise, recognised
+from sam3d_ros.pointmaps.sensor_noise.noise import RangeNoise, recognised
+from sam3d_ros.world.rendering.sensors import depth_sensor
 from sam3d_ros.world.samples import samples
-from sam3d_ros.world.sensors import depth_sensor
 from sam3d_ros.world.suites import make_episode
 
 SENSORS = ('structured_light', 'active_stereo', 'tof', 'white')

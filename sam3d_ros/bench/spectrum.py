@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
-from sam3d_ros.bench.real_frames import read_depth, sensor_key
+from sam3d_ros.bench.masks.real_frames import read_depth, sensor_key
+from sam3d_ros.bench.masks.scenes_segmentation import frame_files
 from sam3d_ros.bench.report import line_plot
-from sam3d_ros.bench.scenes_segmentation import frame_files
 from sam3d_ros.bench.worlds import bare
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.core.types import Camera, FloatArray
 from sam3d_ros.geometry.noise_spectrum import WINDOWS_PX, NoiseSpectrum, noise_spectrum
 from sam3d_ros.geometry.transforms import transform
-from sam3d_ros.world.render import Renderer, Rendering
-from sam3d_ros.world.sensors import depth_sensor
+from sam3d_ros.world.rendering.render import Renderer, Rendering
+from sam3d_ros.world.rendering.sensors import depth_sensor
 from sam3d_ros.world.sources import ProceduralSource
 from sam3d_ros.world.suites import make_episode
 

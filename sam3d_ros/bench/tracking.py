@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
-from sam3d_ros.bench.scoring import within_region
+from sam3d_ros.bench.metrics.scoring import within_region
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import FloatArray, ObjectState, Scene
 from sam3d_ros.geometry.transforms import apply

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions
-from sam3d_ros.bench.scoring import PosedMesh, Reference
+from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference
 from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import BoolArray, Frame, Instance, Instances, Plane, Prompt
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import judge
-from sam3d_ros.pointmaps.noise import RangeNoise
+from sam3d_ros.pointmaps.sensor_noise.noise import RangeNoise
 from sam3d_ros.world.episode import Episode
+from sam3d_ros.world.rendering.sensors import depth_sensor
 from sam3d_ros.world.samples import Sample, samples
-from sam3d_ros.world.sensors import depth_sensor
 from sam3d_ros.world.sources import ObjectSource, ScanSource
 from sam3d_ros.world.suites import make_episode
 

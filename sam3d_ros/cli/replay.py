@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play the recording; 0 at its end or after Ctrl-C, 1 when it cannot be read."""
-    from sam3d_ros.nodes.replay_node import main
+    from sam3d_ros.nodes.replay.replay_node import main
 
     return main([sys.argv[0], *ros_arguments(args)])
 

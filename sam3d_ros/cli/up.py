@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
 def run_together(options: GraphOptions) -> int:
     """Run all nodes in this process; stage data passes without DDS."""
     from sam3d_ros.nodes.bus import Bus
-    from sam3d_ros.nodes.objects_node import ObjectsNode
-    from sam3d_ros.nodes.pointmap_node import PointmapNode
+    from sam3d_ros.nodes.objects.objects_node import ObjectsNode
+    from sam3d_ros.nodes.pointmap.pointmap_node import PointmapNode
     from sam3d_ros.nodes.program import run
 
     bus, kinds = Bus(), {'pointmap': PointmapNode, 'objects': ObjectsNode}

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from sam3d_ros.core.errors import ConfigurationError
     from sam3d_ros.world.episode import outermost, with_moved, with_removed, with_rings
     from sam3d_ros.world.recording import RECORDING, write_episode
-    from sam3d_ros.world.sensors import depth_sensor
+    from sam3d_ros.world.rendering.sensors import depth_sensor
     from sam3d_ros.world.sources import ScanSource
     from sam3d_ros.world.suites import make_episode
 

@@ -2,7 +2,7 @@
 """What a session calls of its backends: whatever has these methods can take their place.
 
 Completion backends have theirs beside the evidence that they complete:
-:class:`sam3d_ros.reconstruction.completion.CompletionBackend`.
+:class:`sam3d_ros.reconstruction.completion.completion.CompletionBackend`.
 """
 
 from __future__ import annotations

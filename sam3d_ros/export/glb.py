@@ -17,7 +17,7 @@ import numpy as np
 
 from sam3d_ros.core.types import ByteArray, FloatArray, IndexArray, Mesh, Texture
 from sam3d_ros.geometry.colors import linear
-from sam3d_ros.messages.textures import encode_png
+from sam3d_ros.messages.results.textures import encode_png
 
 _FLOAT, _UNSIGNED_SHORT, _UNSIGNED_INT = 5126, 5123, 5125
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963

@@ -9,7 +9,7 @@ from pathlib import Path
 from sam3d_ros.core.types import Scene
 from sam3d_ros.export.ply import write_ply
 from sam3d_ros.export.scene_files import mesh_name
-from sam3d_ros.messages.products import MeshProducts
+from sam3d_ros.messages.results.products import MeshProducts
 
 
 class MeshFolder:

@@ -11,7 +11,7 @@ from sam3d_ros.core.types import Scene
 from sam3d_ros.export.glb import write_glb
 from sam3d_ros.export.ply import write_ply
 from sam3d_ros.export.scene_json import read_scene_json, write_scene_json
-from sam3d_ros.messages.meshes import mesh_hash
+from sam3d_ros.messages.results.meshes import mesh_hash
 
 MESHES = 'meshes'
 SCENE_GLB = 'scene.glb'

@@ -15,7 +15,7 @@ from sam3d_ros.core.types import (
     TextPrompt,
 )
 from sam3d_ros.messages.headers import nanoseconds
-from sam3d_ros.messages.images import decode_image
+from sam3d_ros.messages.sensors.images import decode_image
 
 POINTS, BOX, MASK, TEXT, EXEMPLAR = range(5)
 """The values of ``Prompt.type``."""

@@ -18,4 +18,4 @@ if __name__ == '__main__':
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-    sys.exit(import_module(f'sam3d_ros.nodes.{sys.argv[1]}_node').main(sys.argv[1:]))
+    sys.exit(import_module(f'sam3d_ros.nodes.{sys.argv[1]}.{sys.argv[1]}_node').main(sys.argv[1:]))

@@ -18,8 +18,8 @@ from sam3d_msgs.srv import SaveScene
 from sam3d_ros.bags.writer import RecordingWriter
 from sam3d_ros.core.types import Frame, Scene, Tracks
 from sam3d_ros.messages import topics
-from sam3d_ros.messages.instances import tracks_from
-from sam3d_ros.messages.scene import scene_from
+from sam3d_ros.messages.results.instances import tracks_from
+from sam3d_ros.messages.results.scene import scene_from
 from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.messages.typestore import typestore

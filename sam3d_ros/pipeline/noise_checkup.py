@@ -10,8 +10,8 @@ import numpy as np
 
 from sam3d_ros.core.types import Frame
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.noise import RangeNoise, recognised
-from sam3d_ros.pointmaps.ranges import start_model
+from sam3d_ros.pointmaps.sensor_noise.noise import RangeNoise, recognised
+from sam3d_ros.pointmaps.sources.ranges import start_model
 
 FRAMES = 10
 WINDOWS_PX = (1, 3, 5, 9, 15, 25, 41)

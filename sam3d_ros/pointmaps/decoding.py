@@ -13,10 +13,10 @@ from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import ByteArray, Float32Array
 from sam3d_ros.geometry.lenses import Lens
-from sam3d_ros.messages.cameras import has_size, lens_from
-from sam3d_ros.messages.clouds import decode_cloud
 from sam3d_ros.messages.headers import frame_name, nanoseconds
-from sam3d_ros.messages.images import (
+from sam3d_ros.messages.sensors.cameras import has_size, lens_from
+from sam3d_ros.messages.sensors.clouds import decode_cloud
+from sam3d_ros.messages.sensors.images import (
     AnyArray,
     color_encoding,
     decode,
@@ -122,7 +122,7 @@ class Decoder:
     def lens(self, info: Any, size_px: tuple[int, int], topic: str) -> Lens:
         """Return the lens of a topic's images of (width, height) pixels.
 
-        :raises InputError: as :func:`sam3d_ros.messages.cameras.lens_from`.
+        :raises InputError: as :func:`sam3d_ros.messages.sensors.cameras.lens_from`.
         """
         if not has_size(info):
             self._notes.add(

@@ -10,8 +10,8 @@ from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage
-from sam3d_ros.pointmaps.ranges import RangeMap
 from sam3d_ros.pointmaps.rectification import rectify_color
+from sam3d_ros.pointmaps.sources.ranges import RangeMap
 
 # The housing of a camera reaches so far from its optical centre.
 _HOUSING_M = 0.2

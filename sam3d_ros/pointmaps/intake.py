@@ -16,7 +16,7 @@ from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import Decoder, Foreign
 from sam3d_ros.pointmaps.frames import build_frame, fixed_frame_of
 from sam3d_ros.pointmaps.plausibility import suspected_axes
-from sam3d_ros.pointmaps.ranges import Measurement, RangeSource
+from sam3d_ros.pointmaps.sources.ranges import Measurement, RangeSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 
 from sam3d_ros.core.types import Float32Array, FloatArray, Frame
 from sam3d_ros.geometry.transform_tree import TransformTree
-from sam3d_ros.messages.images import DEPTH_UNITS_M
+from sam3d_ros.messages.sensors.images import DEPTH_UNITS_M
 
 # No camera that looks at things it could handle sees nothing nearer than this, metres.
 _NOTHING_NEARER_M = 2.5

@@ -15,9 +15,9 @@ import numpy as np
 from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
 from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse, moved_by
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.layout import Placed, PoseUpdate, pose_covariance
-from sam3d_ros.reconstruction.objectframe import object_frame, seen_points, standing
-from sam3d_ros.reconstruction.pose_covariance import averaged
+from sam3d_ros.reconstruction.pose.layout import Placed, PoseUpdate, pose_covariance
+from sam3d_ros.reconstruction.pose.objectframe import object_frame, seen_points, standing
+from sam3d_ros.reconstruction.pose.pose_covariance import averaged
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
 

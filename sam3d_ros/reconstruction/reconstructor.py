@@ -20,13 +20,13 @@ from sam3d_ros.core.types import (
     TrackState,
 )
 from sam3d_ros.geometry.transforms import adjoint_rotation, inverse
-from sam3d_ros.reconstruction.completer import STAND_IN, Completed, Job
+from sam3d_ros.reconstruction.appearance.texture import TextureSource
+from sam3d_ros.reconstruction.completion.completer import STAND_IN, Completed, Job
+from sam3d_ros.reconstruction.completion.lane import CompletionHere, CompletionLane
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.following import Expected, followed
-from sam3d_ros.reconstruction.lane import CompletionHere, CompletionLane
-from sam3d_ros.reconstruction.layout import Placed, measure_poses
 from sam3d_ros.reconstruction.memory import TrackMemory
-from sam3d_ros.reconstruction.texture import TextureSource
+from sam3d_ros.reconstruction.pose.following import Expected, followed
+from sam3d_ros.reconstruction.pose.layout import Placed, measure_poses
 from sam3d_ros.reconstruction.views import View, crop_view
 
 LEAST_POINTS = 30

@@ -20,14 +20,14 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.decimate import decimated
 from sam3d_ros.geometry.meshes import lengths
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.reconstruction.appearance import coloured
-from sam3d_ros.reconstruction.completion import Completion
-from sam3d_ros.reconstruction.confidence import face_confidence, scale_sigma
-from sam3d_ros.reconstruction.consistent import consistent_distance
-from sam3d_ros.reconstruction.evidence import Evidence
-from sam3d_ros.reconstruction.labels import face_labels
-from sam3d_ros.reconstruction.meshing import face_normals, finished_surface, vertex_normals
-from sam3d_ros.reconstruction.scoring import completion_inliers, score_mesh
+from sam3d_ros.reconstruction.appearance.appearance import coloured
+from sam3d_ros.reconstruction.completion.completion import Completion
+from sam3d_ros.reconstruction.completion.consistent import consistent_distance
+from sam3d_ros.reconstruction.evidence.evidence import Evidence
+from sam3d_ros.reconstruction.surface.confidence import face_confidence, scale_sigma
+from sam3d_ros.reconstruction.surface.labels import face_labels
+from sam3d_ros.reconstruction.surface.meshing import face_normals, finished_surface, vertex_normals
+from sam3d_ros.reconstruction.surface.scoring import completion_inliers, score_mesh
 
 SAMPLES = 400
 """Vertices that are enough to tell where a shape is seen and where it is seen through."""

@@ -33,9 +33,9 @@ from sam3d_ros.core.types import (
     Tracks,
 )
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.reconstruction.lane import CompletionLane
+from sam3d_ros.reconstruction.appearance.texture import TextureSource
+from sam3d_ros.reconstruction.completion.lane import CompletionLane
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
-from sam3d_ros.reconstruction.texture import TextureSource
 from sam3d_ros.scene.memory import ObjectMemory
 from sam3d_ros.session.autosave import Autosave
 from sam3d_ros.session.config import Config, PromptConfig

@@ -14,17 +14,17 @@ from typing import Any
 
 from sam3d_ros.core.types import Frame, ObjectState, Scene
 from sam3d_ros.export.mesh_folder import MeshFolder
-from sam3d_ros.messages.cameras import encode_camera
-from sam3d_ros.messages.clouds import encode_pointmap
-from sam3d_ros.messages.collision import CollisionState
 from sam3d_ros.messages.config import OutputConfig, TfConfig
-from sam3d_ros.messages.detections import detections_message
 from sam3d_ros.messages.headers import NS_PER_S, header_message
-from sam3d_ros.messages.instances import tracks_message
-from sam3d_ros.messages.markers import MarkerState
-from sam3d_ros.messages.products import MeshLibrary, MeshProducts
-from sam3d_ros.messages.reconstructions import reconstructions_message
-from sam3d_ros.messages.scene import scene_message
+from sam3d_ros.messages.results.collision import CollisionState
+from sam3d_ros.messages.results.detections import detections_message
+from sam3d_ros.messages.results.instances import tracks_message
+from sam3d_ros.messages.results.markers import MarkerState
+from sam3d_ros.messages.results.products import MeshLibrary, MeshProducts
+from sam3d_ros.messages.results.reconstructions import reconstructions_message
+from sam3d_ros.messages.results.scene import scene_message
+from sam3d_ros.messages.sensors.cameras import encode_camera
+from sam3d_ros.messages.sensors.clouds import encode_pointmap
 from sam3d_ros.messages.topics import (
     CAMERA_INFO,
     COLLISION_OBJECTS,

@@ -4,7 +4,7 @@
 ``python -m sam3d_ros.training.confidence --objects DIR`` completes what single frames of worlds
 show, made of the scans' train split and of procedural solids that no training saw (the learned
 completion knows most of the scans), own masks, every shipped backend, and logs the constants of
-``reconstruction/confidence.py``. A minute on a CPU.
+``reconstruction/surface/confidence.py``. A minute on a CPU.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, Frame, Instances
 from sam3d_ros.geometry.meshes import sample_surface
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.reconstruction.completion import Completion
-from sam3d_ros.reconstruction.confidence import face_features, tolerance_m
+from sam3d_ros.reconstruction.completion.completion import Completion
+from sam3d_ros.reconstruction.completion.consistent import consistent_distance
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.consistent import consistent_distance
-from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
-from sam3d_ros.reconstruction.meshing import finished_surface
+from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
+from sam3d_ros.reconstruction.surface.confidence import face_features, tolerance_m
+from sam3d_ros.reconstruction.surface.meshing import finished_surface
 from sam3d_ros.reconstruction.views import crop_view
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.world.samples import Sample, samples

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from sam3d_ros.core.sensors import MODELS, SensorModel
-from sam3d_ros.world.sensors import RangeCamera
+from sam3d_ros.world.rendering.sensors import RangeCamera
 
 SHARES = {
     'active_stereo': 0.22,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sam3d_ros.world.meshes import LARGEST_M, ScanEntry, load_scan
-from sam3d_ros.world.placing import Body
+from sam3d_ros.world.setting.placing import Body
 from sam3d_ros.world.sources import ObjectSource
 
 

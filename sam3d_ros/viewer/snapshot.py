@@ -25,7 +25,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.cameras import project, rays, scaled
 from sam3d_ros.geometry.transforms import apply, inverse, transform
-from sam3d_ros.messages.colors import id_color
+from sam3d_ros.messages.results.colors import id_color
 
 PANEL_PX = 640
 BACKGROUND = (244, 244, 242)

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, Camera, FloatArray
 from sam3d_ros.world.cameras import Arc
-from sam3d_ros.world.illumination import Illumination
-from sam3d_ros.world.lidar import Lidar
-from sam3d_ros.world.light import Light
-from sam3d_ros.world.sensors import RangeCamera
+from sam3d_ros.world.rendering.illumination import Illumination
+from sam3d_ros.world.rendering.lidar import Lidar
+from sam3d_ros.world.rendering.light import Light
+from sam3d_ros.world.rendering.sensors import RangeCamera
 from sam3d_ros.world.solid import Solid
 
 FIXED_FRAME = 'world'

@@ -18,7 +18,7 @@ import trimesh
 
 from sam3d_ros.core.errors import ConfigurationError, InputError
 from sam3d_ros.core.types import ByteArray
-from sam3d_ros.world.paint import random_paint
+from sam3d_ros.world.appearance.paint import random_paint
 from sam3d_ros.world.solid import Solid, Texture
 
 SUFFIXES = ('.glb', '.obj', '.ply')

@@ -14,15 +14,15 @@ from sam3d_ros.bags.writer import RecordingWriter
 from sam3d_ros.core.errors import ConfigurationError, RecordingError
 from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import inverse
-from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.headers import header_message
-from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.sensors.cameras import encode_camera
+from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.topics import TF, TF_STATIC, Quality, Topic
 from sam3d_ros.messages.transforms import StampedTransform, transforms_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.world.episode import FIXED_FRAME, Episode
-from sam3d_ros.world.lidar import Sweep
+from sam3d_ros.world.rendering.lidar import Sweep
 from sam3d_ros.world.samples import (
     LIDAR_FRAME,
     LINK_FRAME,

@@ -14,11 +14,11 @@ from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import ByteArray, Camera, Float32Array, FloatArray, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transforms import inverse
+from sam3d_ros.world.appearance.looks import looks_rng
 from sam3d_ros.world.episode import FIXED_FRAME, Episode
-from sam3d_ros.world.lidar import Sweep
-from sam3d_ros.world.looks import looks_rng
-from sam3d_ros.world.photograph import photograph, random_photography
-from sam3d_ros.world.render import Renderer, Rendering
+from sam3d_ros.world.rendering.lidar import Sweep
+from sam3d_ros.world.rendering.photograph import photograph, random_photography
+from sam3d_ros.world.rendering.render import Renderer, Rendering
 from sam3d_ros.world.sources import ObjectSource
 from sam3d_ros.world.suites import make_episode
 from sam3d_ros.world.truth import FrameTruth, Truth, occlusion

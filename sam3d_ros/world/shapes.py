@@ -9,8 +9,8 @@ import numpy as np
 from manifold3d import Manifold
 
 from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.world.appearance.paint import random_paint
 from sam3d_ros.world.families import boxy, food, free, handled, lying, revolved, ware
-from sam3d_ros.world.paint import random_paint
 from sam3d_ros.world.solid import Solid, solid_from_manifold
 
 FAMILIES: dict[str, Callable[[np.random.Generator], Manifold]] = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.world.meshes import LARGEST_M, list_scans, load_scan
-from sam3d_ros.world.placing import Body
+from sam3d_ros.world.setting.placing import Body
 from sam3d_ros.world.shapes import random_solid
 
 Rng = np.random.Generator

@@ -11,20 +11,21 @@ import numpy as np
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import FloatArray
-from sam3d_ros.world import arrangement, cameras
+from sam3d_ros.world import cameras
+from sam3d_ros.world.appearance.looks import with_looks
+from sam3d_ros.world.appearance.materials import CLEAR_CHANCE
 from sam3d_ros.world.episode import Episode, Setting, stamps
-from sam3d_ros.world.lidar import Lidar
-from sam3d_ros.world.light import random_light
-from sam3d_ros.world.looks import with_looks
-from sam3d_ros.world.materials import CLEAR_CHANCE
-from sam3d_ros.world.places import PLACES, Place
-from sam3d_ros.world.placing import Body, stable, upright
-from sam3d_ros.world.render import Renderer
-from sam3d_ros.world.sensors import RangeCamera, depth_sensor
+from sam3d_ros.world.rendering.lidar import Lidar
+from sam3d_ros.world.rendering.light import random_light
+from sam3d_ros.world.rendering.render import Renderer
+from sam3d_ros.world.rendering.sensors import RangeCamera, depth_sensor
+from sam3d_ros.world.setting import arrangement
+from sam3d_ros.world.setting.places import PLACES, Place
+from sam3d_ros.world.setting.placing import Body, stable, upright
+from sam3d_ros.world.setting.surroundings import distractors, floor, table, wall
 from sam3d_ros.world.shapes import random_solid
 from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.sources import ObjectSource, ProceduralSource
-from sam3d_ros.world.surroundings import distractors, floor, table, wall
 from sam3d_ros.world.truth import occlusion
 
 Rng = np.random.Generator

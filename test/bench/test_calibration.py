@@ -10,9 +10,9 @@ import trimesh
 pytest.importorskip('open3d', reason='surfaces need the extra: bench')
 
 from sam3d_ros.bench.calibration import Calibration, registered
-from sam3d_ros.bench.scoring import PosedMesh, Reference
+from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference
 from sam3d_ros.core.types import Mesh, Scene
-from sam3d_ros.reconstruction.layout import moved_by, twist_between
+from sam3d_ros.reconstruction.pose.layout import moved_by, twist_between
 
 BOX = trimesh.creation.box((0.1, 0.06, 0.08)).subdivide().subdivide().subdivide()
 

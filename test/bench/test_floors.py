@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip('open3d', reason='the world is drawn by Open3D (extra: bench)')
 
 from sam3d_ros.bench.harness import BenchOptions
+from sam3d_ros.bench.metrics.scoring import score_scene, summary
 from sam3d_ros.bench.reconstruction import posed
-from sam3d_ros.bench.scoring import score_scene, summary
 from sam3d_ros.bench.tracking import History, figures_of
 from sam3d_ros.bench.worlds import cases
 from sam3d_ros.session.session import Session

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from sam3d_ros.bench.metrics_boxes import (
+from sam3d_ros.bench.metrics.metrics_boxes import (
     BoxCounts,
     BoxLabels,
     BoxObject,

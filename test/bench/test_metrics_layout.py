@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from sam3d_ros.bench.metrics_layout import (
+from sam3d_ros.bench.metrics.metrics_layout import (
     add_s,
     box_iou,
     calibration_error,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam3d_ros.bench.metrics_segmentation import mean_score, score_labels
+from sam3d_ros.bench.metrics.metrics_segmentation import mean_score, score_labels
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from sam3d_ros.bench import metrics_shape as shape
+from sam3d_ros.bench.metrics import metrics_shape as shape
 from sam3d_ros.geometry.meshes import sample_surface
 from sam3d_ros.geometry.transforms import apply
 

@@ -4,14 +4,14 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.bench.peers_reconstruction import (
+from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference, solid_overlap
+from sam3d_ros.bench.peers.peers_reconstruction import (
     PEERS,
     bounding_box,
     convex_hull,
     extruded_hull,
     main_cluster,
 )
-from sam3d_ros.bench.scoring import PosedMesh, Reference, solid_overlap
 
 open3d = pytest.importorskip('open3d', reason='solids are tested through Open3D (extra: bench)')
 

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.bench.prompts_segmentation import answered, ask
-from sam3d_ros.bench.scenes_segmentation import LabelledFrame
+from sam3d_ros.bench.masks.prompts_segmentation import answered, ask
+from sam3d_ros.bench.masks.scenes_segmentation import LabelledFrame
 from sam3d_ros.core.types import BoxPrompt, Camera, Frame, Instance, Instances, PointPrompt
 
 

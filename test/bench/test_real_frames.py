@@ -10,11 +10,11 @@ import pytest
 pytest.importorskip('open3d', reason='the bench of segmentation needs the extra: bench')
 pytest.importorskip('matplotlib', reason='reports need the extra: bench')
 
-from sam3d_ros.bench import segmentation
-from sam3d_ros.bench.boxes_segmentation import measure_boxes
 from sam3d_ros.bench.harness import BenchOptions
-from sam3d_ros.bench.peers_segmentation import open3d_tutorial
-from sam3d_ros.bench.real_frames import read_box_frame
+from sam3d_ros.bench.masks import segmentation
+from sam3d_ros.bench.masks.boxes_segmentation import measure_boxes
+from sam3d_ros.bench.masks.real_frames import read_box_frame
+from sam3d_ros.bench.peers.peers_segmentation import open3d_tutorial
 from sam3d_ros.core.errors import InputError
 
 HEIGHT, WIDTH = 720, 1280

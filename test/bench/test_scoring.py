@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.bench import scoring
+from sam3d_ros.bench.metrics import scoring
 
 open3d = pytest.importorskip('open3d', reason='solids are tested through Open3D (extra: bench)')
 

@@ -7,15 +7,15 @@ import pytest
 pytest.importorskip('open3d', reason='worlds need the extra: bench')
 pytest.importorskip('matplotlib', reason='plots need the extra: bench')
 
-from sam3d_ros.bench import spectrum
 from sam3d_ros.bench.harness import BenchOptions
-from sam3d_ros.bench.real_frames import read_depth, sensor_key
+from sam3d_ros.bench.masks.real_frames import read_depth, sensor_key
+from sam3d_ros.bench import spectrum
 from sam3d_ros.bench.spectrum import TABLE_VIEW, View, bounds, typical
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.noise_spectrum import WINDOWS_PX
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.world.sensors import depth_sensor
+from sam3d_ros.world.rendering.sensors import depth_sensor
 
 K = np.array([[615.0, 0, 320], [0, 615.0, 240], [0, 0, 1]])
 

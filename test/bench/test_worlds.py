@@ -10,15 +10,15 @@ pytest.importorskip('open3d', reason='worlds need the extra: bench')
 
 from sam3d_ros.bench.harness import BenchOptions
 from sam3d_ros.bench.latency import world_of
-from sam3d_ros.bench.scenes_segmentation import others_in, world_frames
-from sam3d_ros.bench.scoring import SAMPLES
+from sam3d_ros.bench.masks.scenes_segmentation import others_in, world_frames
+from sam3d_ros.bench.metrics.scoring import SAMPLES
 from sam3d_ros.bench.worlds import TruthSegmenter, bare, cases
 from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.world.rendering.sensors import depth_sensor
 from sam3d_ros.world.samples import samples
-from sam3d_ros.world.sensors import depth_sensor
+from sam3d_ros.world.setting.surroundings import distractors
 from sam3d_ros.world.shapes import random_solid
 from sam3d_ros.world.suites import make_episode
-from sam3d_ros.world.surroundings import distractors
 
 
 def test_true_masks_are_those_of_the_world(spaced_case):

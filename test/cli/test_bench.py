@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip('open3d', reason='benches need the extra: bench')
 pytest.importorskip('matplotlib', reason='benches need the extra: bench')
 
-from sam3d_ros.bench import segmentation
+from sam3d_ros.bench.masks import segmentation
 from sam3d_ros.cli import bench as command
 from sam3d_ros.cli.main import main
 

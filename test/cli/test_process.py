@@ -16,7 +16,7 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.cli.main import main
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.export.scene_files import read_scene
-from sam3d_ros.messages.scene import scene_from
+from sam3d_ros.messages.results.scene import scene_from
 
 SIZE = (320, 240)
 

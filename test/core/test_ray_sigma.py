@@ -7,8 +7,8 @@ import pytest
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.cameras import rays
-from sam3d_ros.world.render import Rendering
-from sam3d_ros.world.sensors import depth_sensor
+from sam3d_ros.world.rendering.render import Rendering
+from sam3d_ros.world.rendering.sensors import depth_sensor
 
 CAMERA = Camera(160, 120, np.array([[525.0, 0, 80.0], [0, 525.0, 60.0], [0, 0, 1]]))
 WHITE = MODELS['white']

@@ -8,7 +8,7 @@ from made_up_scenes import ball, scene, scene_object
 
 from sam3d_ros.export.mesh_folder import MeshFolder
 from sam3d_ros.export.ply import read_ply
-from sam3d_ros.messages.products import MeshLibrary
+from sam3d_ros.messages.results.products import MeshLibrary
 
 
 def test_files_follow_the_scene(tmp_path):

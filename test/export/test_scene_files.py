@@ -6,7 +6,7 @@ from dataclasses import replace
 from made_up_scenes import ball, scene, scene_object
 
 from sam3d_ros.export.scene_files import write_scene
-from sam3d_ros.messages.meshes import mesh_hash
+from sam3d_ros.messages.results.meshes import mesh_hash
 
 
 def test_every_object_has_both_files(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sam3d_ros.core.errors import InputError, TransformError
 from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.transform_tree import TransformTree
-from sam3d_ros.messages.cameras import encode_camera
+from sam3d_ros.messages.sensors.cameras import encode_camera
 from sam3d_ros.messages.transforms import transforms_from
 from sam3d_ros.pointmaps.decoding import Decoder
 from sam3d_ros.pointmaps.rectification import rectify_color

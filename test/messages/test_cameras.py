@@ -10,7 +10,7 @@ from rosbags.typesys import Stores, get_typestore
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.cameras import project, scaled
-from sam3d_ros.messages import cameras
+from sam3d_ros.messages.sensors import cameras
 
 K = [500.0, 0, 321.5, 0, 510.0, 243.25, 0, 0, 1]
 P = [450.0, 0, 318.0, -20.0, 0, 455.0, 240.0, 0, 0, 0, 1, 0]

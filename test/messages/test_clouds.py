@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rosbags.typesys import Stores, get_typestore
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.messages import clouds
+from sam3d_ros.messages.sensors import clouds
 
 TYPES = get_typestore(Stores.ROS2_JAZZY).types
 HEADER = TYPES['std_msgs/msg/Header'](

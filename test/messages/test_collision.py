@@ -8,10 +8,10 @@ from made_up_scenes import ball, points_of, scene, scene_object
 
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.messages.cdr import encode
-from sam3d_ros.messages.collision import ADD, MOVE, REMOVE, TYPE, CollisionState
 from sam3d_ros.messages.config import OutputConfig
 from sam3d_ros.messages.headers import pose_matrix
-from sam3d_ros.messages.products import MeshLibrary
+from sam3d_ros.messages.results.collision import ADD, MOVE, REMOVE, TYPE, CollisionState
+from sam3d_ros.messages.results.products import MeshLibrary
 from sam3d_ros.messages.types import StoreTypes
 
 

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from sam3d_ros.messages.colors import id_color
+from sam3d_ros.messages.results.colors import id_color
 
 
 def test_a_colour_is_for_good():

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.messages import images
-from sam3d_ros.messages.compressed import decode_rvl
+from sam3d_ros.messages.sensors import images
+from sam3d_ros.messages.sensors.compressed import decode_rvl
 
 
 def compressed(form, data):

@@ -6,8 +6,8 @@ from made_up_scenes import scene, scene_object
 
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.messages.cdr import encode
-from sam3d_ros.messages.detections import detections_message
 from sam3d_ros.messages.headers import covariance_matrix, pose_matrix
+from sam3d_ros.messages.results.detections import detections_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 

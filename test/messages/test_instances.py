@@ -8,7 +8,7 @@ from made_up_scenes import STAMP_NS, tracks
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import Instances, Tracks
 from sam3d_ros.messages.cdr import encode
-from sam3d_ros.messages.instances import tracks_from, tracks_message
+from sam3d_ros.messages.results.instances import tracks_from, tracks_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 

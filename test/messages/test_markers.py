@@ -12,7 +12,7 @@ from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.config import OutputConfig
-from sam3d_ros.messages.markers import (
+from sam3d_ros.messages.results.markers import (
     ADD,
     DELETE,
     DELETEALL,
@@ -21,7 +21,7 @@ from sam3d_ros.messages.markers import (
     TRIANGLE_LIST,
     MarkerState,
 )
-from sam3d_ros.messages.products import MeshLibrary
+from sam3d_ros.messages.results.products import MeshLibrary
 from sam3d_ros.messages.types import ClassTypes, StoreTypes
 
 

@@ -9,7 +9,7 @@ from made_up_scenes import ball
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.messages.cdr import encode
-from sam3d_ros.messages.meshes import checked, mesh_message
+from sam3d_ros.messages.results.meshes import checked, mesh_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 

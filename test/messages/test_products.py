@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from made_up_scenes import ball, scene, scene_object
 
-from sam3d_ros.messages.meshes import mesh_hash
-from sam3d_ros.messages.products import MeshLibrary
+from sam3d_ros.messages.results.meshes import mesh_hash
+from sam3d_ros.messages.results.products import MeshLibrary
 
 
 def test_an_unchanged_mesh_keeps_its_products():

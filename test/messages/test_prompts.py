@@ -5,7 +5,7 @@ import pytest
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import BoxPrompt, ExemplarPrompt, MaskPrompt, PointPrompt, TextPrompt
 from sam3d_ros.messages import prompts
-from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 

@@ -8,7 +8,7 @@ from made_up_scenes import reconstructions
 from sam3d_ros.core.types import Reconstructions
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.headers import covariance_matrix, nanoseconds, pose_matrix
-from sam3d_ros.messages.reconstructions import reconstructions_message
+from sam3d_ros.messages.results.reconstructions import reconstructions_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 

@@ -8,8 +8,8 @@ from made_up_scenes import scene, scene_object
 
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.messages.cdr import encode
-from sam3d_ros.messages.products import MeshLibrary
-from sam3d_ros.messages.scene import scene_from, scene_message
+from sam3d_ros.messages.results.products import MeshLibrary
+from sam3d_ros.messages.results.scene import scene_from, scene_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.types import Frame
-from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.headers import header_message
-from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.sensors.cameras import encode_camera
+from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.topics import TF, Quality
 from sam3d_ros.messages.transforms import StampedTransform, transforms_message
 from sam3d_ros.messages.types import StoreTypes, import_message
@@ -148,8 +148,8 @@ class Graph:
     """The nodes in one namespace, and what it takes to feed and to watch them."""
 
     def __init__(self, ros, namespace, parameters=None, bus=None):
-        from sam3d_ros.nodes.objects_node import ObjectsNode
-        from sam3d_ros.nodes.pointmap_node import PointmapNode
+        from sam3d_ros.nodes.objects.objects_node import ObjectsNode
+        from sam3d_ros.nodes.pointmap.pointmap_node import PointmapNode
 
         self.ros = ros
         self.namespace = namespace

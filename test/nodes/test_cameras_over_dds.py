@@ -23,7 +23,7 @@ NAMESPACE = '/rig'
 @pytest.fixture
 def rig(ros):
     """Nodes of two cameras on one bus."""
-    from sam3d_ros.nodes.pointmap_node import PointmapNode
+    from sam3d_ros.nodes.pointmap.pointmap_node import PointmapNode
 
     bus, nodes = Bus(), []
     for camera in ('left', 'right'):
@@ -81,7 +81,7 @@ def test_frames_of_equal_stamps_come_from_both(ros, rig, frames):
 
 
 def test_a_name_that_cannot_begin_a_topic_is_refused(ros, capfd):
-    from sam3d_ros.nodes.pointmap_node import PointmapNode
+    from sam3d_ros.nodes.pointmap.pointmap_node import PointmapNode
 
     arguments = ['--ros-args', '-p', 'pointmaps.camera_id:=2/left']
     node = PointmapNode(namespace='/refused', cli_args=arguments)
@@ -91,7 +91,7 @@ def test_a_name_that_cannot_begin_a_topic_is_refused(ros, capfd):
 
 
 def test_one_session_takes_both_and_gives_each_object_one_id(ros, rig, frames):
-    from sam3d_ros.nodes.objects_node import ObjectsNode
+    from sam3d_ros.nodes.objects.objects_node import ObjectsNode
 
     arguments = ['--ros-args', '-p', 'session.cameras:=left, right']
     node = ObjectsNode(rig, namespace=NAMESPACE, cli_args=arguments)

@@ -19,7 +19,7 @@ class Pointmaps:
     """A pointmap node of its own, and the frames that it hands on."""
 
     def __init__(self, ros, namespace, parameters):
-        from sam3d_ros.nodes.pointmap_node import PointmapNode
+        from sam3d_ros.nodes.pointmap.pointmap_node import PointmapNode
 
         self.ros, self.namespace = ros, namespace
         self._frames = {}
@@ -129,7 +129,7 @@ def test_tf_later_than_images_loses_no_frame(ros, pointmaps, frames):
 
     What is received is handed to the node here: the wire may lose images on a busy machine.
     """
-    from sam3d_ros.nodes.inputs import SensorData
+    from sam3d_ros.nodes.pointmap.inputs import SensorData
 
     each = pointmaps('/late', inputs__tf_wait_s=5.0)
     (frame,) = frames(1, frame_id='late_camera')

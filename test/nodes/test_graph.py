@@ -112,4 +112,4 @@ def test_every_node_of_the_graph_is_a_module() -> None:
             node.stage,
             *node.arguments,
         ]
-        assert find_spec(f'sam3d_ros.nodes.{node.stage}_node') is not None
+        assert find_spec(f'sam3d_ros.nodes.{node.stage}.{node.stage}_node') is not None

@@ -10,7 +10,7 @@ from sam3d_ros.core.types import ObjectState
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transforms import apply, inverse, rotation_angle
 from sam3d_ros.messages import topics
-from sam3d_ros.messages.scene import scene_from
+from sam3d_ros.messages.results.scene import scene_from
 from sam3d_ros.session.config import Config
 from sam3d_ros.session.session import Session
 

@@ -12,7 +12,7 @@ import pytest
 
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.messages import topics
-from sam3d_ros.messages.scene import scene_from
+from sam3d_ros.messages.results.scene import scene_from
 from sam3d_ros.nodes.graph import GraphOptions
 from sam3d_ros.nodes.processes import Processes
 

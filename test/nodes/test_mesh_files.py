@@ -27,7 +27,7 @@ def test_every_object_names_the_file_of_its_mesh(ros, frames, play, tmp_path):
 
 
 def test_file_markers_without_a_folder_are_refused(ros):
-    from sam3d_ros.nodes.objects_node import ObjectsNode
+    from sam3d_ros.nodes.objects.objects_node import ObjectsNode
 
     arguments = ['--ros-args', '-p', 'outputs.marker_mode:=mesh_resource']
     node = ObjectsNode(namespace='/unfiled', cli_args=arguments)

@@ -4,7 +4,7 @@ import numpy as np
 from sam3d_ros.core.types import Instance, Instances, Track, Tracks, TrackState
 from sam3d_ros.messages.topics import OVERLAY
 from sam3d_ros.messages.typestore import typestore
-from sam3d_ros.nodes.overlay import overlay, overlay_bytes
+from sam3d_ros.nodes.objects.overlay import overlay, overlay_bytes
 
 
 def test_only_tracked_pixels_are_coloured_and_each_track_in_its_own(boxes_world) -> None:

@@ -2,7 +2,7 @@
 import threading
 import time
 
-from sam3d_ros.nodes.pacing import Pace, Timeline, wait_for_subscribers
+from sam3d_ros.nodes.replay.pacing import Pace, Timeline, wait_for_subscribers
 
 
 def test_a_timeline_keeps_the_recorded_intervals_at_its_rate() -> None:

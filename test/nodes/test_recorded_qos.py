@@ -4,7 +4,7 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from sam3d_ros.bags.writer import offered_qos
 from sam3d_ros.messages.topics import Quality
-from sam3d_ros.nodes.recorded_qos import recorded_profile
+from sam3d_ros.nodes.replay.recorded_qos import recorded_profile
 
 IMAGE, TRANSFORMS = 'sensor_msgs/msg/Image', 'tf2_msgs/msg/TFMessage'
 

@@ -9,7 +9,7 @@ import pytest
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.writer import RecordingWriter
 from sam3d_ros.messages.headers import header_message
-from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.topics import Quality, Topic
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
@@ -42,7 +42,7 @@ def recording(tmp_path_factory):
 @pytest.fixture
 def replay(ros, recording):
     """Return a function that plays the recording to its end and returns the node's exit code."""
-    from sam3d_ros.nodes.replay_node import ReplayNode
+    from sam3d_ros.nodes.replay.replay_node import ReplayNode
 
     made = []
 

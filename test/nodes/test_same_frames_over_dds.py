@@ -97,7 +97,7 @@ class Player:
 
 
 def test_frames_live_and_offline_have_the_same_bytes(ros, recording):
-    from sam3d_ros.nodes.pointmap_node import PointmapNode
+    from sam3d_ros.nodes.pointmap.pointmap_node import PointmapNode
 
     expected = offline(recording)
     assert len(expected) == len(EYES)

@@ -377,7 +377,7 @@ def test_a_cancel_takes_effect_within_half_a_second_and_a_second_goal_is_rejecte
 
 
 def test_a_service_of_a_node_that_is_not_active_says_so(ros):
-    from sam3d_ros.nodes.objects_node import ObjectsNode
+    from sam3d_ros.nodes.objects.objects_node import ObjectsNode
 
     arguments = ['--ros-args', '-p', 'node.autostart:=false']
     node = ObjectsNode(namespace='/asleep', cli_args=arguments)

@@ -8,9 +8,9 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.writer import RecordingWriter
 from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.transforms import transform
-from sam3d_ros.messages.cameras import encode_camera
 from sam3d_ros.messages.headers import header_message
-from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.sensors.cameras import encode_camera
+from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.topics import Quality
 from sam3d_ros.messages.transforms import StampedTransform, transforms_message
 from sam3d_ros.messages.types import StoreTypes

@@ -20,8 +20,8 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import Overrides, select
 from sam3d_ros.core.errors import RecordingError, TransformError
 from sam3d_ros.core.types import Frame
-from sam3d_ros.messages.clouds import encode_pointmap
 from sam3d_ros.messages.headers import header_message
+from sam3d_ros.messages.sensors.clouds import encode_pointmap
 from sam3d_ros.messages.transforms import StampedTransform, transforms_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore

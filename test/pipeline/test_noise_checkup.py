@@ -9,7 +9,7 @@ from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.pipeline.noise_checkup import noise_report
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.world.sensors import field
+from sam3d_ros.world.rendering.sensors import field
 
 CAMERA = Camera(320, 240, np.array([[285.0, 0, 159.5], [0, 285, 119.5], [0, 0, 1]]))
 

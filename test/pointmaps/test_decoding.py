@@ -9,9 +9,9 @@ from rosbags.typesys import Stores, get_typestore
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import Camera
-from sam3d_ros.messages.cameras import encode_camera
-from sam3d_ros.messages.clouds import encode_pointmap
-from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.sensors.cameras import encode_camera
+from sam3d_ros.messages.sensors.clouds import encode_pointmap
+from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.topic_names import is_rectified
 from sam3d_ros.pointmaps.decoding import Decoder
 

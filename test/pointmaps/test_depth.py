@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transforms import apply, inverse, transform
-from sam3d_ros.pointmaps.depth import register, same_camera, splat, within_range
+from sam3d_ros.pointmaps.sources.depth import register, same_camera, splat, within_range
 
 TURNED = transform(
     Rotation.from_euler('xyz', [1.5, -2.0, 4.0], degrees=True).as_matrix(),

@@ -11,12 +11,12 @@ from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.lenses import pinhole
 from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree, UnknownFrameError
 from sam3d_ros.geometry.transforms import apply, inverse, transform
-from sam3d_ros.pointmaps.cloud_source import CloudSource
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.depth_source import DepthSource
 from sam3d_ros.pointmaps.frames import build_frame
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
-from sam3d_ros.world.sensors import field
+from sam3d_ros.pointmaps.sources.cloud_source import CloudSource
+from sam3d_ros.pointmaps.sources.depth_source import DepthSource
+from sam3d_ros.world.rendering.sensors import field
 
 NS = 5_000_000_000
 CAMERA = camera(160, 120, 130)

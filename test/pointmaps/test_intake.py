@@ -11,16 +11,16 @@ from sam3d_ros.core.registry import backend_names
 from sam3d_ros.core.sensors import sensor_model
 from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.transform_tree import TransformTree
-from sam3d_ros.messages.cameras import encode_camera
-from sam3d_ros.messages.clouds import encode_pointmap
 from sam3d_ros.messages.frames import decode_frame, encode_frame
 from sam3d_ros.messages.headers import header_message
-from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.sensors.cameras import encode_camera
+from sam3d_ros.messages.sensors.clouds import encode_pointmap
+from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.intake import Arrived, Intake
-from sam3d_ros.pointmaps.ranges import RangeMap
+from sam3d_ros.pointmaps.sources.ranges import RangeMap
 
 NS = 1_700_000_000_000_000_000
 CAMERA = Camera(40, 30, np.array([[40.0, 0, 19.5], [0, 40.0, 14.5], [0, 0, 1]]))

@@ -5,7 +5,7 @@ import numpy as np
 
 from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.cameras import rays
-from sam3d_ros.pointmaps.lattice import close_lattice
+from sam3d_ros.pointmaps.sources.lattice import close_lattice
 
 CAMERA = Camera(90, 60, np.array([[160.0, 0, 44.5], [0, 160.0, 29.5], [0, 0, 1]]))
 NORMAL = np.array([0.3, -0.5, -1.0])

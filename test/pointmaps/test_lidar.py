@@ -8,7 +8,7 @@ from ray_cast_world import camera, cast, moved, render
 from sam3d_ros.core.sensors import sensor_model
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.pointmaps.config import LidarConfig
-from sam3d_ros.pointmaps.lidar import depth_from_cloud
+from sam3d_ros.pointmaps.sources.lidar import depth_from_cloud
 
 CAMERA = camera(320, 240, 260)
 T_WORLD_LIDAR = moved(x=0.12, y=-0.1)

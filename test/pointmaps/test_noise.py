@@ -9,9 +9,9 @@ import pytest
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
-from sam3d_ros.pointmaps.noise import FIRST_FRAMES, RangeNoise, recognised
-from sam3d_ros.world.render import Renderer
-from sam3d_ros.world.sensors import depth_sensor, field
+from sam3d_ros.pointmaps.sensor_noise.noise import FIRST_FRAMES, RangeNoise, recognised
+from sam3d_ros.world.rendering.render import Renderer
+from sam3d_ros.world.rendering.sensors import depth_sensor, field
 from sam3d_ros.world.suites import make_episode
 
 SENSORS = ('structured_light', 'active_stereo', 'tof', 'white')

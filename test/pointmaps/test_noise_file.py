@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
-from sam3d_ros.pointmaps.noise import RangeNoise
-from sam3d_ros.pointmaps.noise_file import keep, restored
-from sam3d_ros.world.sensors import field
+from sam3d_ros.pointmaps.sensor_noise.noise import RangeNoise
+from sam3d_ros.pointmaps.sensor_noise.noise_file import keep, restored
+from sam3d_ros.world.rendering.sensors import field
 
 K = np.array([[260.0, 0, 159.5], [0, 260.0, 119.5], [0, 0, 1]])
 

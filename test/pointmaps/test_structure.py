@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.sensors import MODELS
-from sam3d_ros.pointmaps import structure
-from sam3d_ros.world.sensors import field
+from sam3d_ros.pointmaps.sensor_noise import structure
+from sam3d_ros.world.rendering.sensors import field
 
 K = np.array([[570.0, 0, 319.5], [0, 570.0, 239.5], [0, 0, 1]])
 PLAIN = MODELS['lidar']  # no jitter to speak of on a wall, no steps

@@ -21,7 +21,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.cameras import pointmap_from_depth, rays
 from sam3d_ros.geometry.transforms import transform
-from sam3d_ros.world.sensors import field
+from sam3d_ros.world.rendering.sensors import field
 
 CAMERA = Camera(320, 240, np.array([[280.0, 0, 163.0], [0, 280.0, 117.0], [0, 0, 1]]))
 COLORS = np.array([[90, 90, 90], [200, 40, 40], [40, 200, 40], [40, 40, 200]], np.uint8)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sam3d_ros.geometry.colors import encoded, linear
-from sam3d_ros.reconstruction.appearance import coloured, look
+from sam3d_ros.reconstruction.appearance.appearance import coloured, look
 from sam3d_ros.reconstruction.config import EvidenceConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.views import crop_view
 
 EYES = ((-0.5, 0.0, 0.35), (-0.45, 0.25, 0.35), (-0.45, -0.25, 0.35))

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from sam3d_ros.reconstruction.atlas import unwrap
-from sam3d_ros.reconstruction.raster import cover
+from sam3d_ros.reconstruction.appearance.atlas import unwrap
+from sam3d_ros.reconstruction.evidence.raster import cover
 
 
 def hull(points):

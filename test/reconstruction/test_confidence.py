@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.types import FaceLabel
-from sam3d_ros.reconstruction.confidence import face_confidence, scale_sigma
 from sam3d_ros.reconstruction.config import EvidenceConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.labels import face_labels
-from sam3d_ros.reconstruction.surface import extract_surface
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
+from sam3d_ros.reconstruction.surface.confidence import face_confidence, scale_sigma
+from sam3d_ros.reconstruction.surface.labels import face_labels
+from sam3d_ros.reconstruction.surface.surface import extract_surface
 from sam3d_ros.reconstruction.views import crop_view
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_cdt
 
-from sam3d_ros.reconstruction.completion import Completion
+from sam3d_ros.reconstruction.completion.completion import Completion
+from sam3d_ros.reconstruction.completion.consistent import consistent_distance
 from sam3d_ros.reconstruction.config import EvidenceConfig
-from sam3d_ros.reconstruction.consistent import consistent_distance
-from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.scoring import completion_inliers
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.shape import build_shape
+from sam3d_ros.reconstruction.surface.scoring import completion_inliers
 from sam3d_ros.reconstruction.views import crop_view
 
 

@@ -10,7 +10,7 @@ from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.config import EvidenceConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.views import crop_view
 
 CONFIG = EvidenceConfig(grid=40)

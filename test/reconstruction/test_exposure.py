@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam3d_ros.reconstruction.exposure import exposure_gains
+from sam3d_ros.reconstruction.appearance.exposure import exposure_gains
 
 GAIN = st.floats(0.5, 1.6)
 

@@ -9,10 +9,10 @@ from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.types import Plane
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.reconstruction.completion.extrusion import extruded_distance
+from sam3d_ros.reconstruction.completion.geometric import GeometricCompletion
 from sam3d_ros.reconstruction.config import EvidenceConfig, ReconstructionConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.extrusion import extruded_distance
-from sam3d_ros.reconstruction.geometric import GeometricCompletion
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.views import crop_view
 
 ABOVE = (-0.4, 0.1, 0.45)

@@ -5,8 +5,8 @@ import itertools
 
 import numpy as np
 
-from sam3d_ros.reconstruction.grid import Grid
-from sam3d_ros.reconstruction.hull import convex_hull
+from sam3d_ros.reconstruction.completion.hull import convex_hull
+from sam3d_ros.reconstruction.evidence.grid import Grid
 
 GRID = Grid(16, 0.01, np.eye(4))
 EVERYWHERE = np.ones((16, 16, 16), bool)

@@ -11,9 +11,9 @@ import pytest
 
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.workers.process import CancelledError
-from sam3d_ros.reconstruction.completer import Job
+from sam3d_ros.reconstruction.completion.completer import Job
+from sam3d_ros.reconstruction.completion.lane import CompletionHere, CompletionWorker
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.lane import CompletionHere, CompletionWorker
 from sam3d_ros.reconstruction.views import crop_view
 
 CONFIG = replace(ReconstructionConfig(), backend='geometric')

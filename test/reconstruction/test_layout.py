@@ -9,11 +9,11 @@ import pytest
 
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.geometry.transforms import inverse, moved_by, twist_between
-from sam3d_ros.reconstruction import layout
-from sam3d_ros.reconstruction.completion import Completion
+from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.config import EvidenceConfig, LayoutConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.layout import Placed, measure_poses, pose_covariance
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
+from sam3d_ros.reconstruction.pose import layout
+from sam3d_ros.reconstruction.pose.layout import Placed, measure_poses, pose_covariance
 from sam3d_ros.reconstruction.shape import build_shape
 from sam3d_ros.reconstruction.views import crop_view
 

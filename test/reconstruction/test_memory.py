@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.layout import PoseUpdate
 from sam3d_ros.reconstruction.memory import TrackMemory
+from sam3d_ros.reconstruction.pose.layout import PoseUpdate
 
 CONFIG = ReconstructionConfig()
 SMALL = np.diag(np.square([0.001] * 3 + [0.01] * 3))

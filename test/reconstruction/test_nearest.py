@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam3d_ros.reconstruction.grid import Grid
-from sam3d_ros.reconstruction.nearest import facing_feet, nearest_feet, unit_normals
-from sam3d_ros.reconstruction.surface import extract_surface
+from sam3d_ros.reconstruction.evidence.grid import Grid
+from sam3d_ros.reconstruction.surface.nearest import facing_feet, nearest_feet, unit_normals
+from sam3d_ros.reconstruction.surface.surface import extract_surface
 
 GRID = Grid(24, 0.01, np.eye(4))
 

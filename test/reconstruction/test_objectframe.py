@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam3d_ros.reconstruction.objectframe import object_frame
+from sam3d_ros.reconstruction.pose.objectframe import object_frame
 
 UP = np.array([0.0, 0.0, 1.0])
 CORNERS = np.array([[a, b, c] for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)]) * 0.5

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sam3d_ros.reconstruction.grid import Grid
-from sam3d_ros.reconstruction.occupancy import grown, inside_mesh, used_box
-from sam3d_ros.reconstruction.surface import extract_surface
+from sam3d_ros.reconstruction.evidence.grid import Grid
+from sam3d_ros.reconstruction.evidence.occupancy import grown, inside_mesh, used_box
+from sam3d_ros.reconstruction.surface.surface import extract_surface
 
 GRID = Grid(20, 0.01, np.eye(4))
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam3d_ros.core.sensors import MODELS
-from sam3d_ros.reconstruction.pose_covariance import (
+from sam3d_ros.reconstruction.pose.pose_covariance import (
     NORMAL_SIGMA_RAD,
     PATCH_M,
     averaged,
@@ -15,7 +15,7 @@ from sam3d_ros.reconstruction.pose_covariance import (
     observed_information,
     shared_error,
 )
-from sam3d_ros.world.sensors import field
+from sam3d_ros.world.rendering.sensors import field
 
 
 def rough_ball(rng, radius_m=0.04, points=4000):

@@ -4,7 +4,7 @@
 import numpy as np
 
 from sam3d_ros.core.types import Camera
-from sam3d_ros.reconstruction.raster import render_depth
+from sam3d_ros.reconstruction.evidence.raster import render_depth
 
 CAMERA = Camera(64, 48, np.array([[60.0, 0, 30.0], [0, 60.0, 25.0], [0, 0, 1]]))
 

@@ -8,13 +8,13 @@ import pytest
 
 from sam3d_ros.core.types import FaceLabel
 from sam3d_ros.geometry.transforms import apply, rotation_angle
-from sam3d_ros.reconstruction import completer
-from sam3d_ros.reconstruction.completer import Completed
+from sam3d_ros.reconstruction.completion.completer import Completed
+from sam3d_ros.reconstruction.completion import completer
+from sam3d_ros.reconstruction.completion.geometric import GeometricCompletion
+from sam3d_ros.reconstruction.completion.lane import CompletionHere
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.geometric import GeometricCompletion
-from sam3d_ros.reconstruction.lane import CompletionHere
-from sam3d_ros.reconstruction.occupancy import inside_mesh
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
+from sam3d_ros.reconstruction.evidence.occupancy import inside_mesh
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.views import crop_view
 

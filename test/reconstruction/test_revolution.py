@@ -4,10 +4,10 @@
 import numpy as np
 
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.reconstruction.completion.geometric import GeometricCompletion
+from sam3d_ros.reconstruction.completion.revolution import find_axis, shell_distance
 from sam3d_ros.reconstruction.config import EvidenceConfig, ReconstructionConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.geometric import GeometricCompletion
-from sam3d_ros.reconstruction.revolution import find_axis, shell_distance
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.views import crop_view
 
 

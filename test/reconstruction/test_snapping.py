@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from sam3d_ros.geometry.meshes import adjacency
-from sam3d_ros.reconstruction.grid import Grid
-from sam3d_ros.reconstruction.meshing import vertex_normals
-from sam3d_ros.reconstruction.points import ObservedPoints
-from sam3d_ros.reconstruction.snapping import snapped
-from sam3d_ros.reconstruction.surface import extract_surface
+from sam3d_ros.reconstruction.evidence.grid import Grid
+from sam3d_ros.reconstruction.evidence.points import ObservedPoints
+from sam3d_ros.reconstruction.surface.meshing import vertex_normals
+from sam3d_ros.reconstruction.surface.snapping import snapped
+from sam3d_ros.reconstruction.surface.surface import extract_surface
 
 GRID = Grid(32, 0.006, np.eye(4))
 RADIUS_M = 0.06

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.reconstruction.config import EvidenceConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.superquadrics import (
+from sam3d_ros.reconstruction.completion.superquadrics import (
     E_ROUND,
     E_UP,
     Superquadric,
     superquadric_distance,
 )
+from sam3d_ros.reconstruction.config import EvidenceConfig
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.views import crop_view
 
 

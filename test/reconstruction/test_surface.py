@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam3d_ros.geometry.meshes import adjacency
-from sam3d_ros.reconstruction.grid import Grid
-from sam3d_ros.reconstruction.meshing import faired
-from sam3d_ros.reconstruction.surface import extract_surface
-from sam3d_ros.reconstruction.wellcomposed import well_composed
+from sam3d_ros.reconstruction.evidence.grid import Grid
+from sam3d_ros.reconstruction.surface.meshing import faired
+from sam3d_ros.reconstruction.surface.surface import extract_surface
+from sam3d_ros.reconstruction.surface.wellcomposed import well_composed
 
 GRID = Grid(24, 0.01, np.eye(4))
 

@@ -3,9 +3,9 @@
 
 import numpy as np
 
+from sam3d_ros.reconstruction.completion.symmetry import find_mirror
 from sam3d_ros.reconstruction.config import EvidenceConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
-from sam3d_ros.reconstruction.symmetry import find_mirror
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.views import crop_view
 
 

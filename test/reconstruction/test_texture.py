@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.types import Mesh
+from sam3d_ros.reconstruction.appearance.texture import TextureSource
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.texture import TextureSource
 from sam3d_ros.reconstruction.views import crop_view
 
 SIZE_M = (0.08, 0.10, 0.12)

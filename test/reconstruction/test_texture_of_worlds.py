@@ -11,8 +11,8 @@ from sam3d_ros.core.types import Instance, Instances, Plane, Track, Tracks, Trac
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import judge
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.nearest import nearest_feet
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
+from sam3d_ros.reconstruction.surface.nearest import nearest_feet
 
 pytest.importorskip('mujoco')
 SEEDS = (0, 1, 2, 4)
@@ -47,8 +47,8 @@ def run(episode, drawn):
 
 def true_look(episode, drawn):
     """Return points on object 0, fixed frame, their colours in its light, and which were seen."""
-    from sam3d_ros.world.light import Shadow
-    from sam3d_ros.world.surface import Surface
+    from sam3d_ros.world.rendering.light import Shadow
+    from sam3d_ros.world.rendering.surface import Surface
 
     rng = np.random.default_rng(0)
     solid, last = episode.objects[0], drawn[-1].truth

@@ -11,12 +11,16 @@ from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import Camera, Plane
 from sam3d_ros.core.weights import file_hash, find_weights
 from sam3d_ros.geometry.cameras import pointmap_from_depth, rays
-from sam3d_ros.reconstruction.completion import Completion
+from sam3d_ros.reconstruction.completion.completion import Completion
+from sam3d_ros.reconstruction.completion.volume import VolumeCompletion
+from sam3d_ros.reconstruction.completion.volume_input import (
+    CHANNELS,
+    LARGEST_VOXEL_M,
+    volume_input,
+)
 from sam3d_ros.reconstruction.config import EvidenceConfig, ReconstructionConfig
-from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
+from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.views import View
-from sam3d_ros.reconstruction.volume import VolumeCompletion
-from sam3d_ros.reconstruction.volume_input import CHANNELS, LARGEST_VOXEL_M, volume_input
 
 SHA256 = 'ea6912dff154a13b853b674bd2d612821a0f387f14ff265ff5cd1aa0ec87848d'
 GOLDEN_INSIDE = 29997

@@ -13,8 +13,8 @@ from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from sam3d_ros.core.types import Camera
-from sam3d_ros.messages.cameras import encode_camera
-from sam3d_ros.messages.images import encode_image
+from sam3d_ros.messages.sensors.cameras import encode_camera
+from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.topics import Quality
 from sam3d_ros.pipeline.checkup import Level, check_up
 from sam3d_ros.pointmaps.config import PointmapConfig

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Floors on a few real frames: below the bench's figures, above what plain clustering does."""
 
-from sam3d_ros.bench.metrics_segmentation import mean_score, score_labels
-from sam3d_ros.bench.scenes_segmentation import read_frame
-from sam3d_ros.bench.segmentation import label_image
+from sam3d_ros.bench.masks.scenes_segmentation import read_frame
+from sam3d_ros.bench.masks.segmentation import label_image
+from sam3d_ros.bench.metrics.metrics_segmentation import mean_score, score_labels
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.geometric import GeometricSegmenter
 

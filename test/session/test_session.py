@@ -18,7 +18,7 @@ from sam3d_ros.core.types import BoxPrompt, ObjectState, PointPrompt, TextPrompt
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.reconstruction.lane import CompletionWorker
+from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
 from sam3d_ros.session.session import Session
 from sam3d_ros.session.store import VERSION

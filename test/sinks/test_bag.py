@@ -11,8 +11,8 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.scan import LoggedTransform
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.messages import topics
-from sam3d_ros.messages.clouds import decode_pointmap
 from sam3d_ros.messages.config import OutputConfig
+from sam3d_ros.messages.sensors.clouds import decode_pointmap
 from sam3d_ros.messages.transforms import StampedTransform, transforms_from
 from sam3d_ros.session.result import FrameResult, StageTimes
 from sam3d_ros.sinks.bag import BagSink

@@ -20,7 +20,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.messages.colors import id_color
+from sam3d_ros.messages.results.colors import id_color
 from sam3d_ros.viewer.snapshot import BACKGROUND, RayCaster, side_view, snapshot, write_snapshot
 
 pytest.importorskip('open3d')

@@ -7,8 +7,8 @@ import numpy as np
 from worlds import block
 
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.world.arrangement import cluttered, piled, spaced, stacked
-from sam3d_ros.world.placing import Body, shared_volume, stable, upright
+from sam3d_ros.world.setting.arrangement import cluttered, piled, spaced, stacked
+from sam3d_ros.world.setting.placing import Body, shared_volume, stable, upright
 from sam3d_ros.world.shapes import random_solid
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from worlds import at, ball, block, ground
 
-from sam3d_ros.world.bed import CLEARANCE_M, Area, Bed
-from sam3d_ros.world.placing import Body, upright
+from sam3d_ros.world.setting.bed import CLEARANCE_M, Area, Bed
+from sam3d_ros.world.setting.placing import Body, upright
 
 RNG = np.random.default_rng
 FLOOR = Area(np.zeros(3), (0.5, 0.5))

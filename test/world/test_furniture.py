@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.world import furniture
-from sam3d_ros.world.parts import drum, joined, pattern, tube
-from sam3d_ros.world.placing import Body, is_closed
-from sam3d_ros.world.reach import reach
+from sam3d_ros.world.setting import furniture
+from sam3d_ros.world.setting.parts import drum, joined, pattern, tube
+from sam3d_ros.world.setting.placing import Body, is_closed
+from sam3d_ros.world.setting.reach import reach
 
 RNG = np.random.default_rng
 HALF = np.array([0.3, 0.2])

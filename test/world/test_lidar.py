@@ -9,9 +9,9 @@ from worlds import GREY, LIGHT, at
 
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.geometry.transforms import interpolate
-from sam3d_ros.world.lidar import Lidar, poses_at
-from sam3d_ros.world.render import Renderer
-from sam3d_ros.world.surroundings import slab
+from sam3d_ros.world.rendering.lidar import Lidar, poses_at
+from sam3d_ros.world.rendering.render import Renderer
+from sam3d_ros.world.setting.surroundings import slab
 
 NOBODY = np.zeros((0, 4, 4))
 WALL = slab('wall', np.array([3.0, -9, -9]), np.array([3.1, 9, 9]), GREY, 1.0)

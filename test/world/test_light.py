@@ -4,8 +4,8 @@
 import numpy as np
 from worlds import at, ball
 
-from sam3d_ros.world.light import Light, Shadow, random_light
-from sam3d_ros.world.surface import Surface
+from sam3d_ros.world.rendering.light import Light, Shadow, random_light
+from sam3d_ros.world.rendering.surface import Surface
 
 
 def test_shadow_lies_opposite_to_the_lamp():

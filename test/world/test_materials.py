@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from worlds import CAMERA, LIGHT, at, ball, block, ground
 
+from sam3d_ros.world.appearance.materials import CLEAR_FAMILIES, is_black, random_material
 from sam3d_ros.world.cameras import looking_at, pinhole
-from sam3d_ros.world.materials import CLEAR_FAMILIES, is_black, random_material
-from sam3d_ros.world.render import Renderer
+from sam3d_ros.world.rendering.render import Renderer
 from sam3d_ros.world.solid import MATT, Material, infrared
 
 T_FIXED_CAM = looking_at(np.array([0.3, -0.6, 0.7]), np.array([0.0, 0.0, 0.05]))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.world.meshes import list_scans, load_scan
-from sam3d_ros.world.placing import is_closed
+from sam3d_ros.world.setting.placing import is_closed
 from sam3d_ros.world.sources import ScanSource
 
 

@@ -4,8 +4,19 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.world.paint import ColorField, PrintedPatch, Stripes, painted, random_paint
-from sam3d_ros.world.palette import furniture_color, print_color, random_color, wood_color
+from sam3d_ros.world.appearance.paint import (
+    ColorField,
+    PrintedPatch,
+    Stripes,
+    painted,
+    random_paint,
+)
+from sam3d_ros.world.appearance.palette import (
+    furniture_color,
+    print_color,
+    random_color,
+    wood_color,
+)
 from sam3d_ros.world.shapes import FAMILIES, random_solid
 
 

@@ -4,9 +4,14 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.world.noise import pink_noise
-from sam3d_ros.world.patterns import PATTERNS, ROLES, photographic_pattern, random_pattern
-from sam3d_ros.world.prints import photo, printed
+from sam3d_ros.world.appearance.noise import pink_noise
+from sam3d_ros.world.appearance.patterns import (
+    PATTERNS,
+    ROLES,
+    photographic_pattern,
+    random_pattern,
+)
+from sam3d_ros.world.appearance.prints import photo, printed
 
 RNG = np.random.default_rng
 

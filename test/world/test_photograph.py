@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sam3d_ros.world.photograph import Photography, photograph, random_photography
+from sam3d_ros.world.rendering.photograph import Photography, photograph, random_photography
 
 RNG = np.random.default_rng
 CLEAN = Photography(

@@ -6,8 +6,8 @@ import pytest
 from worlds import at, block
 
 from sam3d_ros.geometry.transforms import apply, rotation_angle
-from sam3d_ros.world.physics import drop
-from sam3d_ros.world.placing import Body
+from sam3d_ros.world.setting.physics import drop
+from sam3d_ros.world.setting.placing import Body
 
 
 def test_two_blocks_end_up_on_each_other():

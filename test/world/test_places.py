@@ -10,10 +10,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.world.bed import Bed, box_of
-from sam3d_ros.world.places import PLACES
-from sam3d_ros.world.placing import Body, shared_volume
-from sam3d_ros.world.render import Renderer
+from sam3d_ros.world.rendering.render import Renderer
+from sam3d_ros.world.setting.bed import Bed, box_of
+from sam3d_ros.world.setting.places import PLACES
+from sam3d_ros.world.setting.placing import Body, shared_volume
 from sam3d_ros.world.suites import make_episode
 
 SMALL = (160, 120)

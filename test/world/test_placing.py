@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from worlds import at, ball, block
 
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.world.placing import Body, is_closed, shared_volume, stable, upright
+from sam3d_ros.world.setting.placing import Body, is_closed, shared_volume, stable, upright
 from sam3d_ros.world.shapes import random_solid
 from sam3d_ros.world.solid import Solid
 

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.world.pyramid import Pyramid
+from sam3d_ros.world.rendering.pyramid import Pyramid
 from sam3d_ros.world.solid import Texture
 
 CORNERS_M = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]]], np.float32)

@@ -8,13 +8,13 @@ import pytest
 from rosbags.rosbag2 import Reader
 
 from sam3d_ros.core.errors import ConfigurationError, RecordingError
-from sam3d_ros.messages.images import depth_metres, to_rgb
+from sam3d_ros.messages.sensors.images import depth_metres, to_rgb
 from sam3d_ros.messages.transforms import transforms_from
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.world.episode import with_removed, with_rings
 from sam3d_ros.world.recording import COLOR, DEPTH, LIDAR_POINTS, RECORDING, write_episode
+from sam3d_ros.world.rendering.sensors import depth_sensor
 from sam3d_ros.world.samples import LIDAR_FRAME, LINK_FRAME, OPTICAL_FRAME, samples
-from sam3d_ros.world.sensors import depth_sensor
 from sam3d_ros.world.suites import make_episode
 from sam3d_ros.world.truth import read_truth
 

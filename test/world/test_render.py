@@ -8,7 +8,7 @@ from worlds import CAMERA, LIGHT, at, ball, block, ground
 from sam3d_ros.geometry.cameras import project, rays
 from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.world.cameras import looking_at
-from sam3d_ros.world.render import Renderer
+from sam3d_ros.world.rendering.render import Renderer
 
 T_FIXED_CAM = looking_at(np.array([0.3, -0.6, 0.7]), np.array([0.0, 0.0, 0.05]))
 

@@ -7,9 +7,9 @@ from worlds import GREY, LIGHT
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.world.cameras import pinhole
-from sam3d_ros.world.render import Renderer, Rendering
-from sam3d_ros.world.sensors import depth_sensor, incidence
-from sam3d_ros.world.surroundings import slab
+from sam3d_ros.world.rendering.render import Renderer, Rendering
+from sam3d_ros.world.rendering.sensors import depth_sensor, incidence
+from sam3d_ros.world.setting.surroundings import slab
 
 CAMERA = pinhole(320, 240)
 SENSOR = depth_sensor('white')

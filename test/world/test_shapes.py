@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.errors import ConfigurationError
-from sam3d_ros.world.placing import Body, is_closed
+from sam3d_ros.world.setting.placing import Body, is_closed
 from sam3d_ros.world.shapes import EXTENT_M, FAMILIES, SPECIAL_FAMILIES, random_solid
 
 LONGEST_M = 0.55

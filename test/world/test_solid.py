@@ -6,7 +6,7 @@ import pytest
 from manifold3d import Manifold
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.world.placing import Body
+from sam3d_ros.world.setting.placing import Body
 from sam3d_ros.world.solid import solid_from_manifold
 
 

@@ -9,8 +9,8 @@ import pytest
 from sam3d_ros.cli.world import SUITES as NAMES
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.world.placing import Body, shared_volume
-from sam3d_ros.world.render import Renderer
+from sam3d_ros.world.rendering.render import Renderer
+from sam3d_ros.world.setting.placing import Body, shared_volume
 from sam3d_ros.world.sources import ScanSource
 from sam3d_ros.world.suites import DEMO_FAMILIES, SUITES, make_episode
 from sam3d_ros.world.truth import occlusion

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from worlds import at, ball, block
 
+from sam3d_ros.world.rendering.surface import Surface, rotated
+from sam3d_ros.world.setting.surroundings import posed
 from sam3d_ros.world.solid import Solid, Texture
-from sam3d_ros.world.surface import Surface, rotated
-from sam3d_ros.world.surroundings import posed
 
 DOWN = np.array([[0.0, 0.0, -1.0]], np.float32)
 

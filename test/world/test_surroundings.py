@@ -4,8 +4,8 @@
 import numpy as np
 from worlds import GREY, block
 
-from sam3d_ros.world.placing import Body, is_closed
-from sam3d_ros.world.surroundings import (
+from sam3d_ros.world.setting.placing import Body, is_closed
+from sam3d_ros.world.setting.surroundings import (
     TABLE_THICKNESS_M,
     distractors,
     floor,

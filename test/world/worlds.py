@@ -5,9 +5,9 @@ import numpy as np
 from manifold3d import Manifold
 
 from sam3d_ros.core.types import Camera
-from sam3d_ros.world.light import Light
+from sam3d_ros.world.rendering.light import Light
+from sam3d_ros.world.setting.surroundings import slab
 from sam3d_ros.world.solid import solid_from_manifold
-from sam3d_ros.world.surroundings import slab
 
 CAMERA = Camera(160, 120, np.array([[130.0, 0, 82.0], [0, 128.0, 57.0], [0, 0, 1.0]]))
 LIGHT = Light(np.array([0.0, 0.0, 1.0]), 0.5, 1.0)

@@ -15,9 +15,9 @@ from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.alignment import similarity_fit
 from sam3d_ros.geometry.meshes import sample_surface
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.reconstruction.completion import Completion
-from sam3d_ros.reconstruction.evidence import Evidence
-from sam3d_ros.reconstruction.grid import Grid
+from sam3d_ros.reconstruction.completion.completion import Completion
+from sam3d_ros.reconstruction.evidence.evidence import Evidence
+from sam3d_ros.reconstruction.evidence.grid import Grid
 from sam3d_ros.reconstruction.sam3d_objects.client import (
     OfficialRequest,
     OfficialResult,

@@ -16,7 +16,7 @@ import torch
 from scipy import ndimage
 
 from sam3d_ros.core.types import Float32Array
-from sam3d_ros.reconstruction.volume_input import volume_input
+from sam3d_ros.reconstruction.completion.volume_input import volume_input
 from sam3d_ros.training.loop import load_config
 from sam3d_ros.training.volume.config import TrainingConfig
 from sam3d_ros.training.volume.evaluate import iou, parser_of, unseen_samples

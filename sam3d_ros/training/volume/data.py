@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sam3d_ros.core.types import BoolArray
-from sam3d_ros.reconstruction.volume_input import CHANNELS
+from sam3d_ros.reconstruction.completion.volume_input import CHANNELS
 
 COLORS = [CHANNELS.index(name) for name in ('red', 'green', 'blue')]
 

@@ -8,7 +8,7 @@ import open3d as o3d
 
 from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.reconstruction.grid import Grid
+from sam3d_ros.reconstruction.evidence.grid import Grid
 from sam3d_ros.world.solid import Solid
 
 BLOCK = 4

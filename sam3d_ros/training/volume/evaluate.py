@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from sam3d_ros.core.types import BoolArray
-from sam3d_ros.reconstruction.completion import Completion, CompletionBackend
+from sam3d_ros.reconstruction.completion.completion import Completion, CompletionBackend
+from sam3d_ros.reconstruction.completion.consistent import consistent_distance
+from sam3d_ros.reconstruction.completion.geometric import GeometricCompletion
+from sam3d_ros.reconstruction.completion.volume import VolumeCompletion
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.consistent import consistent_distance
-from sam3d_ros.reconstruction.evidence import Evidence
-from sam3d_ros.reconstruction.geometric import GeometricCompletion
-from sam3d_ros.reconstruction.volume import VolumeCompletion
+from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.training.sources import Scans
 from sam3d_ros.training.volume.calibration import calibration_error
 from sam3d_ros.training.volume.samples import GRID, Sample, samples

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sam3d_ros.reconstruction.completion.volume_input import CHANNELS
 from sam3d_ros.reconstruction.config import EvidenceConfig
-from sam3d_ros.reconstruction.volume_input import CHANNELS
 from sam3d_ros.training.volume.config import TrainingConfig
 
 FREE = CHANNELS.index('free')

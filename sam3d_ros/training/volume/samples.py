@@ -30,10 +30,10 @@ from sam3d_ros.core.types import (
     Plane,
 )
 from sam3d_ros.geometry.transforms import apply, inverse, transform
+from sam3d_ros.reconstruction.completion.volume_input import CHANNELS, volume_input
 from sam3d_ros.reconstruction.config import EvidenceConfig
-from sam3d_ros.reconstruction.evidence import Evidence, build_evidence
+from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.views import crop_view
-from sam3d_ros.reconstruction.volume_input import CHANNELS, volume_input
 from sam3d_ros.training.volume.distance import signed_distance
 from sam3d_ros.training.volume.masks import segmented
 from sam3d_ros.training.volume.worlds import (

@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from sam3d_ros.reconstruction.volume_input import CHANNELS
+from sam3d_ros.reconstruction.completion.volume_input import CHANNELS
 from sam3d_ros.training.checkpoints import load_average
 from sam3d_ros.training.loop import load_config, run, sample_batches
 from sam3d_ros.training.volume.config import TrainingConfig

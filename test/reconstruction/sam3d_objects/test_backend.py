@@ -12,7 +12,7 @@ from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.types import Instance, Instances, Plane
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.evidence import build_evidence
+from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.sam3d_objects.backend import (
     Sam3dObjectsCompletion,
     fit_similarity,

@@ -14,8 +14,8 @@ from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.world.rendering.sensors import depth_sensor
 from sam3d_ros.world.samples import samples
-from sam3d_ros.world.sensors import depth_sensor
 from sam3d_ros.world.suites import make_episode
 
 EMPTY = ('empty_table', 'empty_floor', 'empty_shelf', 'empty_bin')

@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.bench.metrics_segmentation import score_labels
-from sam3d_ros.bench.scenes_segmentation import LabelledFrame, world_frames
-from sam3d_ros.bench.segmentation import label_image
+from sam3d_ros.bench.masks.scenes_segmentation import LabelledFrame, world_frames
+from sam3d_ros.bench.masks.segmentation import label_image
+from sam3d_ros.bench.metrics.metrics_segmentation import score_labels
 from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from sam3d_ros.geometry.masks import mask_box

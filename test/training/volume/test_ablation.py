@@ -7,7 +7,7 @@ pytest.importorskip('accelerate', reason='the train extra is not installed')
 
 from torch import Tensor, nn
 
-from sam3d_ros.reconstruction.volume_input import CHANNELS
+from sam3d_ros.reconstruction.completion.volume_input import CHANNELS
 from sam3d_ros.training.volume.ablation import logits
 from sam3d_ros.training.volume.samples import GRID, samples_of
 from sam3d_ros.training.volume.worlds import WorldOptions, draw_world

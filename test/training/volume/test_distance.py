@@ -5,7 +5,7 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.geometry.transforms import apply, transform
-from sam3d_ros.reconstruction.grid import Grid
+from sam3d_ros.reconstruction.evidence.grid import Grid
 from sam3d_ros.training.volume.distance import signed_distance
 from sam3d_ros.world.solid import Solid
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from sam3d_ros.reconstruction.volume_input import volume_input
+from sam3d_ros.reconstruction.completion.volume_input import volume_input
 from sam3d_ros.training.volume.samples import Sample, samples, samples_of, store, write_samples
 from sam3d_ros.training.volume.worlds import WorldOptions, draw_world
 from sam3d_ros.world.sources import ProceduralSource

@@ -9,7 +9,7 @@ torch = pytest.importorskip('torch', reason='the train extra is not installed')
 pytest.importorskip('accelerate', reason='the train extra is not installed')
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.reconstruction.volume_input import CHANNELS
+from sam3d_ros.reconstruction.completion.volume_input import CHANNELS
 from sam3d_ros.training.checkpoints import learning_rate
 from sam3d_ros.training.volume.calibration import (
     calibration_error,

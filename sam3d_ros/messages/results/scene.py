@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scene to sam3d_msgs/SceneObjectArray, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sam3d_ros.core.types import ObjectState, Provenance, Scene, SceneObject
+from sam3d_ros.messages.headers import (
+    covariance_matrix,
+    header_message,
+    nanoseconds,
+    point_message,
+    pose_matrix,
+    pose_with_covariance,
+    time_message,
+    vector,
+    vector_message,
+)
+from sam3d_ros.messages.results.meshes import mesh_from, mesh_message
+from sam3d_ros.messages.results.products import MeshProducts
+from sam3d_ros.messages.types import MessageTypes
+
+
+def scene_message(
+    types: MessageTypes,
+    scene: Scene,
+    products: Mapping[int, MeshProducts],
+    files: Mapping[int, Path] | None = None,
+) -> Any:
+    """Return the SceneObjectArray of a scene: every known object, complete.
+
+    :param products: of every object, by id.
+    :param files: where an object's mesh was written, by id; absolute paths.
+    """
+    files = files or {}
+    return types.new(
+        'sam3d_msgs/msg/SceneObjectArray',
+        header=header_message(types, scene.stamp_ns, scene.fixed_frame),
+        objects=[
+            object_message(types, scene, item, products[item.id], files.get(item.id))
+            for item in scene.objects
+        ],
+    )
+
+
+def object_message(
+    types: MessageTypes,
+    scene: Scene,
+    item: SceneObject,
+    products: MeshProducts,
+    file: Path | None = None,
+) -> Any:
+    """Return the SceneObject of one object of a scene."""
+    return types.new(
+        'sam3d_msgs/msg/SceneObject',
+        header=header_message(types, scene.stamp_ns, scene.fixed_frame),
+        id=str(item.id),
+        state=int(item.state),
+        label=item.label,
+        score=float(item.score),
+        pose=pose_with_covariance(types, item.T_fixed_obj, item.covariance),
+        size=vector_message(types, item.size_m),
+        box_center=point_message(types, item.box_center_m),
+        scale_sigma=float(item.scale_sigma),
+        mesh=mesh_message(types, item.mesh.vertices_m, item.mesh.faces),
+        vertex_colors=item.mesh.colors.reshape(-1),
+        face_labels=item.mesh.face_labels,
+        face_confidence=item.mesh.face_confidence,
+        convex_parts=[
+            mesh_message(types, part.corners_m, part.faces) for part in products.hulls.parts
+        ],
+        mesh_uri=file.as_uri() if file else '',
+        mesh_path=str(file) if file else '',
+        mesh_hash=products.hash,
+        observed_fraction=float(item.observed_fraction),
+        backend=item.provenance.backend,
+        weights_hash=item.provenance.weights_hash,
+        seed=int(item.provenance.seed),
+        first_seen=time_message(types, item.first_seen_ns),
+        last_seen=time_message(types, item.last_seen_ns),
+        hits=int(item.hits),
+        missed=int(item.missed),
+    )
+
+
+def scene_from(message: Any) -> Scene:
+    """Return the scene of a SceneObjectArray.
+
+    :raises InputError: when a mesh's arrays do not fit together.
+    """
+    return Scene(
+        stamp_ns=nanoseconds(message.header.stamp),
+        fixed_frame=str(message.header.frame_id),
+        objects=tuple(object_from(item) for item in message.objects),
+    )
+
+
+def object_from(item: Any) -> SceneObject:
+    """Return the scene object of a SceneObject message.
+
+    :raises InputError: when its mesh's arrays do not fit together.
+    """
+    return SceneObject(
+        id=int(item.id),
+        state=ObjectState(item.state),
+        label=str(item.label),
+        score=float(item.score),
+        T_fixed_obj=pose_matrix(item.pose.pose),
+        covariance=covariance_matrix(item.pose),
+        size_m=vector(item.size),
+        box_center_m=vector(item.box_center),
+        scale_sigma=float(item.scale_sigma),
+        mesh=mesh_from(item),
+        observed_fraction=float(item.observed_fraction),
+        provenance=Provenance(str(item.backend), str(item.weights_hash), int(item.seed)),
+        first_seen_ns=nanoseconds(item.first_seen),
+        last_seen_ns=nanoseconds(item.last_seen),
+        hits=int(item.hits),
+        missed=int(item.missed),
+    )

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The node that holds the session: frames and prompts in, objects out to everyone."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sam3d_msgs.srv import (
+    AddPrompt,
+    ClearScene,
+    GetTexture,
+    LoadScene,
+    RemoveObject,
+    SaveScene,
+)
+
+from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError
+from sam3d_ros.core.registry import make_backend, with_options
+from sam3d_ros.core.types import Frame, ObjectState, Scene, SceneObject
+from sam3d_ros.export.scene_files import read_scene, write_scene
+from sam3d_ros.messages.config import OutputConfig, TfConfig
+from sam3d_ros.messages.prompts import prompt_from, stamp_from
+from sam3d_ros.messages.results.meshes import mesh_hash
+from sam3d_ros.messages.results.textures import encode_png
+from sam3d_ros.nodes.bus import Bus
+from sam3d_ros.nodes.links import FRAMES, Arrival, receive
+from sam3d_ros.nodes.objects.clicks import Clicks
+from sam3d_ros.nodes.objects.reconstruct_action import ReconstructServer
+from sam3d_ros.nodes.objects.ros_sink import RosSink
+from sam3d_ros.nodes.program import run
+from sam3d_ros.nodes.stage_node import StageNode
+from sam3d_ros.reconstruction.appearance.texture import TextureSource
+from sam3d_ros.reconstruction.completion.lane import CompletionWorker
+from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.scene.config import SceneConfig
+from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
+from sam3d_ros.session.session import Session, with_textures
+from sam3d_ros.tracking.config import TrackingConfig
+
+GROUPS: dict[str, type] = {
+    'segmentation': SegmentationConfig,
+    'tracking': TrackingConfig,
+    'reconstruction': ReconstructionConfig,
+    'scene': SceneConfig,
+    'prompts': PromptConfig,
+    'session': SessionConfig,
+    'outputs': OutputConfig,
+    'tf': TfConfig,
+}
+IDLE_S = 0.5
+"""Without a frame for this long, what was held back goes out."""
+
+
+class ObjectsNode(StageNode):
+    """Frames to objects; services and the action Reconstruct are methods of the session."""
+
+    def __init__(self, bus: Bus | None = None, **arguments: Any) -> None:
+        groups = {name: with_options(name, kind) for name, kind in GROUPS.items()}
+        super().__init__('objects', groups, bus, live=('segmentation',), **arguments)
+        self.serve(AddPrompt, 'segmentation/add_prompt', self._add_prompt)
+        self.serve(ClearScene, 'scene/clear', self._clear)
+        self.serve(RemoveObject, 'scene/remove', self._remove)
+        self.serve(SaveScene, 'scene/save', self._save)
+        self.serve(LoadScene, 'scene/load', self._load)
+        self.serve(GetTexture, 'reconstruction/texture', self._texture)
+
+    def build(self) -> None:
+        """Load the backends, resume what was saved, and offer the results."""
+        config = Config(**{name: self.config(name) for name in GROUPS})
+        self._lane = CompletionWorker(config.reconstruction, self._failed)
+        self._session = Session.from_config(config, self.get_logger().warning, self._lane)
+        self._sink = RosSink(self.publish_topic, config.outputs, config.tf)
+        self._is_idle = True
+        self._is_busy = False
+
+    def connect(self) -> None:
+        """Listen to frames and prompts."""
+        for camera in self.config('session').camera_ids:
+            frames = replace(FRAMES, topic=FRAMES.topic.of(camera))
+            take = partial(self._take, camera)
+            self.on_close(receive(self, frames, self.bus, take))
+        Clicks(self, self._session)
+        action = ReconstructServer(self, self._chosen, self._rebuilt)
+        self.on_close(action.close)
+        self.every(IDLE_S, lambda: self.tell_worker(self._rest))
+        self.tell_worker(self._publish_scene)
+
+    def release(self) -> None:
+        """End the workers and save for the last time."""
+        is_built = self.is_configured
+        super().release()
+        if is_built:
+            self._session.close()
+            self._lane.close()
+
+    def process(self, item: tuple[Arrival[Frame], bool]) -> None:
+        """Take one frame, and whether it came while the one before was worked on."""
+        arrival, hurry = item
+        self._is_idle = False
+        self._is_busy = True
+        try:
+            self._sink.write(self._session.step(arrival.get(), hurry=hurry))
+        finally:
+            self._is_busy = False
+
+    def _take(self, camera: str, arrival: Arrival[Frame]) -> None:
+        self.offer((arrival, self._is_busy), source=camera)
+
+    def reconfigure(self) -> None:
+        """Take new options of the segmentation; tracks stay."""
+        config = self.config('segmentation')
+        self._session.segmenter = make_backend('segmentation', config.backend, config)
+
+    def _rest(self) -> None:
+        """Do what frames do not give an occasion for."""
+        if self._is_idle:
+            late = self._session.late()
+            if late is not None:
+                self._sink.write_shapes(late)
+            self._sink.flush()
+        self._is_idle = True
+        self._sink.greet_planners()
+
+    def _publish_scene(self) -> None:
+        scene = self._session.scene()
+        if scene is not None:
+            self._sink.write_scene(scene)
+
+    def _published(self) -> tuple[Scene, dict[int, TextureSource]]:
+        """Return the scene as it was published last, and what its textures are made from."""
+        scene = self._sink.scene
+        if scene is None:
+            raise NotReadyError('no frame yet', wanted='a scene')
+        return scene, self._session.texture_sources(scene)
+
+    def _add_prompt(self, request: Any, response: Any) -> str:
+        prompt = prompt_from(request.prompt)
+        stamp_ns = stamp_from(request.prompt)
+        ids = self.ask_worker(lambda: self._session.prompt(prompt, stamp_ns))
+        response.track_ids = [str(object_id) for object_id in ids]
+        return '' if ids else 'a new object; its id comes with the next frames'
+
+    def _clear(self, request: Any, response: Any) -> str:
+        def clear() -> None:
+            self._session.clear()
+            self._publish_scene()
+
+        self.ask_worker(clear)
+        return 'the scene is empty; ids start at 1'
+
+    def _remove(self, request: Any, response: Any) -> str:
+        object_id = id_from(request.id)
+
+        def remove() -> None:
+            self._session.remove(object_id)
+            self._publish_scene()
+
+        self.ask_worker(remove)
+        return f'object {object_id} is removed'
+
+    def _save(self, request: Any, response: Any) -> str:
+        """Write the scene and its textures while frames go on."""
+        if not request.path:
+            raise InputError('an empty path', wanted='a folder')
+        scene, sources = self.ask_worker(self._published)
+        folder = Path(request.path)
+        write_scene(with_textures(scene, sources), folder)
+        response.ids = [str(item.id) for item in scene.objects]
+        return f'{len(response.ids)} objects in {folder}, {len(sources)} with a texture'
+
+    def _load(self, request: Any, response: Any) -> str:
+        scene = read_scene(Path(request.path))
+
+        def load() -> None:
+            self._session.load(scene)
+            self._publish_scene()
+
+        self.ask_worker(load)
+        response.ids = [str(item.id) for item in scene.objects]
+        return f'{len(response.ids)} objects taken over'
+
+    def _texture(self, request: Any, response: Any) -> str:
+        """Take what a texture needs from the session, and make it while frames go on."""
+        object_id = id_from(request.id)
+        _, sources = self.ask_worker(self._published)
+        source = sources.get(object_id)
+        if source is None or mesh_hash(source.mesh) != request.mesh_hash:
+            raise NotFoundError(f'object {object_id} has no mesh {request.mesh_hash[:8]} here')
+        texture = source.texture()
+        response.uv = array('f', texture.uv.tobytes())
+        response.png = array('B', encode_png(texture.image))
+        rows, columns = texture.image.shape[:2]
+        return f'{columns}x{rows} texels'
+
+    def _chosen(self, request: Any) -> tuple[int, ...]:
+        """Return the ids of a goal of Reconstruct: by id, by region, or all confirmed objects.
+
+        :raises NotFoundError: when one is not known, or nothing lies in the region.
+        """
+        if request.ids:
+            return tuple(self._session.get(id_from(text)).id for text in request.ids)
+        region = request.region
+        if region.width and region.height:
+            left, top = int(region.x_offset), int(region.y_offset)
+            inside = self._session.seen_in(
+                (left, top, left + int(region.width), top + int(region.height))
+            )
+            if not inside:
+                raise NotFoundError('nothing in the region', wanted='one around an object')
+            return inside
+        scene, _ = self._published()
+        return tuple(it.id for it in scene.objects if it.state != ObjectState.TENTATIVE)
+
+    def _rebuilt(self, object_id: int, backend: str) -> tuple[Scene, SceneObject]:
+        """Make one object again; return the scene it is in, and itself."""
+        (made,) = self._session.rebuild((object_id,), backend)
+        self._publish_scene()
+        return self._published()[0], made
+
+
+def id_from(text: str) -> int:
+    """Return the id in a request.
+
+    :raises InputError: when it is no decimal number.
+    """
+    if not text.isdecimal():
+        raise InputError(f'id "{text}"', wanted='a decimal number')
+    return int(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until Ctrl-C."""
+    return run(lambda: [ObjectsNode()], arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

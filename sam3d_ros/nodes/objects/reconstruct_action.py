@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The action Reconstruct: known objects once more, one by one, until done or cancelled.
+
+One goal at a time: a second one is rejected while the first runs. Frames go on between two
+objects. A cancel is answered at once; what the worker is computing for it then is finished.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
+from typing import Any, TypeVar
+
+from builtin_interfaces.msg import Duration
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from sam3d_msgs.action import Reconstruct
+
+from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.core.types import Scene, SceneObject
+from sam3d_ros.messages.results.products import MeshProducts
+from sam3d_ros.messages.results.scene import object_message
+from sam3d_ros.messages.types import ClassTypes
+from sam3d_ros.nodes.requests import FAILED, OK, code_of
+from sam3d_ros.nodes.stage_node import StageNode
+
+POLL_S = 0.05
+DRAWN_FACES = 100
+"""Triangles of a drawing that nobody asks for here."""
+
+Result = TypeVar('Result')
+
+
+class CancelledError(Exception):
+    """The goal was cancelled."""
+
+
+class ReconstructServer:
+    """Serves the action for one node.
+
+    :param node: whose worker has the session.
+    :param choose: returns the ids that a goal's request means; in the worker.
+    :param rebuild: makes an object again, by id and backend; in the worker.
+    """
+
+    def __init__(
+        self,
+        node: StageNode,
+        choose: Callable[[Any], Sequence[int]],
+        rebuild: Callable[[int, str], tuple[Scene, SceneObject]],
+    ) -> None:
+        self._node = node
+        self._choose = choose
+        self._rebuild = rebuild
+        self._running = threading.Lock()
+        self._server = ActionServer(
+            node,
+            Reconstruct,
+            'reconstruction/reconstruct',
+            self._execute,
+            callback_group=node.requests,
+            goal_callback=self._accept,
+            cancel_callback=lambda goal: CancelResponse.ACCEPT,
+        )
+
+    def close(self) -> None:
+        """Take the action off the graph."""
+        self._server.destroy()
+
+    def _accept(self, request: Any) -> GoalResponse:
+        if self._running.acquire(blocking=False):
+            return GoalResponse.ACCEPT
+        self._node.get_logger().warning('Reconstruct goal rejected: another one is running')
+        return GoalResponse.REJECT
+
+    def _execute(self, goal: Any) -> Any:
+        """Make every chosen object again; runs in a thread of the executor."""
+        try:
+            objects = self._rebuilt(goal)
+            goal.succeed()
+            message = f'{len(objects)} objects'
+            return Reconstruct.Result(success=True, code=OK, message=message, objects=objects)
+        except CancelledError:
+            goal.canceled()
+            return Reconstruct.Result(success=False, code=FAILED, message='cancelled')
+        except Exception as error:
+            if not isinstance(error, Sam3dError):
+                self._node.get_logger().error(f'Reconstruct failed:\n{traceback.format_exc()}')
+            goal.abort()
+            message = str(error) or type(error).__name__
+            return Reconstruct.Result(success=False, code=code_of(error), message=message)
+        finally:
+            self._running.release()
+
+    def _rebuilt(self, goal: Any) -> list[Any]:
+        request = goal.request
+        ids = self._outcome(goal, self._node.call_worker(lambda: self._choose(request)))
+        begin, messages = time.perf_counter(), []
+        for done, object_id in enumerate(ids):
+            spent_s = time.perf_counter() - begin
+            eta_s = spent_s / done * (len(ids) - done) if done else 0.0
+            goal.publish_feedback(_feedback(done / len(ids), eta_s))
+            made = self._node.call_worker(partial(self._rebuild, object_id, request.backend))
+            scene, item = self._outcome(goal, made)
+            products = MeshProducts(item.mesh, DRAWN_FACES)
+            messages.append(object_message(ClassTypes(), scene, item, products))
+        goal.publish_feedback(_feedback(1.0, 0.0))
+        return messages
+
+    @staticmethod
+    def _outcome(goal: Any, future: Future[Result]) -> Result:
+        """Wait for the worker, or for a cancel."""
+        while not goal.is_cancel_requested:
+            try:
+                return future.result(POLL_S)
+            except FutureTimeoutError:
+                continue
+        future.cancel()
+        raise CancelledError
+
+
+def _feedback(fraction: float, eta_s: float) -> Any:
+    seconds = int(eta_s)
+    eta = Duration(sec=seconds, nanosec=int((eta_s - seconds) * 1e9))
+    return Reconstruct.Feedback(stage='completion', fraction=fraction, eta=eta)

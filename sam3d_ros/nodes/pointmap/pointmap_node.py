@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The node that makes frames: colour, depth or cloud, CameraInfo and TF to pointmaps."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sam3d_ros.core.errors import InputError, TransformError
+from sam3d_ros.core.notes import Notes
+from sam3d_ros.core.types import Frame
+from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.headers import nanoseconds
+from sam3d_ros.messages.topics import CAMERA_INFO, POINTS
+from sam3d_ros.nodes.bus import Bus
+from sam3d_ros.nodes.config import InputConfig
+from sam3d_ros.nodes.links import FRAMES
+from sam3d_ros.nodes.pointmap.inputs import SensorData, SensorInputs, input_topics
+from sam3d_ros.nodes.pointmap.live_clocks import LiveClocks
+from sam3d_ros.nodes.program import run
+from sam3d_ros.nodes.stage_node import StageNode
+from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.pointmaps.frames import require_transforms
+from sam3d_ros.pointmaps.intake import Arrived, Intake
+from sam3d_ros.pointmaps.sensor_noise.noise_file import keep, restored
+from sam3d_ros.pointmaps.sources.ranges import RangeSource
+from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
+from sam3d_ros.ros.upstream import decode_by_cv_bridge
+from sam3d_ros.session.config import SessionConfig
+from sam3d_ros.sinks.messages import pointmap_messages
+
+CHECK_PERIOD_S = 0.1
+"""How often waiting images are checked for a passed deadline."""
+FOLLOW_PERIOD_S = 0.2
+"""How soon a publisher of another reliability is followed."""
+KEEP_PERIOD_S = 5.0
+"""How often what the camera showed of its errors is kept."""
+REPORT_PERIOD_S = 4.0
+"""How often missing inputs are reported."""
+
+
+class PointmapNode(StageNode):
+    """Sensor topics and TF to frames of one camera.
+
+    Where there are several, each has a node; ``pointmaps.camera_id`` goes before its topics.
+    """
+
+    def __init__(self, bus: Bus | None = None, **arguments: Any) -> None:
+        groups = {
+            'pointmaps': PointmapConfig,
+            'inputs': InputConfig,
+            'session': SessionConfig,
+        }
+        super().__init__('pointmap', groups, bus, **arguments)
+
+    def build(self) -> None:
+        """Make the frame builder and offer frames, and clouds for those who look."""
+        self._config: PointmapConfig = self.config('pointmaps')
+        self._intake = Intake(self._config, Notes(self.get_logger().warning), decode_by_cv_bridge)
+        self._noise_file = self._resume_noise()
+        camera = self._config.camera_id
+        self._frames = self.publish_link(replace(FRAMES, topic=FRAMES.topic.of(camera)))
+        self._points = self.publish_topic(POINTS.of(camera))
+        self._camera_info = self.publish_topic(CAMERA_INFO.of(camera))
+
+    def _resume_noise(self) -> Path | None:
+        """Go on from what the camera showed of its errors before; return where that is kept."""
+        folder = self.config('session').folder
+        kept = f'{folder}/noise_{self._config.camera_id or "camera"}.json' if folder else ''
+        name = self._config.noise_file or kept
+        source = self._source()
+        if not name or source.noise is None:
+            return None
+        file = Path(name).expanduser()
+        source.noise = restored(file, source.noise.model, self.get_logger().warning)
+        return file
+
+    def _keep_noise(self) -> None:
+        noise = self._source().noise
+        if self._noise_file is not None and noise is not None:
+            keep(self._noise_file, noise, self.get_logger().warning)
+
+    def _source(self) -> RangeSource:
+        return self._intake.source(self.config('inputs').source)
+
+    def connect(self) -> None:
+        """Listen to the sensors and to TF."""
+        inputs: InputConfig = self.config('inputs')
+        say = self.get_logger().warning
+        topics = input_topics(self, inputs, self._config.camera_id)
+        self._clocks = LiveClocks(self._config, inputs.slop_s, topics, say)
+        # Twice as long: the first images also wait for the choice of the fixed frame.
+        self._waiting = TransformWait(
+            self._check, self._ready, 2 * inputs.tf_wait_s, late=partial(self._ready, is_late=True)
+        )
+        self._transforms = LiveTransforms(
+            self, self._waiting.recheck, self._clocks.stamp_tf, self._config.tf_namespace
+        )
+        self._fixed = FixedFrameChoice(
+            self._transforms.tree, self._config.fixed_frame, inputs.tf_wait_s
+        )
+        self._inputs = SensorInputs(
+            self, inputs, self._clocks, self._take, self._on_jump_back, self._config.camera_id
+        )
+        self._jumped_back = False
+        self._camera = ''
+        self.on_close(self._transforms.close)
+        self.on_close(self._inputs.close)
+        self.every(CHECK_PERIOD_S, self._waiting.recheck)
+        self.every(FOLLOW_PERIOD_S, self._inputs.follow_publishers)
+        self.every(REPORT_PERIOD_S, self._report)
+        self.every(KEEP_PERIOD_S, lambda: self.tell_worker(self._keep_noise))
+        self.on_close(self._keep_noise)
+
+    def process(self, item: SensorData) -> None:
+        """Build one frame."""
+        color, other = self._arrived(item)
+        frame = self._intake.frame(color, other, self._transforms.tree, self._fixed.chosen)
+        self._frames.send(frame, frame.stamp_ns)
+        self._show(frame)
+
+    def _check(self, item: SensorData) -> None:
+        """Raise TransformError as long as TF does not say where both sensors were."""
+        color, other = self._arrived(item)
+        frames = self._frames_of(item)
+        fixed = self._fixed(frames[0])
+        if fixed is None:
+            raise TransformError(self._transforms.elsewhere.complaint or 'no TF yet')
+        here, there = (frames[0], color.stamp_ns), (frames[1], other.stamp_ns)
+        require_transforms(self._transforms.tree, fixed, here, there)
+
+    def _arrived(self, item: SensorData) -> tuple[Arrived, Arrived]:
+        """Return colour and range with what belongs to each."""
+        color_ns, range_ns = (nanoseconds(m.header.stamp) for m in (item.color, item.range))
+        return (
+            Arrived(self._inputs.color_topic, item.color, item.color_info, color_ns),
+            Arrived(self._inputs.range_topic, item.range, item.range_info, range_ns),
+        )
+
+    def _frames_of(self, item: SensorData) -> tuple[str, str]:
+        """Return the frames of colour and range.
+
+        :raises InputError: when one has none.
+        """
+        frame_of = self._intake.decoder.frame_of
+        return (
+            frame_of(item.color, self._inputs.color_topic),
+            frame_of(item.range, self._inputs.range_topic),
+        )
+
+    def _ready(self, item: SensorData, is_late: bool = False) -> None:
+        self.offer(item, is_late=is_late)
+
+    def _on_jump_back(self) -> None:
+        """Forget images of a time that is over; frames that go back tell the stages behind."""
+        self._waiting.clear()
+        self._jumped_back = True
+
+    def _take(self, item: SensorData) -> None:
+        if self._jumped_back:
+            self._jumped_back = False
+            self._transforms.forget_after(nanoseconds(item.color.header.stamp))
+        try:
+            camera, _ = self._frames_of(item)
+        except InputError as error:
+            self._failed(error)
+        else:
+            self._camera = camera
+            self._transforms.search(camera)
+            self._waiting.put(item)
+
+    def _report(self) -> None:
+        """Say what is missing, if anything is."""
+        dropped, self._waiting.dropped = self._waiting.dropped, 0
+        complaint = self._inputs.complaint()
+        if dropped and self._waiting.reason:
+            complaint = f'{dropped} images dropped for want of TF: {self._waiting.reason}'
+        complaint = complaint or self._fixed.complaint(self._camera)
+        self.health.missing(complaint)
+        if complaint:
+            self.get_logger().warning(complaint)
+
+    def _show(self, frame: Frame) -> None:
+        """Publish the public cloud and its CameraInfo while somebody listens."""
+        publishers = {POINTS: self._points, CAMERA_INFO: self._camera_info}
+        if any(item.get_subscription_count() > 0 for item in publishers.values()):
+            for topic, message in pointmap_messages(frame):
+                publishers[topic].publish(encode(message, topic.type))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until Ctrl-C."""
+    return run(lambda: [PointmapNode()], arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

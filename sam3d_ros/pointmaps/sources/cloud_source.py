@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Range from clouds, of a LiDAR or any other, seen from the colour camera."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sam3d_ros.geometry.transform_tree import TransformTree
+from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.pointmaps.inputs import ColorImage, PointCloud
+from sam3d_ros.pointmaps.sources.depth import within_range
+from sam3d_ros.pointmaps.sources.lidar import depth_from_cloud
+from sam3d_ros.pointmaps.sources.ranges import (
+    Measurement,
+    RangeMap,
+    start_model,
+    transform_between,
+)
+
+
+class CloudSource:
+    """Backend ``points``; keeps nothing between clouds."""
+
+    noise = None
+
+    def __init__(self, config: PointmapConfig) -> None:
+        self._config = config
+
+    def forget(self) -> None:
+        """Nothing is learned from clouds."""
+
+    def range_of(self, color: ColorImage, measured: Measurement, tree: TransformTree) -> RangeMap:
+        """See :class:`RangeSource`.
+
+        The cloud is moved as one body by TF between both stamps; motion while it was swept
+        remains.
+        """
+        assert isinstance(measured, PointCloud)
+        points = measured.points_m.reshape(-1, 3)
+        points_cam = apply(transform_between(color, measured, tree), points)
+        # What is out of range is no return either, and hides nothing.
+        near, far = self._config.min_depth_m, self._config.max_depth_m
+        with np.errstate(invalid='ignore'):
+            points_cam = points_cam[(points_cam[:, 2] >= near) & (points_cam[:, 2] <= far)]
+        model = start_model(self._config, 'lidar')
+        camera, options = color.lens.rectified, self._config.lidar
+        depth_m, sensor = depth_from_cloud(points_cam, camera, options, model)
+        return RangeMap(within_range(depth_m, near, far), sensor)

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Completion: from an object's evidence to a guess of its whole volume, by interchangeable
+backends (entry points ``sam3d_ros.reconstruction``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sam3d_ros.core.types import Float32Array
+from sam3d_ros.reconstruction.evidence.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Completion:
+    """A whole object in its evidence's grid, before it is made consistent with the evidence.
+
+    :param distance_m: (N, N, N) float32 signed distance to the surface at the voxel centres,
+        metres, < 0 inside; exact near the surface, may be truncated far from it.
+    :param probability: (N, N, N) float32 0..1, calibrated probability that the voxel's centre
+        is inside the object.
+    :param backend: name of the backend.
+    :param weights_hash: sha256 of its weights, empty when it has none.
+    :param seed: seed it drew from, 0 when it draws nothing.
+    """
+
+    distance_m: Float32Array
+    probability: Float32Array
+    backend: str
+    weights_hash: str = ''
+    seed: int = 0
+
+
+class CompletionBackend(Protocol):
+    """A way to complete objects; made once with the stage's configuration."""
+
+    def complete(self, evidence: Sequence[Evidence]) -> Sequence[Completion]:
+        """Return one completion for each object, all in one batch."""
+        ...

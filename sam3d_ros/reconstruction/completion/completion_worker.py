@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker that completes objects beside the poses: a program, started by :mod:`.lane`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import traceback
+
+from sam3d_ros.core.config import build
+from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.core.inference import limit_threads
+from sam3d_ros.core.registry import with_options
+from sam3d_ros.core.workers.protocol import Kind, Message, receive, send
+from sam3d_ros.core.workers.values import message_of, value_of
+from sam3d_ros.reconstruction.completion.completer import Completer, Job
+from sam3d_ros.reconstruction.config import ReconstructionConfig
+
+NICENESS = 5
+"""Poses come first, three to one: at 10 a busy machine would leave shapes a tenth of a core."""
+
+
+def serve(connection: socket.socket, completer: Completer) -> None:
+    """Answer jobs in order until told to quit.
+
+    :param connection: to the lane.
+    :param completer: does the work.
+    :raises EOFError: when the lane is gone.
+    """
+    send(connection, Message(Kind.READY, {'pid': os.getpid()}))
+    while (message := receive(connection)).kind != Kind.QUIT:
+        if message.kind != Kind.CANCEL:  # what that was meant for has ended already
+            send(connection, answer(message, completer))
+
+
+def answer(message: Message, completer: Completer) -> Message:
+    """Return what comes of a request as a message, also when that is a failure.
+
+    :param message: a WORK with a job, or a LOAD with a backend's name.
+    :param completer: does the work.
+    """
+    try:
+        if message.kind == Kind.LOAD:
+            completer.load(message.fields['backend'])
+            return Message(Kind.RESULT)
+        return message_of(Kind.RESULT, completer.complete([value_of(Job, message)])[0])
+    except Sam3dError as error:
+        reason = str(error)
+    except Exception:
+        # A backend may be anybody's code: whatever it raises costs this job, and is told whole.
+        reason = traceback.format_exc()
+    return Message(Kind.FAILURE, {'cancelled': False, 'reason': reason})
+
+
+def main() -> None:
+    """Serve the socket whose descriptor was handed over."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--fd', type=int, required=True)
+    parser.add_argument('--config', type=json.loads, required=True)
+    args = parser.parse_args()
+    os.nice(NICENESS)
+    limit_threads(1)
+    kind = with_options('reconstruction', ReconstructionConfig)
+    completer = Completer(build(kind, args.config))
+    with socket.socket(fileno=args.fd) as connection:
+        try:
+            serve(connection, completer)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return  # nobody is left to be told
+
+
+if __name__ == '__main__':
+    main()

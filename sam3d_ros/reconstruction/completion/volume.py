@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learned completion: one pass of a 3D U-Net from the evidence to occupancy and distance.
+
+The weights are this project's own (``models/volume.md``) and run through ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.inference import open_session
+from sam3d_ros.core.types import ByteArray, Float32Array
+from sam3d_ros.core.weights import find_weights, verified_file
+from sam3d_ros.reconstruction.completion.completion import Completion
+from sam3d_ros.reconstruction.completion.volume_input import volume_input
+from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.evidence.evidence import Evidence
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+WEIGHTS = 'volume'
+GRID = 48
+"""Voxels along each side of the volumes that the weights were trained on."""
+LARGEST_BATCH = 4
+"""Objects per pass; larger ones gain no time on a CPU and cost memory."""
+
+
+class VolumeCompletion:
+    """Completion backend ``volume``; the weights are read at the first call."""
+
+    def __init__(self, config: ReconstructionConfig) -> None:
+        if config.evidence.grid != GRID:
+            raise BackendError(
+                f'evidence.grid is {config.evidence.grid}',
+                wanted=f'{GRID}, the grid that the volume weights were trained on',
+                remedy=f'Set reconstruction.evidence.grid to {GRID}, or choose geometric.',
+            )
+        self._hash = find_weights(WEIGHTS).sha256
+        self._device = config.device
+
+    def complete(self, evidence: Sequence[Evidence]) -> Sequence[Completion]:
+        """Return one completion for each object, probabilities calibrated on held-out objects.
+
+        :raises BackendError: when the weights are missing or not the registered ones.
+        """
+        completions: list[Completion] = []
+        for start in range(0, len(evidence), LARGEST_BATCH):
+            part = evidence[start : start + LARGEST_BATCH]
+            channels = np.stack([volume_input(item) for item in part])
+            probability, distance = run_network(self._session, channels)
+            completions += [
+                Completion(distance[i] * item.truncation_m, probability[i], WEIGHTS, self._hash)
+                for i, item in enumerate(part)
+            ]
+        return completions
+
+    @cached_property
+    def _session(self) -> InferenceSession:
+        return open_session(verified_file(WEIGHTS), device=self._device)
+
+
+def run_network(
+    session: InferenceSession, channels: ByteArray
+) -> tuple[Float32Array, Float32Array]:
+    """Return the (B, N, N, N) probability and signed distance (in truncations) of a batch.
+
+    :param channels: (B, C, N, N, N) uint8, see :func:`volume_input`.
+    """
+    scaled = channels.astype(np.float32) / np.float32(255.0)
+    probability, distance = session.run(['probability', 'distance'], {'channels': scaled})
+    return probability, distance

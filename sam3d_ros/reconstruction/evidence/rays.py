@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rays of one view through the voxels of a grid: one projection and one look-up per voxel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.types import BoolArray, Float32Array
+from sam3d_ros.reconstruction.config import EvidenceConfig
+from sam3d_ros.reconstruction.evidence.grid import Grid, T_cam_grid
+from sam3d_ros.reconstruction.views import View
+
+# What a pixel's ray ended on.
+NOTHING, BLIND_OWN, OWN, FOREIGN, OTHER = range(5)
+FARTHEST_M = 1e3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewRays:
+    """What one view says about each voxel; (N, N, N) each.
+
+    :param looks: bool, the voxel projects to a pixel that decides (own, or with a return).
+    :param in_mask: bool, that pixel is the object's.
+    :param free: bool, its ray was measured to go on behind the voxel.
+    :param clear: bool, so were the rays of all pixels around it: free whatever the lateral noise.
+    :param outside: bool, a ray that is not the object's goes through or ends in the voxel.
+    :param behind: bool, behind the object's own surface.
+    :param blocked: bool, behind a surface that is not the object's.
+    :param near: bool, on an own ray in front of, or less than the truncation behind, the surface.
+    :param distance_m: float32, truncated signed projective distance where ``near``, else 0.
+    :param surface: float32, likelihood of the observed surface.
+    """
+
+    looks: BoolArray
+    in_mask: BoolArray
+    free: BoolArray
+    clear: BoolArray
+    outside: BoolArray
+    behind: BoolArray
+    blocked: BoolArray
+    near: BoolArray
+    distance_m: Float32Array
+    surface: Float32Array
+
+
+def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) -> ViewRays:
+    """Return what ``view`` says about every voxel of ``grid``."""
+    kinds, depths = _pixels(view)
+    pixel, z = _project(view, grid)
+    sigmas = view.sensor.axial_sigma(depths)
+    half_m = np.float32(0.5 * grid.voxel_m)
+    kind, gap = kinds[pixel], depths[pixel] - z
+    tolerance = (config.free_sigmas * sigmas + half_m)[pixel]
+    own, other = kind == OWN, kind >= FOREIGN
+    through, hidden = gap > tolerance, gap < -tolerance
+    near = own & (gap > -truncation_m)
+    surface = np.zeros_like(gap)
+    close = np.flatnonzero(near & (gap < truncation_m))
+    spread = np.square(sigmas[pixel.ravel()[close]]) + half_m * half_m
+    surface.ravel()[close] = np.exp(-0.5 * np.square(gap.ravel()[close]) / spread)
+    return ViewRays(
+        looks=kind != NOTHING,
+        in_mask=own | (kind == BLIND_OWN),
+        free=(own | other) & through,
+        clear=_cleared(view, config)[pixel] > z + half_m,
+        outside=other & ~hidden,
+        behind=own & hidden,
+        blocked=other & hidden,
+        near=near,
+        distance_m=np.minimum(gap, np.float32(truncation_m)) * near,
+        surface=surface,
+    )
+
+
+def _pixels(view: View) -> tuple[np.ndarray, Float32Array]:
+    """Kind and depth of every pixel (flat), and one more for "outside the crop" at the end."""
+    depth = view.pointmap[..., 2]
+    seen = np.isfinite(depth)
+    kinds = np.full(depth.size + 1, NOTHING, np.uint8)
+    kind = kinds[:-1].reshape(depth.shape)
+    kind[seen] = OTHER
+    kind[seen & view.foreign] = FOREIGN
+    kind[view.mask] = BLIND_OWN
+    kind[view.mask & seen] = OWN
+    depths = np.zeros(depth.size + 1, np.float32)
+    depths[:-1] = np.where(seen, depth, 0.0).ravel()
+    return kinds, depths
+
+
+def _cleared(view: View, config: EvidenceConfig) -> Float32Array:
+    """Depth up to which each pixel (flat, one more at the end) and its neighbours see through.
+
+    Lateral noise and rounding make a ray as wide as its neighbours.
+    """
+    depth = view.pointmap[..., 2]
+    seen = np.isfinite(depth)
+    window = np.ones((3, 3), np.uint8)
+    nearest = np.asarray(
+        cv2.erode(np.where(seen, depth, np.float32(FARTHEST_M)), window), np.float32
+    )
+    cleared = nearest - config.free_sigmas * view.sensor.axial_sigma(nearest)
+    return np.append(np.where(seen, cleared, 0.0), 0.0).astype(np.float32)
+
+
+def _project(view: View, grid: Grid) -> tuple[np.ndarray, Float32Array]:
+    """Flat pixel index (the last: outside the crop) and optical depth of every voxel centre."""
+    T = T_cam_grid(view, grid)
+    a = grid.axis_m
+    X, Y, z = (
+        (
+            (T[i, 0] * a)[:, None, None]
+            + (T[i, 1] * a)[None, :, None]
+            + (T[i, 2] * a + T[i, 3])[None, None, :]
+        ).astype(np.float32)
+        for i in range(3)
+    )
+    camera = view.camera
+    ahead = z > 0.01
+    scale = 1.0 / np.where(ahead, z, 1.0)
+    column = np.rint(X * scale * np.float32(camera.fx) + np.float32(camera.cx))
+    row = np.rint(Y * scale * np.float32(camera.fy) + np.float32(camera.cy))
+    inside = ahead & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    outside = np.float32(camera.width * camera.height)
+    # Whole numbers below 2^24 are exact in float32; crops are smaller.
+    pixel = np.where(inside, row * np.float32(camera.width) + column, outside).astype(np.int32)
+    return pixel, z

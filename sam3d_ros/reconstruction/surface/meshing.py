@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a consistent volume to the finished surface: net, fair, snap to what was observed."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
+from sam3d_ros.geometry.meshes import adjacency, cross, lengths
+from sam3d_ros.reconstruction.evidence.evidence import Evidence
+from sam3d_ros.reconstruction.surface.snapping import snapped
+from sam3d_ros.reconstruction.surface.surface import extract_surface
+
+FAIR_STEPS = 3
+TAUBIN_LAMBDA, TAUBIN_MU = 0.5, -0.53
+
+
+def finished_surface(
+    distance_m: Float32Array, evidence: Evidence, max_faces: int
+) -> tuple[Float32Array, IndexArray]:
+    """Return (V, 3) vertices in the grid frame and (F, 3) faces of a watertight surface.
+
+    Faired without shrinking (Taubin, "A signal processing approach to fair surface design",
+    SIGGRAPH 1995), then pulled onto the observed points. A volume whose net
+    has more than ``max_faces`` faces is netted again on a coarser lattice.
+    """
+    vertices, faces = extract_surface(distance_m, evidence.grid, max_faces)
+    if len(faces) == 0:
+        return vertices, faces
+    neighbours = adjacency(faces, len(vertices))
+    vertices = faired(vertices, neighbours)
+    normals = vertex_normals(vertices, faces)
+    vertices = snapped(
+        vertices, normals, faces, neighbours, evidence.points, evidence.grid.voxel_m
+    )
+    if evidence.support_m is not None:
+        vertices = _above(vertices, evidence.support_m)
+    return vertices, faces
+
+
+def _above(vertices: Float32Array, support_m: FloatArray) -> Float32Array:
+    """Move what is below the support (nx, ny, nz, d) onto it."""
+    normal = support_m[:3].astype(np.float32)
+    heights = vertices @ normal + np.float32(support_m[3])
+    return vertices - np.minimum(heights, 0.0)[:, None] * normal
+
+
+def faired(vertices: Float32Array, neighbours: sparse.csr_array) -> Float32Array:
+    """Return the vertices after a few Taubin lambda/mu steps.
+
+    :param neighbours: (V, V) adjacency of the vertices.
+    """
+    degree = neighbours.sum(axis=1)[:, None]
+    moved = vertices.astype(np.float64)
+    for step in [TAUBIN_LAMBDA, TAUBIN_MU] * FAIR_STEPS:
+        moved = moved + step * (neighbours @ moved / degree - moved)
+    return moved.astype(np.float32)
+
+
+def face_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
+    """Return (F, 3) normals whose length is twice the face's area."""
+    a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
+    return cross(b - a, c - a)
+
+
+def vertex_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
+    """Return (V, 3) unit normals, area-weighted; zero where degenerate."""
+    normals = face_normals(vertices, faces)
+    total = [
+        np.bincount(faces.ravel(), np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)
+    ]
+    stacked: FloatArray = np.stack(total, axis=1).astype(np.float64)
+    return (stacked / np.maximum(lengths(stacked), 1e-20)[:, None]).astype(np.float32)
