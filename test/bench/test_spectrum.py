@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip('open3d', reason='worlds need the extra: bench')
 pytest.importorskip('matplotlib', reason='plots need the extra: bench')
 
+from sam3d_ros.bench import spectrum
 from sam3d_ros.bench.harness import BenchOptions
 from sam3d_ros.bench.masks.real_frames import read_depth, sensor_key
-from sam3d_ros.bench import spectrum
 from sam3d_ros.bench.spectrum import TABLE_VIEW, View, bounds, typical
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.core.types import Camera

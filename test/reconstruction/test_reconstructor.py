@@ -8,8 +8,8 @@ import pytest
 
 from sam3d_ros.core.types import FaceLabel
 from sam3d_ros.geometry.transforms import apply, rotation_angle
-from sam3d_ros.reconstruction.completion.completer import Completed
 from sam3d_ros.reconstruction.completion import completer
+from sam3d_ros.reconstruction.completion.completer import Completed
 from sam3d_ros.reconstruction.completion.geometric import GeometricCompletion
 from sam3d_ros.reconstruction.completion.lane import CompletionHere
 from sam3d_ros.reconstruction.config import ReconstructionConfig
