@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations, product
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from sam3d_ros.geometry.transforms import apply, inverse, transform
 
 WIDTH, HEIGHT = 320, 240
 MARGIN = 1.15
+CORNERS = np.array(list(product((0, 1), repeat=3)))
+"""(8, 3) which of a box's two corners each of its eight takes x, y and z from."""
 
 
 def compare_meshes(
@@ -39,6 +42,29 @@ def compare_meshes(
         _shaded(found, there, behind),
     ]
     return Picture(caption, np.concatenate(panels, axis=1))
+
+
+def boxes(
+    caption: str, frame: Frame, drawn: Sequence[tuple[FloatArray, tuple[int, int, int], str]]
+) -> Picture:
+    """Return a frame's colours with axis-aligned boxes over them.
+
+    :param drawn: box (2, 3), lowest corner first, fixed frame, metres; RGB; text at its top.
+    """
+    image = frame.rgb.copy()
+    for bounds, color, text in drawn:
+        corners = np.array([[bounds[i, 0], bounds[j, 1], bounds[k, 2]] for i, j, k in CORNERS])
+        points_cam = apply(inverse(frame.T_fixed_cam), corners)
+        if points_cam[:, 2].min() <= 0:
+            continue
+        pixels = points_cam @ frame.camera.K.T
+        pixels = np.rint(pixels[:, :2] / pixels[:, 2:]).astype(int)
+        for i, j in combinations(range(8), 2):
+            if np.abs(CORNERS[i] - CORNERS[j]).sum() == 1:
+                cv2.line(image, pixels[i].tolist(), pixels[j].tolist(), color, 1, cv2.LINE_AA)
+        top = pixels[np.argmin(pixels[:, 1])].tolist()
+        cv2.putText(image, text, top, cv2.FONT_HERSHEY_SIMPLEX, 0.45, color, 1, cv2.LINE_AA)
+    return Picture(caption, image)
 
 
 def _zoomed(camera: Camera, T_fixed_cam: FloatArray, truth: Sequence[PosedMesh]) -> Camera:

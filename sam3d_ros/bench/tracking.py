@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
+from sam3d_ros.bench import events
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.metrics.scoring import within_region
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import FloatArray, ObjectState, Scene
@@ -16,6 +17,7 @@ from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.session.session import Session
 
 SUITES = ('spaced', 'clutter')
+EVENTS = 'events'
 EPISODES, QUICK_EPISODES = 4, 1
 FRAMES, QUICK_FRAMES = 30, 8
 
@@ -76,12 +78,29 @@ class History:
 
 
 def run(options: BenchOptions) -> Measurement:
-    """Measure ids, jitter, confirmation and ghosts with own and with true masks."""
+    """Measure ids, jitter, confirmation and ghosts, and what is remembered when things happen."""
+    values: dict[str, Value] = {}
+    tables: list[Table] = []
+    pictures: tuple[Picture, ...] = ()
+    chosen = options.chosen((*SUITES, EVENTS))
+    if orbits := [suite for suite in chosen if suite != EVENTS]:
+        values, table = _orbits(orbits, options)
+        tables.append(table)
+    if EVENTS in chosen and not options.quick:
+        happened, table, pictures = events.measure(options)
+        values |= happened
+        tables.append(table)
+    notes = ('Suite events is left out of the quick bench.',) if options.quick else ()
+    return Measurement('tracking', values, tuple(tables), pictures, notes)
+
+
+def _orbits(suites: list[str], options: BenchOptions) -> tuple[dict[str, Value], Table]:
+    """Return figures and table of a camera that moves around objects at rest."""
     values: dict[str, Value] = {}
     rows = []
     episodes = QUICK_EPISODES if options.quick else EPISODES
     frames = QUICK_FRAMES if options.quick else FRAMES
-    for suite in options.chosen(SUITES):
+    for suite in suites:
         histories: dict[str, list[History]] = {'own': [], 'given': []}
         for case in cases(suite, episodes, options, frames=frames):
             for way, kept in histories.items():
@@ -92,8 +111,7 @@ def run(options: BenchOptions) -> Measurement:
             label = f'{suite}, {"own" if way == "own" else "true"} masks'
             rows.append((label, *(f'{value:.2f}' for value in figures.values())))
     head = ('', *(name.replace('_', ' ') for name in figures))
-    table = Table(f'{frames} frames of a moving camera', head, tuple(rows))
-    return Measurement('tracking', values, (table,))
+    return values, Table(f'{frames} frames of a moving camera', head, tuple(rows))
 
 
 def _follow(case: Case, options: BenchOptions, *, true_masks: bool) -> History:

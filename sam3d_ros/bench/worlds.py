@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,7 +67,7 @@ def episode_of(
     return make_episode(suite, seed, source, frames=frames, sensor=camera, looks=looks)
 
 
-def as_measured(drawn: Sequence[Sample]) -> Iterator[Frame]:
+def as_measured(drawn: Iterable[Sample]) -> Iterator[Frame]:
     """Yield frames whose sensor model is what the camera has shown of its errors so far."""
     noise = RangeNoise(STRUCTURED_LIGHT)
     for sample in drawn:

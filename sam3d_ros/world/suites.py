@@ -6,12 +6,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import FloatArray
-from sam3d_ros.world import cameras
+from sam3d_ros.world import cameras, events
 from sam3d_ros.world.appearance.looks import with_looks
 from sam3d_ros.world.appearance.materials import CLEAR_CHANCE
 from sam3d_ros.world.episode import Episode, Setting, stamps
@@ -188,6 +189,8 @@ def make_episode(
         present=np.ones((count, len(setting.objects)), bool),
         lidar=Lidar() if suite.lidar else None,
     )
+    if name == 'events':
+        episode = events.with_events(episode, rng)
     return with_looks(episode, looks, clear_chance)
 
 
@@ -207,8 +210,8 @@ def _spaced(source: ObjectSource, rng: Rng) -> Placed | None:
     return None if poses is None else (bodies, poses)
 
 
-def _clutter(source: ObjectSource, rng: Rng) -> Placed | None:
-    bodies = source.draw(9, rng)
+def _clutter(source: ObjectSource, rng: Rng, count: int = 9) -> Placed | None:
+    bodies = source.draw(count, rng)
     stances = [stable(body, rng) for body in bodies]
     poses = arrangement.cluttered(stances, rng, CLUTTER_OVERLAP, CLUTTER_DIAMETER_M, 0.0)
     return None if poses is None else (bodies, poses)
@@ -268,6 +271,15 @@ SUITES: dict[str, Suite | Place] = {
     ),
     'single': Suite('1 object in a stable pose', _single, 5, (0.6, 0.9), (28, 55), 14.0),
     'stacked': Suite('3 objects on top of each other', _stacked, 5, (0.75, 1.05), (28, 55), 14.0),
+    'events': Suite(
+        '8 objects in clutter; the camera looks away, things are taken, put elsewhere, pushed',
+        partial(_clutter, count=8),
+        events.FRAMES,
+        (0.75, 1.05),
+        (28, 55),
+        50.0,
+        'table',
+    ),
     **PLACES,
 }
 """The standard suites by name."""
