@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -61,26 +61,3 @@ class Mixture:
         ]
         drawn.append(self.sources[-1].draw(count - sum(map(len, drawn)), rng))
         return [body for part in drawn for body in part]
-
-
-@dataclass(slots=True)
-class Resized:
-    """The things of a source, each in a size of its own.
-
-    :param factors: range of the factor on the size.
-    :param longest_m: range of the longest extent, metres, that the factor keeps to.
-    """
-
-    source: ObjectSource
-    factors: tuple[float, float]
-    longest_m: tuple[float, float]
-    description: str = 'resized things'
-
-    def draw(self, count: int, rng: np.random.Generator) -> list[Body]:
-        """Return as many bodies as the source gives for ``count``."""
-        return [self._resized(body, rng) for body in self.source.draw(count, rng)]
-
-    def _resized(self, body: Body, rng: np.random.Generator) -> Body:
-        low, high = (bound / float(body.solid.extents_m.max()) for bound in self.longest_m)
-        factor = np.float32(np.clip(rng.uniform(*self.factors), low, high))
-        return Body(replace(body.solid, vertices_m=factor * body.solid.vertices_m))

@@ -24,10 +24,10 @@ from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.segmentation.grid import WORKING_WIDTH
 from sam3d_ros.training.cameras import jittered
 from sam3d_ros.training.sensors import draw_sensor
-from sam3d_ros.training.sources import Mixture, Resized, Scans, part_of
+from sam3d_ros.training.sources import Mixture, Scans, part_of
 from sam3d_ros.world.meshes import LARGEST_M, list_scans
 from sam3d_ros.world.samples import Sample, samples
-from sam3d_ros.world.sources import ObjectSource, ProceduralSource
+from sam3d_ros.world.sources import ObjectSource, ProceduralSource, Resized
 from sam3d_ros.world.suites import make_episode
 
 LOG = logging.getLogger(__name__)
@@ -139,7 +139,13 @@ def draw(
     rng = np.random.default_rng([seed, 4711])
     suite = suites[seed % len(suites)]
     episode = make_episode(
-        suite, seed, source, frames=count, sensor=draw_sensor(rng), clear_chance=CLEAR_CHANCE
+        suite,
+        seed,
+        source,
+        frames=count,
+        sensor=draw_sensor(rng),
+        is_scattered=True,
+        clear_chance=CLEAR_CHANCE,
     )
     episode = jittered(episode, rng)
     if bare:

@@ -15,11 +15,11 @@ from sam3d_ros.core.sensors import IDEAL
 from sam3d_ros.core.types import FloatArray
 from sam3d_ros.training.cameras import jittered
 from sam3d_ros.training.sensors import draw_sensor
-from sam3d_ros.training.sources import Mixture, Resized, Scans, part_of
+from sam3d_ros.training.sources import Mixture, Scans, part_of
 from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.meshes import ScanEntry, indexed_scans
 from sam3d_ros.world.rendering.sensors import RangeCamera
-from sam3d_ros.world.sources import ObjectSource, ProceduralSource
+from sam3d_ros.world.sources import ObjectSource, ProceduralSource, Resized
 from sam3d_ros.world.suites import make_episode
 
 SUITES = (

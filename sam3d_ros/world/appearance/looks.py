@@ -16,11 +16,15 @@ from sam3d_ros.world.appearance.patterns import ROLES, photographic_pattern
 from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.rendering.indoor_light import random_illumination
 from sam3d_ros.world.rendering.light import Light
-from sam3d_ros.world.shapes import FAMILIES
+from sam3d_ros.world.shapes import FAMILIES, SPECIAL_FAMILIES
 from sam3d_ros.world.solid import MATT, Material, Solid, Texture
 
 Rng = np.random.Generator
 LOOKS = ('plain', 'photo')
+FOOD = frozenset({
+    'apple', 'banana', 'burger', 'cube', 'doughnut', 'floret', 'leaf', 'nugget', 'slice',
+})  # fmt: skip
+"""Families that keep their colours: no food is printed on or made of glass."""
 SPREAD = 0.5
 """Pictures of surroundings cover more than they were laid out for, so that few repeat in view."""
 
@@ -70,12 +74,13 @@ def with_looks(episode: Episode, looks: str, clear_chance: float = CLEAR_CHANCE)
 
 
 def _thing(solid: Solid, rng: Rng, clear_chance: float) -> Solid:
-    """Return a thing of a random material, painted anew unless it is a scan."""
-    is_scan = solid.texture is not None or solid.family not in FAMILIES
-    material = random_material(rng, solid.family, 0.0 if is_scan else clear_chance)
-    if is_scan:
+    """Return a thing of a random material, painted anew unless it is a scan or food."""
+    is_made = solid.family in FAMILIES or solid.family in SPECIAL_FAMILIES
+    keeps_colors = solid.texture is not None or not is_made or solid.family in FOOD
+    material = random_material(rng, solid.family, 0.0 if keeps_colors else clear_chance)
+    if keeps_colors:
         texture = replace(solid.texture, is_filtered=True) if solid.texture else None
-        # A scan's own colours say whether it is dark.
+        # Its own colours say whether it is dark.
         material = MATT if is_black(material) else material
         return replace(solid, texture=texture, material=material)
     if material.clear > 0:

@@ -11,10 +11,15 @@ Rng = np.random.Generator
 
 CLEAR_CHANCE = 0.06
 """Chance of a thing that may be of glass to be of glass."""
-CLEAR_FAMILIES = frozenset({'bottle', 'bowl', 'cup', 'glass', 'mug', 'plate', 'tray', 'vase'})
-METAL_FAMILIES = frozenset({'can', 'hammer', 'pan', 'ring', 'screwdriver', 'spatula', 'wrench'})
+CLEAR_FAMILIES = frozenset({
+    'bottle', 'bowl', 'cup', 'glass', 'jug', 'mug', 'plate', 'tray', 'tumbler', 'vase',
+    'wine_glass',
+})  # fmt: skip
+METAL_FAMILIES = frozenset({
+    'can', 'cutlery', 'hammer', 'pan', 'pot', 'ring', 'screwdriver', 'spatula', 'wrench',
+})  # fmt: skip
 """Things often made of metal; others seldom are."""
-SOFT_FAMILIES = frozenset({'cleaning', 'clothing'})
+SOFT_FAMILIES = frozenset({'cleaning', 'cloth', 'clothing'})
 """Cloth and sponge never shine."""
 
 

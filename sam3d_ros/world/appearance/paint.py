@@ -20,7 +20,10 @@ from sam3d_ros.world.solid import Paint, Solid
 Rng = np.random.Generator
 Layer = Callable[[FloatArray, FloatArray], FloatArray]
 """(N, 3) colours, 0..255, of (N, 3) points, given the colours below."""
-ROUND_FAMILIES = frozenset({'bottle', 'bowl', 'can', 'cup', 'mug', 'pan', 'plate', 'vase'})
+ROUND_FAMILIES = frozenset({
+    'bottle', 'bowl', 'can', 'cup', 'jug', 'mug', 'pan', 'plate', 'pot', 'tumbler', 'vase',
+    'wine_glass',
+})  # fmt: skip
 """Families that turn about their z axis: labels go round it."""
 SHEET_PX = 256
 SKINS = ('laminate', 'mottled', 'wood', 'cloth', 'marble', 'terrazzo', 'stripes', 'checks')

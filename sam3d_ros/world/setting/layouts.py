@@ -14,18 +14,20 @@ from sam3d_ros.core.types import FloatArray
 from sam3d_ros.world.setting import furniture
 from sam3d_ros.world.setting.bed import Area, Bed
 from sam3d_ros.world.setting.putting import (
+    alike,
     fits_hand,
     heap,
     is_small,
     is_thin,
     leant,
     put,
+    row,
     things,
     top_of,
     tumbled,
 )
 from sam3d_ros.world.setting.rooms import on_floor, on_table, room, some_furniture
-from sam3d_ros.world.sources import ObjectSource
+from sam3d_ros.world.sources import ObjectSource, ProceduralSource, Resized
 
 Rng = np.random.Generator
 FOOD = (
@@ -37,6 +39,8 @@ THIN = ('cutlery', 'cutlery', 'pen', 'pen', 'card', 'phone', 'book', 'cloth', 'f
 BROAD = ('book', 'book', 'cloth', 'board', 'platter', 'serving_tray', 'phone', 'flat', 'card')
 TALL = ('can', 'bottle', 'cup', 'mug', 'tumbler', 'wine_glass', 'box', 'jug', 'vase')
 BOOKS = ('book', 'book', 'flat', 'box', 'phone')
+TOOLS = ('hammer', 'hammer', 'mug', 'mug', 'jug', 'pan', 'screwdriver', 'spatula', 'wrench', 'pot')
+PACKAGES = ('book', 'book', 'book', 'box', 'flat')
 PLATFORMS = ('box', 'book', 'flat', 'tray', 'serving_tray', 'board', 'open_box')
 
 
@@ -120,6 +124,54 @@ def plates(source: ObjectSource, rng: Rng) -> Layout | None:
     put(bed, area, beside, rng, is_flat=True)
     middle = area.middle_m + [0, 0, 0.02]
     return Layout(bed, float(area.middle_m[2]), middle) if len(bed.bodies) > 1 else None
+
+
+def produce(source: ObjectSource, rng: Rng) -> Layout | None:
+    """Return pieces of one kind and colour heaped on a dish, in a bowl or on the table."""
+    solids, top = on_table(rng, rng.uniform(0.3, 0.7, 2))
+    bed, area = Bed(solids), within(top, 0.25)
+    dishes = things(source, rng, int(rng.integers(0, 3)), DISHES, lambda body: False, 0.0)
+    places = [top_of(bed, k, 0.8) for k in put(bed, area, dishes, rng, is_flat=True)]
+    for place in places or [within(area, float(rng.uniform(0.06, 0.12)))]:
+        for _ in range(int(rng.integers(1, 3))):
+            kind = str(rng.choice(FOOD))
+            pieces = ProceduralSource((kind,)).draw(int(rng.integers(2, 7)), rng)
+            put(bed, place, alike(pieces, rng), rng)
+    return Layout(bed, float(top.middle_m[2]), area.middle_m) if len(bed.bodies) > 2 else None
+
+
+def near(source: ObjectSource, rng: Rng) -> Layout | None:
+    """Return a mug, a tool, a package or two, for a camera so near that they fill its picture."""
+    solids, top = on_floor(rng) if rng.random() < 0.3 else on_table(rng, rng.uniform(0.3, 0.8, 2))
+    bed, area = Bed(solids), within(top, float(rng.uniform(0.05, 0.2)))
+    larger = Resized(ProceduralSource((*TOOLS, *TALL, *PACKAGES)), (0.9, 1.6), (0.06, 0.4))
+    bodies = things(source, rng, int(rng.integers(1, 4)), TOOLS, lambda body: True, 0.4)
+    put(bed, area, bodies + larger.draw(int(rng.integers(0, 3)), rng), rng, tidy=0.2)
+    target = area.middle_m + [0, 0, 0.04]
+    return Layout(bed, float(top.middle_m[2]), target) if bed.bodies else None
+
+
+def on_edge(source: ObjectSource, rng: Rng) -> Layout | None:
+    """Return books and packages that stand on edge, in a row or alone, some things beside them."""
+    kind = rng.random()
+    if kind < 0.35:
+        solids, table = on_table(rng, rng.uniform(0.45, 0.8, 2))
+        piece = furniture.open_case(rng).at(0, 0, float(table.middle_m[2]))
+        bed, area = Bed([*solids, *piece.parts]), piece.areas[0]
+    elif kind < 0.75:
+        piece = furniture.shelf(rng)
+        bed = Bed([*room(rng), *piece.parts])
+        area = piece.areas[int(rng.integers(len(piece.areas)))]
+    else:
+        solids, top = on_table(rng, rng.uniform(0.3, 0.8, 2))
+        bed, area = Bed(solids), within(top, 0.25)
+    row(bed, area, ProceduralSource(PACKAGES).draw(int(rng.integers(1, 8)), rng), rng)
+    leaning = ProceduralSource(PACKAGES).draw(int(rng.integers(0, 3)), rng)
+    heap(bed, area, leaning, rng, leant, hug=0.8)
+    beside = things(source, rng, int(rng.integers(1, 4)), (*TALL, *PLATFORMS), fits_hand, 0.6)
+    put(bed, area, beside, rng, tidy=0.6)
+    target = area.middle_m + [0, -0.04, 0.1]
+    return Layout(bed, float(area.middle_m[2]), target) if len(bed.bodies) > 1 else None
 
 
 def ground(source: ObjectSource, rng: Rng) -> Layout | None:

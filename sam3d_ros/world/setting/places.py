@@ -172,6 +172,17 @@ PLACES: dict[str, Place] = {
     'plates': Place(
         'dishes, boards and trays that carry food', layouts.plates, Look((0.35, 1.0), (25, 85))
     ),
+    'produce': Place(
+        'pieces of one kind heaped on dishes', layouts.produce, Look((0.25, 0.65), (20, 85))
+    ),
+    'near': Place(
+        'few things that fill the picture', layouts.near, Look((0.24, 0.55), (5, 60), aim_m=0.03)
+    ),
+    'on_edge': Place(
+        'books and packages on edge, in rows and leaning, from the front',
+        layouts.on_edge,
+        Look((0.4, 1.0), (-5, 35), (225, 315), 0.08),
+    ),
     'ground': Place(
         'things on the floor among furniture', layouts.ground, Look((0.6, 1.6), (20, 75))
     ),

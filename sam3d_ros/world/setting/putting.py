@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.types import FloatArray
 from sam3d_ros.geometry.transforms import apply, transform
+from sam3d_ros.world.appearance.paint import random_paint
 from sam3d_ros.world.setting.bed import Area, Bed, box_of
 from sam3d_ros.world.setting.physics import drop
 from sam3d_ros.world.setting.placing import Body, Stance, stable, upright
@@ -126,14 +128,55 @@ def tumbled(body: Body, rng: Rng) -> FloatArray:
 
 def leant(body: Body, rng: Rng) -> FloatArray:
     """Return the (3, 3) rotation of a body on its edge, its thinnest side leaning along x."""
+    tilt = rng.choice([-1, 1]) * np.radians(rng.uniform(3, 18))
+    leaning: FloatArray = Rotation.from_rotvec([0, tilt, 0]).as_matrix() @ on_end(body, rng)
+    return leaning
+
+
+def on_end(body: Body, rng: Rng) -> FloatArray:
+    """Return the (3, 3) rotation of a body that stands on an edge, its thinnest side along x."""
     thin, middle, long = np.argsort(body.solid.extents_m)
     up = long if rng.random() < 0.7 else middle
     axes = np.zeros((3, 3))
     axes[0, thin] = axes[2, up] = 1.0
     axes[1] = np.cross(axes[2], axes[0])
-    tilt = rng.choice([-1, 1]) * np.radians(rng.uniform(3, 18))
-    leaning: FloatArray = Rotation.from_rotvec([0, tilt, 0]).as_matrix() @ axes
-    return leaning
+    return axes
+
+
+def row(bed: Bed, area: Area, bodies: Sequence[Body], rng: Rng) -> list[int]:
+    """Stand bodies on edge side by side along x, from one side of an area on.
+
+    :return: indices in the bed of those that found room.
+    """
+    placed = []
+    left, room = area.middle_m[0] - area.half_m[0], 2 * area.half_m[0]
+    x = left + (0.001 if rng.random() < 0.5 else rng.uniform(0, 0.6) * room)
+    y = area.middle_m[1] + rng.uniform(-0.3, 0.3) * area.half_m[1]
+    for body in bodies:
+        T = transform(on_end(body, rng), np.zeros(3))
+        low, high = box_of(body, T)
+        T[:2, 3] = -(low + high)[:2] / 2
+        T[2, 3] = -low[2]
+        half = (high - low)[:2] / 2
+        x += half[0] + (rng.uniform(0, 0.004) if rng.random() < 0.8 else rng.uniform(0, 0.05))
+        spot = np.array([x, y + rng.uniform(-0.015, 0.015)])
+        x += half[0]
+        if not area.holds(spot, half):
+            continue
+        T_rest = bed.rest(Stance(body, T, float(np.linalg.norm(half))), spot, area, rng)
+        if T_rest is not None:
+            placed.append(len(bed.bodies))
+            bed.add(body, T_rest)
+    return placed
+
+
+def alike(bodies: Sequence[Body], rng: Rng) -> list[Body]:
+    """Return the bodies in one paint, as pieces of one kind are."""
+    paint = random_paint(rng)
+    return [
+        Body(replace(body.solid, colors=paint(body.solid.vertices_m.astype(np.float64))))
+        for body in bodies
+    ]
 
 
 def heap(

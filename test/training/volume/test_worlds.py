@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.training.sources import Resized, Scans, part_of
+from sam3d_ros.training.sources import Scans, part_of
 from sam3d_ros.training.volume.worlds import HELD_BACK_SCANS, scans, support_heights
-from sam3d_ros.world.sources import ProceduralSource
+from sam3d_ros.world.sources import ProceduralSource, Resized
 from sam3d_ros.world.suites import make_episode
 
 
