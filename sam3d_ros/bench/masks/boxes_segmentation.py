@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sam3d_ros.bench.harness import Measurement, Table, Value
+from sam3d_ros.bench.masks.misses import misses
 from sam3d_ros.bench.masks.pictures_boxes import box_picture
 from sam3d_ros.bench.masks.real_frames import BoxFrame, sensor_key
 from sam3d_ros.bench.masks.scenes_segmentation import save_labels
@@ -64,7 +65,7 @@ def measure_boxes(
         )
     values['boxes_time_ratio'] = _time_s(ours) / _time_s(peer)
     pictures = [box_picture(r.item, r.labels, r.verdict, r.time_s) for r in _worst_first(ours)]
-    tables = (_sensor_table(results), _frame_table(results))
+    tables = (_sensor_table(results), _frame_table(results), _miss_table(ours))
     return Measurement('boxes', values, tables, tuple(pictures))
 
 
@@ -141,6 +142,17 @@ def _frame_table(results: Mapping[str, Sequence[_Result]]) -> Table:
     label, ours = next(iter(results.items()))
     rows = [(result.item.name, *_cells([result])) for result in _worst_first(ours)]
     return Table(f'boxes, frame by frame, {label}, worst first', ('', *_HEAD), tuple(rows))
+
+
+def _miss_table(ours: Sequence[_Result]) -> Table:
+    rows = [
+        (result.item.name, thing, reason)
+        for result in _worst_first(ours)
+        for thing, reason in misses(result.item, result.labels, result.verdict)
+    ]
+    return Table(
+        'boxes, what was not found, worst frame first', ('', 'object', 'why'), tuple(rows)
+    )
 
 
 def _worst_first(results: Sequence[_Result]) -> list[_Result]:

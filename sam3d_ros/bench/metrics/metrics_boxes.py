@@ -144,14 +144,14 @@ def judge_boxes(predicted: IndexArray | Sequence[BoolArray], labels: BoxLabels) 
     """
     masks = masks_of(predicted) if isinstance(predicted, np.ndarray) else list(predicted)
     objects = labels.objects
-    holds = np.array([_holds(mask, objects) for mask in masks], bool)
+    holds = np.array([holds_points(mask, objects) for mask in masks], bool)
     holds = holds.reshape(len(masks), len(objects))
-    finder = _matched(_box_ious(masks, objects), holds)
+    finder = _matched(box_ious(masks, objects), holds)
     found = {index: item for index, item in zip(finder, objects, strict=True) if index is not None}
     roles = tuple(_role(mask, found.get(k), labels) for k, mask in enumerate(masks))
     opaque = [not item.transparent for item in objects]
     clear = [not item.transparent and item.occluded == 'no' for item in objects]
-    parts = np.array([[_is_part(mask, item.box_px) for mask in masks] for item in objects], bool)
+    parts = np.array([[is_part(mask, item.box_px) for mask in masks] for item in objects], bool)
     counts = BoxCounts(
         frames=1,
         opaque=sum(opaque),
@@ -194,8 +194,8 @@ def _role(mask: BoolArray, found: BoxObject | None, labels: BoxLabels) -> Role:
     return Role.FALSE if 1 - inside > OFF_SHARE else Role.WRONG
 
 
-def _holds(mask: BoolArray, objects: Sequence[BoxObject]) -> list[bool]:
-    """Return which objects' points lie in a mask, its holes filled and its rim grown."""
+def holds_points(mask: BoolArray, objects: Sequence[BoxObject]) -> list[bool]:
+    """Return which objects' points lie in an (H, W) mask, its holes filled, its rim grown."""
     radius = round(GROWN_BY * mask.shape[1])
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     grown = cv2.dilate(_filled(mask), disk)
@@ -209,8 +209,8 @@ def _filled(mask: BoolArray) -> ByteArray:
     return filled
 
 
-def _box_ious(masks: Sequence[BoolArray], objects: Sequence[BoxObject]) -> FloatArray:
-    """Return (predictions, objects) IoU of boxes in the image."""
+def box_ious(masks: Sequence[BoolArray], objects: Sequence[BoxObject]) -> FloatArray:
+    """Return (predictions, objects) IoU of the boxes of (H, W) masks with those of objects."""
     mine = np.array([mask_box(mask) for mask in masks], np.float64).reshape(-1, 1, 4)
     real = np.array([item.box_px for item in objects], np.float64).reshape(1, -1, 4)
     low, high = np.maximum(mine[..., :2], real[..., :2]), np.minimum(mine[..., 2:], real[..., 2:])
@@ -220,7 +220,8 @@ def _box_ious(masks: Sequence[BoolArray], objects: Sequence[BoxObject]) -> Float
     return ious
 
 
-def _is_part(mask: BoolArray, box: Box) -> bool:
+def is_part(mask: BoolArray, box: Box) -> bool:
+    """Return whether an (H, W) mask is a piece of what a box holds, and no speck."""
     left, top, right, bottom = box
     big = mask.sum() >= PART_AREA * (right - left) * (bottom - top)
     return bool(big) and _share_inside(mask, [box]) >= PART_INSIDE

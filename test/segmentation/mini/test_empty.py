@@ -24,11 +24,17 @@ FIRST_SEED = 5_000_000
 
 
 def empty_frames(worlds: int) -> Iterator[Frame]:
-    """Every sensor's view of the same worlds, which are drawn once."""
+    """Every sensor's view of the same worlds, which are drawn once.
+
+    What stands about in the rooms (toys, balls, vases on the floor) is taken out: within reach
+    they are things like any other.
+    """
     for number in range(worlds):
         suite = EMPTY[number % len(EMPTY)]
         ideal = depth_sensor('ideal')
         episode = make_episode(suite, FIRST_SEED + number, frames=1, sensor=ideal)
+        bare = [part for part in episode.surroundings if part.family == 'surroundings']
+        episode = replace(episode, surroundings=tuple(bare))
         sample = next(samples(episode))
         frame = sample.frame()
         for k, name in enumerate(SENSORS):
