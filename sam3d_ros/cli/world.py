@@ -12,8 +12,8 @@ from sam3d_ros.core.sensors import MODELS
 
 SUITES = (
     'demo', 'spaced', 'clutter', 'piled', 'lidar', 'single', 'stacked', 'events', 'bin', 'shelf',
-    'plates', 'ground', 'low_table', 'covered', 'flat', 'levels', 'overhead', 'empty_table',
-    'empty_floor', 'empty_shelf', 'empty_bin',
+    'plates', 'produce', 'near', 'on_edge', 'ground', 'low_table', 'covered', 'flat', 'levels',
+    'overhead', 'empty_table', 'empty_floor', 'empty_shelf', 'empty_bin',
 )  # fmt: skip
 """Names of the suites, known without loading the world."""
 HELP = 'make a seeded recording of a made-up world, with exact truth beside it'
