@@ -8,7 +8,7 @@ from sam3d_ros.bench.masks.scenes_segmentation import frame_files, read_frame
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.segmentation.config import SegmentationConfig
 
-EVERY = 12
+EVERY = 8
 
 
 def test_clicks_and_boxes_get_the_thing_they_mean(shared_data):
@@ -16,6 +16,6 @@ def test_clicks_and_boxes_get_the_thing_they_mean(shared_data):
     segmenter = make_backend('segmentation', 'mini', SegmentationConfig())
     scores = answered(segmenter, frames, seed=0)
     means = {kind: float(np.mean(ious)) for kind, ious in scores.items()}
-    assert len(scores['click']) > 20
+    assert len(scores['click']) > 30
     assert means['click'] > 0.86
-    assert means['box'] > 0.92
+    assert means['box'] > 0.93
