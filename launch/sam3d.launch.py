@@ -53,6 +53,12 @@ def generate_launch_description() -> LaunchDescription:
             description='where networks run: auto, cpu, cuda:N or tensorrt:N',
         ),
         DeclareLaunchArgument(
+            'segmentation_node',
+            default_value='false',
+            choices=['true', 'false'],
+            description='segment in a node of its own, which may die or run on another machine',
+        ),
+        DeclareLaunchArgument(
             'rviz', default_value='false', choices=['true', 'false'], description='start RViz'
         ),
         *(
@@ -64,19 +70,24 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def stages(context: LaunchContext) -> list[Node]:
-    """Return a node that makes frames for each camera, and the one that holds the session."""
+    """Return a node that makes frames for each camera, those asked for, and the session's."""
     cameras = [name.strip() for name in value('cameras', context).split(',')]
     if len(cameras) > 1 and is_shared(value('rgb', context)):
         raise ValueError(f'rgb:={value("rgb", context)} has no {CAMERA}: one image for {cameras}')
     device = value('device', context)
-    objects = {
+    options = {
         'session.cameras': ','.join(cameras),
         'segmentation.device': device,
         'reconstruction.device': device,
     }
     return [
         *(pointmap_node(camera, context) for camera in cameras),
-        stage_node('objects', 'objects', objects, []),
+        *(
+            stage_node(name, name, options, [])
+            for name in ('segmentation',)
+            if value(f'{name}_node', context) == 'true'
+        ),
+        stage_node('objects', 'objects', options, []),
     ]
 
 

@@ -98,6 +98,11 @@ def test_graph_has_every_stage_node_with_its_program(described, context) -> None
     check_names(nodes, GraphOptions())
 
 
+def test_optional_nodes_stand_in_it_on_request(described, context) -> None:
+    nodes = started(described('sam3d.launch.py'), context, segmentation_node='true')
+    check_names(nodes, GraphOptions(segmentation=True))
+
+
 def check_names(nodes, options: GraphOptions) -> None:
     """The nodes are those of ``sam3d up``."""
     wanted = options.nodes()

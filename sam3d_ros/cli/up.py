@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from sam3d_ros.session.config import load_config
 
 if TYPE_CHECKING:
     from sam3d_ros.nodes.graph import GraphOptions
+    from sam3d_ros.nodes.stage_node import StageNode
 
 MOST_RESTARTS = 3
 """A node that dies more often than this takes the graph down."""
@@ -52,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--sim-time', action='store_true', help='take time from /clock, e.g. of sam3d replay'
     )
     parser.add_argument(
+        '--segmentation-node',
+        action='store_true',
+        help='segment in a node of its own, which may die or run on another machine',
+    )
+    parser.add_argument(
         '--processes',
         action='store_true',
         help='a process for each node: uses all cores, and a crash ends one node only',
@@ -72,8 +79,14 @@ def run_together(options: GraphOptions) -> int:
     from sam3d_ros.nodes.objects.objects_node import ObjectsNode
     from sam3d_ros.nodes.pointmap.pointmap_node import PointmapNode
     from sam3d_ros.nodes.program import run
+    from sam3d_ros.nodes.segmentation.segmentation_node import SegmentationNode
 
-    bus, kinds = Bus(), {'pointmap': PointmapNode, 'objects': ObjectsNode}
+    kinds: dict[str, Callable[..., StageNode]] = {
+        'pointmap': PointmapNode,
+        'segmentation': SegmentationNode,
+        'objects': ObjectsNode,
+    }
+    bus = Bus()
     # The receiver first, so that no frame is lost.
     nodes = options.nodes()[::-1]
     return run(

@@ -72,6 +72,10 @@ POINTS = Topic('pointmap/points', 'sensor_msgs/msg/PointCloud2', Quality.SENSOR_
 CAMERA_INFO = Topic('pointmap/camera_info', 'sensor_msgs/msg/CameraInfo', Quality.SENSOR_DATA)
 INSTANCES = Topic('segmentation/instances', 'sam3d_msgs/msg/InstanceArray', Quality.RELIABLE)
 OVERLAY = Topic('segmentation/overlay', 'sensor_msgs/msg/Image', Quality.SENSOR_DATA)
+EXTERNAL_INSTANCES = Topic(
+    'objects/external_instances', 'sam3d_msgs/msg/InstanceArray', Quality.RELIABLE
+)
+EXTERNAL_LABELS = Topic('objects/external_labels', 'sensor_msgs/msg/Image', Quality.RELIABLE)
 RECONSTRUCTIONS = Topic(
     'reconstruction/reconstructions', 'sam3d_msgs/msg/ReconstructionArray', Quality.RELIABLE
 )

@@ -48,6 +48,7 @@ class GraphOptions:
     :param use_sim_time: take time from ``/clock``.
     :param session: folder that the session keeps itself in; empty = as configured.
     :param cameras: names of the cameras; one empty name for the only one.
+    :param segmentation: with a node that segments for the session.
     :raises ConfigurationError: when a camera cannot be named so, is named twice, or several would
         have the same images.
     """
@@ -62,6 +63,7 @@ class GraphOptions:
     use_sim_time: bool = False
     session: str = ''
     cameras: tuple[str, ...] = ('',)
+    segmentation: bool = False
 
     def __post_init__(self) -> None:
         for camera in self.cameras:
@@ -80,11 +82,13 @@ class GraphOptions:
 
     def nodes(self) -> list[GraphNode]:
         """Return the nodes in the order of the data: one for each camera, and the session's."""
-        shared = self.ros_arguments()
-        session = ['-p', f'session.cameras:={",".join(self.cameras)}'] if any(self.cameras) else []
+        arguments = self.ros_arguments()
+        if any(self.cameras):
+            arguments += ['-p', f'session.cameras:={",".join(self.cameras)}']
+        wanted = {'segmentation': self.segmentation, 'objects': True}
         return [
             *(self._pointmap(camera) for camera in self.cameras),
-            GraphNode('objects', 'objects', [*shared, *session]),
+            *(GraphNode(name, name, arguments) for name, is_wanted in wanted.items() if is_wanted),
         ]
 
     def _pointmap(self, camera: str) -> GraphNode:
@@ -153,6 +157,7 @@ def options_from(args: argparse.Namespace) -> GraphOptions:
         fixed_frame=args.fixed_frame,
         use_sim_time=args.sim_time,
         session=args.session,
+        segmentation=args.segmentation_node,
         cameras=tuple(args.camera) or load_config(args.config).session.camera_ids,
     )
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     EvidenceScore,
+    FloatArray,
     Frame,
     Provenance,
     Reconstruction,
@@ -95,6 +96,29 @@ class ObjectReconstructor:
         )
         self._take_over()
         return tracks, self._reconstructions(frame, tracks)
+
+    def places(self) -> dict[int, FloatArray]:
+        """Return by id where the objects are: (4, 4) poses of their anchors in the fixed frame."""
+        return {track_id: memory.T_fixed_anchor for track_id, memory in self._memories.items()}
+
+    def rejoin(
+        self, frame: Frame, tracks: Tracks, places: Mapping[int, FloatArray]
+    ) -> Reconstructions:
+        """Reconstruct a frame that has passed; what has moved since then is where it was after.
+
+        :param frame: older than others that were followed, none of which was segmented.
+        :param tracks: all living tracks after it.
+        :param places: what :meth:`places` returned when it was the latest.
+        """
+        now = self.places()
+        for track_id in now.keys() & places.keys():
+            self._memories[track_id].T_fixed_anchor = places[track_id]
+        made = self.reconstruct(frame, tracks)
+        for track_id in now.keys() & places.keys() & self._memories.keys():
+            memory = self._memories[track_id]
+            T_now_then = now[track_id] @ inverse(places[track_id])
+            memory.T_fixed_anchor = T_now_then @ memory.T_fixed_anchor
+        return made
 
     def late(self, frame: Frame) -> Reconstructions:
         """Return the reconstructions of objects whose new shapes no frame has told of yet.

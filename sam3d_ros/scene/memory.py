@@ -61,6 +61,7 @@ class ObjectMemory:
         self._objects = {}
         self._opinions = {}
         self._dismissed = set()
+        self._stamp_ns = None
 
     def ids(self) -> tuple[int, ...]:
         """Return the ids of all known objects, listed or not."""
@@ -94,7 +95,7 @@ class ObjectMemory:
     def update(self, frame: Frame, tracks: Tracks, reconstructions: Reconstructions) -> Scene:
         """Return every known object after a frame.
 
-        :param frame: frames of one camera come in stamp order.
+        :param frame: one that joins late, older than others before it, lets no time pass.
         :param tracks: all living tracks after it; what is not among them is forgotten.
         :param reconstructions: of the tracks seen in it.
         """
@@ -146,7 +147,7 @@ class ObjectMemory:
     def _advance(self, stamp_ns: int) -> None:
         previous_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
         self._elapsed_s = max(0, stamp_ns - previous_ns) * 1e-9
-        self._stamp_ns = stamp_ns
+        self._stamp_ns = max(stamp_ns, previous_ns)
 
     def snapshot(self, stamp_ns: int, fixed_frame: str) -> Scene:
         """Return what is known now, and the ids that left since the last call.

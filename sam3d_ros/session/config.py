@@ -40,6 +40,11 @@ class PromptConfig:
         read_only=True,
     )
 
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The noun phrases, one by one."""
+        return tuple(filter(None, (phrase.strip() for phrase in self.text.split(','))))
+
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
@@ -65,6 +70,21 @@ class SessionConfig:
         'seconds; objects are followed through those between; 0 = these are dropped',
         minimum=0.0,
         maximum=60.0,
+        read_only=True,
+    )
+    external: str = option(
+        'replace',
+        'masks that another node publishes (objects/external_instances, objects/external_labels): '
+        'replace = take the place of our own where they come, never = are not listened to',
+        choices=('replace', 'never'),
+        read_only=True,
+    )
+    external_wait_s: float = option(
+        2.0,
+        'so long after the last masks of another node a camera is left to it, seconds between '
+        'stamps; then our own segmentation goes on; more than it takes for one image',
+        minimum=0.1,
+        maximum=600.0,
         read_only=True,
     )
     folder: str = option(

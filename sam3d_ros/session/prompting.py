@@ -105,19 +105,24 @@ class StandingPrompts:
             self._anchors.append(Anchor(_surface_point(best.mask, frame)))
         return best
 
-    def segment(self, segmenter: Segmenter, frame: Frame) -> Instances:
+    def segment(
+        self, segmenter: Segmenter, frame: Frame, outside: Instances | None = None
+    ) -> Instances:
         """Return a frame's instances: everything, and in it what the prompts ask for.
 
         :param segmenter: who answers.
         :param frame: what is looked at.
+        :param outside: what somebody else has found in it, in place of everything and of what the
+            phrases of the start ask for.
         """
         seen = self._in_view(frame)
         points = (PointPrompt((pixel,), (1,)) for pixel in seen)
-        prompts = [*self._phrases, *self._concepts, *points]
-        if not prompts:
-            return Instances(frame.stamp_ns) if self._only else segmenter.segment(frame)
-        asked = segmenter.segment(frame, prompts)
+        phrases = self._phrases if outside is None else ()
+        prompts = [*phrases, *self._concepts, *points]
+        asked = segmenter.segment(frame, prompts) if prompts else Instances(frame.stamp_ns)
         chosen = _one_each(asked, seen)
+        if outside is not None and (self._phrases or not self._only):
+            return merged(outside, chosen)
         if self._only:
             return replace(asked, items=tuple(chosen))
         return merged(segmenter.segment(frame), chosen)

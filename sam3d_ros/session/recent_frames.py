@@ -1,57 +1,108 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last frames with their tracks: what a prompt's pixels may be of."""
+"""The last frames with what was known after each: what prompts and late masks may be of."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sam3d_ros.core.errors import NotFoundError, NotReadyError
-from sam3d_ros.core.types import Frame, Tracks
+from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Tracks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A frame and what was known after it.
+
+    :param frame: the observation.
+    :param tracks: all living tracks after it.
+    :param places: where the objects were: (4, 4) poses of their anchors in the fixed frame, by id.
+    """
+
+    frame: Frame
+    tracks: Tracks
+    places: Mapping[int, FloatArray] = field(default_factory=dict)
+
+    def showing(self, mask: BoolArray) -> tuple[int, ...]:
+        """Return the ids of the tracks whose masks are mostly this one.
+
+        :param mask: (H, W) bool, pixels of the frame.
+        """
+        return tuple(
+            track_id
+            for track_id, seen in self._masks().items()
+            if 2 * (seen & mask).sum() > (seen | mask).sum()
+        )
+
+    def inside(self, region_px: tuple[int, int, int, int]) -> tuple[int, ...]:
+        """Return the ids of the tracks most of whose masks lies in a region.
+
+        :param region_px: left, top, right, bottom, right and bottom exclusive.
+        """
+        left, top, right, bottom = region_px
+        window = (slice(top, bottom), slice(left, right))
+        return tuple(
+            track_id
+            for track_id, seen in self._masks().items()
+            if 2 * seen[window].sum() > seen.sum()
+        )
+
+    def _masks(self) -> dict[int, BoolArray]:
+        items = self.tracks.instances.items
+        return {it.id: items[it.instance].mask for it in self.tracks.items if it.instance >= 0}
 
 
 class RecentFrames:
-    """The last ``count`` frames, each with the tracks after it."""
+    """The last ``count`` frames."""
 
     def __init__(self, count: int) -> None:
-        self._kept: deque[tuple[Frame, Tracks]] = deque(maxlen=count)
+        self._kept: deque[Kept] = deque(maxlen=count)
 
-    def add(self, frame: Frame, tracks: Tracks) -> None:
-        """Keep a frame; the oldest one goes when there is no room."""
-        self._kept.append((frame, tracks))
+    def add(self, kept: Kept) -> None:
+        """Keep a frame, in place of itself or as the latest; the oldest goes for want of room."""
+        for at, before in enumerate(self._kept):
+            if before.frame is kept.frame:
+                self._kept[at] = kept
+                return
+        self._kept.append(kept)
 
     def clear(self) -> None:
         """Forget all."""
         self._kept.clear()
 
-    def latest(self) -> Frame | None:
-        """Return the last frame, None before the first."""
-        return self._kept[-1][0] if self._kept else None
+    def latest(self, frame_id: str = '') -> Kept | None:
+        """Return the last frame, None when there is none.
 
-    def tracks_of(self, camera_name: str) -> Tracks | None:
-        """Return the tracks after the last frame of a camera, None when there is none."""
-        for frame, tracks in reversed(self._kept):
-            if frame.camera_name == camera_name:
-                return tracks
+        :param frame_id: optical frame of its camera; empty = any.
+        """
+        for kept in reversed(self._kept):
+            if frame_id in ('', kept.frame.frame_id):
+                return kept
         return None
 
-    def at(self, stamp_ns: int | None) -> tuple[Frame, Tracks]:
-        """Return the frame of a source stamp, None = the latest.
+    def at(self, stamp_ns: int | None, frame_id: str = '') -> Kept:
+        """Return a frame.
 
+        :param stamp_ns: its source stamp; None = the latest.
+        :param frame_id: optical frame of its camera; empty = any.
         :raises NotReadyError: when there is no frame at all yet.
         :raises NotFoundError: when the one asked for is not kept.
         """
         if not self._kept:
-            raise NotReadyError('no frame yet', wanted='a frame to look for the prompt in')
+            raise NotReadyError('no frame yet', wanted='a frame to look in')
         if stamp_ns is None:
             return self._kept[-1]
-        for frame, tracks in self._kept:
-            if frame.stamp_ns == stamp_ns:
-                return frame, tracks
-        first, last = (_seconds(self._kept[k][0].stamp_ns) for k in (0, -1))
+        for kept in self._kept:
+            if kept.frame.stamp_ns == stamp_ns and frame_id in ('', kept.frame.frame_id):
+                return kept
+        first, last = (_seconds(self._kept[k].frame.stamp_ns) for k in (0, -1))
+        whose = f' of "{frame_id}"' if frame_id else ''
         raise NotFoundError(
-            f'no frame of {_seconds(stamp_ns)} s is kept',
+            f'no frame{whose} of {_seconds(stamp_ns)} s is kept',
             wanted=f'the stamp of one of the {len(self._kept)} frames from {first} to {last} s',
-            remedy='Set prompts.keep_frames to keep more, or leave the stamp zero for the latest.',
+            remedy='Set prompts.keep_frames to keep more, or, of a prompt, leave the stamp zero '
+            'for the latest.',
         )
 
 

@@ -21,10 +21,8 @@ from sam3d_ros.core.errors import BackendError, InputError, NotFoundError, Sam3d
 from sam3d_ros.core.interfaces import Segmenter, Tracker
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import (
-    BoolArray,
     ExemplarPrompt,
     Frame,
-    Instance,
     Instances,
     Prompt,
     Reconstructions,
@@ -33,14 +31,15 @@ from sam3d_ros.core.types import (
     Tracks,
 )
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.reconstruction.appearance.texture import TextureSource
+from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
 from sam3d_ros.reconstruction.completion.lane import CompletionLane
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.scene.memory import ObjectMemory
 from sam3d_ros.session.autosave import Autosave
-from sam3d_ros.session.config import Config, PromptConfig
+from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
+from sam3d_ros.session.outside import OutsideMasks, require_fit
 from sam3d_ros.session.prompting import StandingPrompts
-from sam3d_ros.session.recent_frames import RecentFrames
+from sam3d_ros.session.recent_frames import Kept, RecentFrames
 from sam3d_ros.session.result import FrameResult, StageTimes
 from sam3d_ros.session.store import SessionStore
 
@@ -57,8 +56,7 @@ class Session:
     :param reconstructor: gives them shapes and poses.
     :param memory: knows where they are, seen or not.
     :param prompts: what is looked for from the start, and how many frames prompts may refer to.
-    :param segment_every: so many frames of a camera for one that is segmented.
-    :param hurry_s: in a hurry, time from one segmented frame of a camera to the next, seconds.
+    :param options: how often it looks anew; None = the defaults.
     :param say: takes what a user should know, a sentence at a time.
     """
 
@@ -69,20 +67,19 @@ class Session:
         reconstructor: ObjectReconstructor,
         memory: ObjectMemory,
         prompts: PromptConfig | None = None,
-        segment_every: int = 1,
-        hurry_s: float = 0.0,
+        options: SessionConfig | None = None,
         say: Say = LOG.warning,
     ) -> None:
-        prompts = prompts or PromptConfig()
+        prompts, options = prompts or PromptConfig(), options or SessionConfig()
         self.segmenter = segmenter
         self._tracker = tracker
         self._reconstructor = reconstructor
         self._memory = memory
-        phrases = (phrase.strip() for phrase in prompts.text.split(','))
-        self._prompts = StandingPrompts(tuple(filter(None, phrases)), only=prompts.only)
+        self._prompts = StandingPrompts(prompts.phrases, only=prompts.only)
         self._recent = RecentFrames(prompts.keep_frames)
-        self._segment_every = segment_every
-        self._hurry_ns = round(1e9 * hurry_s)
+        self._outside = OutsideMasks(options.external_wait_s)
+        self._segment_every = options.segment_every
+        self._hurry_ns = round(1e9 * options.hurry_s)
         self._frames: dict[str, int] = {}
         self._segmented_ns: dict[str, int] = {}
         self._say = say
@@ -112,8 +109,7 @@ class Session:
             ObjectReconstructor(config.reconstruction, lane),
             ObjectMemory(config.scene),
             config.prompts,
-            config.session.segment_every,
-            config.session.hurry_s,
+            config.session,
             say,
         )
         if config.session.folder:
@@ -136,26 +132,28 @@ class Session:
         forgotten but the ids that were given.
 
         :param frame: one observation; all cameras have the same fixed frame.
-        :param instances: its masks, when somebody else has segmented it.
+        :param instances: its masks, when somebody else has segmented it; in place of all that the
+            segmenter would find, but not of what prompts stand for.
         :param prompts: new ones, in pixels of this frame; they stand from now on.
         :param hurry: frames come faster than they can be segmented: this one is followed if one
             of its camera was segmented less than ``session.hurry_s`` before.
-        :raises InputError: when this camera's frame of this stamp has come already, or the fixed
-            frame is not that of the other cameras.
+        :raises InputError: when this camera's frame of this stamp has come already, the fixed
+            frame is not that of the other cameras, or the masks have another size.
         :raises PromptError: when a prompt cannot be served.
         """
         self._admit(frame)
         clock = [perf_counter()]
         for prompt in prompts:
             self._prompts.add(prompt, self.segmenter, frame)
+        if instances is None:
+            instances = self._outside.take(frame)
         before = self._followed(frame, hurry)
         if instances is None and not prompts and before is not None:
             clock += [clock[0]] * 2
             tracks, reconstructions = self._reconstructor.follow(frame, before)
         else:
             self._segmented_ns[frame.camera_name] = frame.stamp_ns
-            if instances is None:
-                instances = self._segmented(frame)
+            instances = self._segmented(frame, instances)
             clock.append(perf_counter())
             tracks = self._tracker.update(frame, instances)
             clock.append(perf_counter())
@@ -165,17 +163,53 @@ class Session:
         scene = self._memory.update(frame, tracks, reconstructions)
         clock.append(perf_counter())
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
-        self._recent.add(frame, tracks)
+        self._recent.add(Kept(frame, tracks, self._reconstructor.places()))
         self._offer_to_save()
         return FrameResult(frame, tracks, reconstructions, scene, times)
 
+    def join(self, frame_id: str, instances: Instances) -> Scene | None:
+        """Take masks of a frame that somebody else has segmented, whenever they come.
+
+        Masks of a frame to come wait for it. Those of one that has passed join it, and what they
+        tell is carried forward to the camera's latest frame. Its frames are then left to whoever
+        segments them, and followed, until nothing comes for ``session.external_wait_s``.
+
+        :param frame_id: optical frame of the camera.
+        :param instances: masks in pixels of the camera's rectified image, at the image's stamp.
+        :return: what is known now, None where nothing has changed: the masks wait for their frame,
+            or a later one of the camera was segmented before they came.
+        :raises InputError: when the masks have another size than the frame.
+        :raises NotFoundError: when the frame is no longer kept.
+        """
+        latest = self._recent.latest(frame_id)
+        if latest is None or instances.stamp_ns > latest.frame.stamp_ns:
+            self._outside.put(frame_id, instances)
+            return None
+        then = self._recent.at(instances.stamp_ns, frame_id)
+        frame, name = then.frame, then.frame.camera_name
+        self._outside.heard(frame)
+        if frame.stamp_ns <= self._segmented_ns.get(name, frame.stamp_ns - 1):
+            return None
+        tracks = self._tracker.update(frame, self._segmented(frame, instances))
+        reconstructions = self._reconstructor.rejoin(frame, tracks, then.places)
+        self._segmented_ns[name] = frame.stamp_ns
+        scene = self._memory.update(frame, tracks, reconstructions)
+        if latest.frame is not frame:
+            removed = scene.removed
+            tracks, reconstructions = self._reconstructor.follow(latest.frame, tracks)
+            scene = self._memory.update(latest.frame, tracks, reconstructions)
+            scene = replace(scene, removed=(*removed, *scene.removed))
+        self._recent.add(Kept(latest.frame, tracks, self._reconstructor.places()))
+        self._offer_to_save()
+        return scene
+
     def late(self) -> Scene | None:
         """Return the scene if shapes were finished after the last frame, else None."""
-        frame = self._recent.latest()
-        made = self._reconstructor.late(frame) if frame is not None else None
-        if frame is None or made is None or not made.items:
+        kept = self._recent.latest()
+        made = self._reconstructor.late(kept.frame) if kept is not None else None
+        if kept is None or made is None or not made.items:
             return None
-        self._memory.rebuilt(frame, made)
+        self._memory.rebuilt(kept.frame, made)
         return self.scene()
 
     def prompt(self, prompt: Prompt, stamp_ns: int | None = None) -> tuple[int, ...]:
@@ -186,12 +220,12 @@ class Session:
         :raises PromptError: when the backend cannot serve it, or it points at nothing.
         :raises NotReadyError, NotFoundError: when there is no such frame.
         """
-        frame, tracks = self._recent.at(stamp_ns)
+        kept = self._recent.at(stamp_ns)
         if isinstance(prompt, ExemplarPrompt):
-            prompt = replace(prompt, frame=frame)
-            frame, tracks = self._recent.at(None)
-        answer = self._prompts.add(prompt, self.segmenter, frame)
-        return tuple(track.id for track in tracks.items if _shows(tracks, track.instance, answer))
+            prompt = replace(prompt, frame=kept.frame)
+            kept = self._recent.at(None)
+        answer = self._prompts.add(prompt, self.segmenter, kept.frame)
+        return kept.showing(answer.mask)
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int | None = None) -> None:
         """Say which surface an object is: its shape is made anew from there, its id stays.
@@ -204,16 +238,16 @@ class Session:
         :raises NotFoundError: when there is no such object, or no such frame.
         :raises PromptError: when the backend cannot serve the prompt, or it points at nothing.
         """
-        frame, tracks = self._recent.at(stamp_ns)
+        kept = self._recent.at(stamp_ns)
+        frame = kept.frame
         self.get(object_id)
         answer = self._prompts.add(prompt, self.segmenter, frame)
         pixels = answer.mask & np.isfinite(frame.depth_m)
         points_fixed = apply(frame.T_fixed_cam, frame.pointmap[pixels].astype(np.float64))
         color = frame.rgb[pixels].mean(axis=0)
-        for track in tracks.items:
-            if _shows(tracks, track.instance, answer):
-                self._tracker.forget(track.id)
-                self._reconstructor.forget(track.id)
+        for other_id in kept.showing(answer.mask):
+            self._tracker.forget(other_id)
+            self._reconstructor.forget(other_id)
         self._tracker.adopt(object_id, points_fixed, color, frame.stamp_ns)
         self._reconstructor.forget(object_id)
 
@@ -222,7 +256,7 @@ class Session:
 
         :raises NotReadyError: when there is none yet.
         """
-        return self._recent.at(None)[0]
+        return self._recent.at(None).frame
 
     def scene(self) -> Scene | None:
         """Return what is known now, with the stamp of the last frame; None = nothing ever was.
@@ -280,11 +314,11 @@ class Session:
         :raises NotFoundError: when one is not known or has never shown enough.
         :raises BackendError: when there is no such backend or it cannot be loaded.
         """
-        frame, tracks = self._recent.at(None)
-        made = []
+        kept = self._recent.at(None)
+        frame, made = kept.frame, []
         for object_id in ids:
             self.get(object_id)
-            result = self._reconstructor.again(frame, tracks, object_id, backend)
+            result = self._reconstructor.again(frame, kept.tracks, object_id, backend)
             if result is None:
                 raise NotFoundError(f'object {object_id} has not shown enough to reconstruct')
             made.append(result)
@@ -297,25 +331,21 @@ class Session:
         :param region_px: left, top, right, bottom, right and bottom exclusive.
         :raises NotReadyError: before the first frame.
         """
-        _, tracks = self._recent.at(None)
-        left, top, right, bottom = region_px
-        seen = (track for track in tracks.items if track.instance >= 0)
-        masks = {track.id: tracks.instances.items[track.instance].mask for track in seen}
-        window = (slice(top, bottom), slice(left, right))
-        return tuple(id_ for id_, mask in masks.items() if 2 * mask[window].sum() > mask.sum())
+        return self._recent.at(None).inside(region_px)
 
     def texture_sources(self, scene: Scene) -> dict[int, TextureSource]:
         """Return by id what the textures of a scene's meshes can be made from.
 
         An object that came from a file, or whose mesh is no longer the latest, has none.
+
+        :param scene: of this session.
         """
-        sources = {
+        return {
             item.id: source
             for item in scene.objects
             if (source := self._reconstructor.texture_source(item.id)) is not None
             and source.mesh.vertices_m is item.mesh.vertices_m
         }
-        return sources
 
     def textured(self, scene: Scene) -> Scene:
         """Return a scene of this session with textures on its meshes, as files want them."""
@@ -336,6 +366,7 @@ class Session:
         self._memory.clear()
         self._prompts.clear()
         self._recent.clear()
+        self._outside.clear()
         self._latest_ns.clear()
         self._frames.clear()
         self._segmented_ns.clear()
@@ -363,13 +394,16 @@ class Session:
             self._autosave.close(self._state())
             self._autosave = None
 
-    def _segmented(self, frame: Frame) -> Instances:
-        """Have a frame segmented; whatever a backend raises costs this frame alone.
+    def _segmented(self, frame: Frame, outside: Instances | None) -> Instances:
+        """Have a frame segmented, or masks from outside completed by what prompts stand for.
 
-        :raises BackendError: when it fails.
+        :raises InputError: when these masks have another size than the frame.
+        :raises BackendError: when a backend fails, which costs this frame alone.
         """
+        if outside is not None:
+            require_fit(outside, frame)
         try:
-            return self._prompts.segment(self.segmenter, frame)
+            return self._prompts.segment(self.segmenter, frame, outside)
         except Sam3dError:
             raise
         except Exception as error:  # a backend may be anybody's code
@@ -413,7 +447,10 @@ class Session:
         self._frames[name] = count + 1
         since_ns = frame.stamp_ns - self._segmented_ns.get(name, -self._hurry_ns)
         is_spared = count % self._segment_every != 0 or (hurry and since_ns < self._hurry_ns)
-        return self._recent.tracks_of(name) if is_spared else None
+        if not is_spared and not self._outside.expects(frame):
+            return None
+        kept = self._recent.latest(frame.frame_id)
+        return None if kept is None else kept.tracks
 
     def _offer_to_save(self) -> None:
         if self._autosave is not None:
@@ -460,26 +497,3 @@ class Session:
                 self._restore(state)
         except InputError as error:
             self._say(f'the session starts empty: {error}')
-
-
-def with_textures(scene: Scene, sources: Mapping[int, TextureSource]) -> Scene:
-    """Return a scene with textures on its meshes; takes seconds, from any thread.
-
-    :param scene: what :meth:`Session.texture_sources` was asked about.
-    :param sources: what it returned.
-    """
-    objects = tuple(
-        replace(item, mesh=replace(item.mesh, texture=sources[item.id].texture()))
-        if item.id in sources
-        else item
-        for item in scene.objects
-    )
-    return replace(scene, objects=objects)
-
-
-def _shows(tracks: Tracks, index: int, answer: Instance) -> bool:
-    """Return whether the mask of a track's instance is mostly that of ``answer``."""
-    if index < 0:
-        return False
-    mask: BoolArray = tracks.instances.items[index].mask
-    return bool(2 * (mask & answer.mask).sum() > (mask | answer.mask).sum())

@@ -106,7 +106,9 @@ def test_cameras_that_cannot_be_are_refused(arguments: tuple[str, ...], complain
 def test_every_node_of_the_graph_is_a_module() -> None:
     from importlib.util import find_spec
 
-    for node in parse('--camera', 'left').nodes():
+    nodes = parse('--camera', 'left', '--segmentation-node').nodes()
+    assert [node.name for node in nodes] == ['pointmap_left', 'segmentation', 'objects']
+    for node in nodes:
         assert node.command()[-len(node.arguments) - 2 :] == [
             'sam3d_ros.nodes',
             node.stage,

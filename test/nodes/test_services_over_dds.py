@@ -229,7 +229,7 @@ def test_an_exemplar_may_be_shown_by_an_earlier_frame(
     (offline,) = by_color.segmenter.segment(later[-1], (ExemplarPrompt(box_px, earlier),)).items
     u, v = pixel_of(later[-1], place)
     assert offline.mask[round(v), round(u)], 'the object is elsewhere in the later frame'
-    _, tracks = by_color._recent.at(None)
+    tracks = by_color._recent.at(None).tracks
     same = [
         str(track.id)
         for track in tracks.items

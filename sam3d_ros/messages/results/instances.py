@@ -99,13 +99,23 @@ def _track(types: MessageTypes, track: Track) -> Any:
 def tracks_from(message: Any) -> Tracks:
     """Return the tracks of an InstanceArray.
 
+    :raises InputError: as :func:`instances_from`.
+    """
+    instances = instances_from(message)
+    tracks = tuple(_track_from(track) for track in message.tracks)
+    return Tracks(instances.stamp_ns, instances, tracks)
+
+
+def instances_from(message: Any) -> Instances:
+    """Return the instances of an InstanceArray, whatever tracks it has.
+
     :raises InputError: when the id image is malformed or numbers an instance that is not there.
     """
-    stamp_ns = nanoseconds(message.header.stamp)
     ids = decode_image(message.id_image)
-    if ids.size and int(ids.max()) > len(message.instances):
+    if ids.ndim != 2 or int(ids.max()) > len(message.instances):
         raise InputError(
-            f'instance {int(ids.max())} in an id image', wanted=f'at most {len(message.instances)}'
+            f'an id image of {message.id_image.encoding} with values up to {ids.max():g}',
+            wanted=f'mono16 with values up to {len(message.instances)}, the number of instances',
         )
     supports = tuple(
         Plane(np.asarray(plane.coef[:3], np.float64), float(plane.coef[3]))
@@ -115,8 +125,7 @@ def tracks_from(message: Any) -> Tracks:
         _instance_from(item, ids == number)
         for number, item in enumerate(message.instances, start=1)
     )
-    instances = Instances(stamp_ns, items, supports)
-    return Tracks(stamp_ns, instances, tuple(_track_from(track) for track in message.tracks))
+    return Instances(nanoseconds(message.header.stamp), items, supports)
 
 
 def _instance_from(item: Any, mask: np.ndarray[Any, Any]) -> Instance:

@@ -1,32 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs of earlier versions, for the launch files that start them; gone with the next release.
-
-What the nodes segmentation, reconstruction and scene did, the node objects does alone.
-"""
+"""Programs of earlier versions, for launch files that start them; gone with the next release."""
 
 from __future__ import annotations
 
 import sys
 
+from sam3d_ros.nodes.objects import objects_node
+from sam3d_ros.nodes.segmentation import segmentation_node
+
 
 def segmentation() -> int:
-    """Say that there is nothing to start any more."""
-    return _nothing('segmentation_node')
+    """Run segmentation_node."""
+    return segmentation_node.main()
 
 
 def reconstruction() -> int:
     """Say that there is nothing to start any more."""
-    return _nothing('reconstruction_node')
+    sys.stderr.write('reconstruction_node does nothing any more: objects_node does its work\n')
+    return 0
 
 
 def scene() -> int:
     """Run objects_node, saying so."""
-    from sam3d_ros.nodes.objects.objects_node import main
-
     sys.stderr.write('scene_node is now called objects_node\n')
-    return main()
-
-
-def _nothing(name: str) -> int:
-    sys.stderr.write(f'{name} does nothing any more: objects_node does its work\n')
-    return 0
+    return objects_node.main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,16 @@ from sam3d_msgs.srv import (
 
 from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError
 from sam3d_ros.core.registry import make_backend, with_options
-from sam3d_ros.core.types import Frame, ObjectState, Scene, SceneObject
+from sam3d_ros.core.types import Frame, Instances, ObjectState, Scene, SceneObject
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.messages.config import OutputConfig, TfConfig
+from sam3d_ros.messages.headers import frame_name
 from sam3d_ros.messages.prompts import prompt_from, stamp_from
+from sam3d_ros.messages.results.external import external_instances, labelled_instances
 from sam3d_ros.messages.results.meshes import mesh_hash
 from sam3d_ros.messages.results.textures import encode_png
+from sam3d_ros.messages.topics import EXTERNAL_INSTANCES, EXTERNAL_LABELS
+from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.links import FRAMES, Arrival, receive
 from sam3d_ros.nodes.objects.clicks import Clicks
@@ -35,13 +39,13 @@ from sam3d_ros.nodes.objects.reconstruct_action import ReconstructServer
 from sam3d_ros.nodes.objects.ros_sink import RosSink
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.stage_node import StageNode
-from sam3d_ros.reconstruction.appearance.texture import TextureSource
+from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
 from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.scene.config import SceneConfig
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
-from sam3d_ros.session.session import Session, with_textures
+from sam3d_ros.session.session import Session
 from sam3d_ros.tracking.config import TrackingConfig
 
 GROUPS: dict[str, type] = {
@@ -54,6 +58,8 @@ GROUPS: dict[str, type] = {
     'outputs': OutputConfig,
     'tf': TfConfig,
 }
+MASKS = {EXTERNAL_INSTANCES: external_instances, EXTERNAL_LABELS: labelled_instances}
+"""Where other nodes publish masks, and how they are read."""
 IDLE_S = 0.5
 """Without a frame for this long, what was held back goes out."""
 
@@ -81,11 +87,15 @@ class ObjectsNode(StageNode):
         self._is_busy = False
 
     def connect(self) -> None:
-        """Listen to frames and prompts."""
-        for camera in self.config('session').camera_ids:
+        """Listen to frames, prompts and masks that other nodes make."""
+        session: SessionConfig = self.config('session')
+        for camera in session.camera_ids:
             frames = replace(FRAMES, topic=FRAMES.topic.of(camera))
             take = partial(self._take, camera)
             self.on_close(receive(self, frames, self.bus, take))
+        if session.external == 'replace':
+            for topic, read in MASKS.items():
+                self.listen(import_message(topic.type), topic.name, partial(self._on_masks, read))
         Clicks(self, self._session)
         action = ReconstructServer(self, self._chosen, self._rebuilt)
         self.on_close(action.close)
@@ -100,9 +110,12 @@ class ObjectsNode(StageNode):
             self._session.close()
             self._lane.close()
 
-    def process(self, item: tuple[Arrival[Frame], bool]) -> None:
+    def process(self, item: Callable[[], None]) -> None:
+        """Take one frame, or the masks that another node has made of one."""
+        item()
+
+    def _step(self, arrival: Arrival[Frame], hurry: bool) -> None:
         """Take one frame, and whether it came while the one before was worked on."""
-        arrival, hurry = item
         self._is_idle = False
         self._is_busy = True
         try:
@@ -111,7 +124,17 @@ class ObjectsNode(StageNode):
             self._is_busy = False
 
     def _take(self, camera: str, arrival: Arrival[Frame]) -> None:
-        self.offer((arrival, self._is_busy), source=camera)
+        self.offer(partial(self._step, arrival, self._is_busy), source=camera)
+
+    def _on_masks(self, read: Callable[[Any], Instances], message: Any) -> None:
+        frame_id = frame_name(message.header.frame_id)
+
+        def join() -> None:
+            scene = self._session.join(frame_id, read(message))
+            if scene is not None:
+                self._sink.write_shapes(scene)
+
+        self.offer(join, source=f'masks of {frame_id}')
 
     def reconfigure(self) -> None:
         """Take new options of the segmentation; tracks stay."""

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sam3d_ros.core.types import FloatArray, Mesh, Texture
+from sam3d_ros.core.types import FloatArray, Mesh, Scene, Texture
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.appearance.appearance import coloured, nearest_known
 from sam3d_ros.reconstruction.appearance.atlas import unwrap
@@ -79,3 +80,18 @@ def pixels_per_m(evidence: Evidence) -> float:
         for view in evidence.views
         if view.own.any()
     )
+
+
+def with_textures(scene: Scene, sources: Mapping[int, TextureSource]) -> Scene:
+    """Return a scene with textures on its meshes; takes seconds, from any thread.
+
+    :param scene: what ``Session.texture_sources`` was asked about.
+    :param sources: what it returned.
+    """
+    objects = tuple(
+        replace(item, mesh=replace(item.mesh, texture=sources[item.id].texture()))
+        if item.id in sources
+        else item
+        for item in scene.objects
+    )
+    return replace(scene, objects=objects)
