@@ -20,7 +20,7 @@ LAYERS = (
     ('viewer', 'export'),
     ('session',),
     ('pipeline',),
-    ('scene', 'tracking', 'reconstruction', 'segmentation', 'pointmaps'),
+    ('scene', 'tracking', 'reconstruction', 'segmentation', 'masks3d', 'pointmaps'),
     ('world',),
     ('bags',),
     ('messages',),

@@ -18,14 +18,19 @@ def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='PHRASE[,PHRASE]',
         help='list only what these noun phrases name, for backends that read them',
     )
+    add_pixel_prompt_arguments(parser)
+
+
+def add_pixel_prompt_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that point at something in a frame."""
     parser.add_argument(
         '--point',
         action='append',
         type=point,
         default=[],
         metavar='U,V[,LABEL]',
-        help='list only what lies here, px; label 0: not what lies here, but what the point '
-        'before it means; repeatable',
+        help='what lies here and nothing else, px; label 0: not what lies here, but what the '
+        'point before it means; repeatable',
     )
     parser.add_argument(
         '--box',
@@ -33,14 +38,14 @@ def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
         type=box,
         default=[],
         metavar='L,T,R,B',
-        help='list only what is in this box, px; repeatable',
+        help='what is in this box and nothing else, px; repeatable',
     )
     parser.add_argument(
         '--prompt-frame',
         type=int,
         default=0,
         metavar='K',
-        help='frame that points and boxes are of, from 0 (%(default)s); one of the first --camera',
+        help='frame that points and boxes are of, from 0 (%(default)s); one of the first camera',
     )
 
 
@@ -57,7 +62,7 @@ def prompt_config(args: argparse.Namespace, config: PromptConfig) -> PromptConfi
 def pixel_prompts(args: argparse.Namespace) -> tuple[Prompt, ...]:
     """Return the prompts in pixels; a point with label 0 belongs to the one before it.
 
-    :param args: parsed from :func:`add_prompt_arguments`.
+    :param args: parsed from :func:`add_pixel_prompt_arguments`.
     """
     groups: list[list[tuple[float, float, int]]] = []
     for item in args.point:

@@ -14,6 +14,7 @@ import yaml
 from sam3d_ros.core.config import build, group, option
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.registry import with_options
+from sam3d_ros.masks3d.config import Masks3DConfig
 from sam3d_ros.messages.config import OutputConfig, TfConfig
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.reconstruction.config import ReconstructionConfig
@@ -114,6 +115,7 @@ class Config:
     pointmaps: PointmapConfig = group(PointmapConfig)
     segmentation: SegmentationConfig = group(SegmentationConfig)
     tracking: TrackingConfig = group(TrackingConfig)
+    masks3d: Masks3DConfig = group(Masks3DConfig)
     reconstruction: ReconstructionConfig = group(ReconstructionConfig)
     scene: SceneConfig = group(SceneConfig)
     prompts: PromptConfig = group(PromptConfig)

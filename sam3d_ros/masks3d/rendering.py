@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mask values of surfels as an image: what a mask in 3D looks like in a view."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sam3d_ros.core.types import Float32Array, FloatArray, Frame
+from sam3d_ros.geometry.cameras import project
+from sam3d_ros.geometry.transforms import apply, inverse
+
+NEIGHBOURS = 4
+"""Surfels that a pixel's value is a mean of."""
+REACH = 3.0
+"""How far they may be from its point, in spacings of the surfels."""
+MARGIN_PX = 8
+
+
+def render(tree: cKDTree, values: FloatArray, frame: Frame, spacing_m: float) -> Float32Array:
+    """Return the (H, W) float32 mask values of a frame's pixels, NaN where nothing is known.
+
+    The frame has measured where each pixel's surface is, so that no z-buffer is needed: a pixel
+    has the value of the surfels around its point. Only pixels around the object are looked up.
+
+    :param tree: of the (N, 3) surfels, fixed frame, metres.
+    :param values: (N,) mask value of each, > 0 = the object.
+    :param frame: the view.
+    :param spacing_m: distance of neighbouring surfels.
+    """
+    image = np.full(frame.depth_m.shape, np.nan, np.float32)
+    owned = project(apply(inverse(frame.T_fixed_cam), tree.data[values > 0]), frame.camera)
+    owned = owned[np.isfinite(owned).all(axis=1)]
+    if not len(owned):
+        return image
+    height, width = frame.depth_m.shape
+    low = np.maximum(owned.min(axis=0) - MARGIN_PX, 0).astype(int)
+    high = np.minimum(owned.max(axis=0) + MARGIN_PX + 1, (width, height)).astype(int)
+    part = (slice(low[1], max(0, high[1])), slice(low[0], max(0, high[0])))
+    measured = np.isfinite(frame.depth_m[part])
+    points = apply(frame.T_fixed_cam, frame.pointmap[part][measured].astype(np.float64))
+    distance, index = tree.query(
+        points, k=NEIGHBOURS, distance_upper_bound=REACH * spacing_m, eps=0.2
+    )
+    near = np.isfinite(distance)
+    weight = np.where(near, 1.0 / np.square(distance + 0.3 * spacing_m), 0.0)
+    value = np.append(values, 0.0)[index]
+    total = weight.sum(axis=1)
+    looked_up = np.full(measured.shape, np.nan, np.float32)
+    looked_up[measured] = np.where(
+        total > 0, (weight * value).sum(axis=1) / np.where(total > 0, total, 1.0), np.nan
+    )
+    image[part] = looked_up
+    return image
