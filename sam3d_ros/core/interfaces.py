@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sam3d_ros.core.types import FloatArray, Frame, Instances, Prompt, Tracks
+from sam3d_ros.core.types import ByteArray, FloatArray, Frame, Instances, Prompt, Tracks
 
 
 class Segmenter(Protocol):
@@ -38,13 +38,13 @@ class Tracker(Protocol):
         ...
 
     def adopt(
-        self, track_id: int, points_fixed: FloatArray, color: FloatArray, stamp_ns: int
+        self, track_id: int, points_fixed: FloatArray, colors: ByteArray, stamp_ns: int
     ) -> None:
         """Take over a confirmed track from elsewhere; one of the same id is replaced.
 
         :param track_id: its id, which no new track gets from now on.
         :param points_fixed: (N, 3) float64 surface points, fixed frame, metres.
-        :param color: (3,) mean RGB.
+        :param colors: (N, 3) uint8 RGB of the points.
         :param stamp_ns: its birth.
         """
         ...

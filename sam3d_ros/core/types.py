@@ -222,11 +222,15 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
-    """All living tracks after one frame, and the instances they refer to."""
+    """All living tracks after one frame, and the instances they refer to.
+
+    ``absent`` holds the ids that ended with this frame because free space was seen in their place.
+    """
 
     stamp_ns: int
     instances: Instances
     items: tuple[Track, ...] = ()
+    absent: tuple[int, ...] = ()
 
 
 class FaceLabel(IntEnum):

@@ -58,12 +58,15 @@ def judge(
     return DepthVerdict(rows, columns, in_view, confirmed, hidden, seen_through)
 
 
-def depth_tolerance(z_m: FloatArray, sensor: SensorModel, slack_m: float) -> FloatArray:
+def depth_tolerance(
+    z_m: FloatArray, sensor: SensorModel, slack_m: float, sigmas: float = CONFIRMING_SIGMAS
+) -> FloatArray:
     """Return the (N,) float64 metres within which single returns confirm points at a depth.
 
     :param z_m: (N,) depths of the points, metres.
     :param sensor: what measured the depth they are compared with.
     :param slack_m: how far the points themselves may be off, by their spacing, slope or pose.
+    :param sigmas: how many sigmas of the sensor a return may be off besides.
     """
     noise = sensor.axial_sigma(np.asarray(z_m, np.float32)).astype(np.float64)
-    return np.asarray(slack_m + CONFIRMING_SIGMAS * noise)
+    return np.asarray(slack_m + sigmas * noise)

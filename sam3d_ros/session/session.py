@@ -244,11 +244,11 @@ class Session:
         answer = self._prompts.add(prompt, self.segmenter, frame)
         pixels = answer.mask & np.isfinite(frame.depth_m)
         points_fixed = apply(frame.T_fixed_cam, frame.pointmap[pixels].astype(np.float64))
-        color = frame.rgb[pixels].mean(axis=0)
+        colors = frame.rgb[pixels]
         for other_id in kept.showing(answer.mask):
             self._tracker.forget(other_id)
             self._reconstructor.forget(other_id)
-        self._tracker.adopt(object_id, points_fixed, color, frame.stamp_ns)
+        self._tracker.adopt(object_id, points_fixed, colors, frame.stamp_ns)
         self._reconstructor.forget(object_id)
 
     def latest(self) -> Frame:
@@ -295,8 +295,7 @@ class Session:
         self._scene_ns = self._scene_ns or scene.stamp_ns
         for item in scene.objects:
             points_fixed = apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
-            color = item.mesh.colors.mean(axis=0)
-            self._tracker.adopt(item.id, points_fixed, color, self._scene_ns)
+            self._tracker.adopt(item.id, points_fixed, item.mesh.colors, self._scene_ns)
             self._reconstructor.forget(item.id)
             self._memory.adopt(item)
 

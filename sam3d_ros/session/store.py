@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A saved session: a folder whose state is replaced whole, at the cost of what is new in it.
 
-``DIR/v1/state.npz`` holds the tree of the state with its small arrays; every large array has a
+``DIR/v2/state.npz`` holds the tree of the state with its small arrays; every large array has a
 file of its own beside it, which is written once and never changed. A state becomes the saved one
 by the renaming of one file, so a program that is killed leaves the one before. The version is part
 of the path: what another version saved in the same folder stays as it is.
@@ -19,7 +19,7 @@ import numpy as np
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.state import Array, with_arrays, without_arrays
 
-VERSION = 1
+VERSION = 2
 """Counted up when a state means something else than before."""
 LARGE_BYTES = 4096
 """Size from which an array has a file of its own."""

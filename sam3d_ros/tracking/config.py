@@ -19,7 +19,29 @@ class TrackingConfig:
 
     backend: str = option('overlap', 'Tracking backend by name.', read_only=True)
     confirm_hits: int = option(
-        3, 'Frames in which a track must be seen to be confirmed.', minimum=1, maximum=30
+        3,
+        'Frames in which a track must be seen to be confirmed: within confirm_s, or in a row.',
+        minimum=1,
+        maximum=30,
+    )
+    confirm_s: float = option(
+        1.0,
+        'Time in which a track must be seen in confirm_hits frames to be confirmed, seconds.',
+        minimum=0.0,
+        maximum=60.0,
+    )
+    hot_start_s: float = option(
+        1.5,
+        'For so long a new track is on trial, seconds: SAM 3 has 15 frames.',
+        minimum=0.0,
+        maximum=60.0,
+    )
+    hot_start_missed: float = option(
+        0.53,
+        'A track on trial ends when so large a share of the frames that could have shown it does '
+        'not: SAM 3 has 8 of 15.',
+        minimum=0.1,
+        maximum=1.0,
     )
     min_overlap: float = option(
         0.3,
@@ -42,6 +64,25 @@ class TrackingConfig:
         'Share of the points in view that must be seen through to disprove a track.',
         minimum=0.5,
         maximum=1.0,
+    )
+    alike: float = option(
+        0.85,
+        'Least likeness of colours (0..1) by which an object that was put elsewhere is known '
+        'again; 1 = never.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    alike_margin: float = option(
+        0.03,
+        'An object is known again only if no other is as alike, by this much.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    keep_absent: int = option(
+        50,
+        'Objects that are gone and would be known again, the latest; 0 = none.',
+        minimum=0,
+        maximum=10000,
     )
     reach_m: float = option(
         0.1,

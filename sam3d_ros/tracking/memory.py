@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sam3d_ros.core.types import FloatArray, Frame, IndexArray, Instances
+from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray, Frame, IndexArray, Instances
 from sam3d_ros.geometry.transforms import apply
 
 SPACING_M = 0.006
@@ -19,14 +19,42 @@ ENOUGH_POINTS = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """The surface points of one mask, in the fixed frame.
+    """Surface points with their colours, in the fixed frame: of one mask, or of several views.
 
-    :param points_fixed: (N, 3) float64, metres, thinned.
-    :param color: (3,) float64 mean RGB.
+    :param points_fixed: (N, 3) float64, metres, thinned, at least one.
+    :param colors: (N, 3) uint8 RGB.
     """
 
     points_fixed: FloatArray
-    color: FloatArray
+    colors: ByteArray
+
+    @classmethod
+    def thinned(cls, points_fixed: FloatArray, colors: ByteArray) -> Sighting:
+        """Return a sighting of one point for each occupied cell of a grid, in a fixed order.
+
+        :param points_fixed: (N, 3) float64, metres, at least one.
+        :param colors: (N, 3) uint8 RGB.
+        """
+        cells = np.floor(points_fixed / SPACING_M).astype(np.int64)
+        cells -= cells.min(axis=0)
+        span = cells.max(axis=0) + 1
+        keys = (cells[:, 0] * span[1] + cells[:, 1]) * span[2] + cells[:, 2]
+        _, first = np.unique(keys, return_index=True)
+        return cls(points_fixed[first], colors[first])
+
+    def and_of(self, other: Sighting, chosen: BoolArray) -> Sighting:
+        """Return this and some points of another sighting, thinned.
+
+        :param chosen: (M,) bool, which of the other's points.
+        """
+        points = np.concatenate([self.points_fixed, other.points_fixed[chosen]])
+        return self.thinned(points, np.concatenate([self.colors, other.colors[chosen]]))
+
+    @property
+    def color(self) -> FloatArray:
+        """(3,) mean RGB."""
+        mean: FloatArray = self.colors.mean(axis=0)
+        return mean
 
     @property
     def center(self) -> FloatArray:
@@ -39,12 +67,23 @@ class Sighting:
         """Diagonal of the points' bounding box, metres."""
         return float(np.linalg.norm(np.ptp(self.points_fixed, axis=0)))
 
+    @property
+    def length_m(self) -> float:
+        """Standard deviation of the points along their longest axis, metres."""
+        offsets = self.points_fixed - self.points_fixed.mean(axis=0)
+        return float(np.linalg.norm(offsets, 2) / np.sqrt(len(offsets)))
+
 
 @dataclass(slots=True, eq=False)
 class Memory:
     """Mutable state of one track; the tracker owns it, nobody else sees it.
 
+    :param doubts: frames that spoke against it, less those that spoke for it.
+    :param is_seen_through: the last frame that could show it saw free space in its place.
+    :param is_confirmed: it has been seen often enough to be believed.
     :param camera: name of the camera that saw it last, empty = none of them.
+    :param looks: of a young track: stamps of the frames that could have shown it, and whether they
+        did.
     """
 
     id: int
@@ -55,7 +94,10 @@ class Memory:
     missed: int = 0
     missed_in_a_row: int = 0
     doubts: int = 0
+    is_seen_through: bool = False
+    is_confirmed: bool = False
     camera: str = ''
+    looks: list[tuple[int, bool]] = field(default_factory=list)
     tree: cKDTree = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,18 +107,6 @@ class Memory:
         """Replace what is known of the surface."""
         self.sighting = sighting
         self.tree = cKDTree(sighting.points_fixed)
-
-
-def thin(points: FloatArray, spacing_m: float = SPACING_M) -> FloatArray:
-    """Return one of the (N, 3) points for each occupied cell of a grid, in a fixed order."""
-    if len(points) == 0:
-        return points
-    cells = np.floor(points / spacing_m).astype(np.int64)
-    cells -= cells.min(axis=0)
-    span = cells.max(axis=0) + 1
-    keys = (cells[:, 0] * span[1] + cells[:, 1]) * span[2] + cells[:, 2]
-    _, first = np.unique(keys, return_index=True)
-    return points[first]
 
 
 def sightings(frame: Frame, instances: Instances) -> tuple[dict[int, Sighting], IndexArray]:
@@ -95,6 +125,6 @@ def sightings(frame: Frame, instances: Instances) -> tuple[dict[int, Sighting], 
         pixels = pixels[:: max(1, len(pixels) // ENOUGH_POINTS)]
         rows, columns = np.divmod(pixels, mask.shape[1])
         points = frame.pointmap[window][rows, columns].astype(np.float64)
-        color = frame.rgb[window][rows, columns].mean(axis=0)
-        found[index] = Sighting(thin(apply(frame.T_fixed_cam, points)), color)
+        colors = frame.rgb[window][rows, columns]
+        found[index] = Sighting.thinned(apply(frame.T_fixed_cam, points), colors)
     return found, index_image

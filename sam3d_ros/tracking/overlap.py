@@ -3,8 +3,12 @@
 
 A track is a set of surface points. Projected into a new frame, points that the depth confirms vote
 for the mask they land on; points that the depth sees through vote against the track. What moved
-between two frames is found again by place, size and colour. A confirmed track ends only when free
-space disproves it, or when another track has taken over all of its surface.
+between two frames is found again by place, size and colour; what was put elsewhere unseen by size
+and colour alone, once free space is seen where it was. A confirmed track ends only when free space
+disproves it, or when another track has taken over all of its surface.
+
+A new track is listed at once and is on trial for a while, as in SAM 3 (Carion et al., 2025): one
+that most frames do not show ends again.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from scipy.optimize import linear_sum_assignment
 
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
+    ByteArray,
     FloatArray,
     Frame,
     IndexArray,
@@ -26,9 +31,15 @@ from sam3d_ros.core.types import (
     TrackState,
 )
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.geometry.visibility import DepthVerdict, depth_tolerance, judge
+from sam3d_ros.geometry.visibility import (
+    CONFIRMING_SIGMAS,
+    DepthVerdict,
+    depth_tolerance,
+    judge,
+)
 from sam3d_ros.tracking.config import TrackingConfig
-from sam3d_ros.tracking.memory import Memory, Sighting, sightings, thin
+from sam3d_ros.tracking.likeness import likeness
+from sam3d_ros.tracking.memory import Memory, Sighting, sightings
 
 MIN_POINTS_IN_VIEW = 10
 """Fewer points than this prove nothing about presence or absence."""
@@ -39,6 +50,13 @@ MIN_SHARE_IN_VIEW = 0.2
 SLACK_M = 0.015
 """Remembered points are this sparse, and off by this much where a surface is steep."""
 
+SUNK_M, SUNK_SIGMAS, SUNK_SHARE = 0.002, 2.0, 0.5
+"""Of a thing that is still there and whole in view, most points are off by less than this: a thin
+one that was taken is noticed although the support lies within the tolerance of a single point."""
+
+LEAST_LOOKS = 5
+"""Fewer frames decide nothing about a track on trial."""
+
 
 class OverlapTracker:
     """Tracker backend ``overlap``."""
@@ -46,39 +64,49 @@ class OverlapTracker:
     def __init__(self, config: TrackingConfig) -> None:
         self._config = config
         self._memories: list[Memory] = []
+        self._absent: list[Memory] = []
         self._next_id = 1
 
     def clear(self) -> None:
         """Forget everything, ids too: the next track is number 1."""
-        self._memories = []
+        self.reset()
         self._next_id = 1
 
     def reset(self) -> None:
         """Forget all tracks but go on counting ids, as after a jump of the clock."""
         self._memories = []
+        self._absent = []
 
     def forget(self, track_id: int) -> None:
         """Forget one track, if it is known."""
         self._memories = [memory for memory in self._memories if memory.id != track_id]
+        self._absent = [memory for memory in self._absent if memory.id != track_id]
 
     def adopt(
-        self, track_id: int, points_fixed: FloatArray, color: FloatArray, stamp_ns: int
+        self, track_id: int, points_fixed: FloatArray, colors: ByteArray, stamp_ns: int
     ) -> None:
-        """Take over a confirmed track from elsewhere (a loaded scene).
-
-        :param points_fixed: (N, 3) float64 surface points, fixed frame, metres.
-        :param color: (3,) mean RGB.
-        """
-        sighting = Sighting(thin(np.asarray(points_fixed, np.float64)), color)
+        """Take over a confirmed track from elsewhere; see :class:`core.interfaces.Tracker`."""
+        sighting = Sighting.thinned(np.asarray(points_fixed, np.float64), colors)
         self.forget(track_id)
         self._memories.append(
-            Memory(track_id, sighting, stamp_ns, stamp_ns, hits=self._config.confirm_hits)
+            Memory(
+                track_id,
+                sighting,
+                stamp_ns,
+                stamp_ns,
+                hits=self._config.confirm_hits,
+                is_confirmed=True,
+            )
         )
         self._next_id = max(self._next_id, track_id + 1)
 
     def state(self) -> dict[str, Any]:
         """Return what is remembered, as a tree of :mod:`core.state`."""
-        return {'memories': to_tree(self._memories), 'next_id': self._next_id}
+        return {
+            'memories': to_tree(self._memories),
+            'absent': to_tree(self._absent),
+            'next_id': self._next_id,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Remember what :meth:`state` returned, and nothing else.
@@ -86,6 +114,7 @@ class OverlapTracker:
         :raises InputError: when it is of another version.
         """
         self._memories = from_tree(list[Memory], state['memories'])
+        self._absent = from_tree(list[Memory], state['absent'])
         self._next_id = from_tree(int, state['next_id'])
 
     def update(self, frame: Frame, instances: Instances) -> Tracks:
@@ -100,23 +129,37 @@ class OverlapTracker:
                 self._hit(memory, seen[matches[position]], verdicts[position], frame)
             else:
                 taken = set(matches.values())
-                self._miss(memory, verdicts[position], votes[position], taken, frame.camera_name)
+                self._miss(memory, verdicts[position], votes[position], taken, frame)
         instance_of = {self._memories[p].id: index for p, index in matches.items()}
+        free = [index for index in sorted(seen) if index not in set(matches.values())]
+        for index, memory in self._known_again(free, seen, frame).items():
+            instance_of[memory.id] = index
+            free.remove(index)
+        absent = [memory for memory in self._memories if self._is_absent(memory)]
+        self._absent += absent
+        self._absent = self._absent[max(0, len(self._absent) - self._config.keep_absent) :]
         self._memories = [memory for memory in self._memories if self._lives(memory)]
-        for index in sorted(set(seen) - set(matches.values())):
+        for index in free:
             stamp_ns, camera = frame.stamp_ns, frame.camera_name
             memory = Memory(self._next_id, seen[index], stamp_ns, stamp_ns, camera=camera)
+            self._look(memory, stamp_ns, is_seen=True)
             instance_of[memory.id] = index
             self._memories.append(memory)
             self._next_id += 1
         items = tuple(
             self._track(memory, instance_of.get(memory.id, -1)) for memory in self._memories
         )
-        return Tracks(frame.stamp_ns, instances, items)
+        return Tracks(frame.stamp_ns, instances, items, tuple(memory.id for memory in absent))
 
-    def _judge(self, memory: Memory, frame: Frame) -> DepthVerdict:
+    @staticmethod
+    def _judge(
+        memory: Memory,
+        frame: Frame,
+        slack_m: float = SLACK_M,
+        sigmas: float = CONFIRMING_SIGMAS,
+    ) -> DepthVerdict:
         points_cam = apply(inverse(frame.T_fixed_cam), memory.sighting.points_fixed)
-        tolerance = depth_tolerance(points_cam[:, 2], frame.sensor, SLACK_M)
+        tolerance = depth_tolerance(points_cam[:, 2], frame.sensor, slack_m, sigmas)
         return judge(points_cam, frame.camera, frame.depth_m, tolerance)
 
     @staticmethod
@@ -169,17 +212,63 @@ class OverlapTracker:
                 matches[position] = index
                 taken.add(index)
 
-    @staticmethod
-    def _hit(memory: Memory, sighting: Sighting, verdict: DepthVerdict, frame: Frame) -> None:
+    def _known_again(
+        self, free: list[int], seen: dict[int, Sighting], frame: Frame
+    ) -> dict[int, Memory]:
+        """Return by instance what was put elsewhere and is seen there now, at its new place.
+
+        Only what free space was seen in place of can be; of two that are alike, none is chosen.
+        """
+        missing = [m for m in self._memories if m.is_confirmed and m.is_seen_through]
+        missing += self._absent
+        alike = np.array([[likeness(m.sighting, seen[i]) for i in free] for m in missing])
+        again: dict[int, Memory] = {}
+        for memory, row in zip(missing, alike.reshape(len(missing), len(free)), strict=True):
+            if row.size == 0:
+                break
+            best = int(np.argmax(row))
+            rivals = np.delete(alike[:, best], missing.index(memory)).tolist()
+            rivals += np.delete(row, best).tolist()
+            is_sure = row[best] - max(rivals, default=0.0) >= self._config.alike_margin
+            if row[best] >= self._config.alike and is_sure:
+                again[free[best]] = memory
+        for index, memory in again.items():
+            if memory in self._absent:
+                self._absent.remove(memory)
+                self._memories.append(memory)
+            memory.remember(seen[index])
+            memory.doubts = 0
+            self._note_hit(memory, frame)
+        return again
+
+    def _hit(
+        self, memory: Memory, sighting: Sighting, verdict: DepthVerdict, frame: Frame
+    ) -> None:
         """Update a matched track: what the depth disproves goes, what the mask shows comes."""
-        still_true = memory.sighting.points_fixed[~verdict.seen_through]
-        points = thin(np.concatenate([sighting.points_fixed, still_true]))
-        memory.remember(Sighting(points, sighting.color))
+        memory.remember(sighting.and_of(memory.sighting, ~verdict.seen_through))
+        memory.doubts = max(0, memory.doubts - 1)
+        self._note_hit(memory, frame)
+
+    def _note_hit(self, memory: Memory, frame: Frame) -> None:
         memory.hits += 1
         memory.last_seen_ns = frame.stamp_ns
         memory.camera = frame.camera_name
         memory.missed_in_a_row = 0
-        memory.doubts = max(0, memory.doubts - 1)
+        memory.is_seen_through = False
+        self._look(memory, frame.stamp_ns, is_seen=True)
+
+    def _look(self, memory: Memory, stamp_ns: int, *, is_seen: bool) -> None:
+        """Note that a frame could have shown a track, and decide whether it is believed now."""
+        trial_s = max(self._config.confirm_s, self._config.hot_start_s)
+        if memory.is_confirmed and stamp_ns - memory.first_seen_ns > trial_s * 1e9:
+            memory.looks.clear()
+            return
+        memory.looks.append((stamp_ns, is_seen))
+        wanted = self._config.confirm_hits
+        since_ns = stamp_ns - round(self._config.confirm_s * 1e9)
+        in_time = sum(seen for at, seen in memory.looks if at >= since_ns)
+        in_a_row = sum(seen for _, seen in memory.looks[-wanted:])
+        memory.is_confirmed |= max(in_time, in_a_row) >= wanted
 
     def _miss(
         self,
@@ -187,7 +276,7 @@ class OverlapTracker:
         verdict: DepthVerdict,
         votes: IndexArray,
         matched: set[int],
-        camera: str,
+        frame: Frame,
     ) -> None:
         """Update an unmatched track: count what speaks against it.
 
@@ -196,33 +285,47 @@ class OverlapTracker:
         # What is hidden says nothing, and an object hides its own far side.
         known = int((verdict.confirmed | verdict.seen_through).sum())
         says_nothing = known < max(MIN_POINTS_IN_VIEW, MIN_SHARE_IN_VIEW * len(verdict.in_view))
-        if memory.camera in ('', camera) or not says_nothing:
+        if memory.camera in ('', frame.camera_name) or not says_nothing:
             memory.missed += 1
             memory.missed_in_a_row += 1
         if says_nothing:
             return
+        self._look(memory, frame.stamp_ns, is_seen=False)
         # Points at the rim of a mask land beside it; where most land on no mask, the object was
         # merely not segmented.
         through = int(verdict.seen_through.sum())
+        sunk = int(self._judge(memory, frame, SUNK_M, SUNK_SIGMAS).seen_through.sum())
         explained = through + int(votes.sum())
         against = through + int(sum(votes[index] for index in matched))
+        memory.is_seen_through = (
+            through >= self._config.absent_share * known or sunk >= SUNK_SHARE * known
+        )
+        is_taken_over = explained >= 0.5 * known
+        is_taken_over &= against >= self._config.absent_share * explained
         # A part that is segmented on its own every other frame gathers doubts all the same.
-        if explained >= 0.5 * known and against >= self._config.absent_share * explained:
+        if memory.is_seen_through or is_taken_over:
             memory.doubts += 1
         else:
             memory.doubts = max(0, memory.doubts - 1)
 
+    def _is_absent(self, memory: Memory) -> bool:
+        is_disproved = memory.doubts >= self._config.absent_frames
+        return is_disproved and memory.is_confirmed and memory.is_seen_through
+
     def _lives(self, memory: Memory) -> bool:
         if memory.doubts >= self._config.absent_frames:
             return False
-        confirmed = memory.hits >= self._config.confirm_hits
-        return confirmed or memory.missed_in_a_row < self._config.tentative_misses
+        looks = len(memory.looks)
+        missed = sum(not seen for _, seen in memory.looks)
+        if looks >= LEAST_LOOKS and missed >= self._config.hot_start_missed * looks:
+            return False
+        return memory.is_confirmed or memory.missed_in_a_row < self._config.tentative_misses
 
-    def _track(self, memory: Memory, instance: int) -> Track:
-        confirmed = memory.hits >= self._config.confirm_hits
+    @staticmethod
+    def _track(memory: Memory, instance: int) -> Track:
         return Track(
             id=memory.id,
-            state=TrackState.CONFIRMED if confirmed else TrackState.TENTATIVE,
+            state=TrackState.CONFIRMED if memory.is_confirmed else TrackState.TENTATIVE,
             hits=memory.hits,
             first_seen_ns=memory.first_seen_ns,
             last_seen_ns=memory.last_seen_ns,

@@ -8,6 +8,7 @@ from sam3d_ros.core.types import Instance, Instances, TrackState
 from sam3d_ros.tracking.config import TrackingConfig
 from sam3d_ros.tracking.overlap import OverlapTracker
 
+STEP_NS = 100_000_000
 RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
 BOXES = [
     ((0.0, -0.12, 0.05), (0.08, 0.08, 0.10), RED),
@@ -34,7 +35,7 @@ def ids_by_source(tracks):
 
 
 def step(tracker, world, eye, boxes, stamp, keep=None, **kwargs):
-    frame, index = world(eye, boxes, stamp_ns=stamp, **kwargs)
+    frame, index = world(eye, boxes, stamp_ns=stamp * STEP_NS, **kwargs)
     return tracker.update(frame, instances_of(frame, index, keep))
 
 
@@ -80,22 +81,84 @@ def test_id_survives_absence_from_view(tracker, boxes_world):
     assert ids_by_source(before) == ids_by_source(after)
 
 
-def test_free_space_ends_a_track_and_its_id_is_not_reused(tracker, boxes_world):
+def test_free_space_ends_a_track_and_what_comes_back_is_known_again(tracker, boxes_world):
     eye = (0.8, 0.0, 0.6)
     for k in range(4):
         step(tracker, boxes_world, eye, BOXES, k)
     counts = [len(step(tracker, boxes_world, eye, BOXES[:2], k).items) for k in range(4, 8)]
     assert counts == [3, 3, 2, 2]
+    back = step(tracker, boxes_world, eye, BOXES, 8)
+    assert {track.id for track in back.items} == {1, 2, 3}
+
+
+def test_an_id_is_not_given_to_something_else(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    for k in range(4):
+        step(tracker, boxes_world, eye, BOXES, k)
+    other = (BOXES[2][0], BOXES[2][1], GREEN)
+    for k in range(4, 8):
+        tracks = step(tracker, boxes_world, eye, BOXES[:2], k)
     for k in range(8, 12):
-        again = step(tracker, boxes_world, eye, BOXES, k)
-    assert max(track.id for track in again.items) == 4
+        tracks = step(tracker, boxes_world, eye, [*BOXES[:2], other], k)
+    assert {track.id for track in tracks.items} == {1, 2, 4}
+
+
+def test_absence_is_told_once(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    for k in range(4):
+        step(tracker, boxes_world, eye, BOXES, k)
+    gone = ids_by_source(step(tracker, boxes_world, eye, BOXES, 4))['truth:2']
+    told = [step(tracker, boxes_world, eye, BOXES[:2], k).absent for k in range(5, 10)]
+    assert [absent for absent in told if absent] == [(gone,)]
+
+
+def test_thin_thing_that_is_taken_is_missed(tracker, boxes_world):
+    """A book as thick as depth is vague: the table under it is not it."""
+    eye, book = (0.6, 0.0, 0.6), ((0.0, 0.0, 0.01), (0.16, 0.12, 0.02), RED)
+    for k in range(6):
+        step(tracker, boxes_world, eye, [book], k)
+    for k in range(6, 12):
+        tracks = step(tracker, boxes_world, eye, [], k)
+    assert tracks.items == ()
+
+
+def test_what_was_put_elsewhere_unseen_keeps_its_id(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    for k in range(4):
+        before = step(tracker, boxes_world, eye, BOXES, k)
+    for k in range(4, 8):
+        step(tracker, boxes_world, eye, BOXES, k, target=(2.0, 0.0, 0.5))
+    moved = [*BOXES[:2], ((0.2, 0.12, 0.06), *BOXES[2][1:])]
+    after = step(tracker, boxes_world, eye, moved, 8)
+    assert ids_by_source(before) == ids_by_source(after)
+
+
+def test_of_two_that_look_alike_neither_is_taken_for_the_one_that_moved(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    twins = [(place, (0.06, 0.06, 0.12), BLUE) for place in ((-0.15, 0.0, 0.06), (0.0, 0.1, 0.06))]
+    for k in range(4):
+        step(tracker, boxes_world, eye, twins, k)
+    for k in range(4, 8):
+        step(tracker, boxes_world, eye, twins, k, target=(2.0, 0.0, 0.5))
+    moved = [((0.1, -0.2, 0.06), *twins[0][1:]), ((0.2, 0.2, 0.06), *twins[0][1:])]
+    after = step(tracker, boxes_world, eye, moved, 8)
+    assert set(ids_by_source(after).values()) == {3, 4}
+
+
+def test_newcomer_that_most_frames_do_not_show_ends_within_its_trial(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    for k in range(3):
+        step(tracker, boxes_world, eye, BOXES, k)
+    for k in range(3, 12):
+        tracks = step(tracker, boxes_world, eye, BOXES, k, keep={0, 1})
+    assert {track.id for track in tracks.items} == {1, 2}
 
 
 def test_missed_segmentation_does_not_end_a_track(tracker, boxes_world):
     eye = (0.8, 0.0, 0.6)
-    for k in range(4):
+    for k in range(20):
         step(tracker, boxes_world, eye, BOXES, k)
-    for k in range(4, 20):
+    for k in range(20, 36):
         tracks = step(tracker, boxes_world, eye, BOXES, k, keep={0, 1})
     assert {track.id for track in tracks.items} == {1, 2, 3}
 
@@ -136,7 +199,7 @@ def test_split_masks_do_not_leave_ghosts(tracker, boxes_world):
     for k in range(4):
         step(tracker, boxes_world, eye, near, k)
     for k in range(4, 10):
-        frame, index = boxes_world(eye, near, stamp_ns=k)
+        frame, index = boxes_world(eye, near, stamp_ns=k * STEP_NS)
         tracks = tracker.update(frame, instances_of(frame, np.where(index >= 0, 0, index)))
     assert len(tracks.items) == 1
 
@@ -148,7 +211,7 @@ def test_part_that_is_now_and_then_a_mask_of_its_own_does_not_stay(tracker, boxe
     body = ((0.0, 0.0, 0.05), (0.06, 0.06, 0.10), RED)
     alive = []
     for k in range(24):
-        frame, index = boxes_world(eye, [body, cap], stamp_ns=k)
+        frame, index = boxes_world(eye, [body, cap], stamp_ns=k * STEP_NS)
         split = k < 4 or k % 3 == 0
         whole = index if split else np.where(index >= 0, 0, index)
         items = tracker.update(frame, instances_of(frame, whole)).items
@@ -170,7 +233,12 @@ def test_adopted_track_is_recognised(tracker, boxes_world):
     eye = (0.8, 0.0, 0.6)
     frame, index = boxes_world(eye, BOXES[:1])
     points = frame.pointmap[index == 0].astype(float) @ frame.T_fixed_cam[:3, :3].T
-    tracker.adopt(41, points + frame.T_fixed_cam[:3, 3], np.array(RED), 0)
+    tracker.adopt(
+        41,
+        points + frame.T_fixed_cam[:3, 3],
+        np.tile(np.array(RED, np.uint8), (len(points), 1)),
+        0,
+    )
     tracks = step(tracker, boxes_world, (0.7, 0.3, 0.6), BOXES, 1)
     assert ids_by_source(tracks)['truth:0'] == 41
     assert min(t.id for t in tracks.items if t.id != 41) == 42
