@@ -27,6 +27,7 @@ BENCHES: Mapping[str, str] = {
     'segmentation': 'sam3d_ros.bench.masks.segmentation',
     'reconstruction': 'sam3d_ros.bench.reconstruction',
     'tracking': 'sam3d_ros.bench.tracking',
+    'views': 'sam3d_ros.bench.views',
     'latency': 'sam3d_ros.bench.latency',
     'sensors': 'sam3d_ros.bench.spectrum',
 }

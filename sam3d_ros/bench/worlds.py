@@ -55,7 +55,12 @@ def bare(episode: Episode) -> Episode:
 
 
 def episode_of(
-    suite: str, seed: int, source: ObjectSource | None, sensor: str, frames: int | None = None
+    suite: str,
+    seed: int,
+    source: ObjectSource | None,
+    sensor: str,
+    frames: int | None = None,
+    sweep_deg: float | None = None,
 ) -> Episode:
     """Return an episode of a suite as a range camera of this name sees it.
 
@@ -64,7 +69,9 @@ def episode_of(
     """
     looks = 'plain' if sensor == 'white' else 'photo'
     camera = depth_sensor(sensor)
-    return make_episode(suite, seed, source, frames=frames, sensor=camera, looks=looks)
+    return make_episode(
+        suite, seed, source, frames=frames, sweep_deg=sweep_deg, sensor=camera, looks=looks
+    )
 
 
 def as_measured(drawn: Iterable[Sample]) -> Iterator[Frame]:

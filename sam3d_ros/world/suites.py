@@ -139,6 +139,7 @@ def make_episode(
     source: ObjectSource | None = None,
     *,
     frames: int | None = None,
+    sweep_deg: float | None = None,
     size_px: tuple[int, int] = (640, 480),
     sensor: RangeCamera | None = None,
     is_hand_held: bool = False,
@@ -151,6 +152,7 @@ def make_episode(
     :param source: where objects come from; procedural solids when not given. ``demo`` always
         shows its own procedural ones.
     :param frames: frames, where others than the suite's are wanted; the arc stays the same.
+    :param sweep_deg: arc of the orbit, where another than the suite's is wanted.
     :param size_px: width and height of the images.
     :param sensor: the depth camera; structured light when not given.
     :param is_hand_held: the camera wanders and shakes instead of keeping to the orbit.
@@ -166,6 +168,8 @@ def make_episode(
     if name == 'demo':
         chosen = ProceduralSource(DEMO_FAMILIES)
     suite = SUITES[name]
+    if sweep_deg is not None:
+        suite = replace(suite, sweep_deg=sweep_deg)
     count = suite.frames if frames is None else frames
     setting = suite.draw(chosen, rng, count if is_scattered else 1)
     light, camera = random_light(rng), cameras.pinhole(*size_px, rng=rng)

@@ -26,4 +26,13 @@ PUBLISHED: tuple[Table, ...] = (
             ('SAM 3D Objects (joint)', '.4970', '15.25', '.0765', '.7673'),
         ),
     ),
+    Table(
+        'One object in all views (SA3D papers): prompted in one view, photographs, trained fields',
+        ('method', 'NVOS mIoU', 'NVOS mAcc', 'SPIn-NeRF mIoU', 'SPIn-NeRF mAcc'),
+        (
+            ('One view, projected', '', '', '.746', ''),
+            ('ISRF', '.838', '.964', '', ''),
+            ('SA3D (NeRF)', '.903', '.982', '.924', '.989'),
+        ),
+    ),
 )

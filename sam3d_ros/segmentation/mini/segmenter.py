@@ -36,7 +36,7 @@ from sam3d_ros.segmentation.mini.asking import (
 from sam3d_ros.segmentation.mini.fusion import pair_log_odds
 from sam3d_ros.segmentation.mini.hierarchy import BIASES, best_pieces
 from sam3d_ros.segmentation.mini.network import STRIDE, Encoded, Network
-from sam3d_ros.segmentation.mini.sight import look
+from sam3d_ros.segmentation.mini.sight import Sight, look
 from sam3d_ros.segmentation.mini.wholes import Wholes, whole_network
 from sam3d_ros.segmentation.partition import (
     PairedPatches,
@@ -73,13 +73,14 @@ class MiniSegmenter:
     def __init__(self, config: SegmentationConfig) -> None:
         self._config = config
         self._network = Network.registered(config.device)
+        self._paired: tuple[Frame, _Paired] | None = None
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return the things that ``prompts`` ask for; without prompts, all there are.
 
         A single point is answered with up to three overlapping masks, best first; every other
-        prompt with at most one. The frame is encoded once for all prompts. Without any return
-        there is nothing.
+        prompt with at most one. The frame is encoded once for all prompts, also for those that
+        come in further calls with the same frame. Without any return there is nothing.
 
         :raises PromptError: when a prompt is malformed, or is a phrase or an exemplar.
         """
@@ -94,10 +95,9 @@ class MiniSegmenter:
 
     def _view(self, frame: Frame, prompted: bool) -> _View:
         """Take a frame apart, first by what the network sees, then by geometry."""
-        sight = look(self._network, frame, find_surfaces(frame, self._config), self._config)
-        found = pair_patches(sight.things_only(), frame)
-        bias = np.float32(self._config.geometric.join_bias)
-        log_odds = pair_log_odds(found, sight.encoded) + bias
+        if self._paired is None or self._paired[0] is not frame:
+            self._paired = frame, self._pair(frame)
+        sight, found, log_odds = self._paired[1]
         if prompted:
             log_odds = log_odds + PROMPTED
             things = grouped(found, log_odds, frame.sensor, self._config)
@@ -109,6 +109,13 @@ class MiniSegmenter:
             things = partition_of(found, *best_pieces(levels, kept, odds))
         return _View(found, sight.encoded, log_odds, things)
 
+    def _pair(self, frame: Frame) -> _Paired:
+        """Cut a frame into patches, and say of pairs of them how likely they are one thing."""
+        sight = look(self._network, frame, find_surfaces(frame, self._config), self._config)
+        found = pair_patches(sight.things_only(), frame)
+        bias = np.float32(self._config.geometric.join_bias)
+        return sight, found, pair_log_odds(found, sight.encoded) + bias
+
     def _answered(
         self, view: _View, frame: Frame, prompts: Sequence[Prompt]
     ) -> Iterator[Instance]:
@@ -119,6 +126,10 @@ class MiniSegmenter:
         for prompt, by_mask, quality in zip(prompts, logits, answer.quality, strict=True):
             source = f'mini:{WORDS[type(prompt)]}'
             yield from as_instances(_answers(view, prompt, by_mask, quality), source)
+
+
+_Paired = tuple[Sight, PairedPatches, Float32Array]
+"""What a frame looks like, its patches, and the log-odds of their pairs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,15 +38,19 @@ class TransformersSam:
         self._device, self._is_half = pick_device(config)
         self._model: Any = checkpoint.model.to(self._device, torch.float32).eval()
         self.recipe = _recipe(checkpoint.model.config)
+        self._embedded: tuple[ByteArray, Embedding] | None = None
 
     @torch.inference_mode()
     def embed(self, rgb: ByteArray) -> Embedding:
-        """See :class:`PromptableModel`."""
+        """See :class:`PromptableModel`; the same array again is not embedded again."""
+        if self._embedded is not None and self._embedded[0] is rgb:
+            return self._embedded[1]
         space = ImageSpace(self.recipe, rgb.shape[1], rgb.shape[0])
         pixels = space.pixels(rgb).to(self._device)
         with autocast(self._device, self._is_half):
             features = self._model.get_image_embeddings(pixels)
-        return Embedding(space, as_float32(features))
+        self._embedded = rgb, Embedding(space, as_float32(features))
+        return self._embedded[1]
 
     @torch.inference_mode()
     def predict(self, embedding: Embedding, batch: PromptBatch, *, alternatives: bool) -> Answer:

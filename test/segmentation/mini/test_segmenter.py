@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.core.weights import models_folder, verified_file
 from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.mini import segmenter as module
 from sam3d_ros.segmentation.mini.network import DECODER, ENCODER
 from sam3d_ros.segmentation.mini.segmenter import MiniSegmenter
 
@@ -51,6 +54,20 @@ def _middle(mask):
 def _box(mask):
     rows, columns = np.nonzero(mask)
     return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+
+
+def test_a_frame_is_encoded_once_for_all_that_is_asked_of_it(segmenter, scene, monkeypatch):
+    looked = []
+    look = module.look
+    monkeypatch.setattr(module, 'look', lambda *args: looked.append(1) or look(*args))
+    frame = replace(scene.frame)
+    click = PointPrompt((_middle(_real(scene, 1)),), (1,))
+    first = segmenter.segment(frame, [click]).items[0].mask
+    assert segmenter.segment(frame).items
+    assert (segmenter.segment(frame, [click]).items[0].mask == first).all()
+    assert len(looked) == 1
+    segmenter.segment(replace(frame))
+    assert len(looked) == 2
 
 
 def test_it_is_found_by_name():

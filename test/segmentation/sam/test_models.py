@@ -67,6 +67,12 @@ def test_masks_return_at_image_size(model, image):
     assert embedding.space.to_image(got.logits[0]).shape == (3, 48, 80)
 
 
+def test_the_same_image_is_embedded_once(model, image):
+    embedding = model.embed(image)
+    assert model.embed(image) is embedding
+    assert model.embed(image.copy()) is not embedding
+
+
 def test_sam_scales_both_axes_alike_and_sam2_does_not(model, image):
     space = model.embed(image).space
     corner = space.to_model(np.array([[79.5, 47.5]])).numpy()[0] + 0.5
