@@ -21,11 +21,11 @@ from sam3d_ros.cli.inputs import (
     add_topic_arguments,
     reading_config,
 )
-from sam3d_ros.cli.prompts import add_prompt_arguments, pixel_prompts, prompt_config
+from sam3d_ros.cli.prompts import Asked, add_prompt_arguments, asked_of, prompt_config
 from sam3d_ros.core.config import flatten
 from sam3d_ros.core.errors import ConfigurationError, PromptError, RecordingError, Sam3dError
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.types import Frame, Prompt
+from sam3d_ros.core.types import Frame
 from sam3d_ros.export import scene_files, scene_json
 from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras, transforms_of
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of
@@ -96,10 +96,13 @@ def run(args: argparse.Namespace) -> int:
         )
         _announce(readers)
         first = next(iter(readers.values()))
-        if not 0 <= args.prompt_frame < len(first):
+        corrects = args.correct is not None
+        last_asked = len(first) - 1 - corrects  # a correction shows in the frames after
+        if not 0 <= args.prompt_frame <= last_asked:
             raise PromptError(
                 f'--prompt-frame {args.prompt_frame}',
-                wanted=f'0 to {len(first) - 1}, a frame of the recording',
+                wanted=f'0 to {last_asked}, a frame of the recording'
+                + ' before the last' * corrects,
             )
         prepare(args.out)
         refused = (text for reader in readers.values() for text in reader.scan.refused)
@@ -114,8 +117,8 @@ def run(args: argparse.Namespace) -> int:
             pointmaps=args.pointmaps,
             cameras=[reader.camera_id for reader in readers.values()],
         ) as bag:
-            prompts = {(first.camera_id, args.prompt_frame): pixel_prompts(args)}
-            last = process_all(readers, session, collected, (bag, folder), prompts)
+            asked = {(first.camera_id, args.prompt_frame): asked_of(args)}
+            last = process_all(readers, session, collected, (bag, folder), asked)
         for sentence in recording.notes:
             notes.add(sentence)
         folder.close()
@@ -150,7 +153,7 @@ def process_all(
     session: Session,
     collected: Report,
     sinks: Sequence[Sink],
-    prompts: Mapping[tuple[str, int], Sequence[Prompt]],
+    asked: Mapping[tuple[str, int], Asked],
 ) -> FrameResult | None:
     """Process and write every frame; return what is known after the last that could be processed.
 
@@ -160,8 +163,9 @@ def process_all(
     :param session: takes them.
     :param collected: is told how long everything took, and what was left out.
     :param sinks: take what the session makes of each frame.
-    :param prompts: by camera and number of its frame, from 0, that their pixels are of.
+    :param asked: by camera and number of its frame, from 0, that the pixels are of.
     :raises PromptError: when a prompt cannot be served.
+    :raises NotFoundError: when an object that is to be corrected is not known.
     """
     last = None
     coming = in_stamp_order(readers)
@@ -177,7 +181,7 @@ def process_all(
             break
         read_s = perf_counter() - start_s
         camera = frame.camera_id
-        result = process_frame(session, frame, prompts.get((camera, taken[camera]), ()))
+        result = process_frame(session, frame, asked.get((camera, taken[camera]), Asked()))
         taken[camera] += 1
         if isinstance(result, BadFrame):
             collected.bad.append(result)
@@ -196,28 +200,33 @@ def process_all(
 
 
 def process_frame(
-    session: Session, frame: Frame | BadFrame, prompts: Sequence[Prompt]
+    session: Session, frame: Frame | BadFrame, asked: Asked
 ) -> FrameResult | BadFrame:
     """Have a session take a frame; what cannot be used comes back as the reason.
 
     :param session: takes it.
     :param frame: or the reason why it could not be made.
-    :param prompts: in its pixels.
-    :raises PromptError: when one of them cannot be served, or the frame they are of is bad.
+    :param asked: what is asked about it.
+    :raises PromptError: when a prompt cannot be served, or the frame it is of is bad.
+    :raises NotFoundError: when the object that is to be corrected is not known.
     """
     if isinstance(frame, BadFrame):
-        if prompts:
+        if asked.prompts:
             raise PromptError(
                 f'the frame that prompts are of cannot be used: {frame.reason}',
                 remedy='Name another one by --prompt-frame.',
             )
         return frame
     try:
-        return session.step(frame, prompts=prompts)
+        result = session.step(frame, prompts=asked.prompts if asked.object_id is None else ())
     except PromptError:
         raise
     except Sam3dError as error:
         return BadFrame(frame.stamp_ns, str(error), frame.camera_id)
+    if asked.object_id is not None:
+        (prompt,) = asked.prompts
+        session.correct(asked.object_id, prompt)
+    return result
 
 
 def _announce(readers: Mapping[str, FrameReader]) -> None:

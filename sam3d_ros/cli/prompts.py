@@ -4,10 +4,26 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from sam3d_ros.core.types import BoxPrompt, PointPrompt, Prompt
+import cv2
+
+from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from sam3d_ros.session.config import PromptConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked about one frame.
+
+    :param prompts: in its pixels.
+    :param object_id: the object that the only prompt corrects; None = the prompts are looked for.
+    """
+
+    prompts: tuple[Prompt, ...] = ()
+    object_id: int | None = None
 
 
 def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +35,13 @@ def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
         help='list only what these noun phrases name, for backends that read them',
     )
     add_pixel_prompt_arguments(parser)
+    parser.add_argument(
+        '--correct',
+        type=int,
+        metavar='ID',
+        help='with one --point, --box or --mask: list everything, but from the frame after '
+        '--prompt-frame on the object ID is what lies there',
+    )
 
 
 def add_pixel_prompt_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +64,21 @@ def add_pixel_prompt_arguments(parser: argparse.ArgumentParser) -> None:
         help='what is in this box and nothing else, px; repeatable',
     )
     parser.add_argument(
+        '--mask',
+        action='append',
+        type=mask,
+        default=[],
+        metavar='IMAGE',
+        help='what this mask covers and nothing else, an image file whose pixels above 0 are set; '
+        'repeatable',
+    )
+    parser.add_argument(
         '--prompt-frame',
         type=int,
         default=0,
         metavar='K',
-        help='frame that points and boxes are of, from 0 (%(default)s); one of the first camera',
+        help='frame that points, boxes and masks are of, from 0 (%(default)s); one of the first '
+        'camera',
     )
 
 
@@ -55,8 +88,23 @@ def prompt_config(args: argparse.Namespace, config: PromptConfig) -> PromptConfi
     :param args: parsed from :func:`add_prompt_arguments`.
     :param config: from a file, or the defaults.
     """
-    asked = bool(args.text or args.point or args.box)
+    asked = bool(args.text or (asked_of(args).prompts and args.correct is None))
     return replace(config, text=args.text or config.text, only=config.only or asked)
+
+
+def asked_of(args: argparse.Namespace) -> Asked:
+    """Return what is asked about the frame of the prompts.
+
+    :param args: parsed from :func:`add_prompt_arguments`.
+    :raises PromptError: when an object is to be corrected by none or several of them.
+    """
+    prompts = pixel_prompts(args)
+    if args.correct is not None and len(prompts) != 1:
+        raise PromptError(
+            f'--correct {args.correct} with {len(prompts)} prompts',
+            wanted='one: --point (and points of label 0 after it), --box or --mask',
+        )
+    return Asked(prompts, args.correct)
 
 
 def pixel_prompts(args: argparse.Namespace) -> tuple[Prompt, ...]:
@@ -73,7 +121,7 @@ def pixel_prompts(args: argparse.Namespace) -> tuple[Prompt, ...]:
         PointPrompt(tuple((u, v) for u, v, _ in group), tuple(label for *_, label in group))
         for group in groups
     ]
-    return (*points, *(BoxPrompt(edges) for edges in args.box))
+    return (*points, *(BoxPrompt(edges) for edges in args.box), *args.mask)
 
 
 def point(text: str) -> tuple[float, float, int]:
@@ -102,3 +150,14 @@ def box(text: str) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f'{text!r} is no box: L,T,R,B') from error
     return left, top, right, bottom
+
+
+def mask(text: str) -> MaskPrompt:
+    """Return the mask in an image file.
+
+    :raises argparse.ArgumentTypeError: when it cannot be read.
+    """
+    image = cv2.imread(text, cv2.IMREAD_GRAYSCALE) if Path(text).is_file() else None
+    if image is None:
+        raise argparse.ArgumentTypeError(f'{text!r} is no image file')
+    return MaskPrompt(image > 0)

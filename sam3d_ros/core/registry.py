@@ -5,8 +5,9 @@ A backend is a class in the entry point group ``sam3d_ros.<stage>``; ours are im
 chosen, so that a default install never loads torch. It is made with the stage's configuration.
 
 A backend of another package may own options: a frozen dataclass of :func:`core.config.option`
-fields as its attribute ``Options``. They appear as ``<stage>.<backend>.*`` in parameter files, ROS
-parameters and tables, like ours, and the backend is made with them as second argument.
+fields as its attribute ``Options``. They appear as ``<stage>.<backend>.*`` (those of the stage
+``range`` as ``pointmaps.<backend>.*``) in parameter files, ROS parameters and tables, like ours,
+and the backend is made with them as second argument.
 """
 
 from __future__ import annotations

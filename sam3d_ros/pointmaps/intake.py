@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.registry import load_backend
+from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import Frame
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
@@ -91,7 +91,7 @@ class Intake:
         """
         name = kind if self._config.range == 'auto' else self._config.range
         if name not in self._sources:
-            self._sources[name] = load_backend('range', name)(self._config)
+            self._sources[name] = make_backend('range', name, self._config)
         return self._sources[name]
 
     def forget(self) -> None:

@@ -127,11 +127,11 @@ class Config:
 @cache
 def config_kind() -> type[Config]:
     """Return :class:`Config` with the options that backends of other packages own."""
+    groups = get_type_hints(Config)
     stages = {
-        name: with_options(name, kind)
-        for name, kind in get_type_hints(Config).items()
-        if hasattr(kind, 'backend')
+        name: with_options(name, kind) for name, kind in groups.items() if hasattr(kind, 'backend')
     }
+    stages['pointmaps'] = with_options('range', PointmapConfig)
     fields = [(name, kind, group(kind)) for name, kind in stages.items()]
     return make_dataclass('Config', fields, bases=(Config,), frozen=True)
 

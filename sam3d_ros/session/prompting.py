@@ -18,11 +18,13 @@ from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     BoolArray,
+    BoxPrompt,
     ExemplarPrompt,
     FloatArray,
     Frame,
     Instance,
     Instances,
+    MaskPrompt,
     PointPrompt,
     Prompt,
     TextPrompt,
@@ -104,6 +106,20 @@ class StandingPrompts:
         else:
             self._anchors.append(Anchor(_surface_point(best.mask, frame)))
         return best
+
+    def add_surface(self, prompt: Prompt, segmenter: Segmenter, frame: Frame) -> Instance:
+        """Answer a prompt that means one surface, as :meth:`add` does.
+
+        :param prompt: points, a box or a mask, in pixels of ``frame``.
+        :param segmenter: who answers.
+        :param frame: what is looked at.
+        :raises PromptError: when it is another prompt; as :meth:`add`.
+        """
+        if not isinstance(prompt, PointPrompt | BoxPrompt | MaskPrompt):
+            raise PromptError(
+                f'a {type(prompt).__name__} for one object', wanted='points, a box or a mask'
+            )
+        return self.add(prompt, segmenter, frame)
 
     def segment(
         self, segmenter: Segmenter, frame: Frame, outside: Instances | None = None

@@ -236,12 +236,12 @@ class Session:
         :param prompt: points, a box or a mask in pixels of the frame of ``stamp_ns``.
         :param stamp_ns: of one of the last frames; None = the latest.
         :raises NotFoundError: when there is no such object, or no such frame.
-        :raises PromptError: when the backend cannot serve the prompt, or it points at nothing.
+        :raises PromptError: when it is another prompt, cannot be served, or points at nothing.
         """
         kept = self._recent.at(stamp_ns)
         frame = kept.frame
         self.get(object_id)
-        answer = self._prompts.add(prompt, self.segmenter, frame)
+        answer = self._prompts.add_surface(prompt, self.segmenter, frame)
         pixels = answer.mask & np.isfinite(frame.depth_m)
         points_fixed = apply(frame.T_fixed_cam, frame.pointmap[pixels].astype(np.float64))
         colors = frame.rgb[pixels]

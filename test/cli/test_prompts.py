@@ -4,11 +4,13 @@
 import argparse
 import json
 
+import cv2
+import numpy as np
 import pytest
 from made_up_recordings import BOXES, frames, messages, write
 
 from sam3d_ros.cli.main import main
-from sam3d_ros.cli.prompts import add_prompt_arguments, pixel_prompts, prompt_config
+from sam3d_ros.cli.prompts import add_prompt_arguments, asked_of, prompt_config
 from sam3d_ros.core.types import BoxPrompt, PointPrompt
 from sam3d_ros.export.scene_files import read_scene
 from sam3d_ros.geometry.cameras import project
@@ -31,7 +33,7 @@ def parse(*arguments):
 
 def test_points_with_label_0_belong_to_the_one_before():
     args = parse('--point', '1,2', '--point', '3,4,0', '--point', '5.5,6,1', '--box', '1,2,3,4')
-    assert pixel_prompts(args) == (
+    assert asked_of(args).prompts == (
         PointPrompt(((1.0, 2.0), (3.0, 4.0)), (1, 0)),
         PointPrompt(((5.5, 6.0),), (1,)),
         BoxPrompt((1.0, 2.0, 3.0, 4.0)),
@@ -46,7 +48,14 @@ def test_without_prompts_the_configuration_stays():
 
 
 @pytest.mark.parametrize(
-    'wrong', [('--point', '1'), ('--point', '1,2,3'), ('--point', 'a,b'), ('--box', '1,2,3')]
+    'wrong',
+    [
+        ('--point', '1'),
+        ('--point', '1,2,3'),
+        ('--point', 'a,b'),
+        ('--box', '1,2,3'),
+        ('--mask', 'x.png'),
+    ],
 )
 def test_what_is_no_prompt_is_refused(wrong, capsys):
     with pytest.raises(SystemExit):
@@ -99,9 +108,33 @@ def test_a_box_lists_what_is_in_it(process, recorded):
     assert len(read_scene(out).objects) == 1
 
 
+def test_a_mask_lists_what_it_covers(process, recorded, tmp_path):
+    u, v = pixel_of(recorded[0], 1).astype(int)
+    mask = np.zeros((240, 320), np.uint8)
+    mask[v - 10 : v + 45, u - 30 : u + 30] = 255
+    cv2.imwrite(str(tmp_path / 'mask.png'), mask)
+    code, out = process('mask', '--mask', str(tmp_path / 'mask.png'))
+    assert code == 0
+    assert len(read_scene(out).objects) == 1
+
+
+def test_a_corrected_object_is_what_was_pointed_at(process, recorded):
+    u, v = pixel_of(recorded[0], 1)
+    code, out = process('corrected', '--correct', '1', '--point', f'{u},{v}')
+    assert code == 0
+    objects = {item.id: item for item in read_scene(out).objects}
+    center = apply(objects[1].T_fixed_obj, objects[1].box_center_m)
+    assert abs(center - BOXES[1][0]).max() < 0.03
+
+
 @pytest.mark.parametrize(
     ('arguments', 'reason'),
     [
+        (('--correct', '1'), '--correct 1 with 0 prompts; wanted one: --point'),
+        (('--correct', '1', '--point', '1,2', '--box', '1,2,3,4'), 'with 2 prompts'),
+        (('--correct', '9', '--point', '160,120'), 'no object 9; wanted one of: 1, 2'),
+        (('--correct', '1', '--point', '9,5'), 'points at nothing'),
+        (('--correct', '1', '--point', '9,5', '--prompt-frame', '2'), '0 to 1, a frame of'),
         (('--point', '999,5'), 'wanted a point in the image of 320 x 240 pixels'),
         (('--box', '500,500,600,600'), 'points at nothing'),
         (('--text', 'mug'), 'sam3'),

@@ -15,6 +15,7 @@ from sam3d_msgs.msg import Prompt
 from sam3d_msgs.srv import (
     AddPrompt,
     ClearScene,
+    CorrectObject,
     GetTexture,
     LoadScene,
     RemoveObject,
@@ -119,6 +120,19 @@ def test_a_saved_scene_comes_back_after_a_clear_with_its_ids(
     assert ids(play(camera, objects, frames(2))) == before
 
 
+def test_a_scene_without_shapes_yet_says_that_it_saves_points(
+    graph, camera, objects, frames, play, tmp_path, monkeypatch
+):
+    lane = graph.nodes['objects']._lane
+    monkeypatch.setattr(lane, 'ask', lambda jobs: None)
+    (frame,) = frames(1)
+    camera.show(frame)
+    objects.wait(lambda m: len(m.objects) == 2)
+    saved = graph.call(SaveScene, 'scene/save', path=str(tmp_path))
+    assert saved.success
+    assert saved.message.endswith('0 with a texture; without a shape yet, as points: 1, 2')
+
+
 def test_a_texture_is_for_the_mesh_that_was_asked_for(graph, camera, objects, frames, play):
     item = play(camera, objects, frames(3)).objects[0]
     answer = graph.call(GetTexture, 'reconstruction/texture', id=item.id, mesh_hash=item.mesh_hash)
@@ -175,6 +189,26 @@ def test_a_prompt_that_cannot_be_served_says_why(
     answer = graph.call(AddPrompt, 'segmentation/add_prompt', prompt=prompt)
     assert (answer.success, answer.code) == (False, code)
     assert answer.message
+
+
+def test_a_corrected_object_is_elsewhere_under_its_id(graph, camera, objects, frames, play):
+    shown = frames(3)
+    before = play(camera, objects, shown)
+    u, v = pixel_of(shown[-1], (0.05, -0.15, 0.08))
+    prompt = Prompt(type=Prompt.POINTS, points=[Point(x=u, y=v)])
+    for object_id, asked, code in (
+        ('77', prompt, NOT_FOUND),
+        ('seven', prompt, BAD_REQUEST),
+        ('1', Prompt(type=Prompt.TEXT, text='mug'), BAD_REQUEST),
+        ('1', Prompt(type=Prompt.POINTS, points=[Point(x=900.0)]), BAD_REQUEST),
+    ):
+        answer = graph.call(CorrectObject, 'scene/correct', id=object_id, prompt=asked)
+        assert (answer.success, answer.code) == (False, code), answer.message
+    other = next(item.id for item in before.objects if item.pose.pose.position.y > 0)
+    answer = graph.call(CorrectObject, 'scene/correct', id=other, prompt=prompt)
+    assert answer.success, answer.message
+    after = {item.id: item for item in play(camera, objects, frames(2)).objects}
+    assert after[other].pose.pose.position.y < 0
 
 
 class LikeInColor:
@@ -386,6 +420,7 @@ def test_a_service_of_a_node_that_is_not_active_says_so(ros):
     for kind, name, fields in (
         (ClearScene, 'scene/clear', {}),
         (AddPrompt, 'segmentation/add_prompt', {}),
+        (CorrectObject, 'scene/correct', {'id': '1'}),
         (SaveScene, 'scene/save', {'path': 'x'}),
     ):
         answer = ros.call(kind, f'/asleep/{name}', **fields)

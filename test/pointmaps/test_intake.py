@@ -2,12 +2,14 @@
 """Range sources are backends: by kind, by name, those of others too."""
 
 import importlib.metadata
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from sam3d_ros.core.errors import BackendError
-from sam3d_ros.core.registry import backend_names
+from sam3d_ros.core.config import build, option
+from sam3d_ros.core.errors import BackendError, ConfigurationError
+from sam3d_ros.core.registry import backend_names, with_options
 from sam3d_ros.core.sensors import sensor_model
 from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.transform_tree import TransformTree
@@ -21,6 +23,7 @@ from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.intake import Arrived, Intake
 from sam3d_ros.pointmaps.sources.ranges import RangeMap
+from sam3d_ros.session.config import config_kind
 
 NS = 1_700_000_000_000_000_000
 CAMERA = Camera(40, 30, np.array([[40.0, 0, 19.5], [0, 40.0, 14.5], [0, 0, 1]]))
@@ -59,12 +62,18 @@ class Guess:
 
     noise = None
 
-    def __init__(self, config):
-        self.limit_m = config.max_depth_m
+    @dataclass(frozen=True)
+    class Options:
+        known: float = option(
+            0.5, 'share of the image that was measured', minimum=0.0, maximum=1.0
+        )
+
+    def __init__(self, config, options):
+        self.limit_m, self.known = config.max_depth_m, options.known
 
     def range_of(self, color, measured, tree):
         depth = np.full(color.rgb.shape[:2], self.limit_m, np.float32)
-        known = np.arange(depth.size).reshape(depth.shape) < depth.size // 2
+        known = np.arange(depth.size).reshape(depth.shape) < depth.size * self.known
         return RangeMap(depth, sensor_model('tof'), known)
 
     def forget(self):
@@ -81,6 +90,11 @@ def plugged_in(monkeypatch):
         'sam3d_ros.core.registry.entry_points',
         lambda group: (entry,) if group == 'sam3d_ros.range' else real(group=group),
     )
+    for cached in (with_options, config_kind):
+        cached.cache_clear()
+    yield
+    for cached in (with_options, config_kind):
+        cached.cache_clear()
 
 
 def test_who_reads_a_message_is_told_by_its_kind():
@@ -100,6 +114,15 @@ def test_a_learned_source_of_others_is_chosen_by_name(plugged_in):
     assert frame.measured.sum() == 600
     again = decode_frame(encode_frame(frame))
     assert np.array_equal(again.measured, frame.measured) and again.camera_id == ''
+
+
+def test_options_of_a_source_are_the_users_to_set(plugged_in):
+    values = {'pointmaps': {'range': 'guess', 'guess': {'known': 0.25}}}
+    config = build(config_kind(), values)
+    frame = Intake(config.pointmaps).frame(COLOR, DEPTH, TransformTree())
+    assert frame.measured.sum() == 300
+    with pytest.raises(ConfigurationError, match=r'pointmaps\.guess\.known = 2.0; wanted'):
+        build(config_kind(), {'pointmaps': {'guess': {'known': 2.0}}})
 
 
 def test_a_source_that_is_not_there_is_named():

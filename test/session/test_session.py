@@ -14,7 +14,14 @@ from sam3d_ros.core.errors import (
     NotReadyError,
     PromptError,
 )
-from sam3d_ros.core.types import BoxPrompt, ObjectState, PointPrompt, TextPrompt
+from sam3d_ros.core.types import (
+    BoxPrompt,
+    ExemplarPrompt,
+    MaskPrompt,
+    ObjectState,
+    PointPrompt,
+    TextPrompt,
+)
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
@@ -225,8 +232,34 @@ def test_a_corrected_object_keeps_its_id_and_gets_another_shape(frames):
     item = next(it for it in running.step(frames[3]).scene.objects if it.id == red)
     place = apply(item.T_fixed_obj, item.box_center_m)
     assert np.linalg.norm(place - OVER_SECOND) < 0.05
-    with pytest.raises(NotFoundError, match='no object 77'):
-        running.correct(77, PointPrompt(((1.0, 1.0),), (1,)))
+
+
+def test_a_correction_that_cannot_be_says_why_and_changes_nothing(frames):
+    running = session()
+    point = PointPrompt((pixel(frames[2], OVER_SECOND),), (1,))
+    with pytest.raises(NotReadyError, match='no frame yet'):
+        running.correct(1, point)
+    for frame in frames[:3]:
+        running.step(frame)
+    everything = np.ones(frames[2].depth_m.shape, bool)
+    for prompt, complaint in (
+        (TextPrompt('mug'), 'a TextPrompt for one object; wanted points, a box or a mask'),
+        (ExemplarPrompt((1.0, 1.0, 9.0, 9.0)), 'an? ExemplarPrompt for one object'),
+        (PointPrompt(((500.0, 10.0),), (1,)), 'in the image of 160 x 120'),
+        (PointPrompt(((1.0, 1.0),), (1,)), 'points at nothing'),
+        (PointPrompt(((80.0, 60.0),), (0,)), 'at least one of them 1'),
+        (BoxPrompt((500.0, 500.0, 600.0, 600.0)), 'points at nothing'),
+        (BoxPrompt((9.0, 9.0, 1.0, 1.0)), 'left < right'),
+        (MaskPrompt(everything[:9]), 'mask of 160 x 9 pixels'),
+        (MaskPrompt(~everything), 'points at nothing'),
+    ):
+        with pytest.raises(PromptError, match=complaint):
+            running.correct(1, prompt)
+    with pytest.raises(NotFoundError, match='no object 77; wanted one of: 1, 2'):
+        running.correct(77, point)
+    with pytest.raises(NotFoundError, match=r'prompts\.keep_frames'):
+        running.correct(1, point, stamp_ns=5)
+    assert_same(running.step(frames[3]).scene, session(frames[:4]).scene())
 
 
 @pytest.mark.parametrize(

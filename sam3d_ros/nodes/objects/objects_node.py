@@ -14,6 +14,7 @@ from typing import Any
 from sam3d_msgs.srv import (
     AddPrompt,
     ClearScene,
+    CorrectObject,
     GetTexture,
     LoadScene,
     RemoveObject,
@@ -72,6 +73,7 @@ class ObjectsNode(StageNode):
         super().__init__('objects', groups, bus, live=('segmentation',), **arguments)
         self.serve(AddPrompt, 'segmentation/add_prompt', self._add_prompt)
         self.serve(ClearScene, 'scene/clear', self._clear)
+        self.serve(CorrectObject, 'scene/correct', self._correct)
         self.serve(RemoveObject, 'scene/remove', self._remove)
         self.serve(SaveScene, 'scene/save', self._save)
         self.serve(LoadScene, 'scene/load', self._load)
@@ -178,6 +180,12 @@ class ObjectsNode(StageNode):
         self.ask_worker(clear)
         return 'the scene is empty; ids start at 1'
 
+    def _correct(self, request: Any, response: Any) -> str:
+        object_id, prompt = id_from(request.id), prompt_from(request.prompt)
+        stamp_ns = stamp_from(request.prompt)
+        self.ask_worker(lambda: self._session.correct(object_id, prompt, stamp_ns))
+        return f'object {object_id} is what lies there; its shape comes with the next frames'
+
     def _remove(self, request: Any, response: Any) -> str:
         object_id = id_from(request.id)
 
@@ -196,7 +204,9 @@ class ObjectsNode(StageNode):
         folder = Path(request.path)
         write_scene(with_textures(scene, sources), folder)
         response.ids = [str(item.id) for item in scene.objects]
-        return f'{len(response.ids)} objects in {folder}, {len(sources)} with a texture'
+        message = f'{len(response.ids)} objects in {folder}, {len(sources)} with a texture'
+        bare = [str(item.id) for item in scene.objects if not len(item.mesh.faces)]
+        return f'{message}; without a shape yet, as points: {", ".join(bare)}' if bare else message
 
     def _load(self, request: Any, response: Any) -> str:
         scene = read_scene(Path(request.path))

@@ -12,6 +12,7 @@ from typing import Any
 
 from sam3d_ros.core.errors import InputError, TransformError
 from sam3d_ros.core.notes import Notes
+from sam3d_ros.core.registry import with_options
 from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.headers import nanoseconds
@@ -51,7 +52,7 @@ class PointmapNode(StageNode):
 
     def __init__(self, bus: Bus | None = None, **arguments: Any) -> None:
         groups = {
-            'pointmaps': PointmapConfig,
+            'pointmaps': with_options('range', PointmapConfig),
             'inputs': InputConfig,
             'session': SessionConfig,
         }

@@ -39,6 +39,8 @@ class RangeMap:
 class RangeSource(Protocol):
     """Says how far things are; made as ``Source(config)`` with a :class:`PointmapConfig`.
 
+    One with options of its own (see :mod:`core.registry`) is made as ``Source(config, options)``.
+
     ``noise`` is what it has measured of its sensor's errors, None when it measures none; one that
     was kept from an earlier run may be put there.
     """

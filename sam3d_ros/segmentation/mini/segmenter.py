@@ -23,6 +23,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.geometric import as_instances, everything
+from sam3d_ros.segmentation.latest import OfLatestFrame
 from sam3d_ros.segmentation.merge import merge_levels
 from sam3d_ros.segmentation.mini.answering import gathered, likeliest, patch_logits
 from sam3d_ros.segmentation.mini.asking import (
@@ -73,7 +74,7 @@ class MiniSegmenter:
     def __init__(self, config: SegmentationConfig) -> None:
         self._config = config
         self._network = Network.registered(config.device)
-        self._paired: tuple[Frame, _Paired] | None = None
+        self._paired = OfLatestFrame(self._pair)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return the things that ``prompts`` ask for; without prompts, all there are.
@@ -95,9 +96,7 @@ class MiniSegmenter:
 
     def _view(self, frame: Frame, prompted: bool) -> _View:
         """Take a frame apart, first by what the network sees, then by geometry."""
-        if self._paired is None or self._paired[0] is not frame:
-            self._paired = frame, self._pair(frame)
-        sight, found, log_odds = self._paired[1]
+        sight, found, log_odds = self._paired(frame)
         if prompted:
             log_odds = log_odds + PROMPTED
             things = grouped(found, log_odds, frame.sensor, self._config)

@@ -42,13 +42,22 @@ class Crop:
 
 
 def automatic_masks(
-    model: PromptableModel, rgb: ByteArray, config: AutomaticMaskConfig
+    model: PromptableModel, rgb: ByteArray, embedding: Embedding, config: AutomaticMaskConfig
 ) -> list[Candidate]:
-    """Return all stable masks of a (H, W, 3) uint8 image, best first."""
+    """Return all stable masks of an image, best first.
+
+    :param model: answers the points of a grid.
+    :param rgb: (H, W, 3) uint8.
+    :param embedding: the model's, of the whole image.
+    :param config: of the grid, the filters and the crops.
+    """
     found: list[Candidate] = []
     layers: list[int] = []
     for crop in crops(rgb.shape[1], rgb.shape[0], config):
-        for candidate in _of_crop(model, rgb, crop, config):
+        left, top, right, bottom = crop.box_px
+        if crop.layer:
+            embedding = model.embed(np.ascontiguousarray(rgb[top:bottom, left:right]))
+        for candidate in _of_crop(model, embedding, crop, rgb.shape[:2], config):
             found.append(candidate)
             layers.append(crop.layer)
     if not found:
@@ -78,19 +87,22 @@ def crops(width: int, height: int, config: AutomaticMaskConfig) -> Iterator[Crop
 
 
 def _of_crop(
-    model: PromptableModel, rgb: ByteArray, crop: Crop, config: AutomaticMaskConfig
+    model: PromptableModel,
+    embedding: Embedding,
+    crop: Crop,
+    shape: tuple[int, ...],
+    config: AutomaticMaskConfig,
 ) -> list[Candidate]:
+    """Return the stable masks of a crop that its edges did not cut, in an image of that shape."""
     left, top, right, bottom = crop.box_px
-    part = np.ascontiguousarray(rgb[top:bottom, left:right])
-    embedding = model.embed(part)
     side = max(1, config.points_per_side // config.crop_point_divisor**crop.layer)
     points = _point_grid(right - left, bottom - top, side)
     found: list[Candidate] = []
     for start in range(0, len(points), config.points_per_batch):
         batch = PromptBatch.of_points(points[start : start + config.points_per_batch])
         found += _stable_masks(model, embedding, batch, config)
-    placed = [_placed(candidate, crop, rgb.shape[:2]) for candidate in found]
-    whole = [candidate for candidate in placed if not _cut(candidate, crop, rgb.shape[:2])]
+    placed = [_placed(candidate, crop, shape) for candidate in found]
+    whole = [candidate for candidate in placed if not _cut(candidate, crop, shape)]
     if not whole:
         return []
     boxes = np.array([candidate.box_px for candidate in whole], np.float64)

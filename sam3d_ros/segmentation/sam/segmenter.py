@@ -21,6 +21,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.latest import OfLatestFrame
 from sam3d_ros.segmentation.partition import Partition, partition
 from sam3d_ros.segmentation.sam.automatic import automatic_masks, clean
 from sam3d_ros.segmentation.sam.checkpoints import load_official_sam, load_pretrained
@@ -35,23 +36,26 @@ class PromptableSegmenter:
     def __init__(self, model: PromptableModel, config: SegmentationConfig) -> None:
         self._model = model
         self._config = config
+        self._seen = OfLatestFrame(
+            lambda frame: (model.embed(frame.rgb), partition(frame, config))
+        )
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return what ``prompts`` ask for; without prompts, everything on the supports.
 
-        The image is embedded once. A single point gives up to three overlapping alternatives,
-        best first; every other prompt one mask.
+        An image is embedded once, whatever is asked of it. A single point gives up to three
+        overlapping alternatives, best first; every other prompt one mask.
 
         :raises PromptError: when a prompt is malformed, or is a phrase or an exemplar.
         """
-        found = partition(frame, self._config)
+        embedding, found = self._seen(frame)
         supports = tuple(support.plane for support in found.structure.supports)
         if not prompts:
-            candidates = automatic_masks(self._model, frame.rgb, self._config.sam.automatic)
+            options = self._config.sam.automatic
+            candidates = automatic_masks(self._model, frame.rgb, embedding, options)
             min_area_px = self._config.geometric.min_area_px
             items = fuse(candidates, found, min_area_px, self._model.name)
             return Instances(frame.stamp_ns, items, supports)
-        embedding = self._model.embed(frame.rgb)
         answered = [self._answer(embedding, prompt, found) for prompt in prompts]
         return Instances(frame.stamp_ns, tuple(i for items in answered for i in items), supports)
 

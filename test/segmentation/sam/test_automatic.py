@@ -66,6 +66,25 @@ def scene(boxes_world):
     return boxes_world(EYE, [CUP, BOX, TOUCHING], size=SIZE)
 
 
+def masks_of(oracle, frame, settings):
+    return automatic_masks(oracle, frame.rgb, oracle.embed(frame.rgb), settings)
+
+
+def test_an_image_is_embedded_once_whatever_is_asked_of_it(scene, config):
+    frame, index = scene
+    oracle = Oracle(index + 1)
+    segmenter = PromptableSegmenter(oracle, config)
+    row, column = np.argwhere(index == 0)[0]
+    segmenter.segment(frame, [PointPrompt(((float(column), float(row)),), (1,))])
+    together = segmenter.segment(frame)
+    assert oracle.embedded == 1
+    alone = PromptableSegmenter(Oracle(index + 1), config).segment(frame)
+    for one, other in zip(together.items, alone.items, strict=True):
+        np.testing.assert_array_equal(one.mask, other.mask)
+    segmenter.segment(dataclasses.replace(frame))
+    assert oracle.embedded == 2
+
+
 def best_ious(instances, index):
     return [
         max(
@@ -127,9 +146,9 @@ def test_what_colour_missed_is_added_from_depth(scene, config):
 def test_unsure_and_unstable_masks_are_dropped(scene):
     frame, index = scene
     settings = AutomaticMaskConfig(points_per_side=8)
-    assert automatic_masks(Oracle(index + 1, iou=0.5), frame.rgb, settings) == []
-    assert automatic_masks(Oracle(index + 1, sharp=0.5), frame.rgb, settings) == []
-    assert len(automatic_masks(Oracle(index + 1), frame.rgb, settings)) >= 3
+    assert masks_of(Oracle(index + 1, iou=0.5), frame, settings) == []
+    assert masks_of(Oracle(index + 1, sharp=0.5), frame, settings) == []
+    assert len(masks_of(Oracle(index + 1), frame, settings)) >= 3
 
 
 def test_prompts_share_one_embedding_and_say_who_made_them(scene, config):
@@ -217,6 +236,6 @@ def test_crops_find_what_they_alone_can_see(scene, config):
         square = np.zeros((bottom - top, right - left), int)
         square[40:80, 40:80] = 1
         oracle.truth[(bottom - top, right - left, 3)] = square
-    found = automatic_masks(oracle, frame.rgb, settings)
+    found = masks_of(oracle, frame, settings)
     small = [candidate for candidate in found if candidate.mask.sum() == 1600]
     assert len(small) == 4
