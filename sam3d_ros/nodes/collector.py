@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from sam3d_msgs.srv import SaveScene
@@ -26,6 +25,7 @@ from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.links import FRAMES, stamp_of
 from sam3d_ros.nodes.requests import call
 from sam3d_ros.ros.qos import profile
+from sam3d_ros.ros.spinning import Spinner
 from sam3d_ros.ros.transport import use_large_segments
 
 COLLECTED = (
@@ -47,7 +47,7 @@ class Collector(Node):
 
     :param writer: takes the messages.
     :param namespace: of the graph.
-    :param on_frame: called in the executor's thread with each count of frames so far.
+    :param on_frame: called in the node's thread with each count of frames so far.
     """
 
     def __init__(
@@ -140,15 +140,11 @@ def collecting(path: Path, on_frame: Callable[[int], None]) -> Iterator[Collecto
     try:
         with RecordingWriter(path) as writer:
             collector = Collector(writer, on_frame=on_frame)
-            executor = SingleThreadedExecutor()
-            executor.add_node(collector)
-            thread = threading.Thread(target=executor.spin, name='collector', daemon=True)
-            thread.start()
+            spinner = Spinner(collector)
             try:
                 yield collector
             finally:
-                executor.shutdown(timeout_sec=2.0)
-                thread.join(2.0)
+                spinner.close()
                 collector.destroy_node()
     finally:
         rclpy.try_shutdown()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -23,7 +23,7 @@ from sam3d_ros.core.errors import NotReadyError, Sam3dError
 from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.config import NodeConfig
-from sam3d_ros.nodes.requests import answering
+from sam3d_ros.nodes.requests import answer_from, answering
 from sam3d_ros.ros.parameters import Parameters
 from sam3d_ros.ros.qos import profile
 
@@ -42,6 +42,9 @@ ALL_GROUPS = (
 )
 """Prefixes that one parameter file for the whole graph may hold."""
 
+MOST_REQUESTS = 4
+"""Requests that are served at a time; others wait for their turn."""
+
 
 class ManagedNode(LifecycleNode, ABC):
     """Base of the nodes: parameters, lifecycle, and connections that end with it.
@@ -59,7 +62,7 @@ class ManagedNode(LifecycleNode, ABC):
         self._options = Parameters(self, self._groups, ALL_GROUPS)
         self.add_on_set_parameters_callback(self._refuse_fixed)
         # Services and actions wait for the worker, so they must not hold up the topics.
-        self.requests = ReentrantCallbackGroup()
+        self.requests = ThreadPoolExecutor(MOST_REQUESTS, f'{name} requests')
         self._publishers_made: list[Publisher] = []
         self._closers: list[Callable[[], None]] = []
         self._is_active = False
@@ -111,7 +114,7 @@ class ManagedNode(LifecycleNode, ABC):
             return handle(request, response)
 
         callback = answering(guarded, self.get_logger().error)
-        self.create_service(kind, name, callback, callback_group=self.requests)
+        answer_from(self.requests, self.create_service(kind, name, callback))
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call ``callback`` regularly, by the wall clock, while the node is active."""
@@ -155,6 +158,7 @@ class ManagedNode(LifecycleNode, ABC):
     def destroy_node(self) -> None:
         """Let go of everything, whatever state the node is in."""
         self._free()
+        self.requests.shutdown(cancel_futures=True)
         super().destroy_node()
 
     def disconnect(self) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run nodes in this process until Ctrl-C or SIGTERM: exit code 0, no traceback.
 
-The executor has a thread of its own, so that the main thread is free to take signals at once.
+Each node's callbacks have a thread, so that the main thread is free to take signals at once.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import rclpy
-from rclpy.executors import Executor, MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.ros.spinning import Spinner
 from sam3d_ros.ros.transport import use_large_segments
-
-THREADS_PER_NODE = 3
-"""One for topics, one for a service or action that waits for the worker, one to cancel it."""
 
 
 def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | None = None) -> int:
@@ -37,28 +34,19 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | Non
         args=None if arguments is None else list(arguments),
         signal_handler_options=SignalHandlerOptions.NO,
     )
-    executor: Executor | None = None
     nodes: Sequence[Node] = ()
+    spinners: list[Spinner] = []
     try:
         nodes = make_nodes()
-        executor = MultiThreadedExecutor(num_threads=THREADS_PER_NODE * len(nodes))
-        for node in nodes:
-            executor.add_node(node)
-        spinner = threading.Thread(target=spin, args=(executor, stop), name='executor')
-        spinner.start()
-        code = _serve(nodes, stop)
-        stop.set()
-        executor.wake()
-        spinner.join()
-        return code
+        spinners += [Spinner(node) for node in nodes]
+        return _serve(nodes, stop)
     except Sam3dError as error:
         sys.stderr.write(f'{error}\n')
         return 1
     finally:
-        stop.set()
-        if executor is not None:
-            # Callbacks that still run must not meet a node that is gone.
-            executor.shutdown(timeout_sec=2.0)
+        # Callbacks that still run must not meet a node that is gone.
+        for spinner in spinners:
+            spinner.close()
         for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()
@@ -86,13 +74,3 @@ def _serve(nodes: Sequence[Node], stop: threading.Event) -> int:
         if ends and all(end.is_set() for end in ends):
             break
     return max((getattr(node, 'exit_code', 0) for node in nodes), default=0)
-
-
-def spin(executor: Executor, stop: threading.Event) -> None:
-    """Spin until told to stop; what a callback raises is logged and ends nothing."""
-    while not stop.is_set():
-        try:
-            executor.spin_once(timeout_sec=0.5)
-        except Exception as error:
-            logger = rclpy.logging.get_logger('executor')
-            logger.error(f'a callback failed: {type(error).__name__}: {error}')

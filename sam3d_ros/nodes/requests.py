@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any
 
 from rclpy.client import Client
+from rclpy.service import Service
 
 from sam3d_ros.core.errors import (
     BackendError,
@@ -75,3 +78,20 @@ def answering(
         return response
 
     return callback
+
+
+def answer_from(threads: Executor, service: Service) -> None:
+    """Let a service's callback run in other threads, and answer when it is done.
+
+    rclpy sends what a callback returns, at once; here it returns what will be the response.
+
+    :param threads: run the callback; one that is dropped there leaves its request unanswered.
+    :param service: with its callback.
+    """
+    serve, send = service.callback, service.send_response
+
+    def send_once_done(response: Future[Any], header: Any) -> None:
+        response.add_done_callback(lambda done: done.cancelled() or send(done.result(), header))
+
+    service.callback = partial(threads.submit, serve)
+    service.send_response = send_once_done

@@ -11,12 +11,12 @@ from functools import partial
 
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.ros.qos import profile
+from sam3d_ros.ros.spinning import Spinner
 
 Reader = Callable[[bytes], int | None]
 """Returns the stamp (ns) of a CDR message, or None when the message does not matter."""
@@ -60,14 +60,10 @@ def listening(readers: Mapping[Topic, Reader]) -> Iterator[Arrivals]:
     context = Context()
     rclpy.init(args=[], context=context)
     node = Arrivals(readers, context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, name='arrivals', daemon=True)
-    thread.start()
+    spinner = Spinner(node)
     try:
         yield node
     finally:
-        executor.shutdown(timeout_sec=2.0)
-        thread.join(2.0)
+        spinner.close()
         node.destroy_node()
         context.try_shutdown()

@@ -160,7 +160,7 @@ class Graph:
                 arguments += ['-p', f'{name}:={value}']
             node = kind(bus, namespace=namespace, cli_args=arguments)
             self.nodes[node.get_name()] = node
-            ros.executor.add_node(node)
+            ros.spin(node)
             assert node.start()
 
     def listen(self, topic):
@@ -177,31 +177,33 @@ class Graph:
 
     def close(self):
         while self.nodes:
-            node = self.nodes.popitem()[1]
-            self.ros.executor.remove_node(node)
-            node.destroy_node()
+            self.ros.destroy(self.nodes.popitem()[1])
 
 
 class Ros:
-    """A running context, an executor in a thread, and a node for the tests' own use."""
+    """A running context, nodes whose callbacks run, and a node for the tests' own use."""
 
     def __init__(self):
         import rclpy
-        from rclpy.executors import MultiThreadedExecutor
         from rclpy.signals import SignalHandlerOptions
-
-        from sam3d_ros.nodes.program import spin
 
         use_large_segments()
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.node = rclpy.create_node('tests')
-        self.executor = MultiThreadedExecutor(num_threads=16)
-        self.executor.add_node(self.node)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=spin, args=(self.executor, self._stop), daemon=True)
-        self._thread.start()
+        self._spinners = {}
         self._graphs = []
+        self.spin(self.node)
         self._stamp_ns = 1_700_000_000_000_000_000
+
+    def spin(self, node):
+        """Run the callbacks of a node until it is destroyed."""
+        from sam3d_ros.ros.spinning import Spinner
+
+        self._spinners[node] = Spinner(node)
+
+    def destroy(self, node):
+        self._spinners.pop(node).close()
+        node.destroy_node()
 
     def graph(self, namespace, parameters=None, bus=None):
         graph = Graph(self, namespace, parameters, bus)
@@ -239,11 +241,7 @@ class Ros:
 
         for graph in self._graphs:
             graph.close()
-        self._stop.set()
-        self.executor.wake()
-        self._thread.join(5.0)
-        self.executor.shutdown(timeout_sec=5.0)
-        self.node.destroy_node()
+        self.destroy(self.node)
         rclpy.try_shutdown()
 
 

@@ -30,12 +30,11 @@ def rig(ros):
         arguments = ['--ros-args', '-r', f'__node:=pointmap_{camera}']
         arguments += ['-p', f'pointmaps.camera_id:={camera}']
         nodes.append(PointmapNode(bus, namespace=NAMESPACE, cli_args=arguments))
-        ros.executor.add_node(nodes[-1])
+        ros.spin(nodes[-1])
         assert nodes[-1].start()
     yield bus
     for node in nodes:
-        ros.executor.remove_node(node)
-        node.destroy_node()
+        ros.destroy(node)
 
 
 def test_frames_of_equal_stamps_come_from_both(ros, rig, frames):
@@ -95,7 +94,7 @@ def test_one_session_takes_both_and_gives_each_object_one_id(ros, rig, frames):
 
     arguments = ['--ros-args', '-p', 'session.cameras:=left, right']
     node = ObjectsNode(rig, namespace=NAMESPACE, cli_args=arguments)
-    ros.executor.add_node(node)
+    ros.spin(node)
     assert node.start()
     detections = ros.listener(DETECTIONS, NAMESPACE)
     cameras = {name: ros.camera(f'{NAMESPACE}/{name}') for name in ('left', 'right')}
@@ -120,8 +119,7 @@ def test_one_session_takes_both_and_gives_each_object_one_id(ros, rig, frames):
     for camera in cameras.values():
         camera.close()
     detections.close()
-    ros.executor.remove_node(node)
-    node.destroy_node()
+    ros.destroy(node)
 
 
 @pytest.mark.parametrize('how', ['together', 'processes'])

@@ -27,7 +27,7 @@ class Pointmaps:
         for name, value in parameters.items():
             arguments += ['-p', f'{name}:={value}']
         self.node = PointmapNode(None, namespace=namespace, cli_args=arguments)
-        ros.executor.add_node(self.node)
+        ros.spin(self.node)
         assert self.node.start()
         self.node._frames = self
         self.camera = ros.camera(namespace, quality=Quality.RELIABLE)
@@ -55,8 +55,7 @@ class Pointmaps:
         return [self._frames[stamp] for stamp in self.stamps]
 
     def close(self):
-        self.ros.executor.remove_node(self.node)
-        self.node.destroy_node()
+        self.ros.destroy(self.node)
         self.camera.close()
 
 

@@ -52,7 +52,7 @@ def replay(ros, recording):
             arguments += ['-p', f'replay.{name}:={value}']
         node = ReplayNode(cli_args=arguments)
         made.append(node)
-        ros.executor.add_node(node)
+        ros.spin(node)
         if not node.start():
             return None
         ros.until(node.finished.is_set)
@@ -60,8 +60,7 @@ def replay(ros, recording):
 
     yield play
     for node in made:
-        ros.executor.remove_node(node)
-        node.destroy_node()
+        ros.destroy(node)
 
 
 class Bytes:

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +18,7 @@ from sam3d_ros.nodes.requests import (
     NOT_FOUND,
     NOT_READY,
     OK,
+    answer_from,
     answering,
 )
 
@@ -55,3 +58,22 @@ def test_any_other_error_is_reported_and_logged_with_its_traceback() -> None:
     response, logged = answer(lambda request, response: 1 // 0)
     assert (response.success, response.code) == (False, FAILED)
     assert 'ZeroDivisionError' in logged[0]
+
+
+def test_a_service_that_takes_long_holds_up_nobody_and_answers_at_last() -> None:
+    may_end, sent = threading.Event(), []
+
+    def callback(request, response):
+        assert may_end.wait(10.0)
+        return f'{response} to {request}'
+
+    service = SimpleNamespace(
+        callback=callback, send_response=lambda response, header: sent.append((response, header))
+    )
+    with ThreadPoolExecutor(1) as threads:
+        answer_from(threads, service)
+        # As an executor does, in the thread of all callbacks.
+        service.send_response(service.callback('a question', 'an answer'), 'its header')
+        assert not sent
+        may_end.set()
+    assert sent == [('an answer to a question', 'its header')]

@@ -106,7 +106,7 @@ def test_frames_live_and_offline_have_the_same_bytes(ros, recording):
     # The node then subscribes as they offer, reliably, from the beginning.
     ros.until(lambda: all(map(ros.node.count_publishers, player.outputs)))
     node = PointmapNode(namespace=NAMESPACE, cli_args=[])
-    ros.executor.add_node(node)
+    ros.spin(node)
     assert node.start()
     received = []
     node._frames.send = lambda frame, _: received.append(frame)
@@ -116,6 +116,5 @@ def test_frames_live_and_offline_have_the_same_bytes(ros, recording):
     assert node._waiting.dropped == 0
     for live, recorded in zip(received, expected, strict=True):
         assert encode_frame(live) == encode_frame(recorded)
-    ros.executor.remove_node(node)
-    node.destroy_node()
+    ros.destroy(node)
     player.close()

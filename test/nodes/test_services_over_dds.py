@@ -415,7 +415,7 @@ def test_a_service_of_a_node_that_is_not_active_says_so(ros):
 
     arguments = ['--ros-args', '-p', 'node.autostart:=false']
     node = ObjectsNode(namespace='/asleep', cli_args=arguments)
-    ros.executor.add_node(node)
+    ros.spin(node)
     assert node.start()
     for kind, name, fields in (
         (ClearScene, 'scene/clear', {}),
@@ -426,5 +426,4 @@ def test_a_service_of_a_node_that_is_not_active_says_so(ros):
         answer = ros.call(kind, f'/asleep/{name}', **fields)
         assert (answer.success, answer.code) == (False, NOT_READY)
         assert 'objects is not active yet' in answer.message
-    ros.executor.remove_node(node)
-    node.destroy_node()
+    ros.destroy(node)

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 
 from builtin_interfaces.msg import Duration
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
 from sam3d_msgs.action import Reconstruct
 
-from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.core.errors import NotReadyError, Sam3dError
 from sam3d_ros.core.types import Scene, SceneObject
 from sam3d_ros.messages.results.products import MeshProducts
 from sam3d_ros.messages.results.scene import object_message
@@ -29,6 +30,8 @@ from sam3d_ros.nodes.requests import FAILED, OK, code_of
 from sam3d_ros.nodes.stage_node import StageNode
 
 POLL_S = 0.05
+CLOSE_S = 2.0
+"""How long a node that is deactivated waits for a goal to be aborted."""
 DRAWN_FACES = 100
 """Triangles of a drawing that nobody asks for here."""
 
@@ -57,18 +60,23 @@ class ReconstructServer:
         self._choose = choose
         self._rebuild = rebuild
         self._running = threading.Lock()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
         self._server = ActionServer(
             node,
             Reconstruct,
             'reconstruction/reconstruct',
-            self._execute,
-            callback_group=node.requests,
+            execute_callback=lambda goal: None,  # set for each goal, when its outcome is known
+            handle_accepted_callback=self._start,
             goal_callback=self._accept,
             cancel_callback=lambda goal: CancelResponse.ACCEPT,
         )
 
     def close(self) -> None:
-        """Take the action off the graph."""
+        """Abort the goal that runs, and take the action off the graph."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(CLOSE_S)
         self._server.destroy()
 
     def _accept(self, request: Any) -> GoalResponse:
@@ -77,24 +85,37 @@ class ReconstructServer:
         self._node.get_logger().warning('Reconstruct goal rejected: another one is running')
         return GoalResponse.REJECT
 
-    def _execute(self, goal: Any) -> Any:
-        """Make every chosen object again; runs in a thread of the executor."""
+    def _start(self, goal: Any) -> None:
+        self._thread = threading.Thread(target=self._serve, args=(goal,), name='reconstruct')
+        self._thread.start()
+
+    def _serve(self, goal: Any) -> None:
+        """Make every chosen object again, and end the goal.
+
+        rclpy executes a goal in the thread of the node's callbacks; it is given the outcome there,
+        so until then the goal's status is accepted.
+        """
         try:
             objects = self._rebuilt(goal)
-            goal.succeed()
             message = f'{len(objects)} objects'
-            return Reconstruct.Result(success=True, code=OK, message=message, objects=objects)
+            result = Reconstruct.Result(success=True, code=OK, message=message, objects=objects)
+            end = ServerGoalHandle.succeed
         except CancelledError:
-            goal.canceled()
-            return Reconstruct.Result(success=False, code=FAILED, message='cancelled')
+            result = Reconstruct.Result(success=False, code=FAILED, message='cancelled')
+            end = ServerGoalHandle.canceled
         except Exception as error:
             if not isinstance(error, Sam3dError):
                 self._node.get_logger().error(f'Reconstruct failed:\n{traceback.format_exc()}')
-            goal.abort()
             message = str(error) or type(error).__name__
-            return Reconstruct.Result(success=False, code=code_of(error), message=message)
-        finally:
-            self._running.release()
+            result = Reconstruct.Result(success=False, code=code_of(error), message=message)
+            end = ServerGoalHandle.abort
+        self._running.release()
+
+        def execute(goal: Any) -> Any:
+            end(goal)
+            return result
+
+        goal.execute(execute)
 
     def _rebuilt(self, goal: Any) -> list[Any]:
         request = goal.request
@@ -111,15 +132,16 @@ class ReconstructServer:
         goal.publish_feedback(_feedback(1.0, 0.0))
         return messages
 
-    @staticmethod
-    def _outcome(goal: Any, future: Future[Result]) -> Result:
+    def _outcome(self, goal: Any, future: Future[Result]) -> Result:
         """Wait for the worker, or for a cancel."""
-        while not goal.is_cancel_requested:
+        while not (goal.is_cancel_requested or self._closing.is_set()):
             try:
                 return future.result(POLL_S)
             except FutureTimeoutError:
                 continue
         future.cancel()
+        if not goal.is_cancel_requested:
+            raise NotReadyError('the node was deactivated', wanted='an active node')
         raise CancelledError
 
 
