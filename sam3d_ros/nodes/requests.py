@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from rclpy.client import Client
-from rclpy.service import Service
 
 from sam3d_ros.core.errors import (
     BackendError,
@@ -80,13 +79,13 @@ def answering(
     return callback
 
 
-def answer_from(threads: Executor, service: Service) -> None:
+def answer_from(threads: Executor, service: Any) -> None:
     """Let a service's callback run in other threads, and answer when it is done.
 
     rclpy sends what a callback returns, at once; here it returns what will be the response.
 
     :param threads: run the callback; one that is dropped there leaves its request unanswered.
-    :param service: with its callback.
+    :param service: of rclpy, with its callback.
     """
     serve, send = service.callback, service.send_response
 

@@ -88,7 +88,7 @@ class StageNode(ManagedNode):
     def tell_worker(self, function: Callable[[], None]) -> None:
         """Run ``function`` in the worker, between two frames, without waiting for it."""
         if self._worker is not None:
-            self._worker.call(function)
+            self._worker.tell(function)
 
     def call_worker(self, function: Callable[[], Result]) -> Future[Result]:
         """Run ``function`` in the worker, between two frames; its outcome is in the future.

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar('Item')
@@ -25,7 +26,8 @@ class Worker(Generic[Item]):
     """A thread that owns a stage.
 
     :param handle: called with each input, in this thread.
-    :param failed: called with what ``handle`` raised; the thread goes on.
+    :param failed: called with what ``handle``, or a function that nobody waits for, raised; the
+        thread goes on.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class Worker(Generic[Item]):
         self._handle = handle
         self._failed = failed
         self._changed = threading.Condition()
-        self._requests: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._requests: deque[tuple[Callable[[], Any], Future[Any] | None]] = deque()
         self._waiting: list[tuple[Item, bool, str]] = []
         self._stopping = False
         self.dropped = 0
@@ -68,6 +70,13 @@ class Worker(Generic[Item]):
                 self._changed.notify()
         return future
 
+    def tell(self, function: Callable[[], object]) -> None:
+        """Run ``function`` in the worker before the next input; what it raises goes to failed."""
+        with self._changed:
+            if not self._stopping:
+                self._requests.append((function, None))
+                self._changed.notify()
+
     def flush(self) -> None:
         """Forget the inputs that wait."""
         with self._changed:
@@ -78,7 +87,8 @@ class Worker(Generic[Item]):
         with self._changed:
             self._stopping = True
             for _, future in self._requests:
-                future.cancel()
+                if future is not None:
+                    future.cancel()
             self._requests.clear()
             self._waiting.clear()
             self._changed.notify()
@@ -92,18 +102,17 @@ class Worker(Generic[Item]):
                 self._changed.wait_for(lambda: self._requests or self._waiting or self._stopping)
                 if self._stopping:
                     return
-                request = self._requests.popleft() if self._requests else None
-                item = None if request else self._waiting.pop(0)[0]
-            if request:
-                _answer(*request)
-            else:
-                self._work(item)  # type: ignore[arg-type]
-
-    def _work(self, item: Item) -> None:
-        try:
-            self._handle(item)
-        except Exception as error:
-            self._failed(error)
+                if self._requests:
+                    function, future = self._requests.popleft()
+                else:
+                    function, future = partial(self._handle, self._waiting.pop(0)[0]), None
+            if future is not None:
+                _answer(function, future)
+                continue
+            try:
+                function()
+            except Exception as error:
+                self._failed(error)
 
 
 def _answer(function: Callable[[], Any], future: Future[Any]) -> None:

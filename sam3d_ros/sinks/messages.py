@@ -85,26 +85,32 @@ class ResultMessages:
         :param result: what the session made of it.
         :param wanted: whether anybody reads a topic of instances or reconstructions.
         """
+        yield from self.poses(result.scene)
+        yield from self.sightings(result, wanted)
+        yield from self.of_changes(result.scene)
+
+    def poses(self, scene: Scene) -> Iterator[Message]:
+        """Yield where objects are; safe from any thread."""
+        if self._tf.publish:
+            transforms = object_transforms(scene, self._prefix)[: self._tf.max_frames]
+            yield TF, transforms_message(self._types, transforms)
+        yield DETECTIONS, detections_message(self._types, scene)
+
+    def sightings(
+        self, result: FrameResult, wanted: Callable[[Topic], bool]
+    ) -> Iterator[Message]:
+        """Yield what one frame shows: masks and reconstructions; safe from any thread.
+
+        :param result: what the session made of the frame.
+        :param wanted: whether anybody reads a topic.
+        """
         frame, types = result.frame, self._types
-        yield from self._poses(result.scene)
         if wanted(INSTANCES):
             size_px = (frame.camera.width, frame.camera.height)
             yield INSTANCES, tracks_message(types, result.tracks, frame.frame_id, size_px)
         if wanted(RECONSTRUCTIONS):
             made = result.reconstructions
             yield RECONSTRUCTIONS, reconstructions_message(types, made, frame.frame_id)
-        yield from self.of_changes(result.scene)
-
-    def of_scene(self, scene: Scene) -> Iterator[Message]:
-        """Yield the messages about a scene that lost or gained objects between two frames."""
-        yield from self._poses(scene)
-        yield from self.of_changes(scene)
-
-    def _poses(self, scene: Scene) -> Iterator[Message]:
-        if self._tf.publish:
-            transforms = object_transforms(scene, self._prefix)[: self._tf.max_frames]
-            yield TF, transforms_message(self._types, transforms)
-        yield DETECTIONS, detections_message(self._types, scene)
 
     def of_changes(self, scene: Scene) -> Iterator[Message]:
         """Yield what is large, where it has changed: list of objects, markers, for planners."""

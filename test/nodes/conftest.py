@@ -5,10 +5,12 @@ Everything runs on this machine alone, in a DDS domain of its own.
 """
 
 import os
+import sys
 import threading
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +28,8 @@ from sam3d_ros.ros.transport import use_large_segments
 
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'messages'))
 
 WAIT_S = 25.0
 """Longest wait for anything; only a failing test waits that long."""

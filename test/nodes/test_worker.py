@@ -121,3 +121,15 @@ def test_a_stopped_worker_cancels_what_waits_and_takes_no_more() -> None:
     assert worker.call(lambda: None).cancelled()
     gate.go_on.set()
     assert worker.stop()
+
+
+def test_what_nobody_waits_for_does_not_fail_in_silence() -> None:
+    failures: list[Exception] = []
+    gate = Gate()
+    gate.go_on.set()
+    worker = Worker(gate.handle, failures.append, 'test')
+    worker.tell(lambda: gate.handle(-7))
+    worker.offer(1)
+    assert gate.wait_for(1)
+    assert worker.stop()
+    assert [str(error) for error in failures] == ['bad item -7']

@@ -25,7 +25,7 @@ def moved(by_m):
 def told(messages, tenths, *items):
     """Return the topics that a scene so many tenths of a second after the start is told on."""
     value = scene(*items, stamp_ns=STAMP_NS + tenths * TENTH_NS)
-    return [topic for topic, _ in messages.of_scene(value)]
+    return [topic for topic, _ in (*messages.poses(value), *messages.of_changes(value))]
 
 
 def test_poses_come_first_and_with_every_frame():
@@ -100,6 +100,6 @@ def test_the_period_is_an_option_and_time_that_goes_back_ends_it():
 def test_frames_are_as_many_as_configured():
     messages = ResultMessages(OutputConfig(), TfConfig(max_frames=1))
     value = scene(ITEM, scene_object(4), stamp_ns=STAMP_NS)
-    transforms = next(message for topic, message in messages.of_scene(value) if topic == TF)
+    transforms = next(message for topic, message in messages.poses(value) if topic == TF)
     assert [item.child_frame_id for item in transforms.transforms] == ['object_3']
     assert TF not in told(ResultMessages(OutputConfig(), TfConfig(publish=False)), 0, ITEM)

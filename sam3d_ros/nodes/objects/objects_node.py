@@ -84,7 +84,7 @@ class ObjectsNode(StageNode):
         config = Config(**{name: self.config(name) for name in GROUPS})
         self._lane = CompletionWorker(config.reconstruction, self._failed)
         self._session = Session.from_config(config, self.get_logger().warning, self._lane)
-        self._sink = RosSink(self.publish_topic, config.outputs, config.tf)
+        self._sink = RosSink(self.publish_topic, config.outputs, config.tf, self._failed)
         self._is_idle = True
         self._is_busy = False
 
@@ -109,6 +109,7 @@ class ObjectsNode(StageNode):
         is_built = self.is_configured
         super().release()
         if is_built:
+            self._sink.close()
             self._session.close()
             self._lane.close()
 

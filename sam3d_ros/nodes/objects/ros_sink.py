@@ -15,6 +15,7 @@ from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.config import OutputConfig, TfConfig
 from sam3d_ros.messages.topics import COLLISION_OBJECTS, OVERLAY, Topic
 from sam3d_ros.nodes.objects.overlay import overlay_bytes
+from sam3d_ros.nodes.worker import Worker
 from sam3d_ros.session.result import FrameResult
 from sam3d_ros.sinks.messages import TOPICS, Message, ResultMessages
 
@@ -22,53 +23,75 @@ from sam3d_ros.sinks.messages import TOPICS, Message, ResultMessages
 class RosSink:
     """Publishes results; remembers what viewers and planners were told.
 
+    Poses leave at once, in the caller's thread; all else in a thread of its own, which takes the
+    newest result and tells of the newest scene: what it is too slow for is left out.
+
     :param make_publisher: returns the publisher of one of the graph's topics.
     :param outputs: names of frames, how meshes are drawn, what counts as moved.
     :param tf: which objects get a frame.
+    :param failed: called with what went wrong in the sink's own thread.
     """
 
     def __init__(
-        self, make_publisher: Callable[[Topic], Publisher], outputs: OutputConfig, tf: TfConfig
+        self,
+        make_publisher: Callable[[Topic], Publisher],
+        outputs: OutputConfig,
+        tf: TfConfig,
+        failed: Callable[[Exception], None],
     ) -> None:
         self._publishers = {topic.name: make_publisher(topic) for topic in (*TOPICS, OVERLAY)}
         files = MeshFolder(Path(outputs.mesh_folder)) if outputs.mesh_folder else None
         same_host = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'LOCALHOST'
         self._messages = ResultMessages(outputs, tf, files, same_host=same_host)
         self._planners = 0
+        self._teller = Worker(self._tell, failed, 'teller')
         self.scene: Scene | None = None
-        """What was published last."""
+        """The newest one."""
 
     def write(self, result: FrameResult) -> None:
         """Publish everything about a frame that has changed or is always published."""
         self.scene = result.scene
-        self._send(self._messages.of_frame(result, self._is_heard))
-        if self._is_heard(OVERLAY):
-            self._publishers[OVERLAY.name].publish(overlay_bytes(result.frame, result.tracks))
+        self._send(self._messages.poses(result.scene))
+        self._teller.offer(result, source=result.frame.camera_name)
 
     def write_scene(self, scene: Scene) -> None:
         """Publish a scene that has changed between two frames."""
-        self.scene = scene
-        self._send(self._messages.of_scene(scene))
+        self._send(self._messages.poses(scene))
+        self.write_shapes(scene)
 
     def write_shapes(self, scene: Scene) -> None:
         """Publish shapes that have changed between two frames; no pose has."""
         self.scene = scene
-        self._send(self._messages.of_changes(scene))
+        self._teller.tell(self._tell_changes)
 
     def flush(self) -> None:
         """Publish what waited for a next frame, which does not come."""
-        self._send(self._messages.held_back())
+        self._teller.tell(lambda: self._send(self._messages.held_back()))
 
     def greet_planners(self) -> None:
         """Tell a planner that came late about every object: collision objects are not latched."""
         listening = self._publishers[COLLISION_OBJECTS.name].get_subscription_count()
-        if listening > self._planners and self.scene is not None:
-            self._send(self._messages.all_collision_objects(self.scene))
+        if listening > self._planners:
+            self._teller.tell(self._tell_planners)
         self._planners = listening
 
     def close(self) -> None:
-        """Publish what is held back; the publishers are the node's."""
-        self.flush()
+        """End the sink's thread; the publishers are the node's."""
+        self._teller.stop()
+
+    def _tell(self, result: FrameResult) -> None:
+        self._send(self._messages.sightings(result, self._is_heard))
+        if self._is_heard(OVERLAY):
+            self._publishers[OVERLAY.name].publish(overlay_bytes(result.frame, result.tracks))
+        self._tell_changes()
+
+    def _tell_changes(self) -> None:
+        if self.scene is not None:
+            self._send(self._messages.of_changes(self.scene))
+
+    def _tell_planners(self) -> None:
+        if self.scene is not None:
+            self._send(self._messages.all_collision_objects(self.scene))
 
     def _is_heard(self, topic: Topic) -> bool:
         return bool(self._publishers[topic.name].get_subscription_count() > 0)
