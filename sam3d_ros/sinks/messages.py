@@ -96,9 +96,7 @@ class ResultMessages:
             yield TF, transforms_message(self._types, transforms)
         yield DETECTIONS, detections_message(self._types, scene)
 
-    def sightings(
-        self, result: FrameResult, wanted: Callable[[Topic], bool]
-    ) -> Iterator[Message]:
+    def sightings(self, result: FrameResult, wanted: Callable[[Topic], bool]) -> Iterator[Message]:
         """Yield what one frame shows: masks and reconstructions; safe from any thread.
 
         :param result: what the session made of the frame.
