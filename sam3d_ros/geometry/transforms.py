@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -58,8 +59,17 @@ def from_quaternion(
 
 def quaternion(T: FloatArray) -> FloatArray:
     """Return the unit quaternion (x, y, z, w; w >= 0) of a transform's rotation."""
-    xyzw: FloatArray = Rotation.from_matrix(T[:3, :3]).as_quat(canonical=True)
-    return xyzw
+    # By hand, as above: every pose of every message has one.
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = T[:3, :3].tolist()
+    # 4 q q^T, each row of which is q but for its length; the longest is the most exact.
+    outer = (
+        (1.0 + xx - yy - zz, xy + yx, xz + zx, zy - yz),
+        (xy + yx, 1.0 - xx + yy - zz, yz + zy, xz - zx),
+        (xz + zx, yz + zy, 1.0 - xx - yy + zz, yx - xy),
+        (zy - yz, xz - zx, yx - xy, 1.0 + xx + yy + zz),
+    )
+    length, row = max((math.hypot(*row), row) for row in outer)
+    return np.array(row) / math.copysign(length, row[3])
 
 
 def rotation_angle(T: FloatArray) -> float:
