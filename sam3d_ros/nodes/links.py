@@ -43,10 +43,13 @@ FRAMES: Link[Frame] = Link(FRAMES_TOPIC, encode_frame, decode_frame)
 
 @dataclass(frozen=True, slots=True)
 class Arrival(Generic[Data]):
-    """Data that arrived: its stamp now, itself when asked for."""
+    """Data that arrived, or could: its stamp now, itself when asked for.
+
+    :param get: returns the data; None when it could not be made, which its node has told.
+    """
 
     stamp_ns: int
-    get: Callable[[], Data]
+    get: Callable[[], Data | None]
 
 
 class Sender(Generic[Data]):
@@ -57,11 +60,20 @@ class Sender(Generic[Data]):
         self._link = link
         self._bus = bus
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody outside of this process listens."""
+        return bool(self._publisher.get_subscription_count() > 0)
+
+    def announce(self, arrival: Arrival[Data]) -> None:
+        """Hand data to this process, where it is made when somebody asks for it."""
+        if self._bus is not None:
+            self._bus.publish(self._link.topic.name, arrival)
+
     def send(self, data: Data, stamp_ns: int) -> None:
         """Send data of a source stamp; encoded only when somebody outside listens."""
-        if self._bus is not None:
-            self._bus.publish(self._link.topic.name, Arrival(stamp_ns, lambda: data))
-        if self._publisher.get_subscription_count() > 0:
+        self.announce(Arrival(stamp_ns, lambda: data))
+        if self.is_heard:
             self._publisher.publish(self._link.encode(data))
 
 

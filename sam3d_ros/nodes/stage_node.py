@@ -85,6 +85,26 @@ class StageNode(ManagedNode):
         if self._worker is not None:
             self._worker.offer(item, is_late=is_late, source=source)
 
+    def when_asked(self, make: Callable[[], Result]) -> Callable[[], Result | None]:
+        """Return what has the worker make something, once, when it is first called.
+
+        :param make: what it raises is told as a failure of this node; callers get None then.
+        """
+        made: list[Result | None] = []
+
+        def work() -> Result | None:
+            if not made:
+                made.append(None)
+                begin = perf_counter()
+                try:
+                    made[0] = make()
+                    self.health.done(perf_counter() - begin)
+                except Exception as error:
+                    self._failed(error)
+            return made[0]
+
+        return lambda: self.ask_worker(work)
+
     def tell_worker(self, function: Callable[[], None]) -> None:
         """Run ``function`` in the worker, between two frames, without waiting for it."""
         if self._worker is not None:

@@ -122,7 +122,9 @@ class ObjectsNode(StageNode):
         self._is_idle = False
         self._is_busy = True
         try:
-            self._sink.write(self._session.step(arrival.get(), hurry=hurry))
+            frame = arrival.get()
+            if frame is not None:
+                self._sink.write(self._session.step(frame, hurry=hurry))
         finally:
             self._is_busy = False
 

@@ -19,7 +19,7 @@ from sam3d_ros.messages.headers import nanoseconds
 from sam3d_ros.messages.topics import CAMERA_INFO, POINTS
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.config import InputConfig
-from sam3d_ros.nodes.links import FRAMES
+from sam3d_ros.nodes.links import FRAMES, Arrival
 from sam3d_ros.nodes.pointmap.inputs import SensorData, SensorInputs, input_topics
 from sam3d_ros.nodes.pointmap.live_clocks import LiveClocks
 from sam3d_ros.nodes.program import run
@@ -65,8 +65,9 @@ class PointmapNode(StageNode):
         self._noise_file = self._resume_noise()
         camera = self._config.camera_id
         self._frames = self.publish_link(replace(FRAMES, topic=FRAMES.topic.of(camera)))
-        self._points = self.publish_topic(POINTS.of(camera))
-        self._camera_info = self.publish_topic(CAMERA_INFO.of(camera))
+        self._clouds = {
+            topic: self.publish_topic(topic.of(camera)) for topic in (POINTS, CAMERA_INFO)
+        }
 
     def _resume_noise(self) -> Path | None:
         """Go on from what the camera showed of its errors before; return where that is kept."""
@@ -118,11 +119,14 @@ class PointmapNode(StageNode):
         self.on_close(self._keep_noise)
 
     def process(self, item: SensorData) -> None:
-        """Build one frame."""
-        color, other = self._arrived(item)
-        frame = self._intake.frame(color, other, self._transforms.tree, self._fixed.chosen)
+        """Make one frame for all who want it."""
+        frame = self._frame(item)
         self._frames.send(frame, frame.stamp_ns)
         self._show(frame)
+
+    def _frame(self, item: SensorData) -> Frame:
+        color, other = self._arrived(item)
+        return self._intake.frame(color, other, self._transforms.tree, self._fixed.chosen)
 
     def _check(self, item: SensorData) -> None:
         """Raise TransformError as long as TF does not say where both sensors were."""
@@ -154,7 +158,12 @@ class PointmapNode(StageNode):
         )
 
     def _ready(self, item: SensorData, is_late: bool = False) -> None:
-        self.offer(item, is_late=is_late)
+        """Have a frame made: when it is asked for, where nobody outside of this process looks."""
+        if self.bus is None or self._frames.is_heard or self._is_seen():
+            self.offer(item, is_late=is_late)
+        else:
+            frame = self.when_asked(partial(self._frame, item))
+            self._frames.announce(Arrival(nanoseconds(item.color.header.stamp), frame))
 
     def _on_jump_back(self) -> None:
         """Forget images of a time that is over; frames that go back tell the stages behind."""
@@ -187,10 +196,12 @@ class PointmapNode(StageNode):
 
     def _show(self, frame: Frame) -> None:
         """Publish the public cloud and its CameraInfo while somebody listens."""
-        publishers = {POINTS: self._points, CAMERA_INFO: self._camera_info}
-        if any(item.get_subscription_count() > 0 for item in publishers.values()):
+        if self._is_seen():
             for topic, message in pointmap_messages(frame):
-                publishers[topic].publish(encode(message, topic.type))
+                self._clouds[topic].publish(encode(message, topic.type))
+
+    def _is_seen(self) -> bool:
+        return any(output.get_subscription_count() > 0 for output in self._clouds.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -55,6 +55,8 @@ class SegmentationNode(StageNode):
     def process(self, item: Arrival[Frame]) -> None:
         """Segment one frame and publish what is found."""
         frame = item.get()
+        if frame is None:
+            return
         instances = self._prompts.segment(self._segmenter, frame)
         tracks = Tracks(frame.stamp_ns, instances)
         size_px = (frame.camera.width, frame.camera.height)
