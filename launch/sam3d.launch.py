@@ -18,6 +18,7 @@ INPUTS = {
     'points': ('points', 'LiDAR cloud, read where source is points'),
 }
 CAMERA = '{camera}'
+OPTIONAL = {'segmentation': 'segment', 'reconstruction': 'complete shapes'}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -52,11 +53,14 @@ def generate_launch_description() -> LaunchDescription:
             default_value='auto',
             description='where networks run: auto, cpu, cuda:N or tensorrt:N',
         ),
-        DeclareLaunchArgument(
-            'segmentation_node',
-            default_value='false',
-            choices=['true', 'false'],
-            description='segment in a node of its own, which may die or run on another machine',
+        *(
+            DeclareLaunchArgument(
+                f'{stage}_node',
+                default_value='false',
+                choices=['true', 'false'],
+                description=f'{what} in a node of its own, which may die or run elsewhere',
+            )
+            for stage, what in OPTIONAL.items()
         ),
         DeclareLaunchArgument(
             'rviz', default_value='false', choices=['true', 'false'], description='start RViz'
@@ -84,7 +88,7 @@ def stages(context: LaunchContext) -> list[Node]:
         *(pointmap_node(camera, context) for camera in cameras),
         *(
             stage_node(name, name, options, [])
-            for name in ('segmentation',)
+            for name in OPTIONAL
             if value(f'{name}_node', context) == 'true'
         ),
         stage_node('objects', 'objects', options, []),

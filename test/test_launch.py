@@ -99,8 +99,9 @@ def test_graph_has_every_stage_node_with_its_program(described, context) -> None
 
 
 def test_optional_nodes_stand_in_it_on_request(described, context) -> None:
-    nodes = started(described('sam3d.launch.py'), context, segmentation_node='true')
-    check_names(nodes, GraphOptions(segmentation=True))
+    values = {'segmentation_node': 'true', 'reconstruction_node': 'true'}
+    nodes = started(described('sam3d.launch.py'), context, **values)
+    check_names(nodes, GraphOptions(segmentation=True, reconstruction=True))
 
 
 def check_names(nodes, options: GraphOptions) -> None:

@@ -59,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='segment in a node of its own, which may die or run on another machine',
     )
     parser.add_argument(
+        '--reconstruction-node',
+        action='store_true',
+        help='complete shapes in a node of its own, which may die or run on another machine',
+    )
+    parser.add_argument(
         '--processes',
         action='store_true',
         help='a process for each node: uses all cores, and a crash ends one node only',
@@ -79,11 +84,13 @@ def run_together(options: GraphOptions) -> int:
     from sam3d_ros.nodes.objects.objects_node import ObjectsNode
     from sam3d_ros.nodes.pointmap.pointmap_node import PointmapNode
     from sam3d_ros.nodes.program import run
+    from sam3d_ros.nodes.reconstruction.reconstruction_node import ReconstructionNode
     from sam3d_ros.nodes.segmentation.segmentation_node import SegmentationNode
 
     kinds: dict[str, Callable[..., StageNode]] = {
         'pointmap': PointmapNode,
         'segmentation': SegmentationNode,
+        'reconstruction': ReconstructionNode,
         'objects': ObjectsNode,
     }
     bus = Bus()

@@ -79,6 +79,8 @@ EXTERNAL_LABELS = Topic('objects/external_labels', 'sensor_msgs/msg/Image', Qual
 RECONSTRUCTIONS = Topic(
     'reconstruction/reconstructions', 'sam3d_msgs/msg/ReconstructionArray', Quality.RELIABLE
 )
+WORK = Topic('reconstruction/work', 'sam3d_msgs/msg/Work', Quality.RELIABLE)
+WORK_DONE = Topic('reconstruction/work_done', 'sam3d_msgs/msg/Work', Quality.RELIABLE)
 OBJECTS = Topic('scene/objects', 'sam3d_msgs/msg/SceneObjectArray', Quality.LATCHED)
 MARKERS = Topic('scene/markers', 'visualization_msgs/msg/MarkerArray', Quality.LATCHED)
 DETECTIONS = Topic('scene/detections', 'vision_msgs/msg/Detection3DArray', Quality.RELIABLE)

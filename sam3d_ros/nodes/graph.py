@@ -48,7 +48,7 @@ class GraphOptions:
     :param use_sim_time: take time from ``/clock``.
     :param session: folder that the session keeps itself in; empty = as configured.
     :param cameras: names of the cameras; one empty name for the only one.
-    :param segmentation: with a node that segments for the session.
+    :param segmentation, reconstruction: with a node that does so for the session.
     :raises ConfigurationError: when a camera cannot be named so, is named twice, or several would
         have the same images.
     """
@@ -64,6 +64,7 @@ class GraphOptions:
     session: str = ''
     cameras: tuple[str, ...] = ('',)
     segmentation: bool = False
+    reconstruction: bool = False
 
     def __post_init__(self) -> None:
         for camera in self.cameras:
@@ -85,7 +86,11 @@ class GraphOptions:
         arguments = self.ros_arguments()
         if any(self.cameras):
             arguments += ['-p', f'session.cameras:={",".join(self.cameras)}']
-        wanted = {'segmentation': self.segmentation, 'objects': True}
+        wanted = {
+            'segmentation': self.segmentation,
+            'reconstruction': self.reconstruction,
+            'objects': True,
+        }
         return [
             *(self._pointmap(camera) for camera in self.cameras),
             *(GraphNode(name, name, arguments) for name, is_wanted in wanted.items() if is_wanted),
@@ -158,6 +163,7 @@ def options_from(args: argparse.Namespace) -> GraphOptions:
         use_sim_time=args.sim_time,
         session=args.session,
         segmentation=args.segmentation_node,
+        reconstruction=args.reconstruction_node,
         cameras=tuple(args.camera) or load_config(args.config).session.camera_ids,
     )
 

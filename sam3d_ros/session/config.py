@@ -75,8 +75,9 @@ class SessionConfig:
     )
     external: str = option(
         'replace',
-        'masks that another node publishes (objects/external_instances, objects/external_labels): '
-        'replace = take the place of our own where they come, never = are not listened to',
+        'masks that other nodes publish (objects/external_instances, objects/external_labels) '
+        'and shapes that a reconstruction node makes: replace = take the place of our own where '
+        'they come, never = are not listened to',
         choices=('replace', 'never'),
         read_only=True,
     )

@@ -106,8 +106,9 @@ def test_cameras_that_cannot_be_are_refused(arguments: tuple[str, ...], complain
 def test_every_node_of_the_graph_is_a_module() -> None:
     from importlib.util import find_spec
 
-    nodes = parse('--camera', 'left', '--segmentation-node').nodes()
-    assert [node.name for node in nodes] == ['pointmap_left', 'segmentation', 'objects']
+    nodes = parse('--camera', 'left', '--segmentation-node', '--reconstruction-node').nodes()
+    names = ['pointmap_left', 'segmentation', 'reconstruction', 'objects']
+    assert [node.name for node in nodes] == names
     for node in nodes:
         assert node.command()[-len(node.arguments) - 2 :] == [
             'sam3d_ros.nodes',

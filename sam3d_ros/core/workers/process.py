@@ -22,6 +22,21 @@ class CancelledError(BackendError):
     """The request was cancelled before it was done."""
 
 
+def result_in(answer: Message, name: str) -> Message:
+    """Return an answer that is a result.
+
+    :param answer: to a request.
+    :param name: what errors call the worker.
+    :raises CancelledError: when it says that the request was cancelled.
+    :raises BackendError: when it says that the worker failed.
+    """
+    if answer.kind != Kind.FAILURE:
+        return answer
+    if answer.fields['cancelled']:
+        raise CancelledError(f'the request to {name} was cancelled')
+    raise BackendError(f'{name} failed: {answer.fields["reason"]}')
+
+
 class WorkerProcess:
     """A worker process; started when first needed, and again after it died.
 
@@ -74,11 +89,7 @@ class WorkerProcess:
             answer = self._await(connection, timeout_s, cancelled)
         except (OSError, EOFError, ProtocolError) as error:
             raise self._died(error) from error
-        if answer.kind == Kind.FAILURE:
-            if answer.fields['cancelled']:
-                raise CancelledError(f'the request to {self._name} was cancelled')
-            raise BackendError(f'{self._name} failed: {answer.fields["reason"]}')
-        return answer
+        return result_in(answer, self._name)
 
     def close(self) -> None:
         """End the worker; a later request starts a new one."""

@@ -4,7 +4,8 @@
 Imported by both sides, maybe in two interpreters: standard library and numpy only, nothing of
 ours.
 Arrays lie in one anonymous memory file whose descriptor travels over the Unix socket, so nothing
-is pickled, copied through the socket, named, or left behind when a process dies.
+is pickled, copied through the socket, named, or left behind when a process dies. To another
+machine a message goes as bytes, its arrays behind its fields.
 """
 
 from __future__ import annotations
@@ -87,28 +88,71 @@ def receive(connection: socket.socket) -> Message:
     header, memory = _receive_header(connection)
     try:
         magic, version, kind, length, size = HEADER.unpack(header)
-        if magic != MAGIC or version != VERSION or length > MAX_FIELDS:
-            raise ProtocolError(
-                f'got {magic!r} version {version}, {length} bytes of fields; '
-                f'wanted {MAGIC!r} version {VERSION}'
-            )
+        _require_ours(magic, version, length)
         content = json.loads(_receive_exactly(connection, length))
         if size == 0:
-            empty = {e['name']: np.empty(e['shape'], e['dtype']) for e in content['arrays']}
-            return Message(Kind(kind), content['fields'], empty)
+            return Message(Kind(kind), content['fields'], _views(content['arrays'], b''))
         if memory is None:
             raise ProtocolError(f'{size} bytes of arrays announced, but no memory came along')
         view = mmap.mmap(memory, size)
     finally:
         if memory is not None:
             os.close(memory)
-    arrays = {
-        entry['name']: np.frombuffer(
-            view, entry['dtype'], int(np.prod(entry['shape'])), entry['offset']
-        ).reshape(entry['shape'])
-        for entry in content['arrays']
-    }
-    return Message(Kind(kind), content['fields'], arrays)
+    return Message(Kind(kind), content['fields'], _views(content['arrays'], view))
+
+
+def pack(message: Message) -> bytes:
+    """Return a message as bytes that :func:`unpack` reads, on whatever machine."""
+    layout, size = _layout(message.arrays)
+    text = json.dumps({'fields': message.fields, 'arrays': layout}).encode()
+    data = bytearray(HEADER.size + len(text) + size)
+    data[: HEADER.size] = HEADER.pack(MAGIC, VERSION, message.kind, len(text), size)
+    start = HEADER.size + len(text)
+    data[HEADER.size : start] = text
+    for entry, values in zip(layout, message.arrays.values(), strict=True):
+        at = start + entry['offset']
+        data[at : at + values.nbytes] = values.tobytes()
+    return bytes(data)
+
+
+def unpack(data: bytes) -> Message:
+    """Return the message in bytes; its arrays are views of them.
+
+    :param data: as :func:`pack` returned it.
+    :raises ProtocolError: when it is not a message of this version.
+    """
+    if len(data) < HEADER.size:
+        raise ProtocolError(f'got {len(data)} bytes; wanted at least {HEADER.size}')
+    magic, version, kind, length, size = HEADER.unpack_from(data)
+    _require_ours(magic, version, length)
+    start = HEADER.size + length
+    if len(data) != start + size:
+        raise ProtocolError(f'got {len(data)} bytes; wanted {start + size}')
+    try:
+        content = json.loads(data[HEADER.size : start])
+        return Message(Kind(kind), content['fields'], _views(content['arrays'], data[start:]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProtocolError(f'got fields that cannot be read: {error}') from error
+
+
+def _require_ours(magic: bytes, version: int, length: int) -> None:
+    if magic != MAGIC or version != VERSION or length > MAX_FIELDS:
+        raise ProtocolError(
+            f'got {magic!r} version {version}, {length} bytes of fields; '
+            f'wanted {MAGIC!r} version {VERSION}'
+        )
+
+
+def _views(layout: list[dict[str, Any]], memory: bytes | mmap.mmap) -> dict[str, np.ndarray]:
+    """Return the arrays that lie in memory, by name."""
+    arrays = {}
+    for entry in layout:
+        dtype, count = np.dtype(entry['dtype']), int(np.prod(entry['shape']))
+        values = np.empty(0, dtype)
+        if count:
+            values = np.frombuffer(memory, dtype, count, entry['offset'])
+        arrays[entry['name']] = values.reshape(entry['shape'])
+    return arrays
 
 
 def _layout(arrays: dict[str, np.ndarray]) -> tuple[list[dict[str, Any]], int]:

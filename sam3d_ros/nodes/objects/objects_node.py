@@ -39,6 +39,7 @@ from sam3d_ros.nodes.objects.clicks import Clicks
 from sam3d_ros.nodes.objects.reconstruct_action import ReconstructServer
 from sam3d_ros.nodes.objects.ros_sink import RosSink
 from sam3d_ros.nodes.program import run
+from sam3d_ros.nodes.reconstruction.work import WorkElsewhere
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
 from sam3d_ros.reconstruction.completion.lane import CompletionWorker
@@ -82,7 +83,11 @@ class ObjectsNode(StageNode):
     def build(self) -> None:
         """Load the backends, resume what was saved, and offer the results."""
         config = Config(**{name: self.config(name) for name in GROUPS})
-        self._lane = CompletionWorker(config.reconstruction, self._failed)
+        listens = config.session.external == 'replace'
+        self._elsewhere = WorkElsewhere(self) if listens else None
+        self._lane = CompletionWorker(
+            config.reconstruction, self._failed, elsewhere=self._elsewhere
+        )
         self._session = Session.from_config(config, self.get_logger().warning, self._lane)
         self._sink = RosSink(self.publish_topic, config.outputs, config.tf, self._failed)
         self._is_idle = True
@@ -98,6 +103,8 @@ class ObjectsNode(StageNode):
         if session.external == 'replace':
             for topic, read in MASKS.items():
                 self.listen(import_message(topic.type), topic.name, partial(self._on_masks, read))
+        if self._elsewhere is not None:
+            self._elsewhere.listen()
         Clicks(self, self._session)
         action = ReconstructServer(self, self._chosen, self._rebuilt)
         self.on_close(action.close)

@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from sam3d_ros.core.config import flatten
-from sam3d_ros.core.errors import BackendError, Sam3dError
+from sam3d_ros.core.errors import BackendError, NotReadyError, Sam3dError
 from sam3d_ros.core.workers.process import CancelledError, WorkerProcess
 from sam3d_ros.core.workers.protocol import Kind, Message
 from sam3d_ros.core.workers.values import message_of, value_of
@@ -52,6 +52,21 @@ class CompletionLane(Protocol):
 
     def keep(self, track_ids: Collection[int]) -> None:
         """Forget the jobs, waiting, running or finished, of all objects but these."""
+        ...
+
+
+class Elsewhere(Protocol):
+    """A worker in another process or on another machine, which may come and go."""
+
+    def ask(self, message: Message, timeout_s: float, cancelled: Callable[[], bool]) -> Message:
+        """Return the answer to a request; see :class:`WorkerProcess`.
+
+        :param message: the request.
+        :param timeout_s: longest time for the answer, s.
+        :param cancelled: whether nobody wants the answer any more.
+        :raises NotReadyError: when nobody is there, or it dies before it has answered.
+        :raises BackendError: when it fails, or takes too long.
+        """
         ...
 
 
@@ -113,6 +128,7 @@ class CompletionWorker:
     :param config: of the stage.
     :param failed: called with what went wrong with a job that nobody waits for in person.
     :param done: called when there is something finished. Both in a thread of this object's.
+    :param elsewhere: asked first, where there is one.
     :raises BackendError: when the worker cannot start or the configured backend not be loaded.
     """
 
@@ -121,10 +137,12 @@ class CompletionWorker:
         config: ReconstructionConfig,
         failed: Callable[[Sam3dError], object],
         done: Callable[[], object] = lambda: None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._failed = failed
         self._done = done
-        self._process = _worker_process(config)
+        self._elsewhere = elsewhere
+        self._process = worker_process(config)
         load = Message(Kind.LOAD, {'backend': config.completer})
         try:
             self._process.ask(load, START_TIMEOUT_S)
@@ -224,7 +242,7 @@ class CompletionWorker:
         error: Sam3dError | None = None
         try:
             message = message_of(Kind.WORK, order.job)
-            answer = self._process.ask(message, LONGEST_S, lambda: not order.is_wanted)
+            answer = self._answer(message, lambda: not order.is_wanted)
             completed = value_of(Completed, answer)
         except CancelledError:
             pass  # whoever cancelled it knows
@@ -244,13 +262,26 @@ class CompletionWorker:
                 self._failed(error)
             self._done()
 
+    def _answer(self, message: Message, cancelled: Callable[[], bool]) -> Message:
+        """Have a job done elsewhere, or here where nobody is there or it dies meanwhile."""
+        if self._elsewhere is not None:
+            try:
+                return self._elsewhere.ask(message, LONGEST_S, cancelled)
+            except NotReadyError as error:
+                LOG.debug('%s', error)
+        return self._process.ask(message, LONGEST_S, cancelled)
+
 
 def _refuse(order: _Order) -> None:
     if order.future is not None:
         order.future.set_exception(CancelledError('completion ended before this job'))
 
 
-def _worker_process(config: ReconstructionConfig) -> WorkerProcess:
+def worker_process(config: ReconstructionConfig) -> WorkerProcess:
+    """Return the process that completes objects, started when it is first asked.
+
+    :param config: of the stage.
+    """
     values = json.dumps(flatten(config))
     return WorkerProcess(
         'completion',

@@ -16,8 +16,10 @@ from sam3d_ros.core.workers.protocol import (
     Kind,
     Message,
     ProtocolError,
+    pack,
     receive,
     send,
+    unpack,
 )
 
 ARRAYS = hnp.arrays(
@@ -36,12 +38,27 @@ def test_messages_survive_the_socket(arrays, fields):
     with a, b:
         send(a, Message(Kind.RESULT, fields, arrays))
         send(a, Message(Kind.CANCEL))
-        got = receive(b)
-        assert (got.kind, got.fields) == (Kind.RESULT, fields)
-        for name, values in arrays.items():
-            np.testing.assert_array_equal(got.arrays[name], values)
-            assert got.arrays[name].dtype == values.dtype
+        for got in (receive(b), unpack(pack(Message(Kind.RESULT, fields, arrays)))):
+            assert (got.kind, got.fields) == (Kind.RESULT, fields)
+            assert got.arrays.keys() == arrays.keys()
+            for name, values in arrays.items():
+                np.testing.assert_array_equal(got.arrays[name], values)
+                assert got.arrays[name].dtype == values.dtype
         assert receive(b).kind == Kind.CANCEL
+
+
+def test_bytes_that_are_no_message_are_refused():
+    whole = pack(Message(Kind.WORK, {'a': 1}, {'b': np.arange(5.0)}))
+    for data, complaint in (
+        (b'', 'got 0 bytes'),
+        (whole[:-1], f'got {len(whole) - 1} bytes; wanted {len(whole)}'),
+        (b'HTTP' + whole[4:], "b'HTTP' version 1"),
+        (whole.replace(b'"dtype"', b'"dtipe"'), 'cannot be read'),
+        (whole.replace(b'[5]', b'[9]'), 'cannot be read'),
+        (whole.replace(b'{"fields', b'["fields'), 'cannot be read'),
+    ):
+        with pytest.raises(ProtocolError, match=complaint):
+            unpack(data)
 
 
 def test_strangers_are_refused():
