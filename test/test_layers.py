@@ -20,7 +20,10 @@ LAYERS = (
     ('viewer', 'export'),
     ('session',),
     ('pipeline',),
-    ('scene', 'tracking', 'reconstruction', 'segmentation', 'masks3d', 'pointmaps'),
+    (
+        *('scene', 'tracking', 'reconstruction', 'segmentation', 'masks3d', 'people'),
+        'pointmaps',
+    ),
     ('world',),
     ('bags',),
     ('messages',),

@@ -46,3 +46,104 @@ BONES = tuple(
     for a, b in (('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip'))
 )
 """Pairs of joints whose distance does not change, or hardly."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capsule:
+    """All that is within a radius of a line.
+
+    :param start_m: (3,) float64 one end of the line, fixed frame, metres.
+    :param end_m: (3,) float64 its other end.
+    :param radius_m: metres.
+    """
+
+    start_m: FloatArray
+    end_m: FloatArray
+    radius_m: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Skeleton:
+    """The joints of one body.
+
+    :param points_m: (33, 3) float64, fixed frame, metres, in the order of :data:`JOINTS`.
+    :param covariance: (33, 3, 3) float64 of each, fixed frame, square metres.
+    :param visibility: (33,) float64, 0..1, how sure the image is that a joint can be seen.
+    :param measured: (33,) bool, whether depth at the joint itself placed it; False = the usual
+        shape of bodies did.
+    """
+
+    points_m: FloatArray
+    covariance: FloatArray
+    visibility: FloatArray
+    measured: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hand:
+    """One hand in view.
+
+    :param points_m: (21, 3) float64, fixed frame, metres, in the order of :data:`HAND_JOINTS`.
+    :param covariance: (3, 3) float64 of each of them, fixed frame, square metres.
+    :param measured: whether depth at the hand placed it.
+    """
+
+    is_right: bool
+    points_m: FloatArray
+    covariance: FloatArray
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One person, or something as tall that nobody has looked at yet.
+
+    :param id: counted up from 1, never reused while the session remembers.
+    :param by_depth: whether depth alone sees a tall body there, in its last frame.
+    :param by_image: whether the image shows a person there; else it is a tall mover.
+    :param in_view: whether it was seen in this frame.
+    :param score: 0..1, how sure it is that this is somebody.
+    :param position_m: (3,) float64 middle of the trunk, fixed frame, metres.
+    :param velocity_m_s: (3,) float64, fixed frame.
+    :param covariance: (6, 6) float64 of position and velocity.
+    :param capsules: what the body fills: one for each limb when joints are known, else a single
+        upright one; fixed frame.
+    :param skeleton: its joints, or None while none are known.
+    :param hands: the joints of its hands, where they were asked for.
+    :param held: ids of the objects in its hands.
+    :param body: the fitted body, fixed frame, or None; faces without points near them are made up.
+    """
+
+    id: int
+    by_depth: bool
+    by_image: bool
+    in_view: bool
+    score: float
+    position_m: FloatArray
+    velocity_m_s: FloatArray
+    covariance: FloatArray
+    capsules: tuple[Capsule, ...]
+    first_seen_ns: int
+    last_seen_ns: int
+    skeleton: Skeleton | None = None
+    hands: tuple[Hand, ...] = ()
+    held: tuple[int, ...] = ()
+    body: Mesh | None = None
+
+    @property
+    def label(self) -> str:
+        """``person``, or ``tall_mover`` when only depth speaks for it."""
+        return 'person' if self.by_image else 'tall_mover'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """Everybody after one frame.
+
+    :param period_s: time to the next frame, as the last ones came; 0 = not known.
+    """
+
+    stamp_ns: int
+    fixed_frame: str
+    items: tuple[Person, ...] = ()
+    period_s: float = 0.0

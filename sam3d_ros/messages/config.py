@@ -42,6 +42,13 @@ class OutputConfig:
         minimum=0.0,
         maximum=0.1,
     )
+    people_speed_m_s: float = option(
+        1.6,
+        'Collision objects and keep-out points of people grow by what this speed reaches until '
+        'the next frame, m/s; perception, not a safety function.',
+        minimum=0.0,
+        maximum=10.0,
+    )
     move_rad: float = option(
         0.0087,
         'A collision object is moved when its pose turned by more than this, radians.',

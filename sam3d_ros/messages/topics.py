@@ -87,5 +87,8 @@ DETECTIONS = Topic('scene/detections', 'vision_msgs/msg/Detection3DArray', Quali
 COLLISION_OBJECTS = Topic(
     'scene/collision_objects', 'moveit_msgs/msg/CollisionObject', Quality.RELIABLE
 )
+PEOPLE = Topic('people', 'sam3d_msgs/msg/PersonArray', Quality.RELIABLE)
+PEOPLE_MARKERS = Topic('people/markers', 'visualization_msgs/msg/MarkerArray', Quality.RELIABLE)
+KEEP_OUT = Topic('people/keep_out', 'sensor_msgs/msg/PointCloud2', Quality.RELIABLE)
 TF = Topic('/tf', 'tf2_msgs/msg/TFMessage', Quality.TF)
 TF_STATIC = Topic('/tf_static', 'tf2_msgs/msg/TFMessage', Quality.TF_STATIC)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""People in front of the robot, by depth and by image. This is perception, not a safety function."""
+"""People in front of the robot, by depth and by image; perception, not a safety function."""

@@ -32,8 +32,8 @@ class PeopleConfig:
     )
     passes: int = option(
         1,
-        'most network passes for one frame; a look, or the joints of one person, is a pass of 5 to '
-        '9 ms on one core, and what is left out waits for its turn',
+        'most network passes for one frame; a look, or the joints of one person, is a pass of 5 '
+        'to 9 ms on one core, and what is left out waits for its turn',
         minimum=1,
         maximum=20,
     )
@@ -48,13 +48,10 @@ class PeopleConfig:
         6.0, 'people farther from the camera are left out, metres', minimum=0.5, maximum=50.0
     )
     keep_s: float = option(
-        5.0, 'somebody who comes back within this time keeps the id, seconds', minimum=0, maximum=600
+        5.0,
+        'somebody who comes back within this time keeps the id, seconds',
+        minimum=0,
+        maximum=600,
     )
     hands: bool = option(False, 'find the 21 joints of visible hands too, a pass of 9 ms and more')
     body: bool = option(True, 'publish the fitted body of everyone with joints as a mesh')
-    speed_m_s: float = option(
-        1.6,
-        'collision objects of people grow by what this speed reaches until the next frame, m/s',
-        minimum=0.0,
-        maximum=10.0,
-    )

@@ -26,6 +26,8 @@ LEVEL_SLOPE = 0.3
 HIGHEST_LEVEL_M = 0.2
 """What is higher over the camera shows it no upper side."""
 PLAN_CELL_M = 0.06
+BLURRED_M = 0.09
+"""Returns with a larger one-sigma error say nothing about shapes."""
 MAX_PLANES = 5
 PLANE_LENGTH_M = 0.5
 PLANE_AREA_M2 = 0.3
@@ -62,7 +64,8 @@ class Scenery:
     @property
     def standing(self) -> BoolArray:
         """(h, w) bool, on neither."""
-        free: BoolArray = np.isfinite(self.points[..., 2]) & ~self.level & ~self.flat
+        sure = self.sigma_m < BLURRED_M  # no NaN is
+        free: BoolArray = np.isfinite(self.points[..., 2]) & sure & ~self.level & ~self.flat
         return free
 
 
@@ -84,7 +87,7 @@ def find_scenery(frame: Frame, range_m: float) -> Scenery:
 
     :param range_m: what is farther away is left out.
     """
-    height, width = frame.depth_m.shape
+    width = frame.depth_m.shape[1]
     step = max(1, -(-width // COLUMNS))
     R = level_axes(frame)
     points_cam = _coarse(frame.pointmap, step)
@@ -96,7 +99,8 @@ def find_scenery(frame: Frame, range_m: float) -> Scenery:
     pitch = step * step / (frame.camera.fx * frame.camera.fy)
     area = np.where(far, np.float32(0), np.nan_to_num(depth) ** 2 * np.float32(pitch))
     floor_m, tables, level = _levels(points, sigma, area)
-    flat = _planes(points, sigma, area, level)
+    reach = np.float32(0.02) + np.float32(2) * (sigma + frame.sensor.warp * np.square(depth))
+    flat = _planes(points, reach.astype(np.float32), area, level)
     return Scenery(step, points, sigma, area, floor_m, level, flat, tables, R)
 
 
@@ -106,9 +110,7 @@ def _coarse(pointmap: Float32Array, step: int) -> Float32Array:
         return pointmap.copy()
     rows, columns = pointmap.shape[0] // step * step, pointmap.shape[1] // step * step
     far = step // 2
-    four = np.stack(
-        [pointmap[i:rows:step, j:columns:step] for i in (0, far) for j in (0, far)]
-    )
+    four = np.stack([pointmap[i:rows:step, j:columns:step] for i in (0, far) for j in (0, far)])
     depth = four[..., 2]
     order = np.argsort(depth, axis=0)  # NaN last
     count = np.isfinite(depth).sum(axis=0)
@@ -131,6 +133,8 @@ def _levels(
         run = np.sqrt(np.square(step[..., 0]) + np.square(step[..., 1]))
         slope[axis][inner] = np.abs(step[..., 2]) / np.maximum(run, np.float32(1e-4))
     is_level = (slope.max(axis=0) < LEVEL_SLOPE) & (weight > 0.4) & (height < HIGHEST_LEVEL_M)
+    tolerance = np.float32(0.025) + np.float32(1.5) * sigma
+    is_level &= np.abs(height - blurred[..., 2]) < tolerance  # no step between two levels
     # A rim of a body may lie level by chance, a few cells of it.
     is_level &= cv2.blur(is_level.astype(np.float32), (5, 5)) > 0.7
     none = np.zeros(height.shape, bool)
@@ -142,7 +146,6 @@ def _levels(
     bins = np.floor(height[is_level] / LEVEL_BIN_M).astype(int)
     first = bins.min()
     histogram = np.bincount(bins - first, covered[is_level])
-    tolerance = np.float32(0.025) + np.float32(1.5) * sigma
     nearby = cv2.dilate(is_level.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     found: list[float] = []
     level = none
@@ -167,18 +170,20 @@ def _levels(
 def _smoothed(points: Float32Array) -> tuple[Float32Array, Float32Array]:
     """Return the mean of the points of 5 x 5 cells, and the share of them that there are."""
     there = np.isfinite(points[..., 2]).astype(np.float32)
-    weight = cv2.blur(there, (5, 5))
+    weight = np.asarray(cv2.blur(there, (5, 5)), np.float32)
     total = cv2.blur(np.nan_to_num(points), (5, 5))
     return np.asarray(total / np.maximum(weight, 1e-6)[..., None], np.float32), weight
 
 
 def _planes(
-    points: Float32Array, sigma: Float32Array, area: Float32Array, level: BoolArray
+    points: Float32Array, reach: Float32Array, area: Float32Array, level: BoolArray
 ) -> BoolArray:
-    """Return which cells lie on upright planes that are no bodies."""
+    """Return which cells lie on upright planes that are no bodies.
+
+    :param reach: (h, w) how far a cell of a plane may be off it, metres.
+    """
     flat = np.zeros(level.shape, bool)
     left = np.isfinite(points[..., 2]) & ~level
-    reach = np.float32(0.02) + np.float32(2.0) * sigma
     ground = points[..., :2]
     for _ in range(MAX_PLANES):
         if area[left].sum() < PLANE_AREA_M2:
@@ -194,8 +199,10 @@ def _planes(
         count, labels = cv2.connectedComponents(joined, connectivity=4)
         areas = np.bincount(labels.ravel(), np.where(on, area, 0).ravel(), count)
         for k in range(1, count):
-            if areas[k] > PLANE_AREA_M2 and _is_flat(points, line, on & (labels == k), reach, area):
-                grown = cv2.dilate((labels == k).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+            if areas[k] > PLANE_AREA_M2 and _is_flat(
+                points, line, on & (labels == k), reach, area
+            ):
+                grown = cv2.dilate((labels == k).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
                 flat |= grown & (np.abs(offset) < 1.5 * reach) & ~level
         left = left & ~on & ~flat
     return flat

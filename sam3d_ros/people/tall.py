@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
 from sam3d_ros.people.scenery import Scenery
 
 PLAN_CELL_M = 0.05
@@ -29,6 +29,8 @@ BODY_M = 0.6
 """Two heads are farther apart than half of this."""
 LOW_M = 0.4
 """A body's lowest part in sight is no higher over the floor, unless something hides the rest."""
+WHOLE = 0.5
+"""A body is in one piece, by this share of what is in sight; things that hide it cut it."""
 DEEP_M = 0.09
 """The middle of a body lies so far behind its surface."""
 
@@ -109,9 +111,7 @@ def _heads_apart(scenery: Scenery, cells: BoolArray) -> list[BoolArray]:
             kept.append(peak)
     if len(kept) < 2:
         return [cells]
-    nearest = np.argmin(
-        np.linalg.norm(index[:, None] - np.array(kept)[None], axis=-1), axis=1
-    )
+    nearest = np.argmin(np.linalg.norm(index[:, None] - np.array(kept)[None], axis=-1), axis=1)
     parts = []
     for k in range(len(kept)):
         part = cells.copy()
@@ -141,6 +141,8 @@ def _measured(scenery: Scenery, cells: BoolArray, tall_m: float) -> Tall | None:
     reaches_down = floor is not None and bottom < floor + LOW_M
     if not reaches_down and not _hidden_below(scenery, cells):
         return None
+    if _scattered(scenery, cells):
+        return None
     distance = float(np.linalg.norm(middle))
     middle = middle * (1 + DEEP_M / max(distance, 0.3))
     radius = float(np.clip(breadth / 2, 0.15, 0.45))
@@ -148,6 +150,15 @@ def _measured(scenery: Scenery, cells: BoolArray, tall_m: float) -> Tall | None:
     sigma = float(np.median(scenery.sigma_m[cells])) + 0.03
     place = np.array([middle[0], middle[1], (start + top) / 2])
     return Tall(cells, place, start, top, radius, sigma)
+
+
+def _scattered(scenery: Scenery, cells: BoolArray) -> bool:
+    """Return whether a thing is in pieces all over the image, as the noise of a wall is."""
+    joined = cv2.morphologyEx(cells.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    count, labels = cv2.connectedComponents(joined, connectivity=8)
+    areas = np.bincount(labels.ravel(), np.where(cells, scenery.area_m2, 0).ravel(), count)[1:]
+    filled = cells.sum() / max(1, int(joined.sum()))
+    return bool(areas.max() < WHOLE * areas.sum() or filled < WHOLE)
 
 
 def _hidden_below(scenery: Scenery, cells: BoolArray) -> bool:

@@ -16,6 +16,7 @@ from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.registry import with_options
 from sam3d_ros.masks3d.config import Masks3DConfig
 from sam3d_ros.messages.config import OutputConfig, TfConfig
+from sam3d_ros.people.config import PeopleConfig
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.scene.config import SceneConfig
@@ -119,6 +120,7 @@ class Config:
     masks3d: Masks3DConfig = group(Masks3DConfig)
     reconstruction: ReconstructionConfig = group(ReconstructionConfig)
     scene: SceneConfig = group(SceneConfig)
+    people: PeopleConfig = group(PeopleConfig)
     prompts: PromptConfig = group(PromptConfig)
     session: SessionConfig = group(SessionConfig)
     outputs: OutputConfig = group(OutputConfig)

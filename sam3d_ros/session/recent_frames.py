@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sam3d_ros.core.errors import NotFoundError, NotReadyError
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Tracks
+from sam3d_ros.people.masks import PeoplePixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,11 +19,13 @@ class Kept:
     :param frame: the observation.
     :param tracks: all living tracks after it.
     :param places: where the objects were: (4, 4) poses of their anchors in the fixed frame, by id.
+    :param people: its pixels that show people, None = nobody.
     """
 
     frame: Frame
     tracks: Tracks
     places: Mapping[int, FloatArray] = field(default_factory=dict)
+    people: PeoplePixels | None = None
 
     def showing(self, mask: BoolArray) -> tuple[int, ...]:
         """Return the ids of the tracks whose masks are mostly this one.

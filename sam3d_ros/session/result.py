@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sam3d_ros.core.people import People
 from sam3d_ros.core.types import Frame, Reconstructions, Scene, Tracks
+
+NOBODY = People(0, '')
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,7 @@ class StageTimes:
     """How long each stage took for one frame, seconds."""
 
     segmentation_s: float
+    people_s: float
     tracking_s: float
     reconstruction_s: float
     scene_s: float
@@ -27,6 +31,7 @@ class FrameResult:
     :param reconstructions: shape and layout of the tracks seen in it.
     :param scene: all objects known after it.
     :param times: what it cost.
+    :param people: everybody in front of the cameras; perception, not a safety function.
     """
 
     frame: Frame
@@ -34,3 +39,4 @@ class FrameResult:
     reconstructions: Reconstructions
     scene: Scene
     times: StageTimes
+    people: People = NOBODY

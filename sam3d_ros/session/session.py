@@ -31,6 +31,8 @@ from sam3d_ros.core.types import (
     Tracks,
 )
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.people.masks import with_held, without_people
+from sam3d_ros.people.stage import PeopleStage
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
 from sam3d_ros.reconstruction.completion.lane import CompletionLane
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
@@ -42,6 +44,7 @@ from sam3d_ros.session.prompting import StandingPrompts
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
 from sam3d_ros.session.result import FrameResult, StageTimes
 from sam3d_ros.session.store import SessionStore
+from sam3d_ros.session.turns import Turns
 
 LOG = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ class Session:
     :param prompts: what is looked for from the start, and how many frames prompts may refer to.
     :param options: how often it looks anew; None = the defaults.
     :param say: takes what a user should know, a sentence at a time.
+    :param people: finds people, whose pixels are no object's; None = nobody looks for them.
     """
 
     def __init__(
@@ -69,19 +73,18 @@ class Session:
         prompts: PromptConfig | None = None,
         options: SessionConfig | None = None,
         say: Say = LOG.warning,
+        people: PeopleStage | None = None,
     ) -> None:
         prompts, options = prompts or PromptConfig(), options or SessionConfig()
         self.segmenter = segmenter
         self._tracker = tracker
         self._reconstructor = reconstructor
         self._memory = memory
+        self._people = people or PeopleStage()
         self._prompts = StandingPrompts(prompts.phrases, only=prompts.only)
         self._recent = RecentFrames(prompts.keep_frames)
         self._outside = OutsideMasks(options.external_wait_s)
-        self._segment_every = options.segment_every
-        self._hurry_ns = round(1e9 * options.hurry_s)
-        self._frames: dict[str, int] = {}
-        self._segmented_ns: dict[str, int] = {}
+        self._turns = Turns(options.segment_every, options.hurry_s)
         self._say = say
         self._autosave: Autosave | None = None
         self._latest_ns: dict[str, int] = {}
@@ -111,6 +114,7 @@ class Session:
             config.prompts,
             config.session,
             say,
+            PeopleStage(config.people, say),
         )
         if config.session.folder:
             store = SessionStore(Path(config.session.folder).expanduser())
@@ -149,11 +153,15 @@ class Session:
             instances = self._outside.take(frame)
         before = self._followed(frame, hurry)
         if instances is None and not prompts and before is not None:
-            clock += [clock[0]] * 2
+            people = self._people.update(frame)
+            clock += [clock[0], *[perf_counter()] * 2]
             tracks, reconstructions = self._reconstructor.follow(frame, before)
         else:
-            self._segmented_ns[frame.camera_name] = frame.stamp_ns
+            self._turns.segmented(frame)
             instances = self._segmented(frame, instances)
+            clock.append(perf_counter())
+            people = self._people.update(frame, instances.supports)
+            instances = without_people(instances, self._people.pixels)
             clock.append(perf_counter())
             tracks = self._tracker.update(frame, instances)
             clock.append(perf_counter())
@@ -163,9 +171,11 @@ class Session:
         scene = self._memory.update(frame, tracks, reconstructions)
         clock.append(perf_counter())
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
-        self._recent.add(Kept(frame, tracks, self._reconstructor.places()))
+        people = with_held(people, frame, tracks)
+        places = self._reconstructor.places()
+        self._recent.add(Kept(frame, tracks, places, self._people.pixels))
         self._offer_to_save()
-        return FrameResult(frame, tracks, reconstructions, scene, times)
+        return FrameResult(frame, tracks, reconstructions, scene, times, people)
 
     def join(self, frame_id: str, instances: Instances) -> Scene | None:
         """Take masks of a frame that somebody else has segmented, whenever they come.
@@ -186,20 +196,22 @@ class Session:
             self._outside.put(frame_id, instances)
             return None
         then = self._recent.at(instances.stamp_ns, frame_id)
-        frame, name = then.frame, then.frame.camera_name
+        frame = then.frame
         self._outside.heard(frame)
-        if frame.stamp_ns <= self._segmented_ns.get(name, frame.stamp_ns - 1):
+        if self._turns.is_late(frame):
             return None
-        tracks = self._tracker.update(frame, self._segmented(frame, instances))
+        instances = without_people(self._segmented(frame, instances), then.people)
+        tracks = self._tracker.update(frame, instances)
         reconstructions = self._reconstructor.rejoin(frame, tracks, then.places)
-        self._segmented_ns[name] = frame.stamp_ns
+        self._turns.segmented(frame)
         scene = self._memory.update(frame, tracks, reconstructions)
         if latest.frame is not frame:
             removed = scene.removed
             tracks, reconstructions = self._reconstructor.follow(latest.frame, tracks)
             scene = self._memory.update(latest.frame, tracks, reconstructions)
             scene = replace(scene, removed=(*removed, *scene.removed))
-        self._recent.add(Kept(latest.frame, tracks, self._reconstructor.places()))
+        places = self._reconstructor.places()
+        self._recent.add(replace(latest, tracks=tracks, places=places))
         self._offer_to_save()
         return scene
 
@@ -367,8 +379,8 @@ class Session:
         self._recent.clear()
         self._outside.clear()
         self._latest_ns.clear()
-        self._frames.clear()
-        self._segmented_ns.clear()
+        self._turns.clear()
+        self._people.reset()
 
     def save(self, folder: Path) -> None:
         """Write all that is known to a folder, as :meth:`resume` reads it.
@@ -441,12 +453,7 @@ class Session:
 
     def _followed(self, frame: Frame, hurry: bool) -> Tracks | None:
         """Count a frame; return the tracks to follow into it, None = it is to be segmented."""
-        name = frame.camera_name
-        count = self._frames.get(name, 0)
-        self._frames[name] = count + 1
-        since_ns = frame.stamp_ns - self._segmented_ns.get(name, -self._hurry_ns)
-        is_spared = count % self._segment_every != 0 or (hurry and since_ns < self._hurry_ns)
-        if not is_spared and not self._outside.expects(frame):
+        if not self._turns.spares(frame, hurry) and not self._outside.expects(frame):
             return None
         kept = self._recent.latest(frame.frame_id)
         return None if kept is None else kept.tracks
@@ -462,6 +469,7 @@ class Session:
             'shapes': self._reconstructor.state(),
             'scene': self._memory.state(),
             'prompts': self._prompts.state(),
+            'people': self._people.state(),
             'latest_ns': dict(self._latest_ns),
             'scene_ns': self._scene_ns,
             'fixed_frame': self._fixed_frame,
@@ -476,6 +484,7 @@ class Session:
             self._reconstructor.restore(state['shapes'])
             self._memory.restore(state['scene'])
             self._prompts.restore(state['prompts'])
+            self._people.restore(state['people'])
             self._latest_ns = dict(state['latest_ns'])
             self._scene_ns = int(state['scene_ns'])
             self._fixed_frame = str(state['fixed_frame'])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sam3d_ros.core.people import People
 from sam3d_ros.core.types import Frame, ObjectState, Scene
 from sam3d_ros.export.mesh_folder import MeshFolder
 from sam3d_ros.messages.config import OutputConfig, TfConfig
@@ -20,6 +21,13 @@ from sam3d_ros.messages.results.collision import CollisionState
 from sam3d_ros.messages.results.detections import detections_message
 from sam3d_ros.messages.results.instances import tracks_message
 from sam3d_ros.messages.results.markers import MarkerState
+from sam3d_ros.messages.results.people import (
+    collision_messages,
+    keep_out_message,
+    people_markers,
+    people_message,
+    person_transforms,
+)
 from sam3d_ros.messages.results.products import MeshLibrary, MeshProducts
 from sam3d_ros.messages.results.reconstructions import reconstructions_message
 from sam3d_ros.messages.results.scene import scene_message
@@ -30,8 +38,11 @@ from sam3d_ros.messages.topics import (
     COLLISION_OBJECTS,
     DETECTIONS,
     INSTANCES,
+    KEEP_OUT,
     MARKERS,
     OBJECTS,
+    PEOPLE,
+    PEOPLE_MARKERS,
     POINTS,
     RECONSTRUCTIONS,
     TF,
@@ -40,9 +51,12 @@ from sam3d_ros.messages.topics import (
 from sam3d_ros.messages.transforms import object_transforms, transforms_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
-from sam3d_ros.session.result import FrameResult
+from sam3d_ros.session.result import NOBODY, FrameResult
 
-TOPICS = (INSTANCES, RECONSTRUCTIONS, OBJECTS, MARKERS, DETECTIONS, COLLISION_OBJECTS, TF)
+TOPICS = (
+    *(INSTANCES, RECONSTRUCTIONS, OBJECTS, MARKERS, DETECTIONS, COLLISION_OBJECTS, TF),
+    *(PEOPLE, PEOPLE_MARKERS, KEEP_OUT),
+)
 """What results are told on."""
 
 Message = tuple[Topic, Any]
@@ -67,6 +81,8 @@ class ResultMessages:
     ) -> None:
         self._types = StoreTypes()
         self._prefix = outputs.frame_prefix
+        self._speed_m_s = outputs.people_speed_m_s
+        self._kept_clear: set[int] = set()
         self._tf = tf
         self._files = files
         self._library = MeshLibrary(outputs.marker_faces)
@@ -85,19 +101,24 @@ class ResultMessages:
         :param result: what the session made of it.
         :param wanted: whether anybody reads a topic of instances or reconstructions.
         """
-        yield from self.poses(result.scene)
+        yield from self.poses(result.scene, result.people)
         yield from self.sightings(result, wanted)
         yield from self.of_changes(result.scene)
 
-    def poses(self, scene: Scene) -> Iterator[Message]:
-        """Yield where objects are; safe from any thread."""
+    def poses(self, scene: Scene, people: People = NOBODY) -> Iterator[Message]:
+        """Yield where objects and people are; safe from any thread.
+
+        :param scene: all objects known.
+        :param people: everybody in front of the cameras.
+        """
         if self._tf.publish:
             transforms = object_transforms(scene, self._prefix)[: self._tf.max_frames]
+            transforms += person_transforms(people)
             yield TF, transforms_message(self._types, transforms)
         yield DETECTIONS, detections_message(self._types, scene)
 
     def sightings(self, result: FrameResult, wanted: Callable[[Topic], bool]) -> Iterator[Message]:
-        """Yield what one frame shows: masks and reconstructions; safe from any thread.
+        """Yield what one frame shows: masks, reconstructions, people; from one thread.
 
         :param result: what the session made of the frame.
         :param wanted: whether anybody reads a topic.
@@ -109,6 +130,22 @@ class ResultMessages:
         if wanted(RECONSTRUCTIONS):
             made = result.reconstructions
             yield RECONSTRUCTIONS, reconstructions_message(types, made, frame.frame_id)
+        yield from self._of_people(result.people, wanted)
+
+    def _of_people(self, people: People, wanted: Callable[[Topic], bool]) -> Iterator[Message]:
+        """Yield who is there, always; all that is drawn or kept clear of, while somebody is."""
+        yield PEOPLE, people_message(self._types, people)
+        # Of a receiver that is slow, frames are left out, and with them who left in them.
+        gone = self._kept_clear - {item.id for item in people.items}
+        if not people.items and not gone:
+            return
+        self._kept_clear = {item.id for item in people.items}
+        for message in collision_messages(self._types, people, sorted(gone), self._speed_m_s):
+            yield COLLISION_OBJECTS, message
+        if wanted(PEOPLE_MARKERS):
+            yield PEOPLE_MARKERS, people_markers(self._types, people)
+        if wanted(KEEP_OUT):
+            yield KEEP_OUT, keep_out_message(self._types, people, self._speed_m_s)
 
     def of_changes(self, scene: Scene) -> Iterator[Message]:
         """Yield what is large, where it has changed: list of objects, markers, for planners."""

@@ -91,6 +91,7 @@ def test_the_report(out):
     assert set(report['latency_ms']) == {
         'pointmaps',
         'segmentation',
+        'people',
         'tracking',
         'reconstruction',
         'scene',

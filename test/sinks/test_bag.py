@@ -39,7 +39,7 @@ def results(count=3):
         known = [scene_object(3)] + [scene_object(4)] * (at < 2)
         value = scene(*known, stamp_ns=stamp_ns)
         rebuilt = replace(reconstructions(), stamp_ns=stamp_ns)
-        times = StageTimes(0.0, 0.0, 0.0, 0.0)
+        times = StageTimes(0.0, 0.0, 0.0, 0.0, 0.0)
         made.append(FrameResult(frame, seen, rebuilt, value, times))
     return made
 

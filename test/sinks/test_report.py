@@ -25,7 +25,7 @@ FRAME = Frame(
 
 
 def result(segmentation_s):
-    times = StageTimes(segmentation_s, 0.001, 0.002, 0.003)
+    times = StageTimes(segmentation_s, 0.0, 0.001, 0.002, 0.003)
     seen = tracks()
     return FrameResult(FRAME, seen, reconstructions(), scene(), times)
 

@@ -51,7 +51,7 @@ class RosSink:
     def write(self, result: FrameResult) -> None:
         """Publish everything about a frame that has changed or is always published."""
         self.scene = result.scene
-        self._send(self._messages.poses(result.scene))
+        self._send(self._messages.poses(result.scene, result.people))
         self._teller.offer(result, source=result.frame.camera_name)
 
     def write_scene(self, scene: Scene) -> None:

@@ -102,9 +102,7 @@ class BodyNetworks:
         relative = world.reshape(-1, 3)[:count].astype(np.float64) @ _turn(square).T
         # Behind the joints come the middle of the hips and a point of the circle about the body.
         following = upright_square(points_px[count], points_px[count + 1], BODY_GROWTH)
-        return Landmarks(
-            float(presence[0, 0]), points_px[:count], visibility, relative, following
-        )
+        return Landmarks(float(presence[0, 0]), points_px[:count], visibility, relative, following)
 
 
 class HandNetworks:
@@ -144,9 +142,7 @@ class HandNetworks:
         points = raw.reshape(len(HAND_JOINTS), 3).astype(np.float64)
         relative = world.reshape(-1, 3).astype(np.float64) @ _turn(square).T
         points_px = points[:, :2] @ A[:, :2].T + A[:, 2]
-        return HandLandmarks(
-            float(presence[0, 0]), bool(right[0, 0] > 0.5), points_px, relative
-        )
+        return HandLandmarks(float(presence[0, 0]), bool(right[0, 0] > 0.5), points_px, relative)
 
 
 def body_square(person: Detection) -> Square:

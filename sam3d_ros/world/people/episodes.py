@@ -9,22 +9,22 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import ConfigurationError
-from sam3d_ros.core.people import JOINTS
 from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.world.cameras import looking_at, pinhole
 from sam3d_ros.world.episode import FRAME_RATE_HZ, Episode, stamps
-from sam3d_ros.world.figure import Figure, Pose, random_figure, upright
-from sam3d_ros.world.furniture import block, legged
-from sam3d_ros.world.light import random_light
+from sam3d_ros.world.people.figure import Figure, Pose, random_figure, upright
+from sam3d_ros.world.rendering.light import random_light
+from sam3d_ros.world.rendering.sensors import depth_sensor
 from sam3d_ros.world.samples import Sample
-from sam3d_ros.world.sensors import depth_sensor
+from sam3d_ros.world.setting.furniture import block, legged
+from sam3d_ros.world.setting.surroundings import floor, posed, slab, wall
 from sam3d_ros.world.solid import Solid, Texture
-from sam3d_ros.world.surroundings import floor, posed, slab, wall
 
 Rng = np.random.Generator
 INSIDE_M = 0.12
@@ -43,7 +43,7 @@ class PeopleEpisode:
     activity: str
     episode: Episode
     joints_m: FloatArray
-    owner: FloatArray
+    owner: npt.NDArray[np.int64]
 
     def masks(self, sample: Sample) -> BoolArray:
         """Return the (P, H, W) visible pixels of every person in one of its samples."""
@@ -59,9 +59,12 @@ class PeopleEpisode:
         points = apply(inverse(sample.truth.T_fixed_cam), self.joints_m[index])
         pixels = project(points, sample.camera)
         height, width = sample.rendering.depth_m.shape
-        inside = np.isfinite(pixels).all(axis=-1) & (pixels > -0.5).all(axis=-1)
-        inside &= (pixels < [width - 0.5, height - 0.5]).all(axis=-1)
-        column, row = np.rint(np.where(inside[..., None], pixels, 0)).astype(int).transpose(2, 0, 1)
+        # NaN, behind the camera, is in no picture.
+        within = (pixels > -0.5) & (pixels < [width - 0.5, height - 0.5])
+        inside: BoolArray = np.asarray(within.all(axis=-1))
+        column, row = (
+            np.rint(np.where(inside[..., None], pixels, 0)).astype(int).transpose(2, 0, 1)
+        )
         people = np.arange(len(points))[:, None]
         shown = self.masks(sample)[people, row, column]
         depth = sample.rendering.depth_m[row, column]
@@ -159,7 +162,9 @@ def people_episode(
         placed = [a.figure.placed(a.poses[k], a.T_fixed_hips[k]) for a in actions]
         here = [a.present is None or bool(a.present[k]) for a in actions]
         T_fixed_obj.append(np.concatenate([T for T, _ in placed]))
-        joints.append([j if h else np.full_like(j, np.nan) for (_, j), h in zip(placed, here, strict=True)])
+        joints.append(
+            [j if h else np.full_like(j, np.nan) for (_, j), h in zip(placed, here, strict=True)]
+        )
         present.append(
             np.concatenate(
                 [np.full(len(a.figure.parts), h) for a, h in zip(actions, here, strict=True)]
@@ -308,7 +313,9 @@ def _reaching(stage: _Stage, number: int, people: int) -> _Action:
     rest = action.poses[0]
     reach = 0.5 - 0.5 * np.cos(2 * np.pi * 0.35 * stage.time_s)
     poses = [
-        Pose(rest.lean + 0.3 * r, rest.nod, 0.0, rest.arm_left, (0.2 + 1.3 * r, 0.1, 1.2 - 1.1 * r))
+        Pose(
+            rest.lean + 0.3 * r, rest.nod, 0.0, rest.arm_left, (0.2 + 1.3 * r, 0.1, 1.2 - 1.1 * r)
+        )
         for r in reach
     ]
     yaw = stage.facing_rad + stage.rng.uniform(-0.8, 0.8)

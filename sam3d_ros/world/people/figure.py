@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from manifold3d import Manifold
@@ -17,7 +18,7 @@ from scipy.spatial.transform import Rotation
 from sam3d_ros.core.people import INDEX, JOINTS
 from sam3d_ros.core.types import ByteArray, FloatArray
 from sam3d_ros.geometry.transforms import transform
-from sam3d_ros.world.palette import random_color
+from sam3d_ros.world.appearance.palette import random_color
 from sam3d_ros.world.solid import Solid, solid_from_manifold
 
 Rng = np.random.Generator
@@ -51,12 +52,11 @@ class Pose:
 
     def limited(self) -> Pose:
         """Return the nearest pose that joints allow."""
-        return Pose(
-            **{
-                item.name: _clipped(getattr(self, item.name), LIMITS[item.name.split('_')[0]])
-                for item in fields(self)
-            }
-        )
+        limited: dict[str, Any] = {
+            item.name: _clipped(getattr(self, item.name), LIMITS[item.name.split('_')[0]])
+            for item in fields(self)
+        }
+        return Pose(**limited)
 
 
 LIMITS: dict[str, tuple[object, object]] = {
@@ -128,7 +128,8 @@ def random_figure(rng: Rng, height_m: float | None = None, name: str = 'person')
         'foot': shoes,
         'neck': skin,
     }
-    parts, offsets = [], []
+    parts: list[Solid] = []
+    offsets = []
     for kind, balls in _balls(height, girth):
         manifold = Manifold.batch_hull(
             [Manifold.sphere(r, ROUND).translate((x, y, z)) for x, y, z, r in balls]
@@ -184,9 +185,9 @@ def _posed(h: float, pose: Pose) -> tuple[FloatArray, list[FloatArray]]:
     lean = Rotation.from_euler('y', pose.lean)
     head = lean * Rotation.from_euler('z', pose.look) * Rotation.from_euler('y', pose.nod)
     crown = lean.apply([0.0, 0.0, 0.35 * h]) + head.apply([0.0, 0.0, 0.05 * h])
-    face = {'nose': (0.066, 0, -0.002), 'mouth_left': (0.055, 0.015, -0.028)}
-    face |= {'left_eye_inner': (0.056, 0.01, 0.016), 'left_eye': (0.055, 0.018, 0.016)}
-    face |= {'left_eye_outer': (0.05, 0.026, 0.016), 'left_ear': (0.005, 0.05, 0.005)}
+    face = {'nose': (0.053, 0, -0.002), 'mouth_left': (0.045, 0.012, -0.028)}
+    face |= {'left_eye_inner': (0.054, 0.01, 0.016), 'left_eye': (0.052, 0.018, 0.016)}
+    face |= {'left_eye_outer': (0.048, 0.026, 0.016), 'left_ear': (0.005, 0.05, 0.005)}
     for name, place in face.items():
         right = name.replace('left', 'right')
         joints[INDEX[name]] = crown + head.apply(np.array(place) * h)

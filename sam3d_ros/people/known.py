@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One person as remembered: where, how fast, which joints, when seen and by what."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sam3d_ros.core.people import Capsule, Person
+from sam3d_ros.core.types import FloatArray
+from sam3d_ros.people.blazepose.detector import Square
+from sam3d_ros.people.capsules import capsules_of
+from sam3d_ros.people.joints import JointFilter
+
+ACCELERATION_M_S2 = 2.0
+FIRST_SPEED_M_S = 1.0
+JOINTS_LAST_NS = 1_000_000_000
+"""Joints that nobody has looked at for so long are no longer told."""
+LOOKED_LAST_NS = 3_000_000_000
+"""For so long a person stays one whom the image has lost, while depth still sees a body."""
+
+
+class Known:
+    """A person and the filter of the place of its trunk.
+
+    :param id: its id.
+    :param stamp_ns: of the frame that showed it first.
+    :param place_m: (3,) middle of its trunk, fixed frame.
+    :param sigma_m: one-sigma error of that.
+    :param color: (3,) mean colour of its upper half.
+    """
+
+    def __init__(
+        self, id: int, stamp_ns: int, place_m: FloatArray, sigma_m: float, color: FloatArray
+    ) -> None:
+        self.id = id
+        self.first_ns = self.stamp_ns = stamp_ns
+        self.depth_ns: int | None = None
+        self.image_ns: int | None = None
+        self.score = 0.5
+        self.color = color
+        self.upright: Capsule | None = None
+        self.squares: dict[str, Square] = {}
+        self.joints = JointFilter()
+        self.state = np.concatenate([place_m, np.zeros(3)])
+        self.covariance = np.diag([sigma_m**2] * 3 + [FIRST_SPEED_M_S**2] * 3)
+
+    @property
+    def place_m(self) -> FloatArray:
+        """(3,) middle of the trunk, fixed frame, at the last stamp."""
+        return self.state[:3]
+
+    @property
+    def seen_ns(self) -> int:
+        """Stamp of the last frame that showed it."""
+        return max(self.first_ns, self.depth_ns or 0, self.image_ns or 0)
+
+    @property
+    def is_person(self) -> bool:
+        """Whether the image has shown a person there lately."""
+        return self.image_ns is not None and self.stamp_ns - self.image_ns < LOOKED_LAST_NS
+
+    @property
+    def has_joints(self) -> bool:
+        """Whether its joints are fresh enough to be told."""
+        return self.image_ns is not None and self.stamp_ns - self.image_ns < JOINTS_LAST_NS
+
+    def predict(self, stamp_ns: int) -> None:
+        """Move it on to a stamp; whoever is not seen slows down."""
+        dt = max(0.0, (stamp_ns - self.stamp_ns) * 1e-9)
+        self.stamp_ns = stamp_ns
+        F = np.eye(6)
+        F[:3, 3:] = dt * np.eye(3)
+        q = ACCELERATION_M_S2**2
+        Q = np.kron([[dt**4 / 4, dt**3 / 2], [dt**3 / 2, dt**2]], q * np.eye(3))
+        self.state = F @ self.state
+        self.state[3:] *= np.exp(-dt / 2)
+        self.covariance = F @ self.covariance @ F.T + Q
+        # Nobody outruns this, however long unseen.
+        limit = 9.0
+        self.covariance[:3, :3] *= min(1.0, limit / max(self.covariance[0, 0], 1e-9))
+
+    def observe(self, place_m: FloatArray, sigma_m: float) -> None:
+        """Take in a place of the middle of the trunk, (3,) fixed frame, with its error."""
+        S = self.covariance[:3, :3] + sigma_m**2 * np.eye(3)
+        gain = self.covariance[:, :3] @ np.linalg.inv(S)
+        before = self.state[:3].copy()
+        self.state = self.state + gain @ (place_m - self.state[:3])
+        self.covariance = self.covariance - gain @ self.covariance[:3]
+        if self.joints.stamp_ns is not None and self.image_ns != self.stamp_ns:
+            self.joints.move(0.5 * (self.state[:3] - before))
+
+    def person(self, in_view: bool, held: tuple[int, ...] = ()) -> Person:
+        """Return what is told about it.
+
+        :param in_view: whether this frame showed it.
+        :param held: ids of the objects in its hands.
+        """
+        skeleton = self.joints.skeleton() if self.has_joints else None
+        capsules: tuple[Capsule, ...] = ()
+        if skeleton is not None:
+            capsules = capsules_of(skeleton, self.joints.size or 1.0)
+        elif self.upright is not None:
+            shift = self.place_m - (self.upright.start_m + self.upright.end_m) / 2
+            start, end = self.upright.start_m + shift, self.upright.end_m + shift
+            capsules = (Capsule(start, end, self.upright.radius_m),)
+        return Person(
+            id=self.id,
+            by_depth=self.depth_ns == self.stamp_ns or (not in_view and self.depth_ns is not None),
+            by_image=self.is_person,
+            in_view=in_view,
+            score=self.score,
+            position_m=self.place_m.copy(),
+            velocity_m_s=self.state[3:].copy(),
+            covariance=self.covariance.copy(),
+            capsules=capsules,
+            first_seen_ns=self.first_ns,
+            last_seen_ns=self.seen_ns,
+            skeleton=skeleton,
+            held=held,
+        )

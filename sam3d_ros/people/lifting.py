@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Landmarks of an image to metric joints: by depth where it shows them, else by usual bodies.
+
+A joint lies inside the body, a little behind the surface that its pixel shows. Which of the
+returns around a pixel are the body's, and not those of the wall beside a wrist, is told by the
+network's relative depth, once the trunk has told how far away the whole person is. Joints that
+are hidden keep the relative depth, scaled to the size of this person. Without depth the usual
+size of people gives the distance, good to an eighth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam3d_ros.core.people import BONES, INDEX, JOINTS
+from sam3d_ros.core.types import BoolArray, Camera, FloatArray, Frame
+from sam3d_ros.people.blazepose.landmarks import Landmarks
+
+TRUNK = [INDEX[f'{side}_{part}'] for part in ('shoulder', 'hip') for side in ('left', 'right')]
+SHOWN = 0.5
+"""A joint of less visibility is taken for hidden."""
+PIXEL_SIGMA_PX = 4.0
+"""One-sigma error of a landmark at :data:`USUAL_SIDE_PX`; it grows with the picture of a body."""
+BAND_M = 0.25
+"""Returns farther than this from where a joint is expected are not the body's."""
+RELATIVE_SIGMA_M = 0.06
+"""One-sigma error of the network's relative depth, of a body of usual size."""
+SIZE_SIGMA = 0.12
+"""Spread of the size of people, relative."""
+SIZES = (0.45, 1.35)
+"""Smallest and largest size of a person over the usual."""
+INSIDE_M = np.full(len(JOINTS), 0.02)
+for _part, _depth in (
+    ('ear', 0.04),
+    ('shoulder', 0.065),
+    ('hip', 0.1),
+    ('elbow', 0.05),
+    ('knee', 0.06),
+    ('wrist', 0.04),
+    ('ankle', 0.05),
+    ('heel', 0.075),
+    ('foot_index', 0.02),
+    ('pinky', 0.025),
+    ('index', 0.018),
+    ('thumb', 0.018),
+):
+    for _side in ('left', 'right'):
+        INSIDE_M[INDEX[f'{_side}_{_part}']] = _depth
+INSIDE_M[INDEX['nose']] = 0.0
+"""How far each joint lies behind the surface, of a body of usual size."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lifted:
+    """Joints in space, optical frame.
+
+    :param points_m: (33, 3) float64, metres.
+    :param covariance: (33, 3, 3) float64, square metres.
+    :param measured: (33,) bool, placed by depth at the joint itself.
+    :param size: of this person over the usual; NaN when depth does not tell.
+    """
+
+    points_m: FloatArray
+    covariance: FloatArray
+    measured: BoolArray
+    size: float
+
+
+def lift(frame: Frame, landmarks: Landmarks, size: float | None = None) -> Lifted:
+    """Return the joints of landmarks in space.
+
+    :param frame: the one that the landmarks are of.
+    :param size: of this person over the usual, when it is known from before.
+    """
+    camera, relative = frame.camera, landmarks.relative_m
+    rays = _rays(landmarks.points_px, camera)
+    shown = (landmarks.visibility > SHOWN) & _inside(landmarks.points_px, camera)
+    root = _by_size(rays, relative * (size or 1.0), landmarks.visibility > SHOWN)
+    around = [_returns(frame, landmarks.points_px[j], root) for j in range(len(JOINTS))]
+    scale = size or 1.0
+    # The median of all joints, those of the trunk thrice: a wrist's pixel may show the wall.
+    votes = [
+        float(np.median(around[j])) + scale * (INSIDE_M[j] - relative[j, 2])
+        for j in (*range(len(JOINTS)), *TRUNK, *TRUNK)
+        if shown[j] and len(around[j])
+    ]
+    is_placed = len(votes) >= 4
+    middle_z = float(np.median(votes)) if is_placed else root
+    depth = middle_z + scale * relative[:, 2]
+    measured = np.zeros(len(JOINTS), bool)
+    for j in np.flatnonzero(shown) if is_placed else ():
+        mine = around[j][np.abs(around[j] + INSIDE_M[j] - depth[j]) < BAND_M]
+        if len(mine) >= 3:
+            depth[j] = float(np.quantile(mine, 0.4)) + scale * INSIDE_M[j]
+            measured[j] = True
+    points = rays * depth[:, None]
+    found = measured_size(points, relative, measured)
+    if not np.isnan(found):
+        scale = found if size is None else size
+    _place_hidden(points, rays, relative, scale, measured)
+    side_sigma = PIXEL_SIGMA_PX * np.maximum(points[:, 2], 0.1) / camera.fx
+    sigma = np.nan_to_num(frame.sensor.axial_sigma(points[:, 2].astype(np.float32)), nan=0.05)
+    along = np.where(measured, np.hypot(0.02, sigma), 1.3 * RELATIVE_SIGMA_M)
+    if not is_placed:
+        along = np.hypot(along, SIZE_SIGMA * root)
+    side = np.where(landmarks.visibility > SHOWN, side_sigma, 2.5 * side_sigma)
+    sight = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    outer = sight[:, :, None] * sight[:, None, :]
+    covariance = (side**2)[:, None, None] * (np.eye(3) - outer)
+    covariance += (along**2)[:, None, None] * outer
+    return Lifted(points, covariance, measured, found if is_placed else np.nan)
+
+
+def measured_size(points_m: FloatArray, relative_m: FloatArray, measured: BoolArray) -> float:
+    """Return the size of a person over the usual, NaN when too few of its bones are measured.
+
+    :param points_m: (33, 3) joints.
+    :param relative_m: (33, 3) the same of a body of usual size.
+    :param measured: (33,) which of the joints count.
+    """
+    ratios = [
+        float(np.linalg.norm(points_m[a] - points_m[b]))
+        / max(float(np.linalg.norm(relative_m[a] - relative_m[b])), 0.05)
+        for a, b in BONES
+        if measured[a] and measured[b]
+    ]
+    return float(np.median(ratios)) if len(ratios) >= 3 else float('nan')
+
+
+def _rays(points_px: FloatArray, camera: Camera) -> FloatArray:
+    """Return (N, 3) directions with z = 1 of (N, 2) pixels."""
+    middle, focal = np.array([camera.cx, camera.cy]), np.array([camera.fx, camera.fy])
+    return np.column_stack([(points_px - middle) / focal, np.ones(len(points_px))])
+
+
+def _inside(points_px: FloatArray, camera: Camera) -> BoolArray:
+    size = np.array([camera.width, camera.height])
+    return np.asarray(((points_px >= 0) & (points_px <= size - 1)).all(axis=1))
+
+
+def _by_size(rays: FloatArray, relative: FloatArray, used: BoolArray) -> float:
+    """Return the distance z of the hips at which a body of this size looks as it does, metres.
+
+    Every joint's pixel x' asks that X + tx = x' (Z + tz); both coordinates of all joints give
+    three unknowns by least squares.
+    """
+    chosen = used if used.sum() >= 4 else np.ones(len(rays), bool)
+    x, y = rays[chosen, 0], rays[chosen, 1]
+    X, Y, Z = relative[chosen].T
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    A = np.concatenate([np.stack([one, zero, -x], 1), np.stack([zero, one, -y], 1)])
+    b = np.concatenate([x * Z - X, y * Z - Y])
+    solution = np.linalg.lstsq(A, b, rcond=None)[0]
+    return float(np.clip(solution[2], 0.2, 30.0))
+
+
+def _returns(frame: Frame, pixel: FloatArray, distance_m: float) -> FloatArray:
+    """Return the depths, metres, around a pixel, within 3 cm at about this distance."""
+    radius = int(np.clip(0.03 * frame.camera.fx / max(distance_m, 0.3), 2, 12))
+    column, row = np.rint(np.clip(pixel, -1e4, 1e4)).astype(int)
+    rows = slice(max(0, row - radius), max(0, row + radius + 1))
+    columns = slice(max(0, column - radius), max(0, column + radius + 1))
+    depth = frame.depth_m[rows, columns].ravel()
+    return depth[np.isfinite(depth)].astype(np.float64)
+
+
+def _place_hidden(
+    points: FloatArray, rays: FloatArray, relative: FloatArray, scale: float, measured: BoolArray
+) -> None:
+    """Move joints without depth of their own to the relative depth of the nearest that have it."""
+    if not measured.any():
+        return
+    known = np.flatnonzero(measured)
+    for j in np.flatnonzero(~measured):
+        apart = np.linalg.norm(relative[known] - relative[j], axis=1)
+        nearest = known[np.argsort(apart)[:3]]
+        weights = 1 / (0.05 + np.sort(apart)[:3])
+        offsets = points[nearest, 2] + scale * (relative[j, 2] - relative[nearest, 2])
+        points[j] = rays[j] * max(0.1, float(np.average(offsets, weights=weights)))

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which pixels show people, what of a frame's instances is none of them, and what hands hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.people import INDEX, People
+from sam3d_ros.core.types import BoolArray, Frame, Instances, Tracks
+from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.people.capsules import clearance
+from sam3d_ros.people.scenery import Scenery
+
+SLACK_M = 0.05
+"""Clothes and errors: a body reaches so far beyond its capsules."""
+REACH_M = 0.25
+"""What is no farther from a wrist, and beyond the capsules, may be held and stays an object's."""
+HELD_M = 0.1
+"""An object whose nearest point is no farther from a hand is held by it."""
+MIN_PIXELS = 60
+MOVING_M_S = 0.25
+"""Furniture does not move that fast."""
+PART = 0.05
+"""Less of a body that may be a shelf may be a thing on it."""
+HANDS = [INDEX[f'{side}_{part}'] for side in ('left', 'right') for part in ('wrist', 'index')]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeoplePixels:
+    """Which pixels of a frame show people.
+
+    :param sure: (H, W) bool, people whom the image has recognised, and bodies that move.
+    :param tall: (H, W) bool of each body that stands still and that nobody has recognised.
+    """
+
+    sure: BoolArray
+    tall: tuple[BoolArray, ...]
+
+
+def people_pixels(
+    frame: Frame, scenery: Scenery, cells: Mapping[int, BoolArray], people: People
+) -> PeoplePixels | None:
+    """Return the pixels of a frame that show people, or None when nobody is there.
+
+    :param scenery: the frame on its coarse grid.
+    :param cells: by id, which cells depth gives to whom.
+    :param people: everybody after the frame.
+    """
+    sure = np.zeros(scenery.level.shape, bool)
+    tall = []
+    T_fixed_level = np.eye(4)
+    T_fixed_level[:3, :3] = frame.T_fixed_cam[:3, :3] @ scenery.R_level_cam.T
+    T_fixed_level[:3, 3] = frame.T_fixed_cam[:3, 3]
+    points = apply(T_fixed_level, scenery.points.astype(np.float64))
+    for person in people.items:
+        mine = cells.get(person.id)
+        if person.skeleton is None:
+            moves = float(np.linalg.norm(person.velocity_m_s[:2])) > MOVING_M_S
+            if mine is not None and (person.by_image or moves):
+                sure |= mine
+            elif mine is not None:
+                tall.append(_fine(frame, scenery, mine))
+            continue
+        where = np.argwhere(scenery.standing if mine is None else mine | scenery.standing)
+        if not len(where):
+            continue
+        here = points[where[:, 0], where[:, 1]]
+        inside = clearance(here, person.capsules) < SLACK_M
+        if mine is not None:
+            to_hand = np.linalg.norm(here[:, None] - person.skeleton.points_m[HANDS], axis=-1)
+            inside |= mine[where[:, 0], where[:, 1]] & (to_hand.min(axis=1) > REACH_M)
+        chosen = where[inside]
+        sure[chosen[:, 0], chosen[:, 1]] = True
+    if not sure.any() and not tall:
+        return None
+    return PeoplePixels(_fine(frame, scenery, sure), tuple(tall))
+
+
+def without_people(instances: Instances, pixels: PeoplePixels | None) -> Instances:
+    """Return instances without the pixels of people, those that were mostly people left out.
+
+    Of a tall body that may be a shelf, only what makes a good part of it is left out.
+
+    :param pixels: that show people, None = nobody.
+    """
+    if pixels is None:
+        return instances
+    kept = []
+    for item in instances.items:
+        own = item.mask & ~pixels.sure
+        count, whole = int(own.sum()), int(item.mask.sum())
+        if 2 * count < whole or count < MIN_PIXELS:
+            continue
+        shared = [(int((own & body).sum()), int(body.sum())) for body in pixels.tall]
+        if any(2 * both > count and both > PART * body for both, body in shared):
+            continue
+        if count < whole:
+            rows, columns = np.nonzero(own.any(axis=1))[0], np.nonzero(own.any(axis=0))[0]
+            box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+            item = replace(item, mask=own, box_px=box)
+        kept.append(item)
+    return replace(instances, items=tuple(kept))
+
+
+def _fine(frame: Frame, scenery: Scenery, cells: BoolArray) -> BoolArray:
+    """Return the pixels of cells, grown by one."""
+    height, width = frame.depth_m.shape
+    pixels = np.zeros((height, width), np.uint8)
+    fine = np.kron(cells, np.ones((scenery.step, scenery.step), np.uint8)).astype(np.uint8)
+    pixels[: fine.shape[0], : fine.shape[1]] = fine[:height, :width]
+    return np.asarray(cv2.dilate(pixels, np.ones((3, 3), np.uint8)) > 0)
+
+
+def with_held(people: People, frame: Frame, tracks: Tracks) -> People:
+    """Return people with the ids of the objects that are in their hands.
+
+    :param people: everybody after a frame.
+    :param frame: that frame.
+    :param tracks: with the instances seen in it.
+    """
+    if not any(person.skeleton is not None for person in people.items):
+        return people
+    held: dict[int, list[int]] = {}
+    for track in tracks.items:
+        if track.instance < 0:
+            continue
+        points = frame.pointmap[tracks.instances.items[track.instance].mask]
+        points = points[np.isfinite(points[:, 2])][::7]
+        if not len(points):
+            continue
+        points_fixed = apply(frame.T_fixed_cam, points.astype(np.float64))
+        nearest = {
+            person.id: float(
+                np.linalg.norm(
+                    points_fixed[:, None] - person.skeleton.points_m[HANDS], axis=-1
+                ).min()
+            )
+            for person in people.items
+            if person.skeleton is not None
+        }
+        who = min(nearest, key=lambda id_: nearest[id_], default=None)
+        if who is not None and nearest[who] < HELD_M:
+            held.setdefault(who, []).append(track.id)
+    items = (replace(item, held=tuple(sorted(held.get(item.id, ())))) for item in people.items)
+    return replace(people, items=tuple(items))

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Made-up people, whose joints are known exactly."""
