@@ -172,8 +172,7 @@ class Session:
         clock.append(perf_counter())
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
         people = with_held(people, frame, tracks)
-        places = self._reconstructor.places()
-        self._recent.add(Kept(frame, tracks, places, self._people.pixels))
+        self._recent.add(Kept(frame, tracks, self._reconstructor.places(), self._people.pixels))
         self._offer_to_save()
         return FrameResult(frame, tracks, reconstructions, scene, times, people)
 
@@ -210,8 +209,7 @@ class Session:
             tracks, reconstructions = self._reconstructor.follow(latest.frame, tracks)
             scene = self._memory.update(latest.frame, tracks, reconstructions)
             scene = replace(scene, removed=(*removed, *scene.removed))
-        places = self._reconstructor.places()
-        self._recent.add(replace(latest, tracks=tracks, places=places))
+        self._recent.add(replace(latest, tracks=tracks, places=self._reconstructor.places()))
         self._offer_to_save()
         return scene
 
@@ -311,11 +309,7 @@ class Session:
             self._reconstructor.forget(item.id)
             self._memory.adopt(item)
 
-    def rebuild(
-        self,
-        ids: Sequence[int],
-        backend: str = '',
-    ) -> tuple[SceneObject, ...]:
+    def rebuild(self, ids: Sequence[int], backend: str = '') -> tuple[SceneObject, ...]:
         """Make the shapes of some objects again from all that was seen of them.
 
         :param ids: which objects.
@@ -348,8 +342,6 @@ class Session:
         """Return by id what the textures of a scene's meshes can be made from.
 
         An object that came from a file, or whose mesh is no longer the latest, has none.
-
-        :param scene: of this session.
         """
         return {
             item.id: source
