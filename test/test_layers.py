@@ -20,10 +20,8 @@ LAYERS = (
     ('viewer', 'export'),
     ('session',),
     ('pipeline',),
-    (
-        *('scene', 'tracking', 'reconstruction', 'segmentation', 'masks3d', 'people'),
-        'pointmaps',
-    ),
+    ('scene', 'tracking', 'reconstruction', 'segmentation', 'people', 'pointmaps'),
+    ('masks3d',),
     ('world',),
     ('bags',),
     ('messages',),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sam3d_ros.core.types import Float32Array, FloatArray, Frame
+from sam3d_ros.core.types import Float32Array, FloatArray, Frame, IndexArray
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
 
@@ -52,3 +52,25 @@ def render(tree: cKDTree, values: FloatArray, frame: Frame, spacing_m: float) ->
     )
     image[part] = looked_up
     return image
+
+
+def owners(
+    tree: cKDTree, owner: IndexArray, frame: Frame, reach_m: float, step_px: int
+) -> IndexArray:
+    """Return the (H, W) int32 owner of the surface that each pixel shows, -1 = nobody's.
+
+    :param tree: of N surface points, fixed frame, metres.
+    :param owner: (N,) int32 whose each of them is, 0 or more.
+    :param frame: the view.
+    :param reach_m: how far a pixel's point may be from the nearest of them.
+    :param step_px: only every so many pixels are looked up.
+    """
+    points = frame.pointmap[::step_px, ::step_px]
+    measured = np.isfinite(points[..., 2])
+    found = np.full(measured.shape, -1, np.int32)
+    points_fixed = apply(frame.T_fixed_cam, points[measured].astype(np.float64))
+    distance, nearest = tree.query(points_fixed, distance_upper_bound=reach_m)
+    near = np.isfinite(distance)
+    found[measured] = np.where(near, owner[np.where(near, nearest, 0)], -1)
+    height, width = frame.depth_m.shape
+    return found.repeat(step_px, axis=0).repeat(step_px, axis=1)[:height, :width]

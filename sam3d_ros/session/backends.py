@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from sam3d_ros.segmentation.sam.sam3 import Sam3Segmenter
     from sam3d_ros.segmentation.sam.segmenter import Sam2Segmenter, SamSegmenter
     from sam3d_ros.tracking.overlap import OverlapTracker
+    from sam3d_ros.tracking.video.tracker import (
+        EdgeTamVideoTracker,
+        Sam2VideoTracker,
+        Sam3VideoTracker,
+    )
 
     SEGMENTERS: tuple[type[Segmenter], ...] = (
         GeometricSegmenter,
@@ -24,7 +29,12 @@ if TYPE_CHECKING:
         Sam2Segmenter,
         Sam3Segmenter,
     )
-    TRACKERS: tuple[type[Tracker], ...] = (OverlapTracker,)
+    TRACKERS: tuple[type[Tracker], ...] = (
+        OverlapTracker,
+        Sam2VideoTracker,
+        Sam3VideoTracker,
+        EdgeTamVideoTracker,
+    )
     COMPLETIONS: tuple[type[CompletionBackend], ...] = (
         GeometricCompletion,
         VolumeCompletion,

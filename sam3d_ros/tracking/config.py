@@ -5,7 +5,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sam3d_ros.core.config import option
+from sam3d_ros.core.config import group, option
+from sam3d_ros.core.inference import device_option
+
+
+@dataclass(frozen=True, slots=True)
+class VideoConfig:
+    """Options of tracking by a video model, after the loop of SAM 3."""
+
+    checkpoint: str = option(
+        '', 'folder, or cached hub id; empty = the default of the backend', read_only=True
+    )
+    device: str = device_option()
+    half_precision: bool = option(
+        True, 'on a GPU, see images in bfloat16; the CPU computes in float32', read_only=True
+    )
+    match_iou: float = option(
+        0.5,
+        'Least IoU of a detection and a followed mask to be the same object.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    new_iou: float = option(
+        0.1,
+        'A detection is a new object if its IoU with every followed mask is less.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    min_agreement: float = option(
+        0.5,
+        'Least IoU of a followed mask with where the surface of its object is seen; the memory '
+        'begins anew where one agrees less.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    prompt_every: int = option(
+        16,
+        'Frames after which the memory begins anew from the masks of a frame at the latest.',
+        minimum=1,
+        maximum=1000,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +56,12 @@ class TrackingConfig:
         'pointmaps.sensor names the model of the sensor, which says how near a return must be.',
     )
 
-    backend: str = option('overlap', 'Tracking backend by name.', read_only=True)
+    backend: str = option(
+        'overlap',
+        'entry point in the group sam3d_ros.tracking: overlap (surface points in space); with the '
+        'memory of a video model beside it sam2_video, sam3_video, edgetam_video',
+        read_only=True,
+    )
     confirm_hits: int = option(
         3,
         'Frames in which a track must be seen to be confirmed: within confirm_s, or in a row.',
@@ -90,3 +134,4 @@ class TrackingConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    video: VideoConfig = group(VideoConfig)

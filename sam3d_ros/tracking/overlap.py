@@ -100,6 +100,10 @@ class OverlapTracker:
         )
         self._next_id = max(self._next_id, track_id + 1)
 
+    def surfaces(self) -> dict[int, FloatArray]:
+        """Return the (N, 3) surface points of every living track by id, fixed frame, metres."""
+        return {memory.id: memory.sighting.points_fixed for memory in self._memories}
+
     def state(self) -> dict[str, Any]:
         """Return what is remembered, as a tree of :mod:`core.state`."""
         return {

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.pretrained.checkpoints import Checkpoint, as_float32, autocast, pick_device
+from sam3d_ros.core.pretrained.image_space import ImageSpace, Recipe
 from sam3d_ros.core.types import ByteArray
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.sam.automatic import Candidate
-from sam3d_ros.segmentation.sam.checkpoints import Checkpoint, as_float32, autocast, pick_device
-from sam3d_ros.segmentation.sam.image_space import ImageSpace, Recipe
 from sam3d_ros.segmentation.sam.roi_align import provide_to
 from sam3d_ros.segmentation.sam.suppression import suppress_masks
 
@@ -41,7 +41,7 @@ class ConceptDetector:
     def __init__(self, checkpoint: Checkpoint, tokenizer: Any, config: SegmentationConfig) -> None:
         provide_to(importlib.import_module('transformers.models.sam3.modeling_sam3'))
         self.weights_hash = checkpoint.sha256
-        self._device, self._is_half = pick_device(config)
+        self._device, self._is_half = pick_device(config.device, config.sam.half_precision)
         self._model: Any = checkpoint.model.to(self._device, torch.float32).eval()
         self._tokenizer = tokenizer
         self._min_score = config.sam.min_score

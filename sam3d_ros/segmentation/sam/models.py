@@ -10,15 +10,10 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from sam3d_ros.core.pretrained.checkpoints import Checkpoint, as_float32, autocast, pick_device
+from sam3d_ros.core.pretrained.image_space import ImageSpace, recipe_of
 from sam3d_ros.core.types import ByteArray
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.sam.checkpoints import Checkpoint, as_float32, autocast, pick_device
-from sam3d_ros.segmentation.sam.image_space import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    ImageSpace,
-    Recipe,
-)
 from sam3d_ros.segmentation.sam.promptable import Answer, Embedding, PromptBatch
 
 MASK_LOGIT = 10.0
@@ -35,9 +30,9 @@ class TransformersSam:
     def __init__(self, name: str, checkpoint: Checkpoint, config: SegmentationConfig) -> None:
         self.name = name
         self.weights_hash = checkpoint.sha256
-        self._device, self._is_half = pick_device(config)
+        self._device, self._is_half = pick_device(config.device, config.sam.half_precision)
         self._model: Any = checkpoint.model.to(self._device, torch.float32).eval()
-        self.recipe = _recipe(checkpoint.model.config)
+        self.recipe = recipe_of(checkpoint.model.config)
         self._embedded: tuple[ByteArray, Embedding] | None = None
 
     @torch.inference_mode()
@@ -90,12 +85,3 @@ class TransformersSam:
     def _low_resolution(self) -> int:
         encoder = self._model.config.prompt_encoder_config
         return 4 * int(encoder.image_size) // int(encoder.patch_size)
-
-
-def _recipe(config: Any) -> Recipe:
-    if config.model_type == 'sam':
-        return Recipe(int(config.vision_config.image_size), IMAGENET_MEAN, IMAGENET_STD, True)
-    size = int(config.prompt_encoder_config.image_size)
-    if config.model_type.startswith('sam3'):
-        return Recipe(size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), False)
-    return Recipe(size, IMAGENET_MEAN, IMAGENET_STD, False)

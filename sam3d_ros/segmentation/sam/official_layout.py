@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.pretrained.checkpoints import Checkpoint
+from sam3d_ros.core.weights import file_hash
 
 RENAMES: tuple[tuple[str, str], ...] = (
     (r'^image_encoder\.', 'vision_encoder.'),
@@ -114,3 +117,25 @@ def _relative_positions(state: Mapping[str, torch.Tensor]) -> list[int]:
 def _count(state: Mapping[str, torch.Tensor], pattern: str) -> int:
     found = (re.match(pattern, name) for name in state)
     return 1 + max(int(match.group(1)) for match in found if match)
+
+
+def load_official_sam(path: Path) -> Checkpoint:
+    """Return transformers' SamModel with the weights of an official ``.pth`` file.
+
+    :raises BackendError: when the file cannot be read safely, or its tensors do not fit.
+    """
+    from transformers import SamModel
+
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds here, all meaning the same
+        raise BackendError(
+            f'{path} cannot be read as weights alone: {error}', wanted='an official sam_vit_*.pth'
+        ) from error
+    tensors = renamed(state)
+    model = SamModel(configuration(tensors))
+    try:
+        model.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise BackendError(f'{path} does not fit SAM: {error}') from error
+    return Checkpoint(model, file_hash(path))

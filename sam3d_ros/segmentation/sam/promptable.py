@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from sam3d_ros.core.pretrained.image_space import ImageSpace
 from sam3d_ros.core.types import ByteArray, FloatArray, IndexArray
-from sam3d_ros.segmentation.sam.image_space import ImageSpace
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sam3d_ros.core.pretrained.checkpoints import load_pretrained
 from sam3d_ros.core.types import (
     ExemplarPrompt,
     Frame,
@@ -18,7 +19,6 @@ from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.partition import Partition, partition
 from sam3d_ros.segmentation.sam.automatic import Candidate
-from sam3d_ros.segmentation.sam.checkpoints import load_pretrained
 from sam3d_ros.segmentation.sam.concepts import ConceptDetector, EncodedImage, beside
 from sam3d_ros.segmentation.sam.fusion import support_of
 from sam3d_ros.segmentation.sam.models import TransformersSam

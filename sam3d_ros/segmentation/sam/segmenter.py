@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.pretrained.checkpoints import load_pretrained
 from sam3d_ros.core.types import (
     BoxPrompt,
     FloatArray,
@@ -24,9 +25,9 @@ from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.latest import OfLatestFrame
 from sam3d_ros.segmentation.partition import Partition, partition
 from sam3d_ros.segmentation.sam.automatic import automatic_masks, clean
-from sam3d_ros.segmentation.sam.checkpoints import load_official_sam, load_pretrained
 from sam3d_ros.segmentation.sam.fusion import fuse, support_of
 from sam3d_ros.segmentation.sam.models import MASK_LOGIT, TransformersSam
+from sam3d_ros.segmentation.sam.official_layout import load_official_sam
 from sam3d_ros.segmentation.sam.promptable import Embedding, PromptableModel, PromptBatch
 
 

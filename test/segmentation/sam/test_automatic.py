@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra: sam)')
 
 from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.pretrained.image_space import ImageSpace, Recipe
 from sam3d_ros.core.types import BoxPrompt, MaskPrompt, PointPrompt, TextPrompt
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
@@ -20,7 +21,6 @@ from sam3d_ros.segmentation.sam.automatic import (
     stability,
 )
 from sam3d_ros.segmentation.sam.config import AutomaticMaskConfig, SamConfig
-from sam3d_ros.segmentation.sam.image_space import ImageSpace, Recipe
 from sam3d_ros.segmentation.sam.promptable import Answer, Embedding
 from sam3d_ros.segmentation.sam.segmenter import PromptableSegmenter
 

@@ -8,15 +8,14 @@ torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra:
 transformers = pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
 
 from sam3d_ros.core.errors import BackendError
-from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.sam.checkpoints import (
+from sam3d_ros.core.pretrained.checkpoints import (
     as_float32,
-    load_official_sam,
     load_pretrained,
     pick_device,
 )
+from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.sam.models import TransformersSam
-from sam3d_ros.segmentation.sam.official_layout import RENAMES, renamed
+from sam3d_ros.segmentation.sam.official_layout import RENAMES, load_official_sam, renamed
 from sam3d_ros.segmentation.sam.promptable import PromptBatch
 
 
@@ -175,8 +174,8 @@ def test_missing_gpu_is_said():
         pytest.skip('this machine has a GPU')
     for device in ('cuda', 'cuda:3', 'tensorrt'):
         with pytest.raises(BackendError, match=f'"{device}", but torch sees 0 GPUs'):
-            pick_device(SegmentationConfig(device=device))
-    assert pick_device(SegmentationConfig()) == (torch.device('cpu'), False)
+            pick_device(device, True)
+    assert pick_device('auto', True) == (torch.device('cpu'), False)
 
 
 @pytest.mark.parametrize('kind', ['sam', 'sam2'])
@@ -200,7 +199,7 @@ def test_half_precision_leaves_coordinates_exact(request, tmp_path, image, monke
 def model_of(kind, model_class, folder, monkeypatch, is_half):
     device = torch.device('cpu')
     monkeypatch.setattr(
-        'sam3d_ros.segmentation.sam.models.pick_device', lambda config: (device, is_half)
+        'sam3d_ros.segmentation.sam.models.pick_device', lambda *_: (device, is_half)
     )
     checkpoint = load_pretrained(model_class, str(folder))
     return TransformersSam(kind, checkpoint, SegmentationConfig())

@@ -11,8 +11,8 @@ torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra:
 pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
 
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.sam.checkpoints import load_official_sam
 from sam3d_ros.segmentation.sam.models import TransformersSam
+from sam3d_ros.segmentation.sam.official_layout import load_official_sam
 from sam3d_ros.segmentation.sam.promptable import PromptBatch
 
 LARGEST_DIFFERENCE = 1e-3

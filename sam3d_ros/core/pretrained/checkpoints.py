@@ -14,8 +14,6 @@ import torch
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.inference import Device
 from sam3d_ros.core.weights import file_hash
-from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.sam.official_layout import configuration, renamed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,43 +51,23 @@ def load_pretrained(
     return Checkpoint(model, folder_hash(_folder(source)))
 
 
-def load_official_sam(path: Path) -> Checkpoint:
-    """Return transformers' SamModel with the weights of an official ``.pth`` file.
-
-    :raises BackendError: when the file cannot be read safely, or its tensors do not fit.
-    """
-    from transformers import SamModel
-
-    try:
-        state = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # torch raises a dozen kinds here, all meaning the same
-        raise BackendError(
-            f'{path} cannot be read as weights alone: {error}', wanted='an official sam_vit_*.pth'
-        ) from error
-    tensors = renamed(state)
-    model = SamModel(configuration(tensors))
-    try:
-        model.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        raise BackendError(f'{path} does not fit SAM: {error}') from error
-    return Checkpoint(model, file_hash(path))
-
-
-def pick_device(config: SegmentationConfig) -> tuple[torch.device, bool]:
+def pick_device(device: str, half_precision: bool) -> tuple[torch.device, bool]:
     """Return where to compute, and whether images are seen in half precision.
 
+    :param device: as :func:`core.inference.device_option` describes it.
+    :param half_precision: whether a GPU may.
     :raises BackendError: when a GPU is asked for that torch does not have.
     """
-    device, count = Device.of(config.device), torch.cuda.device_count()
-    if device.kind == 'cpu' or (device.kind == 'auto' and not count):
+    wanted, count = Device.of(device), torch.cuda.device_count()
+    if wanted.kind == 'cpu' or (wanted.kind == 'auto' and not count):
         return torch.device('cpu'), False
-    if device.kind == 'tensorrt' or device.index >= count:
+    if wanted.kind == 'tensorrt' or wanted.index >= count:
         raise BackendError(
-            f'device "{config.device}", but torch sees {count} GPUs',
+            f'device "{device}", but torch sees {count} GPUs',
             wanted='cpu, or cuda:N of a GPU that a CUDA build of torch sees',
-            remedy='Set segmentation.device to "cpu" or "auto".',
+            remedy='Set the option device of the stage to "cpu" or "auto".',
         )
-    return torch.device('cuda', device.index), config.sam.half_precision
+    return torch.device('cuda', wanted.index), half_precision
 
 
 def autocast(device: torch.device, is_half: bool) -> torch.autocast:

@@ -7,6 +7,7 @@ Numpy, OpenCV and torch only: the image processors of transformers need torchvis
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,6 +34,16 @@ class Recipe:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     keep_aspect: bool
+
+
+def recipe_of(config: Any) -> Recipe:
+    """Return how a SAM, SAM 2, SAM 3 or EdgeTAM model wants its images, by its configuration."""
+    if config.model_type == 'sam':
+        return Recipe(int(config.vision_config.image_size), IMAGENET_MEAN, IMAGENET_STD, True)
+    size = int(config.prompt_encoder_config.image_size)
+    if config.model_type.startswith('sam3'):
+        return Recipe(size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), False)
+    return Recipe(size, IMAGENET_MEAN, IMAGENET_STD, False)
 
 
 @dataclass(frozen=True, slots=True)
