@@ -71,7 +71,8 @@ def test_message_filters_are_the_subscribers_of_the_inputs() -> None:
     assert rooms_of('message-filters', {'nodes', 'ros'}) == {'nodes'}
     upstream = (PACKAGE / 'ros' / 'upstream.py').read_text()
     assert "'message_filters': lambda module: (module.SimpleFilter, module.Subscriber)" in upstream
-    assert 'message_filters.Subscriber(' in (PACKAGE / 'nodes' / 'pointmap' / 'inputs.py').read_text()
+    inputs = (PACKAGE / 'nodes' / 'pointmap' / 'inputs.py').read_text()
+    assert 'message_filters.Subscriber(' in inputs
 
 
 def test_numpy_is_in_every_room_but_one() -> None:
