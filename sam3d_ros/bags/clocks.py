@@ -41,7 +41,11 @@ class Clock:
     instead_ns: int | None = None
 
     def stamp(self, header_ns: int, received_ns: int) -> int:
-        """Return the stamp of one message, ns."""
+        """Return the stamp of one message, ns.
+
+        :param header_ns: stamp in the header, nanoseconds.
+        :param received_ns: when it was received, nanoseconds.
+        """
         if self.uses_receive:
             return received_ns + self.offset_ns
         if header_ns == 0 and self.instead_ns is not None:

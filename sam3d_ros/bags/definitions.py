@@ -39,6 +39,7 @@ class Definitions:
     def decode(self, channel: Channel, data: bytes) -> Any:
         """Return a message object with the fields of ROS 2.
 
+        :param channel: topic and type of the message.
         :param data: the bytes of one message.
         :raises RecordingError: when the bytes do not fit the definition, or there is none.
         """

@@ -84,7 +84,11 @@ class Scan:
     notes: list[str]
 
     def info_at(self, topic: str, stamp_ns: int) -> Any:
-        """Return the CameraInfo in force at a time: the last one before, else the first."""
+        """Return the CameraInfo in force at a time: the last one before, else the first.
+
+        :param topic: of the CameraInfo.
+        :param stamp_ns: the time, nanoseconds.
+        """
         known = self.infos[topic]
         before = bisect_right(known, stamp_ns, key=lambda item: item[0])
         return known[max(before - 1, 0)][1]

@@ -51,7 +51,11 @@ class RecordingWriter:
             ) from error
 
     def declare(self, topic: str, typename: str, quality: Quality = Quality.RELIABLE) -> None:
-        """Add a topic, also when no message of it will follow."""
+        """Add a topic, also when no message of it will follow.
+
+        :param typename: of its messages, e.g. ``sensor_msgs/msg/Image``.
+        :param quality: that it was published with.
+        """
         self._connections[topic] = self._writer.add_connection(
             topic, typename, typestore=typestore(), offered_qos_profiles=[offered_qos(quality)]
         )

@@ -106,7 +106,11 @@ def _open(args: argparse.Namespace) -> Recording:
 
 
 def installation(config: Config, *, live: bool) -> Iterator[Finding]:
-    """Yield findings about this machine: ROS, backends, weights, GPU."""
+    """Yield findings about this machine: ROS, backends, weights, GPU.
+
+    :param config: names backends and devices.
+    :param live: whether nodes are wanted, which need ROS.
+    """
     yield from _ros(live)
     for stage in STAGES:
         chosen = getattr(config, stage)

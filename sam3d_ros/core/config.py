@@ -80,7 +80,14 @@ def option(
     choices: tuple[str, ...] = (),
     read_only: bool = False,
 ) -> Any:
-    """Declare a dataclass field with a description and, where it has one, a range."""
+    """Declare a dataclass field with a description and, where it has one, a range.
+
+    :param default: its value when nobody sets it.
+    :param minimum: smallest value; None = any.
+    :param maximum: largest value; None = any.
+    :param choices: the values it may have; empty = any.
+    :param read_only: a running node cannot take a new value.
+    """
     return dataclasses.field(
         default=default,
         metadata={
@@ -99,7 +106,11 @@ def group(kind: type[T]) -> T:
 
 
 def options(kind: type, prefix: str = '') -> Iterator[Option]:
-    """Yield every option of a configuration dataclass, nested ones with dotted names."""
+    """Yield every option of a configuration dataclass, nested ones with dotted names.
+
+    :param kind: the dataclass.
+    :param prefix: goes before the names.
+    """
     hints = get_type_hints(kind)
     for item in dataclasses.fields(kind):
         name = f'{prefix}{item.name}'
@@ -111,7 +122,11 @@ def options(kind: type, prefix: str = '') -> Iterator[Option]:
 
 
 def removed(kind: type, prefix: str = '') -> Iterator[tuple[str, str]]:
-    """Yield the names that options once had, nested ones dotted, and what to say about each."""
+    """Yield the names that options once had, nested ones dotted, and what to say about each.
+
+    :param kind: the dataclass.
+    :param prefix: goes before the names.
+    """
     for name, instead in getattr(kind, 'REMOVED', {}).items():
         yield f'{prefix}{name}', f'{prefix}{name} is gone and has no effect: {instead}'
     hints = get_type_hints(kind)
@@ -125,6 +140,7 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = '') -> T:
 
     Names that options once had are warned about, once each.
 
+    :param prefix: goes before names in errors.
     :raises ConfigurationError: on an unknown name, a wrong type or a value out of range.
     """
     values = _nested(values)
@@ -156,7 +172,11 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = '') -> T:
 
 
 def flatten(config: Any, prefix: str = '') -> dict[str, Scalar]:
-    """Return the values of a configuration by dotted name."""
+    """Return the values of a configuration by dotted name.
+
+    :param config: a configuration dataclass.
+    :param prefix: goes before the names.
+    """
     flat: dict[str, Scalar] = {}
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)

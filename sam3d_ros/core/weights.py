@@ -81,6 +81,7 @@ def read_registry(folder: Path) -> tuple[Weights, ...]:
 def find_weights(name: str, folder: Path | None = None) -> Weights:
     """Return the registry's entry of that name.
 
+    :param folder: with the registry; None = the project's own.
     :raises BackendError: when there is none.
     """
     folder = folder if folder is not None else models_folder()
@@ -97,6 +98,8 @@ def find_weights(name: str, folder: Path | None = None) -> Weights:
 def verified_file(name: str, folder: Path | None = None) -> Path:
     """Return the path of a weight file whose hash is the registry's.
 
+    :param name: of the registry's entry.
+    :param folder: with registry and files; None = the project's own.
     :raises BackendError: when the file is missing or its hash is another.
     """
     folder = folder if folder is not None else models_folder()

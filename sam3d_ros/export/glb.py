@@ -29,6 +29,9 @@ def write_glb(path: Path, parts: Sequence[tuple[str, Mesh, FloatArray]]) -> None
     """Write named meshes, each placed by a (4, 4) transform; equal input gives equal bytes.
 
     Vertex colours are stored linear and textures as sRGB, as glTF wants them.
+
+    :param path: of the file.
+    :param parts: name, mesh and (4, 4) pose of each.
     """
     assets = _Assets()
     nodes: list[dict[str, Any]] = []

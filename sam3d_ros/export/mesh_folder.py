@@ -25,7 +25,11 @@ class MeshFolder:
         self._files: dict[int, Path] = {}
 
     def update(self, scene: Scene, products: Mapping[int, MeshProducts]) -> dict[int, Path]:
-        """Write what is new, take away what is old, and return each object's file by id."""
+        """Write what is new, take away what is old, and return each object's file by id.
+
+        :param scene: all known objects.
+        :param products: what is derived from the meshes, by id.
+        """
         files = {
             item.id: self._folder / f'{mesh_name(item.id, products[item.id].hash)}.ply'
             for item in scene.objects

@@ -35,7 +35,10 @@ _PATTERN = re.compile(
 
 
 def write_ply(path: Path, mesh: Mesh) -> None:
-    """Write a mesh; equal meshes give equal bytes. ``label`` is :class:`core.types.FaceLabel`."""
+    """Write a mesh; equal meshes give equal bytes. ``label`` is :class:`core.types.FaceLabel`.
+
+    :param path: of the file.
+    """
     vertices = np.zeros(len(mesh.vertices_m), _VERTEX)
     vertices['xyz'], vertices['rgb'] = mesh.vertices_m, mesh.colors
     faces = np.zeros(len(mesh.faces), _FACE)

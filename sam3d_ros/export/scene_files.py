@@ -18,7 +18,11 @@ SCENE_GLB = 'scene.glb'
 
 
 def mesh_name(object_id: int, content_hash: str) -> str:
-    """Return a file name without suffix that changes with the content: viewers cache by name."""
+    """Return a file name without suffix that changes with the content: viewers cache by name.
+
+    :param object_id: whose mesh it is.
+    :param content_hash: of the mesh.
+    """
     return f'{object_id}_{content_hash[:8]}'
 
 

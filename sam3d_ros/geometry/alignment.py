@@ -9,7 +9,11 @@ from sam3d_ros.core.types import FloatArray
 
 
 def rigid_fit(source: FloatArray, target: FloatArray) -> FloatArray:
-    """Return the rigid (4, 4) that best maps (N, 3) points onto their partners (Kabsch 1976)."""
+    """Return the rigid (4, 4) that best maps (N, 3) points onto their partners (Kabsch 1976).
+
+    :param source: (N, 3) points.
+    :param target: (N, 3) their partners.
+    """
     T, _ = _fit(source, target)
     return T
 
@@ -21,6 +25,8 @@ def similarity_fit(
 
     Umeyama, "Least-squares estimation of transformation parameters", 1991, eq. 40 to 42.
 
+    :param source: (N, 3) points.
+    :param target: (N, 3) their partners.
     :param scale_range: the scale is clipped to it, and the translation follows.
     """
     T, spread = _fit(source, target)

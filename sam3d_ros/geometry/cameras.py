@@ -26,7 +26,11 @@ def _rays(w: int, h: int, fx: float, fy: float, cx: float, cy: float) -> Float32
 
 
 def pointmap_from_depth(depth_m: Float32Array, camera: Camera) -> Float32Array:
-    """Return the (H, W, 3) float32 pointmap of (H, W) z-depth in metres, NaN = no return."""
+    """Return the (H, W, 3) float32 pointmap of (H, W) z-depth in metres, NaN = no return.
+
+    :param depth_m: (H, W) float32 z-depth, metres, NaN = no return.
+    :param camera: the rectified pinhole model.
+    """
     pointmap: Float32Array = rays(camera) * depth_m[..., None].astype(np.float32, copy=False)
     return pointmap
 
@@ -44,7 +48,11 @@ def project(points: FloatArray, camera: Camera) -> FloatArray:
 
 
 def scaled(camera: Camera, width: int, height: int) -> Camera:
-    """Return the camera of the same image resampled to another size."""
+    """Return the camera of the same image resampled to another size.
+
+    :param width: columns of the resampled image, px.
+    :param height: rows of the resampled image, px.
+    """
     sx, sy = width / camera.width, height / camera.height
     K = camera.K.copy()
     K[0, 0] *= sx

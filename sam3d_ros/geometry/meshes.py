@@ -16,7 +16,12 @@ Vectors = TypeVar('Vectors', FloatArray, Float32Array)
 def sample_surface(
     vertices: FloatArray, faces: IndexArray, count: int, seed: int = 0
 ) -> FloatArray:
-    """Return (count, 3) points spread uniformly over a mesh's area."""
+    """Return (count, 3) points spread uniformly over a mesh's area.
+
+    :param vertices: (V, 3).
+    :param faces: (F, 3) indices of vertices.
+    :param seed: of the draw.
+    """
     rng = np.random.default_rng(seed)
     corners = vertices[faces].astype(np.float64)
     edges = corners[:, 1:] - corners[:, :1]
@@ -32,14 +37,21 @@ def sample_surface(
 
 
 def adjacency(faces: IndexArray, count: int) -> sparse.csr_array:
-    """Return the (count, count) matrix with a one for every edge of a closed mesh, both ways."""
+    """Return the (count, count) matrix with a one for every edge of a closed mesh, both ways.
+
+    :param faces: (F, 3) indices of vertices, closed.
+    """
     ones = np.ones(faces.size)
     start, end = faces.ravel(), faces[:, [1, 2, 0]].ravel()
     return sparse.csr_array((ones, (start, end)), shape=(count, count))
 
 
 def cross(a: Float32Array, b: Float32Array) -> Float32Array:
-    """Return the (N, 3) cross products of two (N, 3) arrays; several times faster than numpy's."""
+    """Return the (N, 3) cross products of two (N, 3) arrays; several times faster than numpy's.
+
+    :param a: (N, 3), the left factors.
+    :param b: (N, 3), the right factors.
+    """
     product = np.empty_like(a)
     for k in range(3):
         i, j = (k + 1) % 3, (k + 2) % 3

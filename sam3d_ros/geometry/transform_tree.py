@@ -35,6 +35,8 @@ class NotConnectedError(TransformError):
 class ExtrapolationError(TransformError):
     """A time outside of what an edge of the path covers.
 
+    :param seen: the time that was asked for.
+    :param wanted: the times that are covered.
     :param is_future: True when newer data may still come, False when it is gone for good.
     """
 
@@ -138,6 +140,9 @@ class TransformTree:
     ) -> bool:
         """Put one transform in; without a stamp it is static.
 
+        :param child: name of the frame that is placed.
+        :param T_parent_child: (4, 4) its pose in the parent.
+        :param stamp_ns: when, nanoseconds; None = always.
         :return: False when it is older than the cache reaches, and was not taken.
         :raises TransformError: when a frame would be its own parent or a number is not finite.
         """
@@ -164,6 +169,9 @@ class TransformTree:
     def lookup(self, target: str, source: str, stamp_ns: int | None = None) -> FloatArray:
         """Return T_target_source at a time, or at the latest time that all edges cover.
 
+        :param target: frame that the result maps to.
+        :param source: frame that it maps from.
+        :param stamp_ns: when, nanoseconds; None = the latest common time.
         :raises UnknownFrameError: when a frame was never heard of.
         :raises NotConnectedError: when both have no common ancestor.
         :raises ExtrapolationError: when an edge on the path has no data around that time.
@@ -180,6 +188,9 @@ class TransformTree:
         """Return the transform from ``source`` at one time to ``target`` at another.
 
         ``fixed`` is the frame that does not move between both times.
+
+        :param target_ns: time of the target, nanoseconds; None = the latest.
+        :param source_ns: time of the source, nanoseconds; None = the latest.
         """
         T_fixed_source = self.lookup(fixed, source, source_ns)
         return self.lookup(target, fixed, target_ns) @ T_fixed_source
@@ -187,6 +198,8 @@ class TransformTree:
     def latest_common(self, target: str, source: str) -> int | None:
         """Return the latest stamp that all edges between two frames cover, None = all static.
 
+        :param target: one of the two frames.
+        :param source: the other one.
         :raises UnknownFrameError: when a frame was never heard of.
         :raises NotConnectedError: when both have no common ancestor.
         """
@@ -197,6 +210,9 @@ class TransformTree:
         """Return (first, last) stamps that all edges between two frames cover, None = all static.
 
         ``first > last`` when the edges' histories do not overlap.
+
+        :param target: one of the two frames.
+        :param source: the other one.
         """
         with self._lock:
             down, up = self._path(target, source, _LATEST)
@@ -209,6 +225,8 @@ class TransformTree:
     def moves(self, target: str, source: str) -> bool:
         """Return whether any edge between two frames was ever said to be different.
 
+        :param target: one of the two frames.
+        :param source: the other one.
         :raises UnknownFrameError: when a frame was never heard of.
         :raises NotConnectedError: when both have no common ancestor.
         """
@@ -217,7 +235,10 @@ class TransformTree:
             return any(self._edges[frame].moves for frame in down + up)
 
     def ancestors(self, frame: str, stamp_ns: int | None = None) -> list[str]:
-        """Return ``frame`` and its ancestors, root last; just ``frame`` when it is unknown."""
+        """Return ``frame`` and its ancestors, root last; just ``frame`` when it is unknown.
+
+        :param stamp_ns: when, nanoseconds; None = the latest that is known.
+        """
         with self._lock:
             return self._ancestors(frame.lstrip('/'), _LATEST if stamp_ns is None else stamp_ns)
 
@@ -248,7 +269,11 @@ class TransformTree:
             self._parents = {edge.parents[0] for edge in self._edges.values()}
 
     def forget_after(self, stamp_ns: int, child: str | None = None) -> None:
-        """Forget samples later than a time, of one moving frame or of all: time went back."""
+        """Forget samples later than a time, of one moving frame or of all: time went back.
+
+        :param stamp_ns: the time, nanoseconds.
+        :param child: the moving frame; None = all.
+        """
         with self._lock:
             for name in list(self._edges) if child is None else [child.lstrip('/')]:
                 edge = self._edges.get(name)

@@ -31,7 +31,10 @@ def inverse(T: FloatArray) -> FloatArray:
 
 
 def apply(T: FloatArray, points: npt.NDArray[F]) -> npt.NDArray[F]:
-    """Return (..., 3) points mapped by a (4, 4) transform, in the points' dtype."""
+    """Return (..., 3) points mapped by a (4, 4) transform, in the points' dtype.
+
+    :param T: (4, 4) transform.
+    """
     points = np.asarray(points)
     R = T[:3, :3].astype(points.dtype)
     moved: npt.NDArray[F] = points @ R.T + T[:3, 3].astype(points.dtype)
@@ -41,7 +44,10 @@ def apply(T: FloatArray, points: npt.NDArray[F]) -> npt.NDArray[F]:
 def from_quaternion(
     xyzw: Iterable[float], translation: Sequence[float] | FloatArray
 ) -> FloatArray:
-    """Return the transform of a quaternion (x, y, z, w; need not be unit) and a translation."""
+    """Return the transform of a quaternion (x, y, z, w; need not be unit) and a translation.
+
+    :param xyzw: the quaternion.
+    """
     # By hand: scipy's Rotation takes ten times as long for one, and long recordings have millions.
     x, y, z, w = (float(value) for value in xyzw)
     s = 2.0 / (x * x + y * y + z * z + w * w)
@@ -78,7 +84,11 @@ def rotation_angle(T: FloatArray) -> float:
 
 
 def interpolate(T_0: FloatArray, T_1: FloatArray, fraction: float) -> FloatArray:
-    """Return the transform at ``fraction`` of the way: linear translation, slerp rotation."""
+    """Return the transform at ``fraction`` of the way: linear translation, slerp rotation.
+
+    :param T_0: (4, 4) transform at fraction 0.
+    :param T_1: (4, 4) transform at fraction 1.
+    """
     R_0, R_1 = Rotation.from_matrix(T_0[:3, :3]), Rotation.from_matrix(T_1[:3, :3])
     step = Rotation.from_rotvec(fraction * (R_0.inv() * R_1).as_rotvec())
     translation = (1.0 - fraction) * T_0[:3, 3] + fraction * T_1[:3, 3]
@@ -86,7 +96,10 @@ def interpolate(T_0: FloatArray, T_1: FloatArray, fraction: float) -> FloatArray
 
 
 def adjoint_rotation(covariance: FloatArray, R_new_old: FloatArray) -> FloatArray:
-    """Return a (6, 6) pose covariance expressed in rotated parent axes."""
+    """Return a (6, 6) pose covariance expressed in rotated parent axes.
+
+    :param R_new_old: (3, 3) rotation from the old axes to the new ones.
+    """
     J = np.zeros((6, 6))
     J[:3, :3] = R_new_old
     J[3:, 3:] = R_new_old
@@ -108,6 +121,10 @@ def moved_by(T: FloatArray, twist: FloatArray) -> FloatArray:
 
 
 def twist_between(T_from: FloatArray, T_to: FloatArray) -> FloatArray:
-    """Return the (6,) twist that :func:`moved_by` needs to go from one pose to the other."""
+    """Return the (6,) twist that :func:`moved_by` needs to go from one pose to the other.
+
+    :param T_from: (4, 4) pose to start from.
+    :param T_to: (4, 4) pose to arrive at.
+    """
     turn = Rotation.from_matrix(T_to[:3, :3] @ T_from[:3, :3].T).as_rotvec()
     return np.concatenate([T_to[:3, 3] - T_from[:3, 3], turn])

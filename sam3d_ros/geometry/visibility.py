@@ -39,6 +39,9 @@ def judge(
 ) -> DepthVerdict:
     """Compare (N, 3) optical points with (H, W) z-depth (metres, NaN = no return).
 
+    :param points_cam: (N, 3) points, optical frame, metres.
+    :param camera: whose depth it is.
+    :param depth_m: (H, W) float32 z-depth, metres, NaN = no return.
     :param tolerance_m: scalar or (N,) distance along z within which a return confirms a point.
     """
     z = points_cam[:, 2]

@@ -15,7 +15,11 @@ NS_PER_S = 1_000_000_000
 
 
 def time_message(types: MessageTypes, stamp_ns: int) -> Any:
-    """Return a builtin_interfaces/Time."""
+    """Return a builtin_interfaces/Time.
+
+    :param types: makes the messages.
+    :param stamp_ns: nanoseconds since the epoch.
+    """
     seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
     return types.new('builtin_interfaces/msg/Time', sec=seconds, nanosec=nanoseconds)
 
@@ -31,18 +35,31 @@ def frame_name(name: str) -> str:
 
 
 def header_message(types: MessageTypes, stamp_ns: int, frame_id: str) -> Any:
-    """Return a std_msgs/Header."""
+    """Return a std_msgs/Header.
+
+    :param types: makes the messages.
+    :param stamp_ns: nanoseconds since the epoch.
+    :param frame_id: the frame that the data are in.
+    """
     return types.new('std_msgs/msg/Header', stamp=time_message(types, stamp_ns), frame_id=frame_id)
 
 
 def point_message(types: MessageTypes, xyz: FloatArray) -> Any:
-    """Return a geometry_msgs/Point."""
+    """Return a geometry_msgs/Point.
+
+    :param types: makes the messages.
+    :param xyz: (3,) coordinates, metres.
+    """
     x, y, z = (float(value) for value in xyz)
     return types.new('geometry_msgs/msg/Point', x=x, y=y, z=z)
 
 
 def vector_message(types: MessageTypes, xyz: FloatArray) -> Any:
-    """Return a geometry_msgs/Vector3."""
+    """Return a geometry_msgs/Vector3.
+
+    :param types: makes the messages.
+    :param xyz: (3,) components.
+    """
     x, y, z = (float(value) for value in xyz)
     return types.new('geometry_msgs/msg/Vector3', x=x, y=y, z=z)
 
@@ -53,13 +70,21 @@ def vector(message: Any) -> FloatArray:
 
 
 def quaternion_message(types: MessageTypes, T: FloatArray) -> Any:
-    """Return the geometry_msgs/Quaternion of a transform's rotation."""
+    """Return the geometry_msgs/Quaternion of a transform's rotation.
+
+    :param types: makes the messages.
+    :param T: (4, 4) transform.
+    """
     x, y, z, w = (float(value) for value in quaternion(T))
     return types.new('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w)
 
 
 def pose_message(types: MessageTypes, T: FloatArray) -> Any:
-    """Return the geometry_msgs/Pose of a (4, 4) transform."""
+    """Return the geometry_msgs/Pose of a (4, 4) transform.
+
+    :param types: makes the messages.
+    :param T: (4, 4) pose of the child in its parent.
+    """
     return types.new(
         'geometry_msgs/msg/Pose',
         position=point_message(types, T[:3, 3]),
@@ -74,7 +99,11 @@ def pose_matrix(message: Any) -> FloatArray:
 
 
 def pose_with_covariance(types: MessageTypes, T: FloatArray, covariance: FloatArray) -> Any:
-    """Return a geometry_msgs/PoseWithCovariance of a transform and its (6, 6) covariance."""
+    """Return a geometry_msgs/PoseWithCovariance of a transform and its (6, 6) covariance.
+
+    :param types: makes the messages.
+    :param T: (4, 4) pose of the child in its parent.
+    """
     return types.new(
         'geometry_msgs/msg/PoseWithCovariance',
         pose=pose_message(types, T),

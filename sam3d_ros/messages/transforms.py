@@ -38,7 +38,10 @@ class StampedTransform:
 
 
 def object_transforms(scene: Scene, prefix: str) -> list[StampedTransform]:
-    """Return the frames of a scene's confirmed objects in its fixed frame."""
+    """Return the frames of a scene's confirmed objects in its fixed frame.
+
+    :param prefix: of the objects' frame names, before their ids.
+    """
     return [
         StampedTransform(scene.stamp_ns, scene.fixed_frame, f'{prefix}{item.id}', item.T_fixed_obj)
         for item in scene.objects
@@ -47,7 +50,11 @@ def object_transforms(scene: Scene, prefix: str) -> list[StampedTransform]:
 
 
 def transforms_message(types: MessageTypes, transforms: Iterable[StampedTransform]) -> Any:
-    """Return a tf2_msgs/TFMessage."""
+    """Return a tf2_msgs/TFMessage.
+
+    :param types: makes the messages.
+    :param transforms: edges of TF.
+    """
     return types.new(
         'tf2_msgs/msg/TFMessage',
         transforms=[transform_message(types, item) for item in transforms],
@@ -55,7 +62,11 @@ def transforms_message(types: MessageTypes, transforms: Iterable[StampedTransfor
 
 
 def transform_message(types: MessageTypes, item: StampedTransform) -> Any:
-    """Return a geometry_msgs/TransformStamped."""
+    """Return a geometry_msgs/TransformStamped.
+
+    :param types: makes the messages.
+    :param item: an edge of TF.
+    """
     T = item.T_parent_child
     return types.new(
         'geometry_msgs/msg/TransformStamped',

@@ -45,6 +45,7 @@ def offsets(readers: Mapping[str, FrameReader]) -> Iterator[Finding]:
 def offset_between(one: Frame, other: Frame) -> Offset | None:
     """Return what brings another camera's surfaces onto those of one, in the fixed frame.
 
+    :param other: of the other camera, of about the same time.
     :return: None when they see too little in common.
     """
     points, normals = _surface(one)

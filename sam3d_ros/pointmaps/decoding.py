@@ -122,6 +122,8 @@ class Decoder:
     def lens(self, info: Any, size_px: tuple[int, int], topic: str) -> Lens:
         """Return the lens of a topic's images of (width, height) pixels.
 
+        :param info: a CameraInfo.
+        :param size_px: width and height of the images.
         :raises InputError: as :func:`sam3d_ros.messages.sensors.cameras.lens_from`.
         """
         if not has_size(info):

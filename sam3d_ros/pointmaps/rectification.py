@@ -17,6 +17,7 @@ from sam3d_ros.geometry.lenses import DISTORTION_MODELS, Lens
 def rectify_color(rgb: ByteArray, lens: Lens) -> ByteArray:
     """Return the (H, W, 3) uint8 image of ``lens.rectified``, interpolated; black outside.
 
+    :param rgb: (h, w, 3) uint8 as the camera gave it.
     :raises InputError: when the coefficients do not fit the distortion model.
     """
     if lens.is_pinhole:
@@ -31,6 +32,7 @@ def rectify_depth(depth_m: Float32Array, lens: Lens) -> Float32Array:
     The nearest pixel is taken: between two surfaces there is no third one. A rotated lens
     measures z along another axis, which is corrected for.
 
+    :param depth_m: (h, w) float32 z-depth as the camera gave it.
     :raises InputError: when the coefficients do not fit the distortion model.
     """
     if lens.is_pinhole:

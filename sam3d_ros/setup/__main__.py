@@ -7,7 +7,11 @@ from sam3d_ros.setup import environment, machine
 
 
 def main(profile: str, key: str) -> int:
-    """Make the environment; return the exit code."""
+    """Make the environment; return the exit code.
+
+    :param profile: how much is installed: ``default`` or ``test``.
+    :param key: of what defines the environment.
+    """
     try:
         environment.ensure_environment(profile, key)
     except machine.SetupError as error:

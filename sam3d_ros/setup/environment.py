@@ -60,12 +60,19 @@ def ensure_environment(profile: str, key: str) -> None:
 
 
 def stamp(profile: str, key: str) -> str:
-    """Return what the stamp of a fresh environment says; it names the place, should it move."""
+    """Return what the stamp of a fresh environment says; it names the place, should it move.
+
+    :param profile: how much is installed: ``default`` or ``test``.
+    :param key: of what defines the environment.
+    """
     return f'{key} {ROOT} {profile}\n'
 
 
 def is_fresh(profile: str, key: str) -> bool:
-    """Return True when the stamp covers ``profile``; the widest one covers both."""
+    """Return True when the stamp covers ``profile``; the widest one covers both.
+
+    :param key: of what defines the environment.
+    """
     written = STAMP.read_text() if STAMP.is_file() else ''
     return written in {stamp(profile, key), stamp('test', key)}
 

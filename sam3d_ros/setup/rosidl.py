@@ -301,7 +301,11 @@ def _copy(source: Path, target: Path, pattern: str) -> None:
 
 
 def install_tree(source: Path, target: Path) -> None:
-    """Copy a tree over another, each file in one step: a process that has one open keeps it."""
+    """Copy a tree over another, each file in one step: a process that has one open keeps it.
+
+    :param source: folder to copy.
+    :param target: folder that it goes over.
+    """
     for file in sorted(path for path in source.rglob('*') if path.is_file()):
         destination = target / file.relative_to(source)
         destination.parent.mkdir(parents=True, exist_ok=True)

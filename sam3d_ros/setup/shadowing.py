@@ -13,6 +13,8 @@ def shadowing_variables(environ: Mapping[str, str], prefix: Path) -> list[str]:
     """Return the variables that lead away from the ROS wheels in ``prefix``, as NAME=VALUE.
 
     Empty when ``prefix`` has no such wheels: there another ROS is the one to use.
+
+    :param environ: the variables of the environment.
     """
     if importlib.util.find_spec('ros_wheels_bootstrapper') is None:
         return []

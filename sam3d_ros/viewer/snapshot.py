@@ -39,6 +39,10 @@ _INK, _PAPER = (30, 30, 30), (255, 255, 255)
 def write_snapshot(path: Path, frame: Frame, tracks: Tracks, scene: Scene) -> None:
     """Write :func:`snapshot` as a PNG.
 
+    :param path: of the file.
+    :param frame: the last one.
+    :param tracks: all living tracks after it.
+    :param scene: all objects known after it.
     :raises BackendError: when Open3D is not installed.
     """
     image = snapshot(frame, tracks, scene)
@@ -49,6 +53,8 @@ def write_snapshot(path: Path, frame: Frame, tracks: Tracks, scene: Scene) -> No
 def snapshot(frame: Frame, tracks: Tracks, scene: Scene) -> ByteArray:
     """Return (H, 3 W, 3) uint8: masks on the image, the scene from there, the scene from a side.
 
+    :param frame: the last one.
+    :param tracks: all living tracks after it.
     :raises BackendError: when Open3D is not installed.
     """
     height = round(PANEL_PX * frame.camera.height / frame.camera.width)
@@ -114,7 +120,11 @@ class RayCaster:
             self._scene.add_triangles(Tensor(vertices), Tensor(self._faces))
 
     def render(self, camera: Camera, T_fixed_view: FloatArray) -> tuple[ByteArray, Float32Array]:
-        """Return shaded (H, W, 3) uint8 and (H, W) float32 depth, metres, inf = nothing."""
+        """Return shaded (H, W, 3) uint8 and (H, W) float32 depth, metres, inf = nothing.
+
+        :param camera: the pinhole model to look through.
+        :param T_fixed_view: (4, 4) its pose: optical frame to fixed frame.
+        """
         directions = rays(camera) @ T_fixed_view[:3, :3].T.astype(np.float32)
         origins = np.broadcast_to(T_fixed_view[:3, 3].astype(np.float32), directions.shape)
         hits = self._scene.cast_rays(self._tensor(np.concatenate([origins, directions], axis=-1)))
@@ -180,7 +190,12 @@ def _up_cam(frame: Frame, tracks: Tracks) -> FloatArray:
 
 
 def side_view(frame: Frame, scene: Scene, up_cam: FloatArray) -> FloatArray:
-    """Return T_fixed_view (4, 4): from above and from a side, all objects in the image."""
+    """Return T_fixed_view (4, 4): from above and from a side, all objects in the image.
+
+    :param frame: the last one.
+    :param scene: all objects known after it.
+    :param up_cam: (3,) unit vector against gravity, optical frame.
+    """
     points = _outline(frame, scene)
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     up = frame.T_fixed_cam[:3, :3] @ up_cam

@@ -16,7 +16,11 @@ FOCAL_SHARE = 525.0 / 640.0
 
 
 def pinhole(width: int = 640, height: int = 480, rng: Rng | None = None) -> Camera:
-    """Return an RGB-D camera's model; with ``rng`` the principal point is a few pixels off."""
+    """Return an RGB-D camera's model; with ``rng`` the principal point is a few pixels off.
+
+    :param width: columns of its images, px.
+    :param height: rows of its images, px.
+    """
     f = FOCAL_SHARE * width
     shift = np.zeros(2) if rng is None else rng.uniform(-0.0125, 0.0125, 2) * width
     K = np.array(
@@ -26,7 +30,10 @@ def pinhole(width: int = 640, height: int = 480, rng: Rng | None = None) -> Came
 
 
 def looking_at(eye_m: FloatArray, target_m: FloatArray, roll_rad: float = 0.0) -> FloatArray:
-    """Return T_fixed_cam of a camera at ``eye_m`` with ``target_m`` in its middle, z up."""
+    """Return T_fixed_cam of a camera at ``eye_m`` with ``target_m`` in its middle, z up.
+
+    :param roll_rad: turn about the line of sight.
+    """
     z = target_m - eye_m
     z = z / np.linalg.norm(z)
     x = np.cross(z, [0.0, 0.0, 1.0])
@@ -40,7 +47,12 @@ def looking_at(eye_m: FloatArray, target_m: FloatArray, roll_rad: float = 0.0) -
 
 
 def spherical(distance_m: float, azimuth_rad: float, elevation_rad: float) -> FloatArray:
-    """Return the (3,) offset of a point at this distance and direction, z up."""
+    """Return the (3,) offset of a point at this distance and direction, z up.
+
+    :param distance_m: length of the offset.
+    :param azimuth_rad: about z, from x towards y.
+    :param elevation_rad: above the horizontal.
+    """
     flat = distance_m * np.cos(elevation_rad)
     return np.array(
         [
@@ -58,7 +70,13 @@ def orbit(
     azimuth_rad: FloatArray,
     roll_rad: float = 0.0,
 ) -> FloatArray:
-    """Return (F, 4, 4) T_fixed_cam on a circle about ``target_m``, one for each azimuth."""
+    """Return (F, 4, 4) T_fixed_cam on a circle about ``target_m``, one for each azimuth.
+
+    :param distance_m: from the camera to the target.
+    :param elevation_rad: of the camera above the horizontal.
+    :param azimuth_rad: (F,) about z, from x towards y.
+    :param roll_rad: turn about the line of sight.
+    """
     return np.stack(
         [
             looking_at(target_m + spherical(distance_m, a, elevation_rad), target_m, roll_rad)
@@ -77,7 +95,17 @@ def hand_held(
     frames: int,
     roll_rad: float = 0.0,
 ) -> FloatArray:
-    """Return (F, 4, 4) T_fixed_cam of an arc as a hand does it: a smooth wander and a shake."""
+    """Return (F, 4, 4) T_fixed_cam of an arc as a hand does it: a smooth wander and a shake.
+
+    :param rng: draws all that is left to chance.
+    :param target_m: (3,) what the camera looks at, fixed frame.
+    :param distance_m: from the camera to the target.
+    :param elevation_rad: of the camera above the horizontal.
+    :param azimuth_rad: of the middle of the arc.
+    :param sweep_rad: length of the arc.
+    :param frames: how many poses.
+    :param roll_rad: turn about the line of sight.
+    """
     knots = max(4, frames // 8)
     time, at = np.linspace(0, 1, frames), np.linspace(0, 1, knots)
     wander = CubicSpline(at, rng.normal(0.0, 1.0, (knots, 4)))(time)
@@ -112,7 +140,10 @@ class Arc:
     roll_rad: float = 0.0
 
     def path(self, frames: int, hand: Rng | None = None) -> FloatArray:
-        """Return (F, 4, 4) T_fixed_cam along it; with ``hand``, as a hand would do it."""
+        """Return (F, 4, 4) T_fixed_cam along it; with ``hand``, as a hand would do it.
+
+        :param frames: how many poses.
+        """
         where = self.target_m, self.distance_m, self.elevation_rad
         if hand is not None:
             span = self.start_rad, self.sweep_rad

@@ -86,7 +86,11 @@ def outermost(episode: Episode) -> int:
 
 
 def with_moved(episode: Episode, index: int, distance_m: float) -> Episode:
-    """Return the episode with one object sliding outward in the middle third of the frames."""
+    """Return the episode with one object sliding outward in the middle third of the frames.
+
+    :param index: which object.
+    :param distance_m: how far it slides in all.
+    """
     frames = len(episode.stamps_ns)
     share = np.clip(3 * np.linspace(0, 1, frames) - 1, 0, 1)
     outward = _from_middle(episode)[index]
@@ -98,7 +102,11 @@ def with_moved(episode: Episode, index: int, distance_m: float) -> Episode:
 
 
 def with_removed(episode: Episode, index: int, from_frame: int) -> Episode:
-    """Return the episode with one object taken away from a frame on."""
+    """Return the episode with one object taken away from a frame on.
+
+    :param index: which object.
+    :param from_frame: the first frame without it, counted from 0.
+    """
     present = episode.present.copy()
     present[from_frame:, index] = False
     return replace(episode, present=present)

@@ -174,7 +174,10 @@ class _Recorder:
 
 
 def depth_pixels(depth_m: Float32Array, encoding: str) -> npt.NDArray[Any]:
-    """Return (H, W) pixels of a depth image in metres, NaN = no return, in an encoding."""
+    """Return (H, W) pixels of a depth image in metres, NaN = no return, in an encoding.
+
+    :param depth_m: (H, W) float32 z-depth.
+    """
     if encoding == '32FC1':
         return depth_m
     millimetres = np.rint(np.nan_to_num(depth_m, nan=0.0) * 1000.0)

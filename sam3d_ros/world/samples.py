@@ -90,14 +90,22 @@ def samples(episode: Episode) -> Iterator[Sample]:
 def endless(
     suite: str, seed: int, source: ObjectSource | None = None, frames: int | None = None
 ) -> Iterator[Sample]:
-    """Yield the samples of the suite's episodes from ``seed`` on, without an end."""
+    """Yield the samples of the suite's episodes from ``seed`` on, without an end.
+
+    :param source: where the objects come from; procedural solids when not given.
+    :param frames: of each episode; the suite's when not given.
+    """
     while True:
         yield from samples(make_episode(suite, seed, source, frames=frames))
         seed += 1
 
 
 def noisy(rgb: ByteArray, rng: np.random.Generator) -> ByteArray:
-    """Return an (H, W, 3) uint8 picture with white noise: the camera of ``plain`` looks."""
+    """Return an (H, W, 3) uint8 picture with white noise: the camera of ``plain`` looks.
+
+    :param rgb: (H, W, 3) uint8.
+    :param rng: draws all that is left to chance.
+    """
     noise = COLOR_SIGMA * rng.standard_normal(rgb.shape, np.float32)
     return np.clip(np.rint(rgb + noise), 0, 255).astype(np.uint8)
 
@@ -117,7 +125,11 @@ def truth_of(episode: Episode, frames: list[FrameTruth]) -> Truth:
 
 
 def sweep_start_ns(episode: Episode, index: int) -> int:
-    """Return when the sweep of a frame starts: half a turn before the frame's stamp."""
+    """Return when the sweep of a frame starts: half a turn before the frame's stamp.
+
+    :param episode: with a LiDAR.
+    :param index: of the frame.
+    """
     period_s = episode.lidar.period_s if episode.lidar else 0.0
     return int(episode.stamps_ns[index]) - round(period_s / 2 * 1e9)
 

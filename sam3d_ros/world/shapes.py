@@ -79,6 +79,7 @@ def random_solid(
 ) -> Solid:
     """Return a random closed solid with random colours.
 
+    :param rng: draws all that is left to chance.
     :param families: names out of :data:`FAMILIES` and :data:`SPECIAL_FAMILIES`; all of the
         former when not given.
     :param name: the solid's name; the family's when not given.

@@ -116,6 +116,9 @@ def solid_from_manifold(
 ) -> Solid:
     """Return the solid of a manifold: centred on its box, refined to ``edge_m`` and painted.
 
+    :param name: of the solid.
+    :param family: that it belongs to.
+    :param paint: colours of its vertices.
     :raises InputError: when the manifold is empty or was made from broken input.
     """
     if manifold.status() is not Error.NoError or manifold.is_empty():

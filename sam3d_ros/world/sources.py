@@ -24,7 +24,10 @@ class ObjectSource(Protocol):
     description: str
 
     def draw(self, count: int, rng: Rng) -> list[Body]:
-        """Return ``count`` different bodies."""
+        """Return ``count`` different bodies.
+
+        :param rng: draws all that is left to chance.
+        """
         ...
 
 
@@ -36,7 +39,11 @@ class ProceduralSource:
         self.description = 'procedural solids'
 
     def draw(self, count: int, rng: Rng) -> list[Body]:
-        """Return new solids, named by family and place in the draw."""
+        """Return new solids, named by family and place in the draw.
+
+        :param count: how many.
+        :param rng: draws all that is left to chance.
+        """
         bodies = []
         for number in range(count):
             solid = random_solid(rng, self._families)
@@ -59,6 +66,8 @@ class ScanSource:
     def draw(self, count: int, rng: Rng) -> list[Body]:
         """Return different scans.
 
+        :param count: how many.
+        :param rng: draws all that is left to chance.
         :raises ConfigurationError: when the folder has fewer.
         """
         if count > len(self._entries):
@@ -88,7 +97,10 @@ class Resized:
     description: str = 'resized things'
 
     def draw(self, count: int, rng: np.random.Generator) -> list[Body]:
-        """Return as many bodies as the source gives for ``count``."""
+        """Return as many bodies as the source gives for ``count``.
+
+        :param rng: draws all that is left to chance.
+        """
         return [self._resized(body, rng) for body in self.source.draw(count, rng)]
 
     def _resized(self, body: Body, rng: np.random.Generator) -> Body:

@@ -70,6 +70,9 @@ class Suite:
     def draw(self, source: ObjectSource, rng: Rng, views: int = 1) -> Setting:
         """Return what an episode shows.
 
+        :param source: where the objects come from.
+        :param rng: draws all that is left to chance.
+        :param views: cameras that look at it.
         :raises ConfigurationError: when the objects cannot be placed.
         """
         for _ in range(ATTEMPTS):
@@ -149,6 +152,7 @@ def make_episode(
 ) -> Episode:
     """Return the episode of a suite and seed.
 
+    :param name: of the suite.
     :param source: where objects come from; procedural solids when not given. ``demo`` always
         shows its own procedural ones.
     :param frames: frames, where others than the suite's are wanted; the arc stays the same.

@@ -67,7 +67,10 @@ class Truth:
 
 
 def occlusion(instances: ByteArray, amodal: BoolArray) -> FloatArray:
-    """Return (N,) share of each (N, H, W) amodal mask that the id image does not show."""
+    """Return (N,) share of each (N, H, W) amodal mask that the id image does not show.
+
+    :param instances: (H, W) uint8 id image.
+    """
     whole = amodal.sum(axis=(1, 2)).astype(np.float64)
     seen = np.bincount(instances.reshape(-1), minlength=len(amodal) + 1)[1 : len(amodal) + 1]
     hidden: FloatArray = np.where(whole > 0, 1.0 - seen / np.maximum(whole, 1), np.nan)

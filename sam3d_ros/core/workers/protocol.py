@@ -57,7 +57,10 @@ class Message:
 
 
 def send(connection: socket.socket, message: Message) -> None:
-    """Send a message; its arrays are copied once, into shared memory."""
+    """Send a message; its arrays are copied once, into shared memory.
+
+    :param connection: to the other side.
+    """
     layout, size = _layout(message.arrays)
     text = json.dumps({'fields': message.fields, 'arrays': layout}).encode()
     header = HEADER.pack(MAGIC, VERSION, message.kind, len(text), size)

@@ -34,7 +34,11 @@ class _Told:
 
 
 class CollisionState:
-    """What the planner was told, and what it must be told next."""
+    """What the planner was told, and what it must be told next.
+
+    :param types: makes the messages.
+    :param config: names of objects, and what counts as moved.
+    """
 
     def __init__(self, types: MessageTypes, config: OutputConfig) -> None:
         self._types = types
@@ -42,7 +46,11 @@ class CollisionState:
         self._told: dict[int, _Told] = {}
 
     def update(self, scene: Scene, products: Mapping[int, MeshProducts]) -> list[Any]:
-        """Return the CollisionObject messages that bring a planner up to date, by id."""
+        """Return the CollisionObject messages that bring a planner up to date, by id.
+
+        :param scene: all known objects.
+        :param products: what is derived from the meshes, by id.
+        """
         known = {
             item.id: item
             for item in scene.objects
@@ -67,7 +75,11 @@ class CollisionState:
         return messages
 
     def all_known(self, scene: Scene, products: Mapping[int, MeshProducts]) -> list[Any]:
-        """Return an ADD for every object, for a planner that was not listening before."""
+        """Return an ADD for every object, for a planner that was not listening before.
+
+        :param scene: all known objects.
+        :param products: what is derived from the meshes, by id.
+        """
         self._told = {}
         return self.update(scene, products)
 

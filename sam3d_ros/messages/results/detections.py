@@ -20,6 +20,8 @@ def detections_message(types: MessageTypes, scene: Scene) -> Any:
 
     ``id`` is the persistent id; the hypothesis' pose is the object frame (the mesh's) with its
     covariance; the box is the mesh's, oriented along the object axes.
+
+    :param types: makes the messages.
     """
     header = header_message(types, scene.stamp_ns, scene.fixed_frame)
     return types.new(

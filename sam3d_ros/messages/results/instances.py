@@ -24,6 +24,8 @@ def tracks_message(
 
     Where masks overlap (alternatives that a prompt asked for), the later instance has the pixel.
 
+    :param types: makes the messages.
+    :param tracks: all living tracks with the instances seen.
     :param frame_id: optical frame of the image.
     :param size_px: width and height of the image.
     """

@@ -37,6 +37,7 @@ class MarkerState:
     """What the viewers know, and what they must be told next.
 
     :param types: makes the messages.
+    :param config: how meshes reach viewers, and what counts as moved.
     :param same_host: whether every viewer can open this machine's files (mode ``auto``).
     :raises ConfigurationError: when files are to be shown and no folder is set for them.
     """

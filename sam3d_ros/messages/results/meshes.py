@@ -16,7 +16,11 @@ from sam3d_ros.messages.types import MessageTypes
 def mesh_message(
     types: MessageTypes, vertices_m: Float32Array | FloatArray, faces: IndexArray
 ) -> Any:
-    """Return a shape_msgs/Mesh of (V, 3) vertices and (F, 3) faces."""
+    """Return a shape_msgs/Mesh of (V, 3) vertices and (F, 3) faces.
+
+    :param types: makes the messages.
+    :param vertices_m: (V, 3), metres.
+    """
     return types.new(
         'shape_msgs/msg/Mesh',
         vertices=np.asarray(vertices_m, np.float64),

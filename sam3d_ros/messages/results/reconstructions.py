@@ -21,6 +21,8 @@ def reconstructions_message(
 ) -> Any:
     """Return the ReconstructionArray of one frame.
 
+    :param types: makes the messages.
+    :param reconstructions: of the tracks seen in the frame.
     :param frame_id: the optical frame that the layouts are in.
     """
     return types.new(

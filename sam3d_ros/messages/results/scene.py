@@ -32,6 +32,7 @@ def scene_message(
 ) -> Any:
     """Return the SceneObjectArray of a scene: every known object, complete.
 
+    :param types: makes the messages.
     :param products: of every object, by id.
     :param files: where an object's mesh was written, by id; absolute paths.
     """
@@ -53,7 +54,13 @@ def object_message(
     products: MeshProducts,
     file: Path | None = None,
 ) -> Any:
-    """Return the SceneObject of one object of a scene."""
+    """Return the SceneObject of one object of a scene.
+
+    :param types: makes the messages.
+    :param item: the object.
+    :param products: what is derived from its mesh.
+    :param file: where its mesh was written; None = nowhere.
+    """
     return types.new(
         'sam3d_msgs/msg/SceneObject',
         header=header_message(types, scene.stamp_ns, scene.fixed_frame),

@@ -76,7 +76,13 @@ def camera_from(info: Any) -> Camera:
 
 
 def encode_camera(camera: Camera, info_class: type, roi_class: type, header: Any) -> Any:
-    """Return the CameraInfo of rectified images: K = P, no distortion."""
+    """Return the CameraInfo of rectified images: K = P, no distortion.
+
+    :param camera: the rectified pinhole model.
+    :param info_class: class of CameraInfo.
+    :param roi_class: class of RegionOfInterest.
+    :param header: the message's header, of the class that fits.
+    """
     K = camera.K.reshape(9).astype(np.float64)
     P = np.hstack([camera.K, np.zeros((3, 1))]).reshape(12)
     roi = roi_class(x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)

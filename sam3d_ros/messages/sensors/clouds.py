@@ -139,6 +139,8 @@ def encode_pointmap(
 
     :param pointmap: (H, W, 3) float32 metres, NaN = no return.
     :param rgb: (H, W, 3) uint8.
+    :param field_class: class of PointField.
+    :param header: the message's header, of the class that fits.
     """
     height, width = pointmap.shape[:2]
     points = np.empty((height, width, 4), '<f4')

@@ -178,7 +178,10 @@ def to_rgb(message: Any, order: str = 'bgr') -> ByteArray:
 
 
 def rgb_from(image: AnyArray, encoding: str) -> ByteArray:
-    """Return pixels of any colour encoding as (H, W, 3) uint8 RGB; 16 bits are scaled to 8."""
+    """Return pixels of any colour encoding as (H, W, 3) uint8 RGB; 16 bits are scaled to 8.
+
+    :param image: (H, W) or (H, W, channels) pixels.
+    """
     encoding = color_encoding(encoding)
     if encoding == 'rgb8':
         return image
@@ -220,6 +223,7 @@ def depth_metres(message: Any, unit_m: float = 0.0) -> Float32Array:
 def metres_from(image: AnyArray, encoding: str, unit_m: float = 0.0) -> Float32Array:
     """Return pixels of a depth encoding as (H, W) float32 metres, NaN = no return.
 
+    :param image: (H, W) or (H, W, channels) pixels.
     :param unit_m: metres of one count; 0 = by the encoding.
     """
     if not is_depth(encoding):
@@ -241,6 +245,8 @@ def metres_from(image: AnyArray, encoding: str, unit_m: float = 0.0) -> Float32A
 def encode_image(image: AnyArray, encoding: str, image_class: type, header: Any) -> Any:
     """Return an ``image_class`` message of (H, W) or (H, W, channels) pixels, little-endian.
 
+    :param image: (H, W) or (H, W, channels) pixels.
+    :param header: the message's header, of the class that fits.
     :raises InputError: when the array's shape or dtype is not that of ``encoding``.
     """
     dtype, channels = layout(encoding)

@@ -33,6 +33,7 @@ def restored(file: Path, start: SensorModel, say: Say) -> RangeNoise:
 def keep(file: Path, noise: RangeNoise, say: Say) -> None:
     """Write what is known to a file, whole or not at all.
 
+    :param noise: what the camera showed of its errors.
     :param say: takes a sentence when it cannot be written.
     """
     part = file.with_name(f'{file.name}.part')

@@ -35,6 +35,10 @@ class CloudSource:
 
         The cloud is moved as one body by TF between both stamps; motion while it was swept
         remains.
+
+        :param color: the image.
+        :param measured: the cloud that came with it.
+        :param tree: all of TF that is known.
         """
         assert isinstance(measured, PointCloud)
         points = measured.points_m.reshape(-1, 3)

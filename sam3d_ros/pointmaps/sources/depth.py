@@ -51,6 +51,7 @@ def register(
     surface without gaps. What the source did not see stays NaN.
 
     :param depth_m: (h, w) float32 z-depth of ``source``, metres, NaN = no return.
+    :param T_target_source: (4, 4) frame of ``source`` to that of ``target``.
     :return: (H, W) float32 z-depth of ``target``, metres, NaN = no return.
     """
     finer = max(target.fx / source.fx, target.fy / source.fy)
@@ -115,12 +116,18 @@ def _sample(depth_m: Float32Array, column: Float32Array, row: Float32Array) -> F
 
 
 def within_range(depth_m: Float32Array, nearest_m: float, farthest_m: float) -> Float32Array:
-    """Return depth with what lies outside [nearest_m, farthest_m] as NaN."""
+    """Return depth with what lies outside [nearest_m, farthest_m] as NaN.
+
+    :param depth_m: (H, W) float32, metres.
+    """
     inside = (depth_m >= nearest_m) & (depth_m <= farthest_m)
     return np.where(inside, depth_m, np.float32(np.nan))
 
 
 def same_camera(a: Camera, b: Camera) -> bool:
-    """Return whether two cameras see the same thing in every pixel, to a hundredth of a pixel."""
+    """Return whether two cameras see the same thing in every pixel, to a hundredth of a pixel.
+
+    :param b: the other one.
+    """
     same_size = (a.width, a.height) == (b.width, b.height)
     return same_size and bool(np.allclose(a.K, b.K, rtol=0, atol=0.01))

@@ -37,6 +37,9 @@ class DepthSource:
     def range_of(self, color: ColorImage, measured: Measurement, tree: TransformTree) -> RangeMap:
         """See :class:`RangeSource`.
 
+        :param color: the image.
+        :param measured: the depth image that came with it.
+        :param tree: all of TF that is known.
         :raises InputError: without a CameraInfo, for an image that is not registered to colour.
         """
         assert isinstance(measured, DepthImage)

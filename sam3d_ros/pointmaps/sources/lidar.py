@@ -32,6 +32,7 @@ def depth_from_cloud(
     """Return (H, W) float32 z-depth, metres, NaN = unknown, and how far it may be off.
 
     :param points_m: (..., 3) float32, metres, optical frame of ``camera``.
+    :param config: how gaps are closed.
     :param sensor: how far single returns may be off.
     """
     sparse = splat((points_m[..., 0], points_m[..., 1], points_m[..., 2]), camera)

@@ -65,12 +65,21 @@ class RangeSource(Protocol):
 
 
 def start_model(config: PointmapConfig, otherwise: str) -> SensorModel:
-    """Return the configured sensor model, or that of a name where it is chosen automatically."""
+    """Return the configured sensor model, or that of a name where it is chosen automatically.
+
+    :param config: of the stage.
+    :param otherwise: name of the model for ``auto``.
+    """
     return sensor_model(otherwise if config.sensor == 'auto' else config.sensor)
 
 
 def transform_between(color: ColorImage, other: Measurement, tree: TransformTree) -> FloatArray:
-    """Return T_color_other (4, 4); what moves between both stamps is undone through the root."""
+    """Return T_color_other (4, 4); what moves between both stamps is undone through the root.
+
+    :param color: the image.
+    :param other: what was measured.
+    :param tree: all of TF that is known.
+    """
     if other.frame_id == color.frame_id:
         return np.eye(4)
     here, there = (color.frame_id, color.stamp_ns), (other.frame_id, other.stamp_ns)

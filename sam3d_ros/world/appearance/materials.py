@@ -26,6 +26,7 @@ SOFT_FAMILIES = frozenset({'cleaning', 'cloth', 'clothing'})
 def random_material(rng: Rng, family: str, clear_chance: float = CLEAR_CHANCE) -> Material:
     """Return what a thing is made of.
 
+    :param rng: draws all that is left to chance.
     :param family: procedural family or category; it decides whether glass and metal are likely.
     :param clear_chance: chance of glass or clear plastic for :data:`CLEAR_FAMILIES`, 0..1; with 0
         everything is opaque. The rest does not depend on it.

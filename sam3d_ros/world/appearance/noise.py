@@ -24,6 +24,8 @@ def pink_noise(
 ) -> Float32Array:
     """Return (side, side) float32 periodic noise, mean 0 and standard deviation 1.
 
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
     :param slope: the amplitude falls with ``frequency ** -slope``: 0 white, 1 pink, 2 smooth.
     :param stretch: how many times longer its features are along columns (u) and rows (v).
     :param lowest: waves across the picture below which the spectrum is flat.

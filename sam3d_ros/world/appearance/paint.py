@@ -113,6 +113,7 @@ class PrintedPatch:
 def painted(solid: Solid, rng: Rng, tone: float = 1.0) -> Solid:
     """Return a procedural solid in the colours of real things: plain, printed, grained, worn.
 
+    :param rng: draws all that is left to chance.
     :param tone: factor on all colours; a small one makes the thing black.
     """
     style, sides = rng.random(), _sides(solid)

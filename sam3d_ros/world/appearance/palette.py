@@ -22,7 +22,11 @@ WOODS = np.array(
 
 
 def random_color(rng: Rng, vivid: float = 0.85) -> FloatArray:
-    """Return a (3,) RGB colour, 0..255: any hue up to this saturation, often nearly grey."""
+    """Return a (3,) RGB colour, 0..255: any hue up to this saturation, often nearly grey.
+
+    :param rng: draws all that is left to chance.
+    :param vivid: largest saturation, 0..1.
+    """
     is_grey = rng.random() < 0.25
     saturation = rng.uniform(0.0, 0.15) if is_grey else rng.uniform(0.3 * vivid, vivid)
     rgb = colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.25, 0.95))

@@ -25,7 +25,9 @@ SURROUNDINGS_VIVID = 0.35
 def photographic_pattern(rng: Rng, role: str = 'table', side_px: int = 1024) -> ByteArray:
     """Return a (side, side, 3) uint8 picture of what a real surface of this role looks like.
 
+    :param rng: draws all that is left to chance.
     :param role: ``table``, ``floor`` or ``wall``: one of :data:`ROLES`, how likely is what.
+    :param side_px: rows and columns of the picture.
     """
     shares = ROLES[role]
     names = list(shares)
@@ -39,13 +41,21 @@ def photographic_pattern(rng: Rng, role: str = 'table', side_px: int = 1024) -> 
 
 
 def laminate(rng: Rng, side_px: int) -> Float32Array:
-    """Return one colour, even or faintly mottled."""
+    """Return one colour, even or faintly mottled.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     contrast = rng.choice([0.0, 0.01, 0.03])
     return _toned(furniture_color(rng), 1 + contrast * pink_noise(rng, side_px, 1.0))
 
 
 def mottled(rng: Rng, side_px: int) -> Float32Array:
-    """Return two colours mixed by 1/f noise: stone, plaster, linoleum, dyed cloth."""
+    """Return two colours mixed by 1/f noise: stone, plaster, linoleum, dyed cloth.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     first = furniture_color(rng)
     second = furniture_color(rng) if rng.random() < 0.3 else first * rng.uniform(0.4, 0.9)
     noise = pink_noise(rng, side_px, rng.uniform(0.7, 2.0), lowest=rng.uniform(1, 12))
@@ -53,7 +63,11 @@ def mottled(rng: Rng, side_px: int) -> Float32Array:
 
 
 def wood(rng: Rng, side_px: int) -> Float32Array:
-    """Return boards with grain along rows: stretched noise, wavy rings, knots, joints."""
+    """Return boards with grain along rows: stretched noise, wavy rings, knots, joints.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     color = wood_color(rng)
     long = rng.uniform(8, 30)
     fine = pink_noise(rng, side_px, rng.uniform(0.6, 1.0), (long, 1.0), lowest=4)
@@ -71,7 +85,11 @@ def wood(rng: Rng, side_px: int) -> Float32Array:
 
 
 def cloth(rng: Rng, side_px: int) -> Float32Array:
-    """Return woven threads, plain or with the stripes of a check."""
+    """Return woven threads, plain or with the stripes of a check.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     first, second = furniture_color(rng), furniture_color(rng)
     period = int(2 ** rng.integers(2, 4))
     line = np.arange(side_px) / period * 2 * np.pi
@@ -86,7 +104,11 @@ def cloth(rng: Rng, side_px: int) -> Float32Array:
 
 
 def marble(rng: Rng, side_px: int) -> Float32Array:
-    """Return veins: ridges of warped noise (Perlin's turbulence, 1985)."""
+    """Return veins: ridges of warped noise (Perlin's turbulence, 1985).
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     ground = furniture_color(rng)
     vein = ground * rng.uniform(0.3, 0.8) if ground.mean() > 90 else ground + rng.uniform(60, 130)
     ridge = np.exp(-np.abs(pink_noise(rng, side_px, 1.6)) * rng.uniform(6, 20))
@@ -96,7 +118,11 @@ def marble(rng: Rng, side_px: int) -> Float32Array:
 
 
 def terrazzo(rng: Rng, side_px: int) -> Float32Array:
-    """Return chips or speckles of a few colours in a ground."""
+    """Return chips or speckles of a few colours in a ground.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     image = laminate(rng, side_px)
     for _ in range(int(rng.integers(1, 5))):
         size = rng.uniform(0.8, 6)
@@ -107,7 +133,11 @@ def terrazzo(rng: Rng, side_px: int) -> Float32Array:
 
 
 def carpet(rng: Rng, side_px: int) -> Float32Array:
-    """Return short pile: strong fine noise, often of several yarns."""
+    """Return short pile: strong fine noise, often of several yarns.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     first = furniture_color(rng)
     pile = pink_noise(rng, side_px, rng.uniform(0.0, 0.5))
     pile = np.asarray(cv2.GaussianBlur(pile, (0, 0), rng.uniform(0.5, 1.5)), np.float32)
@@ -120,7 +150,11 @@ def carpet(rng: Rng, side_px: int) -> Float32Array:
 
 
 def tiles(rng: Rng, side_px: int) -> Float32Array:
-    """Return tiles or bricks, each of its own tone, between joints."""
+    """Return tiles or bricks, each of its own tone, between joints.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     image = (marble if rng.random() < 0.4 else laminate)(rng, side_px)
     rows = int(np.exp(rng.uniform(np.log(4), np.log(28))))
     columns = rows if rng.random() < 0.6 else max(2, int(rows * rng.uniform(0.3, 1.5)))
@@ -139,7 +173,11 @@ def tiles(rng: Rng, side_px: int) -> Float32Array:
 
 
 def checks(rng: Rng, side_px: int) -> Float32Array:
-    """Return a checkerboard, often in black and white."""
+    """Return a checkerboard, often in black and white.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     first, second = furniture_color(rng), furniture_color(rng)
     if rng.random() < 0.5:
         first, second = np.full(3, rng.uniform(5, 40)), np.full(3, rng.uniform(215, 252))
@@ -149,7 +187,11 @@ def checks(rng: Rng, side_px: int) -> Float32Array:
 
 
 def stripes(rng: Rng, side_px: int) -> Float32Array:
-    """Return bands of a few colours: boards, table runners, wallpaper."""
+    """Return bands of a few colours: boards, table runners, wallpaper.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     count = int(rng.integers(4, 40))
     colors = np.stack([furniture_color(rng) for _ in range(int(rng.integers(2, 5)))])
     edges = np.sort(rng.integers(0, side_px, count))
@@ -162,14 +204,22 @@ def stripes(rng: Rng, side_px: int) -> Float32Array:
 
 
 def poster(rng: Rng, side_px: int) -> Float32Array:
-    """Return print: one large sheet or the same motif over and over."""
+    """Return print: one large sheet or the same motif over and over.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     count = int(rng.choice([1, 2, 4, 8]))
     motif = printed(rng, side_px // count, side_px // count)
     return np.tile(motif, (count, count, 1)).astype(np.float32)
 
 
 def worn(rng: Rng, image: Float32Array) -> ByteArray:
-    """Return a picture with what use and light leave: shading, stains, scratches, dust."""
+    """Return a picture with what use and light leave: shading, stains, scratches, dust.
+
+    :param rng: draws all that is left to chance.
+    :param image: (H, W, 3) float32 colours, 0..255.
+    """
     side_px = len(image)
     image = image * (1 + rng.uniform(0, 0.06) * pink_noise(rng, side_px, 2.0))[..., None]
     if rng.random() < 0.3:
@@ -247,7 +297,11 @@ def _boards(rng: Rng, side_px: int) -> Float32Array:
 
 
 def random_pattern(rng: Rng, side_px: int = 512) -> ByteArray:
-    """Return a (side, side, 3) uint8 picture: plain, wood, tiles, checks or mottled."""
+    """Return a (side, side, 3) uint8 picture: plain, wood, tiles, checks or mottled.
+
+    :param rng: draws all that is left to chance.
+    :param side_px: rows and columns of the picture.
+    """
     first = random_color(rng, SURROUNDINGS_VIVID)
     second = 0.7 * first + 0.3 * random_color(rng, SURROUNDINGS_VIVID)
     v, u = np.mgrid[0:side_px, 0:side_px] / side_px

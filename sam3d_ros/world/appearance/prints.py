@@ -28,6 +28,9 @@ Color = tuple[float, ...]
 def printed(rng: Rng, width_px: int, height_px: int, paper: npt.ArrayLike = ()) -> ByteArray:
     """Return a (height, width, 3) uint8 print: pictures, a logo, text and codes on a ground.
 
+    :param rng: draws all that is left to chance.
+    :param width_px: columns of the print.
+    :param height_px: rows of the print.
     :param paper: (3,) colour of the ground, 0..255; drawn when not given.
     """
     ground = np.asarray(paper, np.float64)
@@ -48,7 +51,12 @@ def printed(rng: Rng, width_px: int, height_px: int, paper: npt.ArrayLike = ()) 
 
 
 def photo(rng: Rng, width_px: int, height_px: int) -> ByteArray:
-    """Return a (height, width, 3) uint8 picture with the statistics of a photo: shapes on 1/f."""
+    """Return a (height, width, 3) uint8 picture with the statistics of a photo: shapes on 1/f.
+
+    :param rng: draws all that is left to chance.
+    :param width_px: columns of the picture.
+    :param height_px: rows of the picture.
+    """
     side = 128
     image = np.empty((side, side, 3), np.float32)
     shared = pink_noise(rng, side, rng.uniform(1.3, 2.2))

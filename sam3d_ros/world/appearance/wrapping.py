@@ -26,6 +26,8 @@ def box_wrapped(
 ) -> Texture:
     """Return the texture of six panels, each projected along one axis.
 
+    :param vertices_m: (V, 3) float32, metres.
+    :param faces: (F, 3) indices of vertices.
     :param panels: (h, w, 3) uint8 pictures of the sides +x, -x, +y, -y, +z, -z.
     """
     normals = _face_normals(vertices_m, faces)
@@ -46,6 +48,8 @@ def tube_wrapped(
 ) -> Texture:
     """Return the texture of a label around the z axis and two ends.
 
+    :param vertices_m: (V, 3) float32, metres.
+    :param faces: (F, 3) indices of vertices.
     :param label: (h, w, 3) uint8; it goes round once, its top is up.
     :param ends: (h, w, 3) uint8 pictures of the upper and the lower end.
     """

@@ -10,7 +10,11 @@ Rng = np.random.Generator
 
 
 def rounded_box(size_m: tuple[float, float, float], edge_radius_m: float) -> Manifold:
-    """Return a box standing on z = 0 with rounded edges (radius 0 = sharp), metres."""
+    """Return a box standing on z = 0 with rounded edges (radius 0 = sharp), metres.
+
+    :param size_m: length, width and height.
+    :param edge_radius_m: of all twelve edges.
+    """
     x, y, z = size_m
     if edge_radius_m <= 0:
         return Manifold.cube((x, y, z)).translate((-x / 2, -y / 2, 0))

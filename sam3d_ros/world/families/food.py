@@ -15,7 +15,12 @@ Rng = np.random.Generator
 
 
 def lumpy(manifold: Manifold, rng: Rng, depth: float, detail_m: float) -> Manifold:
-    """Return a solid about the origin pushed in and out by a share ``depth`` of its radius."""
+    """Return a solid about the origin pushed in and out by a share ``depth`` of its radius.
+
+    :param manifold: the solid.
+    :param rng: draws all that is left to chance.
+    :param detail_m: how far apart the swellings are, about.
+    """
     waves, phase = rng.normal(0, 1 / detail_m, (6, 3)), rng.uniform(0, 2 * np.pi, 6)
 
     def warp(points: FloatArray) -> FloatArray:

@@ -14,7 +14,12 @@ Rng = np.random.Generator
 
 
 def slate(size_m: tuple[float, float, float], corner_m: float, bevel_m: float = 0.0) -> Manifold:
-    """Return a plate of (x, y, z) size on z = 0 with round corners, its upper edge bevelled."""
+    """Return a plate of (x, y, z) size on z = 0 with round corners, its upper edge bevelled.
+
+    :param size_m: length, width and height.
+    :param corner_m: radius of the corners, seen from above.
+    :param bevel_m: width of the bevel.
+    """
     x, y, z = size_m
     corner = max(corner_m, 1e-4)
     core = CrossSection.square((x - 2 * corner, y - 2 * corner), True)

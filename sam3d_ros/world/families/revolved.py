@@ -20,7 +20,11 @@ def revolve(profile: FloatArray) -> Manifold:
 
 
 def hollow(outer: FloatArray, wall_m: float, base_m: float) -> Manifold:
-    """Return the vessel of a (P, 2) outer profile, open on top, with a wall and a base, metres."""
+    """Return the vessel of a (P, 2) outer profile, open on top, with a wall and a base, metres.
+
+    :param wall_m: thickness of the wall.
+    :param base_m: thickness of the base.
+    """
     heights, radii = outer[:, 1], outer[:, 0]
     inner_z = np.linspace(heights[0] + base_m, heights[-1], max(len(outer), 2))
     inner_r = np.maximum(np.interp(inner_z, heights, radii) - wall_m, 1e-3)
@@ -31,7 +35,11 @@ def hollow(outer: FloatArray, wall_m: float, base_m: float) -> Manifold:
 
 
 def smooth_profile(radii_m: FloatArray, heights_m: FloatArray, samples: int = 32) -> FloatArray:
-    """Return a (samples, 2) shape-preserving curve through the given radii and heights."""
+    """Return a (samples, 2) shape-preserving curve through the given radii and heights.
+
+    :param radii_m: (K,) distances from the axis.
+    :param heights_m: (K,) heights of these, ascending.
+    """
     z = np.linspace(heights_m[0], heights_m[-1], samples)
     return np.column_stack([PchipInterpolator(heights_m, radii_m)(z), z])
 
@@ -131,7 +139,10 @@ def fruit(rng: Rng) -> Manifold:
 
 
 def bent(manifold: Manifold, curvature: float) -> Manifold:
-    """Return a solid bent about y: its z axis becomes an arc of this curvature (1/m)."""
+    """Return a solid bent about y: its z axis becomes an arc of this curvature (1/m).
+
+    :param manifold: the solid, along z.
+    """
 
     def warp(points: FloatArray) -> FloatArray:
         angle, radius = points[:, 2] * curvature, 1 / curvature - points[:, 0]

@@ -47,7 +47,11 @@ class Layer:
 
 
 class Canvas:
-    """Keeps, per pixel, the layer in front and the first opaque one."""
+    """Keeps, per pixel, the layer in front and the first opaque one.
+
+    :param camera: the rectified pinhole model.
+    :param objects: how many objects there are.
+    """
 
     def __init__(self, camera: Camera, objects: int) -> None:
         shape = (camera.height, camera.width)
@@ -66,6 +70,9 @@ class Canvas:
         """Draw a surface; ``index`` is the object's, None for surroundings.
 
         Clear surfaces come last: what was drawn before the first of them shines through.
+
+        :param T_cam_solid: (4, 4) pose of the surface in the optical frame.
+        :param first_material: number of its first solid's material.
         """
         window = _window(apply(T_cam_solid, surface.corners_m.astype(np.float64)), self._camera)
         if window is None:

@@ -39,7 +39,14 @@ def covered(
     T_fixed_cam: FloatArray,
     illumination: Illumination,
 ) -> ByteArray:
-    """Return the (H, W, 3) uint8 picture of opaque things with the clear ones over it."""
+    """Return the (H, W, 3) uint8 picture of opaque things with the clear ones over it.
+
+    :param rgb: (H, W, 3) uint8 picture of opaque things.
+    :param canvas: what each pixel shows.
+    :param camera: the rectified pinhole model.
+    :param T_fixed_cam: (4, 4) pose of the camera: optical frame to fixed frame.
+    :param illumination: the light they stand in.
+    """
     picture = rgb.copy()
     for layer in sorted(canvas.clear, key=lambda layer: -layer.T_cam_solid[2, 3]):
         behind = canvas.behind_m[layer.window].reshape(-1)

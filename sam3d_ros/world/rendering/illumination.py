@@ -69,7 +69,12 @@ class Illumination:
         T_fixed_obj: FloatArray,
         present: BoolArray,
     ) -> SoftShadow:
-        """Return the shadows of objects at these poses."""
+        """Return the shadows of objects at these poses.
+
+        :param around: surfaces in the fixed frame that cast shadows too.
+        :param T_fixed_obj: (N, 4, 4) poses of the objects in the fixed frame.
+        :param present: (N,) bool, which of the objects are there.
+        """
         directions = np.stack([lamp.direction for lamp in self.lamps])
         softness = [lamp.softness_m for lamp in self.lamps]
         return SoftShadow(directions, softness, objects, around, T_fixed_obj, present)
@@ -84,7 +89,11 @@ class Illumination:
     ) -> ByteArray:
         """Return (H, W, 3) uint8 colours of what a picture shows.
 
+        :param shown: surface, colour and normal of each pixel.
+        :param materials: those that ``shown`` counts.
         :param rays: (H, W, 3) float32 rays with z = 1, optical frame.
+        :param T_fixed_cam: (4, 4) pose of the camera: optical frame to fixed frame.
+        :param shadow: of the objects as they stand.
         """
         depth = np.where(np.isfinite(shown.depth_m), shown.depth_m, np.float32(0))
         points = rays * depth[..., None]
@@ -130,6 +139,7 @@ class Illumination:
         :param normals: (N, 3) float32 unit, optical axes.
         :param gloss: (N,) float32, 0..1.
         :param lit: (N, L) float32 shares of the lamps that reach them.
+        :param R_fixed_cam: (3, 3) optical axes to those of the fixed frame.
         :param f0: share mirrored from straight ahead, for all, or (N, 3).
         """
         view = sight / np.sqrt(np.einsum('ij,ij->i', sight, sight))[:, None]
@@ -152,7 +162,10 @@ class Illumination:
         return found * fresnel, 1 - fresnel
 
     def room_colors(self, directions: Float32Array, polished: BoolArray) -> Float32Array:
-        """Return (N, 3) float32 colours of the room in (N, 3) directions, fixed frame."""
+        """Return (N, 3) float32 colours of the room in (N, 3) directions, fixed frame.
+
+        :param polished: (N,) bool, whether the room is mirrored sharply.
+        """
         x, y, z = directions.T
         total = np.abs(x) + np.abs(y) + np.abs(z) + np.float32(1e-6)
         u, v = x / total, y / total

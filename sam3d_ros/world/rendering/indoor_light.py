@@ -19,7 +19,10 @@ WARM, COOL = np.array([1.12, 1.0, 0.78]), np.array([0.92, 1.0, 1.12])
 
 
 def random_illumination(rng: Rng, light: Light) -> Illumination:
-    """Return the light of a room whose strongest lamp stands where that of ``light`` does."""
+    """Return the light of a room whose strongest lamp stands where that of ``light`` does.
+
+    :param rng: draws all that is left to chance.
+    """
     count = int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))
     ambient = rng.uniform(0.3, 0.75)
     shares = rng.dirichlet(np.full(count, 2.0))[::-1]

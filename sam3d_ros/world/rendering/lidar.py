@@ -62,8 +62,12 @@ class Lidar:
     ) -> Sweep:
         """Return the sweep that starts at ``start_s`` on a path of poses.
 
+        :param renderer: draws the world.
         :param path_s: (K,) float64 times of the (K, 4, 4) ``T_fixed_link``; held at both ends.
         :param T_link_lidar: (4, 4), how the LiDAR is mounted on the moving link.
+        :param T_fixed_obj: (N, 4, 4) poses of the objects in the fixed frame.
+        :param present: (N,) bool, which of the objects are there.
+        :param rng: draws all that is left to chance.
         """
         time = np.arange(self.columns) / self.columns * self.period_s
         R, t = poses_at(path_s, T_fixed_link, start_s + time)
@@ -90,7 +94,12 @@ class Lidar:
 
 
 def poses_at(path_s: FloatArray, T: FloatArray, at_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return (N, 3, 3) rotations and (N, 3) positions of a path at times; held at both ends."""
+    """Return (N, 3, 3) rotations and (N, 3) positions of a path at times; held at both ends.
+
+    :param path_s: (K,) times of the path's poses, ascending, seconds.
+    :param T: (K, 4, 4) the path.
+    :param at_s: (N,) times, seconds.
+    """
     clipped = np.clip(at_s, path_s[0], path_s[-1])
     if len(path_s) == 1:
         return np.tile(T[0, :3, :3], (len(at_s), 1, 1)), np.tile(T[0, :3, 3], (len(at_s), 1))

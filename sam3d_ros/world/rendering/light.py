@@ -41,7 +41,14 @@ class Light:
         T_fixed_cam: FloatArray,
         shadow: Shadow,
     ) -> ByteArray:
-        """Return (H, W, 3) uint8 colours of (H, W, 3) surface colours and camera normals."""
+        """Return (H, W, 3) uint8 colours of (H, W, 3) surface colours and camera normals.
+
+        :param albedo: (H, W, 3) float32 surface colours, 0..255.
+        :param depth_m: (H, W) float32 z-depth.
+        :param rays: (H, W, 3) float32 rays with z = 1, optical frame.
+        :param T_fixed_cam: (4, 4) pose of the camera: optical frame to fixed frame.
+        :param shadow: of the objects as they stand.
+        """
         points_cam = rays * np.where(np.isfinite(depth_m), depth_m, 0)[..., None]
         points_cam += np.float32(SHADOW_BIAS_M) * normals
         lit = shadow.lit(points_cam, T_fixed_cam)
@@ -88,7 +95,12 @@ def random_light(rng: np.random.Generator) -> Light:
 
 
 class Shadow:
-    """The lamp's depth image of the objects (Williams 1978), and what it lights."""
+    """The lamp's depth image of the objects (Williams 1978), and what it lights.
+
+    :param light: the lamp.
+    :param T_fixed_obj: (N, 4, 4) poses of the objects in the fixed frame.
+    :param present: (N,) bool, which of the objects are there.
+    """
 
     def __init__(
         self,
@@ -105,12 +117,20 @@ class Shadow:
             self._draw(objects[int(index)], self._T_lamp_fixed @ T_fixed_obj[index])
 
     def is_of(self, T_fixed_obj: FloatArray, present: BoolArray) -> bool:
-        """Return whether the map was made for objects exactly here."""
+        """Return whether the map was made for objects exactly here.
+
+        :param T_fixed_obj: (N, 4, 4) poses of the objects in the fixed frame.
+        :param present: (N,) bool, which of the objects are there.
+        """
         same = np.array_equal(self._present, present)
         return same and np.array_equal(self._T_fixed_obj, T_fixed_obj)
 
     def lit(self, points_cam_m: Float32Array, T_fixed_cam: FloatArray) -> Float32Array:
-        """Return (...,) float32, 1 where the lamp reaches (..., 3) points, else 0."""
+        """Return (...,) float32, 1 where the lamp reaches (..., 3) points, else 0.
+
+        :param points_cam_m: (..., 3) float32 points, optical frame, metres.
+        :param T_fixed_cam: (4, 4) pose of the camera: optical frame to fixed frame.
+        """
         T_lamp_cam = self._T_lamp_fixed @ T_fixed_cam
         points = rotated(points_cam_m, T_lamp_cam[:3, :3]) + T_lamp_cam[:3, 3].astype(np.float32)
         column, row = (_cell(points[..., k]) for k in (0, 1))
@@ -134,7 +154,10 @@ class Shadow:
 
 
 def lamp_pose(direction: FloatArray, middle: FloatArray) -> FloatArray:
-    """Return the frame whose z axis points to the lamp and whose origin is ``middle``."""
+    """Return the frame whose z axis points to the lamp and whose origin is ``middle``.
+
+    :param direction: (3,) unit, towards the lamp.
+    """
     x = np.cross([0.0, 1.0, 0.0] if abs(direction[1]) < 0.9 else [1.0, 0.0, 0.0], direction)
     x /= np.linalg.norm(x)
     T = np.eye(4)

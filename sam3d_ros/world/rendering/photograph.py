@@ -85,6 +85,7 @@ def photograph(rgb: ByteArray, rng: Rng, settings: Photography | None = None) ->
     """Return the photo of an ideal picture; the same generator gives the same photo.
 
     :param rgb: (H, W, 3) uint8.
+    :param rng: draws all that is left to chance.
     :param settings: of the camera; drawn when not given.
     :return: (H, W, 3) uint8.
     """

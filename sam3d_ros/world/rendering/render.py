@@ -52,7 +52,10 @@ class Rendering:
 
 
 class Renderer:
-    """Draws fixed solids (surroundings, fixed frame) and objects at the poses of each call."""
+    """Draws fixed solids (surroundings, fixed frame) and objects at the poses of each call.
+
+    :param light: the light that everything stands in.
+    """
 
     def __init__(
         self,
@@ -120,7 +123,12 @@ class Renderer:
     def masks(
         self, camera: Camera, T_fixed_cam: FloatArray, T_fixed_obj: FloatArray
     ) -> tuple[ByteArray, BoolArray]:
-        """Return the id image and the amodal masks of :class:`Rendering` alone, cheaply."""
+        """Return the id image and the amodal masks of :class:`Rendering` alone, cheaply.
+
+        :param camera: the rectified pinhole model.
+        :param T_fixed_cam: (4, 4) pose of the camera: optical frame to fixed frame.
+        :param T_fixed_obj: (N, 4, 4) poses of the objects in the fixed frame.
+        """
         here = np.ones(len(self._objects), bool)
         canvas = self._drawn(camera, T_fixed_cam, T_fixed_obj, here)
         return canvas.instances(), canvas.amodal
@@ -136,6 +144,8 @@ class Renderer:
 
         :param origins_m: (N, 3) float32.
         :param directions: (N, 3) float32 unit.
+        :param T_fixed_obj: (N, 4, 4) poses of the objects in the fixed frame.
+        :param present: (N,) bool, which of the objects are there; None = all.
         :return: (N,) float32 range in metres (inf = nothing), (N,) int32 object index (-1 =
             surroundings or nothing), (N, 3) float32 normals.
         """

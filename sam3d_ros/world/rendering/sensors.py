@@ -36,6 +36,10 @@ class RangeCamera:
 
         Errors come in the order in which they arise: what light passes through, what silhouettes
         do to matching, which pixel a return is counted for, its range, rounding, missing returns.
+
+        :param rendering: what is really there.
+        :param camera: the rectified pinhole model.
+        :param rng: draws all that is left to chance.
         """
         model = self.model
         if model.kind == 'ideal':
@@ -71,7 +75,11 @@ def depth_sensor(name: str) -> RangeCamera:
 
 
 def incidence(rendering: Rendering, camera: Camera) -> Float32Array:
-    """Return (H, W) float32 angle between surface normal and line of sight, radians."""
+    """Return (H, W) float32 angle between surface normal and line of sight, radians.
+
+    :param rendering: what each pixel shows.
+    :param camera: the rectified pinhole model.
+    """
     sight = rays(camera)
     along = np.einsum('ijk,ijk->ij', rendering.normals, sight)
     cosine = np.abs(along) / np.sqrt(np.einsum('ijk,ijk->ij', sight, sight))
@@ -116,6 +124,8 @@ def field(grain: Grain, shape: tuple[int, ...], rng: Rng) -> Float32Array:
     Wide blurs are made on a coarser image and enlarged.
 
     :param grain: (scale in px, share of the variance) of each part.
+    :param shape: rows and columns.
+    :param rng: draws all that is left to chance.
     """
     total = np.zeros(shape, np.float32)
     for scale, share in grain:

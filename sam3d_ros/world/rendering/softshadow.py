@@ -44,6 +44,8 @@ class SoftShadow:
     :param softness_m: (L,) sigma of the blur of each lamp's shadows.
     :param objects: what casts shadows; clear ones do not.
     :param around: surfaces in the fixed frame that cast shadows where they are near.
+    :param T_fixed_obj: (N, 4, 4) poses of the objects in the fixed frame.
+    :param present: (N,) bool, which of the objects are there.
     """
 
     def __init__(
@@ -74,12 +76,20 @@ class SoftShadow:
         self._relief = np.stack([_blurred(relief, sigma) for sigma in CONTACT_M], axis=-1)
 
     def is_of(self, T_fixed_obj: FloatArray, present: BoolArray) -> bool:
-        """Return whether the maps were made for objects exactly here."""
+        """Return whether the maps were made for objects exactly here.
+
+        :param T_fixed_obj: (N, 4, 4) poses of the objects in the fixed frame.
+        :param present: (N,) bool, which of the objects are there.
+        """
         same = np.array_equal(self._present, present)
         return same and np.array_equal(self._T_fixed_obj, T_fixed_obj)
 
     def lit(self, points_cam_m: Float32Array, T_fixed_cam: FloatArray) -> Float32Array:
-        """Return (H, W, L) float32 shares of every lamp that reach (H, W, 3) points."""
+        """Return (H, W, L) float32 shares of every lamp that reach (H, W, 3) points.
+
+        :param points_cam_m: (..., 3) float32 points, optical frame, metres.
+        :param T_fixed_cam: (4, 4) pose of the camera: optical frame to fixed frame.
+        """
         shape = (*points_cam_m.shape[:2], len(self._moments))
         shares = np.empty(shape, np.float32)
         for lamp, (T_map_fixed, moments) in enumerate(
@@ -96,7 +106,11 @@ class SoftShadow:
         return shares
 
     def openness(self, points_cam_m: Float32Array, T_fixed_cam: FloatArray) -> Float32Array:
-        """Return (H, W) float32, 1 in the open .. 0 in narrow corners, of (H, W, 3) points."""
+        """Return (H, W) float32, 1 in the open .. 0 in narrow corners, of (H, W, 3) points.
+
+        :param points_cam_m: (..., 3) float32 points, optical frame, metres.
+        :param T_fixed_cam: (4, 4) pose of the camera: optical frame to fixed frame.
+        """
         height, relief = _looked_up(self._relief, points_cam_m, self._T_relief_fixed @ T_fixed_cam)
         deeper = relief - height[..., None]
         deeper[deeper > DEEP_M] = 0

@@ -81,7 +81,11 @@ class Surface:
         return inside
 
     def normals(self, face: IndexArray, uv: Float32Array) -> Float32Array:
-        """Return (N, 3) float32 unit normals, object frame, at hits."""
+        """Return (N, 3) float32 unit normals, object frame, at hits.
+
+        :param face: (N,) faces that were hit.
+        :param uv: (N, 2) float32 barycentric places of the hits in their faces.
+        """
         normals = np.take(self._normals[:, 0], face, axis=0)
         curved = np.flatnonzero(np.take(self._is_curved, face))
         normals[curved] = _unit(_blend(np.take(self._normals, face[curved], axis=0), uv[curved]))
@@ -92,6 +96,8 @@ class Surface:
     ) -> Float32Array:
         """Return (N, 3) float32 colours, 0..255, at hits.
 
+        :param face: (N,) faces that were hit.
+        :param uv: (N, 2) float32 barycentric places of the hits in their faces.
         :param footprint_m: (N,) float32 sides of pixels on the surface, metres; filtered textures
             show what such pixels see, or their finest detail when not given.
         """
@@ -155,6 +161,8 @@ def rotated(vectors: Float32Array, R: FloatArray) -> Float32Array:
     """Return (..., 3) float32 vectors turned by a (3, 3) matrix.
 
     cv2 does an image of them in a fraction of a millisecond; a threaded BLAS can take fifty.
+
+    :param R: (3, 3).
     """
     if vectors.size == 0:
         return vectors
@@ -164,7 +172,11 @@ def rotated(vectors: Float32Array, R: FloatArray) -> Float32Array:
 
 
 def looked_up(image: npt.NDArray[Any], column: Float32Array, row: Float32Array) -> Float32Array:
-    """Return (N, 3) float32 colours at (N,) places of an (h, w, 3) image, between its pixels."""
+    """Return (N, 3) float32 colours at (N,) places of an (h, w, 3) image, between its pixels.
+
+    :param column: (N,) float32, px.
+    :param row: (N,) float32, px.
+    """
     # An image of places must not be longer than 32767 pixels.
     wide = 256
     count = len(column)

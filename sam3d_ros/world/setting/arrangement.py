@@ -26,7 +26,13 @@ MAX_SHARED_VOLUME = 0.01
 def spaced(
     stances: Sequence[Stance], rng: Rng, gap_m: float, within_m: float, support_z_m: float
 ) -> FloatArray | None:
-    """Place bodies with at least ``gap_m`` between their circles, in a disc of this diameter."""
+    """Place bodies with at least ``gap_m`` between their circles, in a disc of this diameter.
+
+    :param stances: bodies as they stand.
+    :param rng: draws all that is left to chance.
+    :param within_m: diameter of the disc.
+    :param support_z_m: height of the support.
+    """
     return _placed(stances, rng, gap_m, 0.0, within_m, support_z_m)
 
 
@@ -35,9 +41,12 @@ def cluttered(
 ) -> FloatArray | None:
     """Place bodies so that they touch and hide each other; each stands, nothing is settled.
 
+    :param stances: bodies as they stand.
+    :param rng: draws all that is left to chance.
     :param overlap: how far two bounding circles may overlap, as a share of the sum of their
         radii; the solids themselves share no more than 1 % of the smaller one's volume.
     :param within_m: diameter of the disc that holds the middles of the bodies.
+    :param support_z_m: height of the support.
     """
     return _placed(stances, rng, 0.0, overlap, within_m, support_z_m)
 
@@ -89,8 +98,10 @@ def piled(
 ) -> FloatArray | None:
     """Drop bodies in any orientation on one place and wait until the heap rests.
 
+    :param rng: draws all that is left to chance.
     :param spread_m: diameter of the disc they are dropped over.
     :param within_m: diameter of the disc that the rested bodies' origins must lie in.
+    :param support_z_m: height of the support.
     """
     starts = np.tile(np.eye(4), (len(bodies), 1, 1))
     starts[:, :3, :3] = Rotation.random(len(bodies), rng=rng).as_matrix()
@@ -105,7 +116,12 @@ def piled(
 
 
 def stacked(stances: Sequence[Stance], rng: Rng, support_z_m: float) -> FloatArray | None:
-    """Set bodies gently on top of each other, in order; None when the stack fell."""
+    """Set bodies gently on top of each other, in order; None when the stack fell.
+
+    :param stances: bodies as they stand, the lowest first.
+    :param rng: draws all that is left to chance.
+    :param support_z_m: height of the support.
+    """
     starts = np.stack([s.at(rng.normal(0.0, 0.002, 2), support_z_m) for s in stances])
     bodies = [stance.body for stance in stances]
     poses, is_resting = drop(bodies, starts, support_z_m, clearance_m=0.001, interval_s=0.4)

@@ -55,7 +55,11 @@ class Area:
     overhang: float = 0.0
 
     def holds(self, spot_m: FloatArray, half_m: FloatArray) -> bool:
-        """Return whether a body of this (2,) half size may have its middle at a (2,) spot."""
+        """Return whether a body of this (2,) half size may have its middle at a (2,) spot.
+
+        :param spot_m: (2,) the spot, fixed frame.
+        :param half_m: (2,) half of the length and the width, metres.
+        """
         free = self._free(half_m)
         offset = np.abs(spot_m - self.middle_m[:2])
         if self.is_round:
@@ -65,6 +69,7 @@ class Area:
     def spot(self, rng: Rng, half_m: FloatArray, hug: float = 0.0) -> FloatArray | None:
         """Return a random (2,) spot for the middle of a body, or None when it is too big.
 
+        :param rng: draws all that is left to chance.
         :param half_m: (2,) half of the body's length and width.
         :param hug: chance to lie as near to one side as can be.
         """
@@ -105,13 +110,19 @@ class Bed:
         return np.array(self._poses).reshape(-1, 4, 4)
 
     def add(self, body: Body, T: FloatArray) -> None:
-        """Keep a body at this pose."""
+        """Keep a body at this pose.
+
+        :param T: (4, 4) pose in the fixed frame.
+        """
         self.bodies.append(body)
         self._poses.append(T)
         self._boxes.append(box_of(body, T))
 
     def fall(self, body: Body, T: FloatArray) -> tuple[float, FloatArray]:
-        """Return how far a body can fall, metres, and the (K, 2) spots that then bear it."""
+        """Return how far a body can fall, metres, and the (K, 2) spots that then bear it.
+
+        :param T: (4, 4) pose in the fixed frame that it falls from.
+        """
         probes = apply(T, body.probes_m)
         gaps, spots = [self._ground_gaps(probes)], [probes[:, :2]]
         low, high = box_of(body, T)
@@ -133,6 +144,10 @@ class Bed:
         """Return T_fixed_obj of a body at rest that was let down at a spot, or None.
 
         Where it would topple it slides downhill, as long as its middle may be in the area.
+
+        :param stance: the body as it is let down.
+        :param xy_m: (2,) the spot, fixed frame.
+        :param rng: draws all that is left to chance.
         """
         best, spots = self._landed(stance, xy_m, area)
         if best is None:
@@ -156,6 +171,9 @@ class Bed:
         """Return a pose moved up or down until it just touches what is below.
 
         None when that is more than a simulation's softness explains, or when it is in a wall.
+
+        :param body: what is to be moved.
+        :param T: (4, 4) pose in the fixed frame.
         """
         lifted = T.copy()
         lifted[2, 3] += SOFT_M
@@ -166,7 +184,11 @@ class Bed:
         return lifted if self._is_free(body, lifted) else None
 
     def cast(self, origin_m: FloatArray, directions: FloatArray) -> Float32Array:
-        """Return (N,) float32 parameters of the first hits of (N, 3) rays from a point."""
+        """Return (N,) float32 parameters of the first hits of (N, 3) rays from a point.
+
+        :param origin_m: (3,) where the rays begin, fixed frame.
+        :param directions: (N, 3), fixed frame.
+        """
         start, rays = origin_m.astype(np.float32), directions.astype(np.float32)
         t = self._ground.cast(start, rays).t
         for body, T in zip(self.bodies, self._poses, strict=True):
@@ -224,7 +246,10 @@ class Bed:
 
 
 def box_of(body: Body, T: FloatArray) -> FloatArray:
-    """Return the (2, 3) lower and upper corner of a body at a pose."""
+    """Return the (2, 3) lower and upper corner of a body at a pose.
+
+    :param T: (4, 4) pose.
+    """
     moved = apply(T, body.probes_m)
     return np.stack([moved.min(axis=0), moved.max(axis=0)]).astype(np.float64)
 

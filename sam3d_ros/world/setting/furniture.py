@@ -34,7 +34,13 @@ class Furniture:
     areas: tuple[Area, ...]
 
     def at(self, x_m: float, y_m: float, z_m: float, yaw_rad: float = 0.0) -> Furniture:
-        """Return the piece moved; areas stay along x and y, so turn only what has none to use."""
+        """Return the piece moved; areas stay along x and y, so turn only what has none to use.
+
+        :param x_m: along the fixed frame's x.
+        :param y_m: along its y.
+        :param z_m: up.
+        :param yaw_rad: turn about its own z axis first.
+        """
         T = np.eye(4)
         cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
         T[:2, :2] = [[cos, -sin], [sin, cos]]
@@ -150,7 +156,12 @@ def open_case(rng: Rng) -> Furniture:
 
 
 def block(rng: Rng, half_m: FloatArray, height_m: float) -> Furniture:
-    """Return a cabinet, chest, step or other box with a flat top, maybe with an edge over it."""
+    """Return a cabinet, chest, step or other box with a flat top, maybe with an edge over it.
+
+    :param rng: draws all that is left to chance.
+    :param half_m: (2,) half of the length and the width, metres.
+    :param height_m: of the box, without the edge.
+    """
     image = pattern(rng)
     parts = [block_of('box', 0, 0, 0, half_m, height_m, image)]
     if rng.random() < 0.4:
@@ -161,7 +172,13 @@ def block(rng: Rng, half_m: FloatArray, height_m: float) -> Furniture:
 
 
 def legged(rng: Rng, half_m: FloatArray, height_m: float, is_round: bool = False) -> Furniture:
-    """Return a table or stool: a rectangular or round top on legs or on a column."""
+    """Return a table or stool: a rectangular or round top on legs or on a column.
+
+    :param rng: draws all that is left to chance.
+    :param half_m: (2,) half of the length and the width, metres.
+    :param height_m: of its top above the floor.
+    :param is_round: the top is a disc.
+    """
     image, thick = pattern(rng), rng.uniform(0.012, 0.04)
     under = height_m - thick
     if is_round:
@@ -199,7 +216,11 @@ def chair(rng: Rng) -> Furniture:
 
 
 def sheet(rng: Rng, half_m: FloatArray) -> Furniture:
-    """Return a placemat, a sheet of paper or a table cloth: too thin to be an object."""
+    """Return a placemat, a sheet of paper or a table cloth: too thin to be an object.
+
+    :param rng: draws all that is left to chance.
+    :param half_m: (2,) half of the length and the width, metres.
+    """
     thick = rng.uniform(0.0003, 0.0014)
     if rng.random() < 0.2:
         part = drum('mat', float(half_m.min()), 0.0, thick, pattern(rng))

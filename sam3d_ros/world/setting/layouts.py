@@ -57,13 +57,21 @@ class Layout:
 
 
 def within(area: Area, half_m: float) -> Area:
-    """Return the middle of an area, no more than this from its middle to its sides."""
+    """Return the middle of an area, no more than this from its middle to its sides.
+
+    :param half_m: largest distance from the middle to a side.
+    """
     half = min(area.half_m[0], half_m), min(area.half_m[1], half_m)
     return replace(area, half_m=half)
 
 
 def in_bin(source: ObjectSource, rng: Rng, count: int | None = None) -> Layout | None:
-    """Return things on the floor of a bin, tote or drawer, some against its walls."""
+    """Return things on the floor of a bin, tote or drawer, some against its walls.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    :param count: how many things; drawn when not given.
+    """
     piece = furniture.drawer(rng) if rng.random() < 0.25 else furniture.bin_(rng)
     solids, area = (
         on_floor(rng) if rng.random() < 0.4 else on_table(rng, rng.uniform(0.45, 0.8, 2))
@@ -89,7 +97,12 @@ def in_bin(source: ObjectSource, rng: Rng, count: int | None = None) -> Layout |
 
 
 def on_shelf(source: ObjectSource, rng: Rng, count: int | None = None) -> Layout | None:
-    """Return things that stand and lie on boards of a shelf, or in a box on its side."""
+    """Return things that stand and lie on boards of a shelf, or in a box on its side.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    :param count: how many things; drawn when not given.
+    """
     if rng.random() < 0.35:
         solids, table = on_table(rng, rng.uniform(0.45, 0.8, 2))
         piece = furniture.open_case(rng).at(0, 0, float(table.middle_m[2]))
@@ -112,7 +125,11 @@ def on_shelf(source: ObjectSource, rng: Rng, count: int | None = None) -> Layout
 
 
 def plates(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return dishes, boards and trays with food on them, and things beside them."""
+    """Return dishes, boards and trays with food on them, and things beside them.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     is_round = rng.random() < 0.2
     solids, top = on_table(rng, rng.uniform(0.3, 0.7, 2), is_round)
     bed, area = Bed(solids), within(top, 0.32)
@@ -127,7 +144,11 @@ def plates(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def produce(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return pieces of one kind and colour heaped on a dish, in a bowl or on the table."""
+    """Return pieces of one kind and colour heaped on a dish, in a bowl or on the table.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, top = on_table(rng, rng.uniform(0.3, 0.7, 2))
     bed, area = Bed(solids), within(top, 0.25)
     dishes = things(source, rng, int(rng.integers(0, 3)), DISHES, lambda body: False, 0.0)
@@ -141,7 +162,11 @@ def produce(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def near(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return a mug, a tool, a package or two, for a camera so near that they fill its picture."""
+    """Return a mug, a tool, a package or two, for a camera so near that they fill its picture.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, top = on_floor(rng) if rng.random() < 0.3 else on_table(rng, rng.uniform(0.3, 0.8, 2))
     bed, area = Bed(solids), within(top, float(rng.uniform(0.05, 0.2)))
     larger = Resized(ProceduralSource((*TOOLS, *TALL, *PACKAGES)), (0.9, 1.6), (0.06, 0.4))
@@ -152,7 +177,11 @@ def near(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def on_edge(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return books and packages that stand on edge, in a row or alone, some things beside them."""
+    """Return books and packages that stand on edge, in a row or alone, some things beside them.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     kind = rng.random()
     if kind < 0.35:
         solids, table = on_table(rng, rng.uniform(0.45, 0.8, 2))
@@ -175,7 +204,11 @@ def on_edge(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def ground(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return things on the floor, furniture around them."""
+    """Return things on the floor, furniture around them.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, area = on_floor(rng)
     tops: list[Area] = []
     for _ in range(int(rng.integers(1, 4))):
@@ -199,7 +232,11 @@ def ground(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def low_table(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return a few things on a small table, stool or chest."""
+    """Return a few things on a small table, stool or chest.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     kind, around = int(rng.integers(3)), room(rng)
     if kind == 0:
         piece = furniture.legged(rng, rng.uniform(0.14, 0.28, 2), rng.uniform(0.3, 0.7), True)
@@ -215,7 +252,11 @@ def low_table(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def covered(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return a small table almost covered by broad flat things, small ones on top."""
+    """Return a small table almost covered by broad flat things, small ones on top.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, top = on_table(rng, rng.uniform(0.22, 0.36, 2))
     bed, area = Bed(solids), replace(top, overhang=0.15)
     tidy = 0.9 if rng.random() < 0.6 else 0.2
@@ -228,7 +269,11 @@ def covered(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def flat(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return thin things that lie flat, and a tall one or two."""
+    """Return thin things that lie flat, and a tall one or two.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, top = on_floor(rng) if rng.random() < 0.2 else on_table(rng, rng.uniform(0.3, 0.8, 2))
     bed, area = Bed(solids), within(top, float(rng.uniform(0.16, 0.35)))
     thin = things(source, rng, int(rng.integers(4, 12)), (*THIN, 'platter'), is_thin, 0.3)
@@ -239,7 +284,11 @@ def flat(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def levels(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return things on boxes, books and steps, and more of them below."""
+    """Return things on boxes, books and steps, and more of them below.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, top = on_floor(rng) if rng.random() < 0.4 else on_table(rng, rng.uniform(0.4, 0.8, 2))
     areas, z = [within(top, 0.3)], float(top.middle_m[2])
     for _ in range(int(rng.integers(0, 3))):
@@ -263,13 +312,21 @@ def levels(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def overhead(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return one of the layouts that are worth a look from above."""
+    """Return one of the layouts that are worth a look from above.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     builders = (tabletop, tabletop, flat, plates, levels, in_bin)
     return builders[int(rng.integers(len(builders)))](source, rng)
 
 
 def tabletop(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return things of all kinds close together."""
+    """Return things of all kinds close together.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, top = on_floor(rng) if rng.random() < 0.3 else on_table(rng, rng.uniform(0.3, 0.8, 2))
     bed, area = Bed(solids), within(top, float(rng.uniform(0.15, 0.4)))
     bodies = things(source, rng, int(rng.integers(3, 11)), TALL, lambda b: True, 0.8)
@@ -278,14 +335,22 @@ def tabletop(source: ObjectSource, rng: Rng) -> Layout | None:
 
 
 def empty_table(source: ObjectSource, rng: Rng) -> Layout:
-    """Return a table with nothing on it; it looks at any part of the top."""
+    """Return a table with nothing on it; it looks at any part of the top.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, top = on_table(rng, rng.uniform(0.25, 0.8, 2), bool(rng.random() < 0.3))
     spot = rng.uniform(-1, 1, 2) * top.half_m
     return Layout(Bed(solids), float(top.middle_m[2]), top.middle_m + [*spot, 0])
 
 
 def empty_floor(source: ObjectSource, rng: Rng) -> Layout:
-    """Return a floor with nothing on it, maybe furniture."""
+    """Return a floor with nothing on it, maybe furniture.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     solids, _ = on_floor(rng)
     if rng.random() < 0.6:
         azimuth = rng.uniform(0, 2 * np.pi)
@@ -295,10 +360,18 @@ def empty_floor(source: ObjectSource, rng: Rng) -> Layout:
 
 
 def empty_shelf(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return a shelf, or a box on its side, with nothing in it."""
+    """Return a shelf, or a box on its side, with nothing in it.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     return on_shelf(source, rng, 0)
 
 
 def empty_bin(source: ObjectSource, rng: Rng) -> Layout | None:
-    """Return a bin or drawer with nothing in it."""
+    """Return a bin or drawer with nothing in it.
+
+    :param source: where the objects come from.
+    :param rng: draws all that is left to chance.
+    """
     return in_bin(source, rng, 0)

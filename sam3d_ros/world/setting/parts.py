@@ -36,7 +36,15 @@ def block_of(
     height_m: float,
     image: ByteArray,
 ) -> Solid:
-    """Return a slab with this middle; a negative height hangs below ``z_m``."""
+    """Return a slab with this middle; a negative height hangs below ``z_m``.
+
+    :param name: of the solid.
+    :param x_m: of the middle.
+    :param y_m: of the middle.
+    :param half_m: (2,) half of the length and the width, metres.
+    :param height_m: of the slab above ``z_m``.
+    :param image: (h, w, 3) uint8, tiles its sides.
+    """
     z = sorted((z_m, z_m + height_m))
     low = np.array([x_m - half_m[0], y_m - half_m[1], z[0]])
     return slab(name, low, np.array([x_m + half_m[0], y_m + half_m[1], z[1]]), image, TILE_M)
@@ -50,7 +58,15 @@ def frame_of(
     high_z_m: float,
     image: ByteArray,
 ) -> list[Solid]:
-    """Return four slabs that fill the space between two rectangles of these (2,) half sizes."""
+    """Return four slabs that fill the space between two rectangles of these (2,) half sizes.
+
+    :param name: of the solids.
+    :param inner_m: (2,) half size of the inner rectangle.
+    :param outer_m: (2,) half size of the outer one.
+    :param low_z_m: height of the lower side.
+    :param high_z_m: height of the upper side.
+    :param image: (h, w, 3) uint8, tiles their sides.
+    """
     (x, y), (far_x, far_y) = inner_m, outer_m
     spans = [
         (-far_x, -far_y, far_x, -y),
@@ -87,7 +103,13 @@ def _merged(group: Sequence[Solid]) -> Solid:
 
 
 def drum(name: str, radius_m: float, low_z_m: float, high_z_m: float, image: ByteArray) -> Solid:
-    """Return an upright cylinder about the z axis, covered with tiles of an image."""
+    """Return an upright cylinder about the z axis, covered with tiles of an image.
+
+    :param name: of the solid.
+    :param radius_m: of the cylinder.
+    :param low_z_m: height of the lower end.
+    :param high_z_m: height of the upper end.
+    """
     angle = np.arange(SIDES) * 2 * np.pi / SIDES
     ring = radius_m * np.column_stack([np.cos(angle), np.sin(angle)])
     levels = [np.column_stack([ring, np.full(SIDES, z)]) for z in (low_z_m, high_z_m)]
@@ -113,7 +135,12 @@ def drum(name: str, radius_m: float, low_z_m: float, high_z_m: float, image: Byt
 
 
 def tube(name: str, path_m: FloatArray, radius_m: float, color: FloatArray) -> Solid:
-    """Return a cable or finger along a (P, 3) path: a closed tube of one colour."""
+    """Return a cable or finger along a (P, 3) path: a closed tube of one colour.
+
+    :param name: of the solid.
+    :param path_m: (P, 3) its middle line.
+    :param radius_m: of its section.
+    """
     along = np.gradient(path_m, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     aside = np.cross(along, [0.21, 0.34, 0.92])

@@ -40,6 +40,7 @@ def drop(
 
     :param T_start: (N, 4, 4) orientation and horizontal position to let go at; the height is
         chosen so that the body's lowest point is ``clearance_m`` above all that lies there.
+    :param support_z_m: height of the support.
     :param interval_s: time between letting go of one body and of the next.
     :param patience_s: longest time to wait for rest after the last one.
     :param around: (P, 3) corners of each convex thing that stands fast, fixed frame.

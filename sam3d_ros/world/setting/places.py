@@ -74,6 +74,9 @@ class Place:
     def draw(self, source: ObjectSource, rng: Rng, views: int = 1) -> Setting:
         """Return what an episode shows.
 
+        :param source: where the objects come from.
+        :param rng: draws all that is left to chance.
+        :param views: cameras that look at it.
         :raises ConfigurationError: when the objects cannot be placed.
         """
         for _ in range(ATTEMPTS):

@@ -178,12 +178,18 @@ class Stance:
 
 
 def upright(body: Body, rng: Rng) -> Stance:
-    """Return the body with its own z axis up, turned about it at random."""
+    """Return the body with its own z axis up, turned about it at random.
+
+    :param rng: draws all that is left to chance.
+    """
     return _stance(body, np.eye(4), rng)
 
 
 def stable(body: Body, rng: Rng) -> Stance:
-    """Return the body in a stable pose drawn by its probability, turned at random."""
+    """Return the body in a stable pose drawn by its probability, turned at random.
+
+    :param rng: draws all that is left to chance.
+    """
     down = Rotation.align_vectors([0, 0, -1], body.resting_side(rng))[0]
     return _stance(body, transform(down.as_matrix(), np.zeros(3)), rng)
 
@@ -203,7 +209,13 @@ def _stance(body: Body, T: FloatArray, rng: Rng) -> Stance:
 def shared_volume(
     first: Body, T_fixed_first: FloatArray, second: Body, T_fixed_second: FloatArray
 ) -> float:
-    """Return the volume that both solids fill, as a share of the smaller one's."""
+    """Return the volume that both solids fill, as a share of the smaller one's.
+
+    :param first: one body.
+    :param T_fixed_first: (4, 4) its pose.
+    :param second: the other one.
+    :param T_fixed_second: (4, 4) its pose.
+    """
     if first.volume_m3 > second.volume_m3:
         first, second = second, first
         T_fixed_first, T_fixed_second = T_fixed_second, T_fixed_first

@@ -38,7 +38,12 @@ def things(
     fits: Callable[[Body], bool],
     share: float = 0.5,
 ) -> list[Body]:
-    """Return bodies: of the source about a ``share``, where they fit, else of the families."""
+    """Return bodies: of the source about a ``share``, where they fit, else of the families.
+
+    :param rng: draws all that is left to chance.
+    :param count: how many.
+    :param fits: whether a body of the source can be used.
+    """
     wanted = int(rng.binomial(count, share))
     drawn = source.draw(min(2 * wanted, 8), rng) if wanted else []
     kept = [body for body in drawn if fits(body)][:wanted]
@@ -61,14 +66,21 @@ def fits_hand(body: Body) -> bool:
 
 
 def stance_of(body: Body, rng: Rng) -> Stance:
-    """Return the body as people leave it: dishes and flat things on their base, others at will."""
+    """Return the body as people leave it: dishes and flat things on their base, others at will.
+
+    :param rng: draws all that is left to chance.
+    """
     if body.solid.family in UPRIGHT:
         return upright(body, rng)
     return lying(body, rng) if is_thin(body) else stable(body, rng)
 
 
 def lying(body: Body, rng: Rng) -> Stance:
-    """Return the lowest of three random stable poses."""
+    """Return the lowest of three random stable poses.
+
+    :param body: what is to lie.
+    :param rng: draws all that is left to chance.
+    """
     return min((stable(body, rng) for _ in range(3)), key=lambda s: s.T_support_obj[2, 3])
 
 
@@ -98,6 +110,7 @@ def put(
 ) -> list[int]:
     """Let bodies down at random spots of an area and return their indices in the bed.
 
+    :param rng: draws all that is left to chance.
     :param hug: chance that one lies against a side of the area.
     :param tidy: chance that one lies along the sides.
     :param is_flat: no body rests on another.
@@ -122,19 +135,28 @@ def put(
 
 
 def tumbled(body: Body, rng: Rng) -> FloatArray:
-    """Return any (3, 3) rotation, for a body that is thrown into a bin."""
+    """Return any (3, 3) rotation, for a body that is thrown into a bin.
+
+    :param rng: draws all that is left to chance.
+    """
     return Rotation.random(rng=rng).as_matrix()
 
 
 def leant(body: Body, rng: Rng) -> FloatArray:
-    """Return the (3, 3) rotation of a body on its edge, its thinnest side leaning along x."""
+    """Return the (3, 3) rotation of a body on its edge, its thinnest side leaning along x.
+
+    :param rng: draws all that is left to chance.
+    """
     tilt = rng.choice([-1, 1]) * np.radians(rng.uniform(3, 18))
     leaning: FloatArray = Rotation.from_rotvec([0, tilt, 0]).as_matrix() @ on_end(body, rng)
     return leaning
 
 
 def on_end(body: Body, rng: Rng) -> FloatArray:
-    """Return the (3, 3) rotation of a body that stands on an edge, its thinnest side along x."""
+    """Return the (3, 3) rotation of a body that stands on an edge, its thinnest side along x.
+
+    :param rng: draws all that is left to chance.
+    """
     thin, middle, long = np.argsort(body.solid.extents_m)
     up = long if rng.random() < 0.7 else middle
     axes = np.zeros((3, 3))
@@ -146,6 +168,7 @@ def on_end(body: Body, rng: Rng) -> FloatArray:
 def row(bed: Bed, area: Area, bodies: Sequence[Body], rng: Rng) -> list[int]:
     """Stand bodies on edge side by side along x, from one side of an area on.
 
+    :param rng: draws all that is left to chance.
     :return: indices in the bed of those that found room.
     """
     placed = []
@@ -171,7 +194,10 @@ def row(bed: Bed, area: Area, bodies: Sequence[Body], rng: Rng) -> list[int]:
 
 
 def alike(bodies: Sequence[Body], rng: Rng) -> list[Body]:
-    """Return the bodies in one paint, as pieces of one kind are."""
+    """Return the bodies in one paint, as pieces of one kind are.
+
+    :param rng: draws all that is left to chance.
+    """
     paint = random_paint(rng)
     return [
         Body(replace(body.solid, colors=paint(body.solid.vertices_m.astype(np.float64))))
@@ -191,7 +217,10 @@ def heap(
 
     What ends outside of the area, or does not rest on anything, is left out.
 
+    :param bed: what stands there; takes the bodies.
+    :param rng: draws all that is left to chance.
     :param turned: how a body is turned when it is let go.
+    :param hug: chance that one is dropped beside a side of the area.
     """
     chosen, starts = [], []
     for body in bodies:
@@ -234,7 +263,10 @@ def _near(bed: Bed, area: Area) -> list[FloatArray]:
 
 
 def top_of(bed: Bed, index: int, share: float) -> Area:
-    """Return the area on top of a body of the bed: a disc of this share of its half width."""
+    """Return the area on top of a body of the bed: a disc of this share of its half width.
+
+    :param index: which body.
+    """
     body, T = bed.bodies[index], bed.poses[index]
     low, high = box_of(body, T)
     radius = share * float((high - low)[:2].min()) / 2

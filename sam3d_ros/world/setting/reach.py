@@ -17,6 +17,8 @@ Rng = np.random.Generator
 def reach(rng: Rng, T_fixed_cam: FloatArray, distance_m: float) -> list[Solid]:
     """Return a gripper's fingers or a cable that come into the picture from its edge.
 
+    :param rng: draws all that is left to chance.
+    :param T_fixed_cam: (4, 4) pose of the camera: optical frame to fixed frame.
     :param distance_m: from the camera to what it looks at; they stay well before that.
     """
     depth, angle = rng.uniform(0.35, 0.65) * distance_m, rng.uniform(0, 2 * np.pi)

@@ -19,7 +19,11 @@ WALL_M = 2.5
 
 
 def room(rng: Rng, near_m: float = 1.3) -> list[Solid]:
-    """Return a floor at z = 0, walls, and things and furniture farther away."""
+    """Return a floor at z = 0, walls, and things and furniture farther away.
+
+    :param rng: draws all that is left to chance.
+    :param near_m: no wall or thing is nearer to the middle.
+    """
     around = [floor(rng, 0.0), *walls(rng, near_m)]
     others = [random_solid(rng) for _ in range(int(rng.integers(0, 3)))]
     around += distractors(rng, others, near_m, 0.0)
@@ -31,7 +35,11 @@ def room(rng: Rng, near_m: float = 1.3) -> list[Solid]:
 
 
 def walls(rng: Rng, near_m: float) -> list[Solid]:
-    """Return the four walls of a room, all alike, or only some of them."""
+    """Return the four walls of a room, all alike, or only some of them.
+
+    :param rng: draws all that is left to chance.
+    :param near_m: no wall is nearer to the middle.
+    """
     count = 4 if rng.random() < 0.7 else int(rng.integers(0, 4))
     image, first = pattern(rng), rng.uniform(0, 2 * np.pi)
     built = []
@@ -63,7 +71,12 @@ def some_furniture(rng: Rng) -> Furniture:
 
 
 def on_table(rng: Rng, half_m: FloatArray, is_round: bool = False) -> tuple[list[Solid], Area]:
-    """Return a table in a room, sometimes with a cloth or sheets on it, and its top."""
+    """Return a table in a room, sometimes with a cloth or sheets on it, and its top.
+
+    :param rng: draws all that is left to chance.
+    :param half_m: (2,) half of the length and the width, metres.
+    :param is_round: the top is a disc.
+    """
     height = rng.uniform(0.4, 0.8)
     table = furniture.legged(rng, half_m, height, is_round)
     solids, top = [*room(rng), *table.parts], table.areas[0]

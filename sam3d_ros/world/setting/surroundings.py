@@ -26,21 +26,33 @@ _BOX_FACES = np.array(
 
 
 def table(rng: Rng, size_m: tuple[float, float], top_z_m: float) -> Solid:
-    """Return a table top, centred on the fixed frame's z axis, its upper side at ``top_z_m``."""
+    """Return a table top, centred on the fixed frame's z axis, its upper side at ``top_z_m``.
+
+    :param rng: draws all that is left to chance.
+    :param size_m: length and width of the top.
+    """
     low = np.array([-size_m[0] / 2, -size_m[1] / 2, top_z_m - TABLE_THICKNESS_M])
     high = np.array([size_m[0] / 2, size_m[1] / 2, top_z_m])
     return slab('table', low, high, random_pattern(rng), tile_m=1.0)
 
 
 def floor(rng: Rng, z_m: float) -> Solid:
-    """Return a floor at height ``z_m``."""
+    """Return a floor at height ``z_m``.
+
+    :param rng: draws all that is left to chance.
+    """
     half = FLOOR_SPAN_M / 2
     low, high = np.array([-half, -half, z_m - 0.05]), np.array([half, half, z_m])
     return slab('floor', low, high, random_pattern(rng), tile_m=1.5)
 
 
 def wall(rng: Rng, azimuth_rad: float, distance_m: float, z_m: float) -> Solid:
-    """Return a wall of 2.5 m height that stands on ``z_m`` in this direction."""
+    """Return a wall of 2.5 m height that stands on ``z_m`` in this direction.
+
+    :param rng: draws all that is left to chance.
+    :param azimuth_rad: direction from the middle to the wall, about z.
+    :param distance_m: from the middle to the wall.
+    """
     half = FLOOR_SPAN_M / 2
     low = np.array([distance_m, -half, z_m])
     upright = slab(
@@ -55,7 +67,12 @@ def wall(rng: Rng, azimuth_rad: float, distance_m: float, z_m: float) -> Solid:
 
 
 def distractors(rng: Rng, solids: Sequence[Solid], near_m: float, z_m: float) -> list[Solid]:
-    """Return things that stand on the floor, ``near_m`` or more away: seen, but no objects."""
+    """Return things that stand on the floor, ``near_m`` or more away: seen, but no objects.
+
+    :param rng: draws all that is left to chance.
+    :param solids: each is enlarged and put somewhere.
+    :param z_m: height of the floor.
+    """
     placed = []
     for number, solid in enumerate(solids):
         azimuth, scale = rng.uniform(0, 2 * np.pi), rng.uniform(1.5, 3.0)
@@ -76,14 +93,23 @@ def distractors(rng: Rng, solids: Sequence[Solid], near_m: float, z_m: float) ->
 
 
 def posed(solid: Solid, T_fixed_solid: FloatArray) -> Solid:
-    """Return a solid with its vertices moved into the fixed frame."""
+    """Return a solid with its vertices moved into the fixed frame.
+
+    :param T_fixed_solid: (4, 4) its pose.
+    """
     return replace(solid, vertices_m=apply(T_fixed_solid, solid.vertices_m))
 
 
 def slab(
     name: str, low_m: FloatArray, high_m: FloatArray, image: ByteArray, tile_m: float
 ) -> Solid:
-    """Return an axis-aligned box between two corners, its sides covered with tiles of an image."""
+    """Return an axis-aligned box between two corners, its sides covered with tiles of an image.
+
+    :param name: of the solid.
+    :param low_m: (3,) the lower corner.
+    :param high_m: (3,) the upper corner.
+    :param tile_m: side of a tile.
+    """
     steps = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing='ij'), -1).reshape(8, 3)
     steps = steps[:, ::-1]
     vertices = (low_m + steps * (high_m - low_m)).astype(np.float32)
