@@ -3,6 +3,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -16,6 +17,10 @@ ALL = [*PACKAGE, *sorted((ROOT / 'test').rglob('*.py')), *sorted((ROOT / 'launch
 DEBRIS = re.compile('|'.join(['TO' + 'DO', 'FIX' + 'ME', 'NotImplemented' + 'Error', 'XX' + 'X']))
 MACHINE_PATH = re.compile(r'/(?:home|root|Users|work)/\w')
 MOST_LINES = 500
+MOST_USED_ONCE = 0.235
+"""Share of all functions that are private and used once; lower it when it falls."""
+LEAST_EXPLAINED = 0.76
+"""Share of arguments of public functions that their docstrings name; raise it when it rises."""
 SPDX = '# SPDX-License-Identifier: Apache-2.0\n'
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -87,6 +92,45 @@ def test_public_names_are_documented() -> None:
     everything = [(name, node) for file in PACKAGE for name, node in public(file)]
     bare = [name for name, node in everything if ast.get_docstring(node) is None]
     assert len(bare) <= 0.15 * len(everything), bare
+
+
+def test_helpers_that_are_used_once_are_few() -> None:
+    total, once = 0, []
+    for file in PACKAGE:
+        tree = ast.parse(file.read_text())
+        made = list(functions([file]))
+        uses = Counter(
+            node.id if isinstance(node, ast.Name) else node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name | ast.Attribute)
+        )
+        total += len(made)
+        private = (node.name for node in made if re.match('_[^_]', node.name))
+        once += [f'{named(file)}: {name}' for name in private if uses[name] == 1]
+    assert len(once) / total <= MOST_USED_ONCE, f'{len(once)} of {total}: {once}'
+
+
+def explained(file: Path) -> Iterator[tuple[str, bool]]:
+    """Yield each argument of a module's public functions, and whether a docstring names it.
+
+    Those of a constructor are named by its class.
+    """
+    for name, node in public(file):
+        text = ast.get_docstring(node) or ''
+        made = [node]
+        if isinstance(node, ast.ClassDef):
+            made = [it for it in node.body if getattr(it, 'name', '') == '__init__']
+        for function in made:
+            arguments = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+            for item in arguments:
+                if item.arg not in ('self', 'cls'):
+                    yield f'{name}({item.arg})', bool(re.search(rf'\b{item.arg}\b', text))
+
+
+def test_most_arguments_are_explained() -> None:
+    everything = [each for file in PACKAGE for each in explained(file)]
+    bare = [name for name, is_named in everything if not is_named]
+    assert 1 - len(bare) / len(everything) >= LEAST_EXPLAINED, f'{len(bare)}: {bare}'
 
 
 def test_every_module_says_what_it_is() -> None:

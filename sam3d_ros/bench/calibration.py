@@ -79,6 +79,8 @@ def registered(points: FloatArray, surface: Surface, T_fixed_obj: FloatArray) ->
 
     Robust point-to-plane from points to surface, without noise. What the surface leaves open
     stays as it is.
+
+    :param T_fixed_obj: (4, 4) pose to start from.
     """
     T = T_fixed_obj
     for _ in range(ITERATIONS):

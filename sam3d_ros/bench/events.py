@@ -105,7 +105,10 @@ def measure(options: BenchOptions) -> tuple[dict[str, Value], Table, tuple[Pictu
 
 
 def follow(episode: Episode, options: BenchOptions) -> Sequence:
-    """Step a session through an episode and write down what it tells."""
+    """Step a session through an episode and write down what it tells.
+
+    :param options: of the bench.
+    """
     session = Session.from_config(options.config)
     sequence = Sequence()
     poses: dict[int, FloatArray] = {}

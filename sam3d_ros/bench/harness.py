@@ -112,6 +112,7 @@ class Measurement:
 def run_bench(name: str, options: BenchOptions) -> Measurement:
     """Run one bench by name.
 
+    :param options: of the bench.
     :raises BackendError: when there is no bench of that name.
     """
     if name not in BENCHES:
@@ -125,6 +126,9 @@ def as_json(measurements: Sequence[Measurement], options: BenchOptions) -> dict[
 
     Of several benches the keys begin with the bench's name. A figure that was not measured (NaN)
     is null.
+
+    :param measurements: of one bench or of several.
+    :param options: of the bench.
     """
     several = len(measurements) > 1
     figures = {

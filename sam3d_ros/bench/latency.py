@@ -147,7 +147,10 @@ def run(options: BenchOptions) -> Measurement:
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return the slope of the line of least squares; NaN when all x are equal."""
+    """Return the slope of the line of least squares; NaN when all x are equal.
+
+    :param y: as many as ``x``.
+    """
     if len(set(x)) < 2:
         return float('nan')
     return float(np.polyfit(x, y, 1)[0])
@@ -208,13 +211,21 @@ def _measure(suite: str, options: BenchOptions) -> Run:
 
 
 def world_of(suite: str, frames: int, options: BenchOptions) -> Episode:
-    """Return an episode of a suite with nothing around its objects but floor, wall and table."""
+    """Return an episode of a suite with nothing around its objects but floor, wall and table.
+
+    :param frames: how many.
+    :param options: of the bench.
+    """
     source = object_source(options)
     return bare(episode_of(suite, options.seed, source, options.sensor, frames))
 
 
 def wait_for_graph(arrivals: Arrivals, processes: Processes) -> None:
-    """Wait until the graph listens to the camera."""
+    """Wait until the graph listens to the camera.
+
+    :param arrivals: of the graph's topics.
+    :param processes: those of the graph.
+    """
     wait(lambda: arrivals.count_subscribers(recording.DEPTH.name) > 0, processes, START_TIMEOUT_S)
 
 
@@ -266,7 +277,10 @@ def up_command(options: BenchOptions) -> list[str]:
 
 
 def replay_command(world: Path, rate: float = RATE) -> list[str]:
-    """Return the command that plays a world at a multiple of real time."""
+    """Return the command that plays a world at a multiple of real time.
+
+    :param rate: multiple of real time.
+    """
     return [*_PROGRAM, 'replay', str(world / recording.RECORDING), '--rate', f'{rate}']
 
 
@@ -276,6 +290,7 @@ _PROGRAM = (sys.executable, '-m', 'sam3d_ros.cli.main')
 def wait(condition: Callable[[], bool], processes: Processes, timeout_s: float) -> None:
     """Wait for a condition while every process lives.
 
+    :param processes: those that have to live.
     :raises BackendError: when one dies, or after ``timeout_s``.
     """
     deadline, pause = time.monotonic() + timeout_s, threading.Event()

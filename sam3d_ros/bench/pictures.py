@@ -27,6 +27,10 @@ def compare_meshes(
     """Return colour, truth and result from the camera, and both from behind, in one row.
 
     Every view is zoomed to the truth.
+
+    :param caption: of the picture.
+    :param frame: what the camera saw.
+    :param found: the results.
     """
     behind = _from_behind(frame, truth)
     here, there = (
@@ -49,6 +53,7 @@ def boxes(
 ) -> Picture:
     """Return a frame's colours with axis-aligned boxes over them.
 
+    :param caption: of the picture.
     :param drawn: box (2, 3), lowest corner first, fixed frame, metres; RGB; text at its top.
     """
     image = frame.rgb.copy()

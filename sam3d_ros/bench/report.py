@@ -30,7 +30,11 @@ img { max-width: 100%; image-rendering: auto } figcaption, .note { color: #444 }
 
 
 def page(measurements: Sequence[Measurement], options: BenchOptions) -> str:
-    """Return the page as text."""
+    """Return the page as text.
+
+    :param measurements: of one bench or of several.
+    :param options: of the bench.
+    """
     scope = 'quick' if options.quick else 'full'
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -80,7 +84,11 @@ def _figure(picture: Picture) -> str:
 def bar_plot(
     title: str, labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]
 ) -> Picture:
-    """Return grouped bars: one group a label, one bar a series (name, values)."""
+    """Return grouped bars: one group a label, one bar a series (name, values).
+
+    :param title: of the plot.
+    :param labels: of the groups.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout='constrained')
@@ -102,7 +110,12 @@ def line_plot(
     y_label: str,
     series: Sequence[tuple[str, Sequence[float]]],
 ) -> Picture:
-    """Return lines with marks: (label, values) of x, and (name, values) of each line."""
+    """Return lines with marks: (label, values) of x, and (name, values) of each line.
+
+    :param title: of the plot.
+    :param y_label: of the vertical axis.
+    :param series: name and values of each line.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.2), layout='constrained')
@@ -121,6 +134,7 @@ def line_plot(
 def best_median_worst(gallery: Sequence[tuple[float, Picture]], worst: int = 1) -> list[Picture]:
     """Return the pictures of least, middle and greatest score, each saying which it is.
 
+    :param gallery: score and picture of each.
     :param worst: how many of the least are shown, worst first.
     """
     ordered = [picture for _, picture in sorted(gallery, key=lambda item: item[0])]

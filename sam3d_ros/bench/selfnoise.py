@@ -48,7 +48,11 @@ def run_table(seed: int) -> tuple[Table, dict[str, float]]:
 
 
 def errors_of(noise: RangeNoise, truth: SensorModel) -> dict[str, float]:
-    """Return relative errors of the spread at the middle range and of the grain; NaN = unseen."""
+    """Return relative errors of the spread at the middle range and of the grain; NaN = unseen.
+
+    :param noise: what was measured.
+    :param truth: the sensor model that the world was seen by.
+    """
     model, range_m = noise.model, noise.range_m
     spread = float(model.axial_sigma(range_m) / truth.axial_sigma(range_m)) - 1
     grain = {f'left{k}': model.left_after(k) / truth.left_after(k) - 1 for k in WINDOWS_PX}

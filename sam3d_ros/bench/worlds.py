@@ -66,6 +66,12 @@ def episode_of(
 
     With ``white``, the noise that pixels do not share, colours are plain too: so were all worlds
     when that was the only noise, and figures of then can be repeated.
+
+    :param seed: of the episode.
+    :param source: where the objects come from; None = procedural solids.
+    :param sensor: name of the range camera.
+    :param frames: how many; None = the suite's.
+    :param sweep_deg: arc of the orbit; None = the suite's.
     """
     looks = 'plain' if sensor == 'white' else 'photo'
     camera = depth_sensor(sensor)
@@ -86,7 +92,10 @@ def as_measured(drawn: Iterable[Sample]) -> Iterator[Frame]:
 def cases(
     suite: str, count: int, options: BenchOptions, frames: int | None = None
 ) -> Iterator[Case]:
-    """Yield ``count`` episodes of a suite, made of scans where the options name a folder."""
+    """Yield ``count`` episodes of a suite, made of scans where the options name a folder.
+
+    :param frames: of each; None = the suite's.
+    """
     source = object_source(options)
     for seed in range(options.seed, options.seed + count):
         episode = episode_of(suite, seed, source, options.sensor, frames)

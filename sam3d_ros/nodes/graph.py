@@ -182,5 +182,9 @@ def beside(image_topic: str) -> str:
 
 
 def node_command(name: str, arguments: Sequence[str]) -> list[str]:
-    """Return the command that runs ``nodes/NAME_node.py`` as a process."""
+    """Return the command that runs ``nodes/NAME_node.py`` as a process.
+
+    :param name: the node's stage, e.g. ``pointmap``.
+    :param arguments: its ROS arguments.
+    """
     return [sys.executable, '-m', 'sam3d_ros.nodes', name, *arguments]

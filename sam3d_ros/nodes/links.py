@@ -53,7 +53,11 @@ class Arrival(Generic[Data]):
 
 
 class Sender(Generic[Data]):
-    """The sending end of a link."""
+    """The sending end of a link.
+
+    :param publisher: of the link's topic.
+    :param bus: inside one process; None = DDS only.
+    """
 
     def __init__(self, publisher: Publisher, link: Link[Data], bus: Bus | None) -> None:
         self._publisher = publisher
@@ -71,7 +75,10 @@ class Sender(Generic[Data]):
             self._bus.publish(self._link.topic.name, arrival)
 
     def send(self, data: Data, stamp_ns: int) -> None:
-        """Send data of a source stamp; encoded only when somebody outside listens."""
+        """Send data of a source stamp; encoded only when somebody outside listens.
+
+        :param stamp_ns: the data's, nanoseconds.
+        """
         self.announce(Arrival(stamp_ns, lambda: data))
         if self.is_heard:
             self._publisher.publish(self._link.encode(data))
@@ -80,7 +87,11 @@ class Sender(Generic[Data]):
 def receive(
     node: Node, link: Link[Data], bus: Bus | None, callback: Callable[[Arrival[Data]], None]
 ) -> Callable[[], None]:
-    """Call ``callback`` with what arrives on a link; return what ends that."""
+    """Call ``callback`` with what arrives on a link; return what ends that.
+
+    :param node: listens over DDS where there is no bus.
+    :param bus: inside one process; None = DDS only.
+    """
     if bus is not None:
         return bus.subscribe(link.topic.name, callback)
     topic = link.topic

@@ -49,6 +49,7 @@ MOST_REQUESTS = 4
 class ManagedNode(LifecycleNode, ABC):
     """Base of the nodes: parameters, lifecycle, and connections that end with it.
 
+    :param name: of the node.
     :param groups: configuration dataclasses by parameter prefix.
     :param live: prefixes of the groups that a running node takes new values of.
     """
@@ -91,7 +92,11 @@ class ManagedNode(LifecycleNode, ABC):
         return publisher
 
     def listen(self, kind: type, name: str, callback: Callable[[Any], None]) -> None:
-        """Call ``callback`` with the messages of a reliable topic while the node is active."""
+        """Call ``callback`` with the messages of a reliable topic while the node is active.
+
+        :param kind: class of the messages.
+        :param name: of the topic, relative to the node's namespace.
+        """
         subscription = self.create_subscription(kind, name, callback, 10)
         self.on_close(lambda: _discard(self.destroy_subscription(subscription)))
 
@@ -117,7 +122,10 @@ class ManagedNode(LifecycleNode, ABC):
         answer_from(self.requests, self.create_service(kind, name, callback))
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
-        """Call ``callback`` regularly, by the wall clock, while the node is active."""
+        """Call ``callback`` regularly, by the wall clock, while the node is active.
+
+        :param period_s: from one call to the next.
+        """
         clock = Clock(clock_type=ClockType.STEADY_TIME)
         timer = self.create_timer(period_s, callback, clock=clock)
         self.on_close(lambda: _discard(self.destroy_timer(timer)))

@@ -48,6 +48,10 @@ class Processes:
 
         It starts with SIGINT and SIGTERM blocked, so that none is lost or kills it before it can
         listen; it unblocks them when it can, as ``python -m sam3d_ros.nodes`` does.
+
+        :param name: that it is known by.
+        :param command: program and arguments.
+        :param environment: its variables; None = this process's.
         """
         self._commands[name] = command
         self._environments[name] = environment
@@ -95,7 +99,11 @@ class Processes:
         return dead
 
     def wait(self, name: str, timeout_s: float) -> int | None:
-        """Return the exit code of a process once it ends; None when it goes on too long."""
+        """Return the exit code of a process once it ends; None when it goes on too long.
+
+        :param name: of the process.
+        :param timeout_s: longest wait.
+        """
         try:
             return self._running[name].wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -119,7 +127,10 @@ class Processes:
         return self.deaths()
 
     def log_tail(self, name: str, lines: int = 12) -> str:
-        """Return the last lines a process wrote; empty when its output was not kept."""
+        """Return the last lines a process wrote; empty when its output was not kept.
+
+        :param name: of the process.
+        """
         if self._log_folder is None:
             return ''
         text = (self._log_folder / f'{name}.log').read_text(errors='replace')

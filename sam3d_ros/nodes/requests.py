@@ -43,6 +43,8 @@ def code_of(error: Exception) -> int:
 def call(client: Client, request: Any, timeout_s: float = ANSWER_TIMEOUT_S) -> Any:
     """Return the response of another node's service; it must be a success.
 
+    :param client: of the service.
+    :param request: what is asked.
     :raises NotReadyError: when there is no such service, or it does not answer in time.
     :raises NotFoundError, InputError: when it refuses.
     """
@@ -63,6 +65,8 @@ def answering(
     """Return a service callback: ``handle`` fills the response and returns its message.
 
     What it raises becomes the response's code and message; what is not ours is logged too.
+
+    :param log_error: takes the trace of an error that is not ours.
     """
 
     def callback(request: Any, response: Any) -> Any:

@@ -28,6 +28,7 @@ class Worker(Generic[Item]):
     :param handle: called with each input, in this thread.
     :param failed: called with what ``handle``, or a function that nobody waits for, raised; the
         thread goes on.
+    :param name: of the thread.
     """
 
     def __init__(

@@ -93,6 +93,8 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
     """Return the finished shape of a completion, in the evidence's ref frame.
 
     An impossible completion gives a shape without faces.
+
+    :param max_faces: most faces that it may have.
     """
     distance_m = consistent_distance(evidence, completion)
     vertices, faces = finished_surface(distance_m, evidence, max_faces)

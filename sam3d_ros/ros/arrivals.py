@@ -26,6 +26,7 @@ class Arrivals(Node):
     """Notes when each stamp first arrived on each topic.
 
     :param readers: topics with absolute names, and how to read their stamps.
+    :param context: of rclpy; None = the default one.
     """
 
     def __init__(self, readers: Mapping[Topic, Reader], context: Context | None = None) -> None:

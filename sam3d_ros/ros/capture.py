@@ -141,7 +141,10 @@ class Capture(Recording):
 
 
 def listen(seconds: float, leave_out: str = '') -> Capture:
-    """Return what a node of its own hears in so many seconds; see :class:`Capture`."""
+    """Return what a node of its own hears in so many seconds; see :class:`Capture`.
+
+    :param leave_out: namespace whose topics are our own and no inputs; empty = none.
+    """
     context = Context()
     use_large_segments()
     rclpy.init(context=context)

@@ -94,7 +94,11 @@ class Health:
             self._missing = text
 
     def status(self, name: str, dropped: int = 0) -> Status:
-        """Return the status now, with the rate since the last call."""
+        """Return the status now, with the rate since the last call.
+
+        :param name: of the status.
+        :param dropped: inputs that were replaced by newer ones, in all.
+        """
         now = perf_counter()
         with self._lock:
             rate_hz = (self._frames - self._reported) / max(now - self._since, 1e-3)
@@ -113,6 +117,7 @@ class Diagnostics:
     """Publishes the statuses of a node once a second, by the steady clock.
 
     :param tasks: each returns a Status; what one raises becomes an ERROR of its own.
+    :param hardware_id: of what the node works with.
     """
 
     def __init__(

@@ -59,7 +59,11 @@ class Parameters:
         node.add_on_set_parameters_callback(self._check)
 
     def read(self, prefix: str, kind: type[T]) -> T:
-        """Return a group's configuration with the values that the parameters have now."""
+        """Return a group's configuration with the values that the parameters have now.
+
+        :param prefix: of the group's parameters.
+        :param kind: the group's dataclass.
+        """
         start = f'{prefix}.' if prefix else ''
         values = {
             item.name.removeprefix(start): self._node.get_parameter(item.name).value

@@ -68,11 +68,17 @@ class LiveTransforms:
         self._listener = None if namespace else tf2_ros.TransformListener(self, node)
 
     def set_transform(self, transform: Any, authority: str) -> None:
-        """Take a transform from /tf; the listener calls this."""
+        """Take a transform from /tf; the listener calls this.
+
+        :param authority: who published it; not used.
+        """
         self._take(transform, False)
 
     def set_transform_static(self, transform: Any, authority: str) -> None:
-        """Take a transform from /tf_static; the listener calls this."""
+        """Take a transform from /tf_static; the listener calls this.
+
+        :param authority: who published it; not used.
+        """
         self._take(transform, True)
 
     def search(self, camera: str) -> None:
@@ -137,9 +143,10 @@ class TransformWait(Generic[Item]):
 
     :param check: raises TransformError as long as an input cannot be used.
     :param ready: called with each input whose transforms are there.
-    :param late: called instead with those that had to wait, whole series at a time.
     :param deadline_s: how long an input may wait; measured on the steady clock, since /clock may
         stand still.
+    :param now: the steady clock, seconds.
+    :param late: called instead with those that had to wait, whole series at a time.
     """
 
     def __init__(
@@ -213,6 +220,10 @@ class FixedFrameChoice:
 
     A configured frame is taken as it is. Otherwise it is the root above the camera as soon as TF
     names the camera, or the camera's own frame when TF has not by the deadline.
+
+    :param tree: all of TF that is known.
+    :param deadline_s: how long TF may take to name the camera.
+    :param now: the steady clock, seconds.
     """
 
     def __init__(

@@ -154,6 +154,9 @@ class ObjectMemory:
 
         A tentative object is listed only if every frame since its birth, the last one included,
         has shown it.
+
+        :param stamp_ns: of the scene.
+        :param fixed_frame: that the objects are in.
         """
         listed = tuple(
             self._objects[object_id]

@@ -64,7 +64,12 @@ class Report:
         return self.frames_of.total()
 
     def add(self, result: FrameResult, read_s: float, write_s: float) -> None:
-        """Count a frame and how long it took to read, to process and to write."""
+        """Count a frame and how long it took to read, to process and to write.
+
+        :param result: what the session made of the frame.
+        :param read_s: time to read it.
+        :param write_s: time to write the result.
+        """
         self.frames_of[result.frame.camera_id] += 1
         times = {
             item.name.removesuffix('_s'): getattr(result.times, item.name)

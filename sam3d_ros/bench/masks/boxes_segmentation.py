@@ -42,6 +42,7 @@ def measure_boxes(
 ) -> Measurement:
     """Run every way on every frame, alternating; the first way is ours, the second the peer.
 
+    :param frames: with labelled boxes.
     :param ways: label to way.
     :param save: folder for our label images, or None.
     """

@@ -22,6 +22,7 @@ FEW_RETURNS = 0.5
 def misses(item: BoxFrame, labels: IndexArray, verdict: BoxVerdict) -> list[tuple[str, str]]:
     """Return name and reason of every opaque object that was not found, in the labels' order.
 
+    :param item: the frame with its labels.
     :param labels: (H, W) integer image of the predictions, 0 = no object.
     :param verdict: of :func:`judge_boxes` on ``labels``.
     """

@@ -23,6 +23,11 @@ def box_picture(item: BoxFrame, labels: IndexArray, verdict: BoxVerdict, time_s:
 
     Boxes are green = found, red = missed, blue = transparent (thick = found), grey hatched =
     unclear what counts.
+
+    :param item: the frame with its labels.
+    :param labels: (H, W) integer image of the predictions, 0 = no object.
+    :param verdict: what is right and wrong about them.
+    :param time_s: what they cost.
     """
     scale = min(1.0, WIDTH_PX / item.frame.camera.width)
     size = round(item.frame.camera.width * scale), round(item.frame.camera.height * scale)

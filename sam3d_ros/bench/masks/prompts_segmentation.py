@@ -39,7 +39,11 @@ BOX_SIGMA = 0.05
 
 
 def ask(item: LabelledFrame, rng: np.random.Generator) -> Iterator[tuple[str, Prompt, BoolArray]]:
-    """Yield kind, prompt and true mask of a click and a box for every object of a frame."""
+    """Yield kind, prompt and true mask of a click and a box for every object of a frame.
+
+    :param item: the frame with its true masks.
+    :param rng: draws where the clicks fall.
+    """
     for k in np.unique(item.truth[item.truth > 0]):
         mask = (item.truth == k) & item.valid
         if mask.sum() < LEAST_AREA_PX:
@@ -58,7 +62,12 @@ def ask(item: LabelledFrame, rng: np.random.Generator) -> Iterator[tuple[str, Pr
 def answered(
     segmenter: Segmenter, frames: Iterable[LabelledFrame], seed: int
 ) -> dict[str, list[float]]:
-    """Return the IoU of the first answer to every prompt, by kind; 0 where there is none."""
+    """Return the IoU of the first answer to every prompt, by kind; 0 where there is none.
+
+    :param segmenter: who answers.
+    :param frames: with their true masks.
+    :param seed: of where the clicks fall.
+    """
     scores: dict[str, list[float]] = defaultdict(list)
     for number, item in enumerate(frames):
         for kind, prompt, mask in ask(item, np.random.default_rng([seed, number])):

@@ -89,7 +89,12 @@ def depth_of(stored: Mapping[str, np.ndarray]) -> tuple[Float32Array, Camera]:
 
 
 def save_labels(folder: Path, name: str, labels: IndexArray) -> None:
-    """Write an (H, W) image of instance ids, 0 = no object, as a PNG of uint16."""
+    """Write an (H, W) image of instance ids, 0 = no object, as a PNG of uint16.
+
+    :param folder: made when missing.
+    :param name: of the file, without suffix.
+    :param labels: (H, W) integers.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / f'{name}.png'), labels.astype(np.uint16))
 
@@ -103,6 +108,8 @@ def world_frames(
 ) -> Iterator[LabelledFrame]:
     """Yield the first frame of ``count`` episodes of a suite, with noise and gravity.
 
+    :param seed: of the first episode.
+    :param source: where the objects come from; None = procedural solids.
     :param sensor: name of the range camera.
     """
     for number in range(seed, seed + count):
@@ -116,7 +123,11 @@ def world_frames(
 
 
 def others_in(episode: Episode, depth_m: Float32Array) -> BoolArray:
-    """Return (H, W) bool: what is seen is neither an object nor floor, wall or table."""
+    """Return (H, W) bool: what is seen is neither an object nor floor, wall or table.
+
+    :param episode: the world.
+    :param depth_m: (H, W) float32 z-depth of its first frame.
+    """
     renderer = Renderer(episode.objects, bare(episode).surroundings, episode.light)
     view = episode.camera, episode.T_fixed_cam[0], episode.T_fixed_obj[0]
     without = renderer.render(*view).depth_m

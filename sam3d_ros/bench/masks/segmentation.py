@@ -90,7 +90,10 @@ def run(options: BenchOptions) -> Measurement:
 
 
 def label_image(frame: Frame, masks: Sequence[np.ndarray]) -> IndexArray:
-    """Return (H, W) int32 labels 1..n of masks; where two overlap, the later one."""
+    """Return (H, W) int32 labels 1..n of masks; where two overlap, the later one.
+
+    :param frame: that the masks are of.
+    """
     labels = np.zeros(frame.depth_m.shape, np.int32)
     for index, mask in enumerate(masks, start=1):
         labels[mask] = index

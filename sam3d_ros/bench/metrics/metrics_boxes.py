@@ -141,6 +141,7 @@ def judge_boxes(predicted: IndexArray | Sequence[BoolArray], labels: BoxLabels) 
     """Match predictions with objects greedily by IoU of boxes, and say what each one is.
 
     :param predicted: (H, W) integer image, 0 = no object, or (H, W) bool masks, none empty.
+    :param labels: the true boxes.
     """
     masks = masks_of(predicted) if isinstance(predicted, np.ndarray) else list(predicted)
     objects = labels.objects

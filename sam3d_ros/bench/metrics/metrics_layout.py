@@ -17,7 +17,11 @@ from sam3d_ros.geometry.transforms import apply, rotation_angle
 
 
 def box_iou(points_a: FloatArray, points_b: FloatArray) -> float:
-    """Return the IoU of the axis-aligned boxes of two (N, 3) point sets."""
+    """Return the IoU of the axis-aligned boxes of two (N, 3) point sets.
+
+    :param points_a: (N, 3).
+    :param points_b: (M, 3).
+    """
     low_a, high_a = points_a.min(axis=0), points_a.max(axis=0)
     low_b, high_b = points_b.min(axis=0), points_b.max(axis=0)
     shared = np.prod(np.clip(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0, None))
@@ -26,7 +30,11 @@ def box_iou(points_a: FloatArray, points_b: FloatArray) -> float:
 
 
 def pairwise_box_iou(bounds_a: FloatArray, bounds_b: FloatArray) -> FloatArray:
-    """Return the (N, M) IoU of axis-aligned boxes (N, 2, 3) and (M, 2, 3), lowest corner first."""
+    """Return the (N, M) IoU of axis-aligned boxes (N, 2, 3) and (M, 2, 3), lowest corner first.
+
+    :param bounds_a: (N, 2, 3).
+    :param bounds_b: (M, 2, 3).
+    """
     a, b = bounds_a[:, None], bounds_b[None]
     edges = np.minimum(a[:, :, 1], b[:, :, 1]) - np.maximum(a[:, :, 0], b[:, :, 0])
     shared = edges.clip(0).prod(axis=2)
@@ -49,6 +57,7 @@ def add_s(predicted: FloatArray, truth: FloatArray, diameter_m: float | None = N
 
     This is the paper's bidirectional variant, not the one-sided one of the BOP challenge.
 
+    :param predicted: (N, 3) points of the posed result, metres.
     :param diameter_m: of the truth, where it is known already.
     """
     if diameter_m is None:
@@ -63,6 +72,8 @@ def icp_rotation_rad(predicted: FloatArray, truth: FloatArray, iterations: int =
 
     Point-to-point ICP (Besl and McKay 1992) without a distance gate, from the identity, until the
     step falls under 1e-6 or ``iterations`` are done.
+
+    :param predicted: (N, 3) points of the posed result, metres.
     """
     tree = cKDTree(truth)
     total = np.eye(4)

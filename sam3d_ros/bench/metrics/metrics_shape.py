@@ -105,6 +105,10 @@ def alignment(source: FloatArray, target: FloatArray, iterations: int = 30) -> F
 
     ICP starts from the quarter turns about each axis, all at once, and keeps the start that ends
     nearest.
+
+    :param source: (N, 3).
+    :param target: (M, 3).
+    :param iterations: of ICP from each start.
     """
     coarse = source[:: max(1, len(source) // 500)]
     points = target[:: max(1, len(target) // 2000)]
@@ -157,7 +161,11 @@ def _quarter_turns() -> list[FloatArray]:
 
 
 def surface_voxel_iou(predicted: FloatArray, truth: FloatArray, size: int = 64) -> float:
-    """Return the paper's vIoU: IoU of the cells of a size^3 grid over [-1, 1] that hold points."""
+    """Return the paper's vIoU: IoU of the cells of a size^3 grid over [-1, 1] that hold points.
+
+    :param predicted: (N, 3) points of the normalised result.
+    :param truth: (M, 3) points of the normalised truth.
+    """
     return solid_iou(_cells(predicted, size), _cells(truth, size))
 
 
@@ -169,7 +177,11 @@ def _cells(points: FloatArray, size: int) -> BoolArray:
 
 
 def earth_mover_distance(predicted: FloatArray, truth: FloatArray, count: int = 512) -> float:
-    """Return the mean distance of the cheapest one-to-one matching of ``count`` points each."""
+    """Return the mean distance of the cheapest one-to-one matching of ``count`` points each.
+
+    :param predicted: (N, 3) points.
+    :param truth: (M, 3) points.
+    """
     a = predicted[np.linspace(0, len(predicted) - 1, count).astype(int)]
     b = truth[np.linspace(0, len(truth) - 1, count).astype(int)]
     cost = np.linalg.norm(a[:, None] - b[None], axis=2)
@@ -178,7 +190,11 @@ def earth_mover_distance(predicted: FloatArray, truth: FloatArray, count: int = 
 
 
 def solid_iou(inside_a: BoolArray, inside_b: BoolArray) -> float:
-    """Return the IoU of two occupancies on the same grid."""
+    """Return the IoU of two occupancies on the same grid.
+
+    :param inside_a: bool, one for each cell.
+    :param inside_b: bool, of the same shape.
+    """
     union = int((inside_a | inside_b).sum())
     return float((inside_a & inside_b).sum() / union) if union else 0.0
 

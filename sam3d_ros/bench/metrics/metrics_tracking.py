@@ -124,6 +124,8 @@ def same_ids(before: Sequence[FrameBoxes], after: Sequence[FrameBoxes]) -> list[
 
     Its id is the one it has most often; an object that need not be found afterwards, or is gone,
     is left out.
+
+    :param after: the frames afterwards.
     """
     named = _usual_ids(before)
     again = _usual_ids(after)

@@ -53,6 +53,7 @@ class PosedMesh:
 class Reference:
     """An object of the truth, with what every comparison with it needs, computed once.
 
+    :param mesh: where it really is.
     :param unseen: (SAMPLES,) bool, which of ``points`` no frame has shown; None = none of them.
     """
 
@@ -127,6 +128,8 @@ def score_missed(truth: Reference) -> ObjectScore:
 def score_object(predicted: PosedMesh, truth: Reference, *, emd: bool = True) -> ObjectScore:
     """Score one reconstruction against the object it was matched with.
 
+    :param predicted: the result.
+    :param truth: what it is compared with.
     :param emd: whether to compute the earth mover's distance (slow), else NaN.
     """
     points, surface = predicted.samples(), _surface(predicted)
@@ -165,7 +168,12 @@ class ShapeScore:
 
 
 def score_shape(predicted: PosedMesh, truth: Reference, *, emd: bool) -> ShapeScore:
-    """Score the shape alone: both normalised to [-1, 1], the prediction aligned by rigid ICP."""
+    """Score the shape alone: both normalised to [-1, 1], the prediction aligned by rigid ICP.
+
+    :param predicted: the result.
+    :param truth: what it is compared with.
+    :param emd: whether to compute the earth mover's distance (slow), else NaN.
+    """
     points, surface = predicted.samples(), _surface(predicted)
     mine, real = shape.normalisation(predicted.vertices_m), truth.normalisation
     target = apply(real, truth.points)
@@ -192,14 +200,21 @@ def _dense(mesh: PosedMesh) -> FloatArray:
 
 
 def solid_overlap(predicted: PosedMesh, truth: Reference) -> float:
-    """Return the IoU of two solids on a grid of ``SOLID_VOXEL_M``, in place."""
+    """Return the IoU of two solids on a grid of ``SOLID_VOXEL_M``, in place.
+
+    :param predicted: the result.
+    :param truth: what it is compared with.
+    """
     both = np.concatenate([predicted.vertices_m, truth.mesh.vertices_m])
     grid = shape.shared_grid(both, SOLID_VOXEL_M)
     return shape.solid_iou(_surface(predicted).inside(grid), truth.surface.inside(grid))
 
 
 def grown(truth: PosedMesh, by_m: float = 0.001) -> PosedMesh:
-    """Return the truth grown along its vertex normals: the ceiling that sensor noise leaves."""
+    """Return the truth grown along its vertex normals: the ceiling that sensor noise leaves.
+
+    :param by_m: how far.
+    """
     corners = truth.vertices_m[truth.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     at_vertex = np.zeros_like(truth.vertices_m)
@@ -223,6 +238,9 @@ def score_scene(
     """Match results with the truth by box IoU, one to one, and score every object of the truth.
 
     Results outside the region of the truth (``REGION_M``) are neither right nor wrong.
+
+    :param predicted: all results.
+    :param emd: whether to compute the earth mover's distance (slow), else NaN.
     """
     true_bounds = np.array([item.mesh.bounds() for item in truth]).reshape(-1, 2, 3)
     bounds = np.array([mesh.bounds() for mesh in predicted]).reshape(-1, 2, 3)
@@ -238,7 +256,11 @@ def score_scene(
 
 
 def within_region(centers_m: FloatArray, true_bounds: FloatArray) -> BoolArray:
-    """Return which of (N, 3) box centres lie within ``REGION_M`` of one of (M, 2, 3) boxes."""
+    """Return which of (N, 3) box centres lie within ``REGION_M`` of one of (M, 2, 3) boxes.
+
+    :param centers_m: (N, 3).
+    :param true_bounds: (M, 2, 3) boxes, lowest corner first.
+    """
     low, high = true_bounds[:, 0], true_bounds[:, 1]
     away = np.maximum(low - centers_m[:, None], centers_m[:, None] - high).clip(0)
     near: BoolArray = (np.linalg.norm(away, axis=2) <= REGION_M).any(axis=1)

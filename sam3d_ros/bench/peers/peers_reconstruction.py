@@ -37,7 +37,11 @@ def main_cluster(points: FloatArray) -> FloatArray:
 
 
 def convex_hull(points: FloatArray, support_z_m: float, eye: FloatArray) -> PosedMesh | None:
-    """Return the convex hull of the visible points, or None when they are flat."""
+    """Return the convex hull of the visible points, or None when they are flat.
+
+    :param support_z_m: height of the support, fixed frame.
+    :param eye: (3,) place of the camera, fixed frame.
+    """
     try:
         hull = ConvexHull(points)
     except QhullError:
@@ -55,6 +59,9 @@ def extruded_hull(points: FloatArray, support_z_m: float, eye: FloatArray) -> Po
     """Return the hull of the visible points and of their shadow on the support.
 
     This is what the Open3D tutorial's clusters become in a pick-and-place demonstration.
+
+    :param support_z_m: height of the support, fixed frame.
+    :param eye: (3,) place of the camera, fixed frame.
     """
     shadow = points.copy()
     shadow[:, 2] = support_z_m
@@ -62,14 +69,22 @@ def extruded_hull(points: FloatArray, support_z_m: float, eye: FloatArray) -> Po
 
 
 def bounding_box(points: FloatArray, support_z_m: float, eye: FloatArray) -> PosedMesh | None:
-    """Return the axis-aligned box of the visible points."""
+    """Return the axis-aligned box of the visible points.
+
+    :param support_z_m: height of the support, fixed frame.
+    :param eye: (3,) place of the camera, fixed frame.
+    """
     low, high = points.min(axis=0), points.max(axis=0)
     corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
     return convex_hull(low + corners * np.maximum(high - low, 1e-4), support_z_m, eye)
 
 
 def poisson(points: FloatArray, support_z_m: float, eye: FloatArray) -> PosedMesh | None:
-    """Return Open3D's screened Poisson surface of the visible points (Kazhdan and Hoppe 2013)."""
+    """Return Open3D's screened Poisson surface of the visible points (Kazhdan and Hoppe 2013).
+
+    :param support_z_m: height of the support, fixed frame.
+    :param eye: (3,) place of the camera, fixed frame.
+    """
     import open3d as o3d
 
     cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points))

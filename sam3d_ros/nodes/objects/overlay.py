@@ -14,7 +14,11 @@ from sam3d_ros.messages.types import StoreTypes
 
 
 def overlay(frame: Frame, tracks: Tracks) -> ByteArray:
-    """Return (H, W, 3) uint8: half image, half the colour of each track's id."""
+    """Return (H, W, 3) uint8: half image, half the colour of each track's id.
+
+    :param frame: the observation.
+    :param tracks: all living tracks after it.
+    """
     image = frame.rgb.copy()
     for track in tracks.items:
         if track.instance >= 0:
@@ -25,7 +29,10 @@ def overlay(frame: Frame, tracks: Tracks) -> ByteArray:
 
 
 def overlay_bytes(frame: Frame, tracks: Tracks) -> bytes:
-    """Return the overlay as the CDR bytes of an Image with the frame's header."""
+    """Return the overlay as the CDR bytes of an Image with the frame's header.
+
+    :param tracks: all living tracks after it.
+    """
     types = StoreTypes()
     message = types.new(
         'sensor_msgs/msg/Image',

@@ -61,7 +61,12 @@ class WorkElsewhere:
         return monotonic() - self._heard_s < SILENCE_S
 
     def ask(self, message: Message, timeout_s: float, cancelled: Callable[[], bool]) -> Message:
-        """Return the answer to a request; see :class:`lane.Elsewhere`."""
+        """Return the answer to a request; see :class:`lane.Elsewhere`.
+
+        :param message: the request.
+        :param timeout_s: longest time for the answer.
+        :param cancelled: whether nobody wants the answer any more.
+        """
         if not self.is_there:
             raise NotReadyError(f'{NAME} is not there')
         deadline = monotonic() + timeout_s

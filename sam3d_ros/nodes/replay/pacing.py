@@ -17,6 +17,7 @@ class Timeline:
     """Maps recorded times to the wall clock.
 
     :param rate: multiple of real time.
+    :param stop: set when nobody is to wait any more.
     """
 
     def __init__(self, rate: float, stop: threading.Event) -> None:
@@ -99,6 +100,8 @@ def wait_for_subscribers(
     """Wait until somebody listens and half a second has brought no more; False on timeout.
 
     :param counts: returns how many listen to each topic that matters.
+    :param timeout_s: longest wait.
+    :param stop: set when nobody is to wait any more.
     """
     deadline = time.monotonic() + timeout_s
     known, since = counts(), time.monotonic()

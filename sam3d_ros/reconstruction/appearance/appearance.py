@@ -248,6 +248,7 @@ def coloured(
     """Return the look of a surface in the grid frame, and the (V, 3) uint8 RGB of its vertices.
 
     :param normals: (V, 3) unit, outward.
+    :param evidence: with the views that show its colours.
     """
     sigmas = evidence.points.sigmas_m
     tolerance_m = 3.0 * (float(np.median(sigmas)) if len(sigmas) else 0.0) + evidence.grid.voxel_m

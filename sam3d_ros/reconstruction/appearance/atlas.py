@@ -55,6 +55,7 @@ class Atlas:
 def unwrap(vertices: Float32Array, faces: IndexArray, pixels_per_m: float, limit_px: int) -> Atlas:
     """Return the atlas of a closed surface, with charts along the axes of the vertices' frame.
 
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     :param pixels_per_m: wished resolution; less where the atlas would exceed the limit.
     :param limit_px: most columns, and most rows, of the atlas; only a surface in so many pieces
         that the gaps between them take more gets a larger one.

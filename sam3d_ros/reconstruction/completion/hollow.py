@@ -21,6 +21,7 @@ def is_hollow(around: Hull, evidence: Evidence) -> bool:
     """Whether the sensor looked into the object; judged on every other voxel.
 
     :param around: hull of the points on the surface, grid frame.
+    :param evidence: what was seen of the object.
     """
     chosen = np.zeros(evidence.below.shape, bool)
     chosen[::2, ::2, ::2] = evidence.below[::2, ::2, ::2] == 0
@@ -40,6 +41,7 @@ def wall_distance(points_m: FloatArray, evidence: Evidence) -> Float32Array:
     """Return (N, N, N) float32 signed distance to walls behind surface points, metres.
 
     :param points_m: (P, 3) points on the inner and outer surface, grid frame.
+    :param evidence: what was seen of the object.
     """
     grid = evidence.grid
     index = np.rint(grid.coordinates(points_m)).astype(np.intp)

@@ -72,6 +72,8 @@ def revolved_distance(evidence: Evidence, axis: Axis) -> Float32Array:
 
     The profile is the radius per layer of voxels; between layers that were seen it is linear,
     below them it goes on as the lowest ones do, and never gets wider.
+
+    :param evidence: what was seen of the object.
     """
     grid = evidence.grid
     points = evidence.points.points_m.astype(np.float64)
@@ -99,6 +101,8 @@ def shell_distance(evidence: Evidence, axis: Axis) -> Float32Array:
 
     Points of both sides, moved half a wall inwards, draw the middle of the wall into the
     half-plane of radius and height; gaps of a few cells are closed.
+
+    :param evidence: what was seen of the object.
     """
     size, cell_m = FINER * evidence.grid.size, evidence.grid.voxel_m / FINER
     radius, height = _wall_middle(evidence, axis)

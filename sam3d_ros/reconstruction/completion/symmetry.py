@@ -103,6 +103,8 @@ def emptiness(evidence: Evidence, images: FloatArray, *, border: bool = True) ->
 
     That is everything outside the volume, and proven empty space.
 
+    :param evidence: what was seen of the object.
+    :param images: (..., 3) points, grid frame, metres.
     :param border: count all of it; else only what is clear, less its outermost voxels: on them
         pixels, voxels and noise decide, not the object.
     """

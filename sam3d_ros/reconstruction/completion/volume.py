@@ -70,6 +70,7 @@ def run_network(
 ) -> tuple[Float32Array, Float32Array]:
     """Return the (B, N, N, N) probability and signed distance (in truncations) of a batch.
 
+    :param session: the network's.
     :param channels: (B, C, N, N, N) uint8, see :func:`volume_input`.
     """
     scaled = channels.astype(np.float32) / np.float32(255.0)

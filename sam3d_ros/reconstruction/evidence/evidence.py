@@ -85,6 +85,7 @@ def build_evidence(
     """Return the evidence of one object from all its views (same ``ref`` frame).
 
     :param views: at least one; the first is the best one and gives the grid its axes.
+    :param config: size and resolution of the volume.
     :param grid: the volume to fill instead of the one that fits the views.
     :raises InputError: when no view has an own pixel with a return.
     """

@@ -105,7 +105,10 @@ def _axes(view: View) -> FloatArray:
 
 
 def support_plane(views: Sequence[View], grid: Grid) -> FloatArray | None:
-    """Return the first known support as (nx, ny, nz, d) in the grid frame, or None."""
+    """Return the first known support as (nx, ny, nz, d) in the grid frame, or None.
+
+    :param views: of the object, all with the same ref.
+    """
     for view in views:
         if view.support is not None:
             return _plane(view.support, T_cam_grid(view, grid))

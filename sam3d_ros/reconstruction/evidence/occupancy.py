@@ -17,6 +17,7 @@ def inside_mesh(vertices: Float32Array, faces: IndexArray, grid: Grid) -> BoolAr
     """Return (N, N, N) bool: the voxel centres inside a closed, outward mesh.
 
     :param vertices: (V, 3) float32, grid frame, metres.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     """
     at = grid.coordinates(vertices.astype(np.float64))
     columns = (at[:, :2] - ASIDE).take(faces, axis=0)
@@ -38,6 +39,8 @@ def inside_mesh(vertices: Float32Array, faces: IndexArray, grid: Grid) -> BoolAr
 def grown(inside: BoolArray, steps: int = 1) -> BoolArray:
     """Return (X, Y, Z) bool: the voxels set and all that so many steps lead to, each to any of a
     voxel's 26 neighbours.
+
+    :param inside: (X, Y, Z) bool.
     """
     result = inside.copy()
     for axis in range(3):

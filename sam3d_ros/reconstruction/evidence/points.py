@@ -38,7 +38,10 @@ class ObservedPoints:
 
 
 def observed_points(views: Sequence[View], grid: Grid, config: EvidenceConfig) -> ObservedPoints:
-    """Return the own points inside the grid's volume, evenly thinned to ``config.max_points``."""
+    """Return the own points inside the grid's volume, evenly thinned to ``config.max_points``.
+
+    :param views: of the object, all with the same ref.
+    """
     parts = [
         _points_of(view, number, grid, config.max_points // len(views), config)
         for number, view in enumerate(views)

@@ -23,6 +23,9 @@ def render_depth(vertices_cam: Float32Array, faces: IndexArray, camera: Camera) 
     """Return (H, W) float32 z-depth of a mesh in the optical frame, inf where it is not.
 
     Faces that reach nearer than 2 cm to the camera's plane, or show their back, are left out.
+
+    :param vertices_cam: (V, 3) float32, optical frame, metres.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     """
     depth = np.full(camera.height * camera.width, np.inf, np.float32)
     z = vertices_cam[:, 2].astype(np.float64)

@@ -47,7 +47,11 @@ class ViewRays:
 
 
 def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) -> ViewRays:
-    """Return what ``view`` says about every voxel of ``grid``."""
+    """Return what ``view`` says about every voxel of ``grid``.
+
+    :param truncation_m: of the signed distance.
+    :param config: how sure a ray must be of free space.
+    """
     kinds, depths = _pixels(view)
     pixel, z = _project(view, grid)
     sigmas = view.sensor.axial_sigma(depths)

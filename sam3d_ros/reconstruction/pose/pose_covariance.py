@@ -61,6 +61,7 @@ def shared_error(local_m: FloatArray, residual: FloatArray, weight: FloatArray) 
     "Longitudinal data analysis using generalized linear models", 1986).
 
     :param local_m: (P, 3) the points' places in the shape's frame.
+    :param residual: (P,) distances of the points from the surface, metres.
     :param weight: (P,) 1 / sigma^2 times the robust weight.
     """
     cells = np.floor(local_m / PATCH_M).astype(np.int64) & 0xFFFF
@@ -106,6 +107,8 @@ def averaged(
     Views of one shape err alike, so the roots of their covariances are averaged, not the squares:
     many views of the same side make a pose steady, not true. What they disagree by is added, as
     in any mixture of two estimates.
+
+    :param before: (6, 6) covariance before the view.
     """
     root = (np.eye(6) - gain) @ _root(before) + gain @ _root(measured)
     share = float(np.clip(np.trace(gain) / 6.0, 0.0, 1.0))

@@ -115,6 +115,9 @@ def fit_similarity(vertices: FloatArray, faces: IndexArray, observed: FloatArray
 
     Trimmed ICP with scale (Umeyama 1991; Chetverikov et al. 2002): one-sided, from the points to
     the mesh, since the sensor saw only a part of it. Kept only when the points end up nearer.
+
+    :param vertices: (V, 3) of the mesh.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     """
     if len(observed) < 10:
         return np.eye(4)
@@ -138,7 +141,11 @@ def _trimmed(distance: FloatArray) -> float:
 
 
 def signed_distance(vertices: FloatArray, faces: IndexArray, grid: Grid) -> Float32Array:
-    """Return (N, N, N) float32 signed distance to a mesh in the grid frame, metres, < 0 inside."""
+    """Return (N, N, N) float32 signed distance to a mesh in the grid frame, metres, < 0 inside.
+
+    :param vertices: (V, 3), metres, grid frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    """
     import open3d as o3d
 
     scene = o3d.t.geometry.RaycastingScene()

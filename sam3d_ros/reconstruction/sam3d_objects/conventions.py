@@ -28,6 +28,10 @@ def optical_from_canonical(
     """Return the (4, 4) similarity from the canonical (Z-up) frame to the optical frame.
 
     Official, row vectors: p = (s c) R(q) + t. Ours, columns: p_optical = s F R^T c + F t.
+
+    :param rotation_wxyz: (4,) quaternion as the model gives it.
+    :param translation: (3,) as the model gives it.
+    :param scale: as the model gives it.
     """
     R = Rotation.from_quat(np.roll(rotation_wxyz, -1)).as_matrix()
     S = np.eye(4)
@@ -39,7 +43,12 @@ def optical_from_canonical(
 def optical_from_glb(
     rotation_wxyz: FloatArray, translation: FloatArray, scale: float
 ) -> FloatArray:
-    """Return the (4, 4) similarity from the GLB's (Y-up) frame to the optical frame."""
+    """Return the (4, 4) similarity from the GLB's (Y-up) frame to the optical frame.
+
+    :param rotation_wxyz: (4,) quaternion as the model gives it.
+    :param translation: (3,) as the model gives it.
+    :param scale: as the model gives it.
+    """
     S = optical_from_canonical(rotation_wxyz, translation, scale)
     S[:3, :3] = S[:3, :3] @ A
     return S

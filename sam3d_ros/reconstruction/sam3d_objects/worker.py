@@ -28,7 +28,11 @@ class CancelledError(Exception):
 
 
 class Worker:
-    """Serves one connection until it is told to quit or the adapter is gone."""
+    """Serves one connection until it is told to quit or the adapter is gone.
+
+    :param notebook: the installation's notebook folder.
+    :param config: its pipeline.yaml.
+    """
 
     def __init__(self, connection: socket.socket, notebook: Path, config: Path) -> None:
         self._connection = connection

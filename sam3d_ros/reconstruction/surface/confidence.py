@@ -41,7 +41,9 @@ def face_confidence(
     """Return (F,) float32 probability that the true surface is within the tolerance of a face.
 
     :param vertices: (V, 3) in the grid frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     :param probability: (N, N, N) of each voxel's being inside.
+    :param evidence: what was seen of the object.
     """
     odds = OFFSET + face_features(vertices, faces, probability, evidence) @ WEIGHTS
     return np.asarray(1.0 / (1.0 + np.exp(-odds)), np.float32)
@@ -55,6 +57,10 @@ def face_features(
     Log odds that the surface crosses within the tolerance (along a face's normal the probability
     to be inside falls from 1 to 0, here by as much), likelihood of the observed surface, and the
     size of a voxel over the tolerance.
+
+    :param vertices: (V, 3), metres, grid frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    :param evidence: what was seen of the object.
     """
     centres, normals = centres_and_normals(vertices, faces)
     near = tolerance_m(evidence)
@@ -67,7 +73,12 @@ def face_features(
 
 
 def scale_sigma(vertices: Float32Array, voxel_m: float, silhouette_iou: float) -> float:
-    """Return the relative one-sigma error of the edges of a mesh's box, over all three of them."""
+    """Return the relative one-sigma error of the edges of a mesh's box, over all three of them.
+
+    :param vertices: (V, 3) of the mesh, metres.
+    :param voxel_m: side of a voxel of its volume.
+    :param silhouette_iou: of the mesh with the masks it was seen by.
+    """
     edges = np.maximum(np.ptp(vertices, axis=0), voxel_m) if len(vertices) else np.ones(3)
     coarse = SIZE_PER_VOXEL * float(np.sqrt(np.mean(np.square(voxel_m / edges))))
     unlike = SIZE_PER_SILHOUETTE * (1.0 - silhouette_iou)

@@ -20,6 +20,10 @@ def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -
 
     Observed: the observed surface passes through it. Contradicted: what lies under the face was
     seen through. Occluded: the rest.
+
+    :param vertices: (V, 3), metres, grid frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    :param evidence: what was seen of the object.
     """
     centres, normals = centres_and_normals(vertices, faces)
     probe = PROBE_VOXELS * evidence.grid.voxel_m
@@ -34,7 +38,11 @@ def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -
 
 
 def sample(volume: Float32Array, points_m: Float32Array, evidence: Evidence) -> Float32Array:
-    """Return (P,) values of a volume at points of the grid frame, trilinear; border outside."""
+    """Return (P,) values of a volume at points of the grid frame, trilinear; border outside.
+
+    :param points_m: (P, 3), grid frame.
+    :param evidence: whose grid it is.
+    """
     size = evidence.grid.size
     at = np.clip(evidence.grid.coordinates(points_m.astype(np.float64)), 0, size - 1.001)
     low = at.astype(np.intp)
@@ -57,7 +65,10 @@ def sample(volume: Float32Array, points_m: Float32Array, evidence: Evidence) -> 
 def centres_and_normals(
     vertices: Float32Array, faces: IndexArray
 ) -> tuple[Float32Array, Float32Array]:
-    """Return the (F, 3) centres and unit normals of faces."""
+    """Return the (F, 3) centres and unit normals of faces.
+
+    :param vertices: (V, 3), in any frame.
+    """
     a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
     normals = face_normals(vertices, faces)
     normals /= np.maximum(lengths(normals), 1e-20)[:, None]

@@ -24,6 +24,9 @@ def finished_surface(
     Faired without shrinking (Taubin, "A signal processing approach to fair surface design",
     SIGGRAPH 1995), then pulled onto the observed points. A volume whose net
     has more than ``max_faces`` faces is netted again on a coarser lattice.
+
+    :param distance_m: (N, N, N) float32 signed distance, < 0 inside.
+    :param evidence: what was seen of the object.
     """
     vertices, faces = extract_surface(distance_m, evidence.grid, max_faces)
     if len(faces) == 0:
@@ -59,13 +62,21 @@ def faired(vertices: Float32Array, neighbours: sparse.csr_array) -> Float32Array
 
 
 def face_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
-    """Return (F, 3) normals whose length is twice the face's area."""
+    """Return (F, 3) normals whose length is twice the face's area.
+
+    :param vertices: (V, 3), in any frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    """
     a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
     return cross(b - a, c - a)
 
 
 def vertex_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
-    """Return (V, 3) unit normals, area-weighted; zero where degenerate."""
+    """Return (V, 3) unit normals, area-weighted; zero where degenerate.
+
+    :param vertices: (V, 3), in any frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    """
     normals = face_normals(vertices, faces)
     total = [
         np.bincount(faces.ravel(), np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)

@@ -40,6 +40,7 @@ def nearest_feet(
     Feet of points beside a face lie on its rim, if not always at its nearest point: distances
     are never too small.
 
+    :param vertices: (V, 3), metres, in the frame of the points.
     :param candidates: faces looked at for each point.
     """
     corners = vertices.take(faces, axis=0)
@@ -66,6 +67,7 @@ def facing_feet(
     """Return the feet on the nearer of two faces, where one that looks another way counts less.
 
     :param normals: (P, 3) outward normals of the points, zero where unknown.
+    :param vertices: (V, 3), metres, in the frame of the points.
     :param penalty_m: by so much farther counts a face that does not look the point's way.
     """
     corners = vertices.take(faces, axis=0)

@@ -22,7 +22,12 @@ INLIER_SIGMAS = 2.0
 
 
 def score_mesh(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -> EvidenceScore:
-    """Return the score of a closed mesh in the grid frame."""
+    """Return the score of a closed mesh in the grid frame.
+
+    :param vertices: (V, 3), metres, grid frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    :param evidence: what was seen of the object.
+    """
     if len(faces) == 0:
         return EvidenceScore(0.0, 0.0, 0.0)
     inside = inside_mesh(vertices, faces, evidence.grid)
@@ -44,6 +49,9 @@ def completion_inliers(distance_m: Float32Array, evidence: Evidence) -> float:
     """Share of the observed points within a voxel + 2 sigma of a completion's own surface.
 
     Judges the backend; the finished surface is made to pass through the points anyway.
+
+    :param distance_m: (N, N, N) float32 signed distance, < 0 inside.
+    :param evidence: what was seen of the object.
     """
     points = evidence.points
     if len(points.points_m) == 0:
@@ -53,7 +61,11 @@ def completion_inliers(distance_m: Float32Array, evidence: Evidence) -> float:
 
 
 def silhouette_iou(vertices_cam: FloatArray, faces: IndexArray, view: View) -> float:
-    """Return the IoU of a mesh's silhouette and the view's mask, where nothing occludes."""
+    """Return the IoU of a mesh's silhouette and the view's mask, where nothing occludes.
+
+    :param vertices_cam: (V, 3), optical frame, metres.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    """
     step = max(int(np.sqrt(view.mask.sum() / SILHOUETTE_SAMPLES)), 1)
     mask, measured = view.mask[::step, ::step], view.pointmap[::step, ::step, 2]
     K = view.camera.K.copy()

@@ -36,7 +36,9 @@ def snapped(
     """Return the vertices moved along their normals onto the observed points around them.
 
     :param vertices: (V, 3) float32, grid frame, metres; ``normals`` likewise, unit, outward.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     :param neighbours: (V, V) adjacency of the vertices.
+    :param voxel_m: side of a voxel of the volume.
     """
     if len(points.points_m) < LEAST_POINTS:
         return vertices
