@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -133,24 +134,31 @@ class ObjectReconstructor:
         items = [_published(track_id, self._memories[track_id], frame) for track_id in untold]
         return Reconstructions(frame.stamp_ns, tuple(items))
 
-    def again(
-        self, frame: Frame, tracks: Tracks, track_id: int, backend: str = ''
-    ) -> Reconstruction | None:
-        """Make the shape of one track again from all its kept views, and return it as it is now.
+    def order(self, track_id: int, backend: str = '') -> Future[Completed] | None:
+        """Have the shape of one track made again from all its kept views, before all others.
 
-        :param frame: the latest frame that was reconstructed, with its ``tracks``.
-        :param tracks: all living tracks after it.
         :param track_id: the track.
         :param backend: who completes it this once; empty = as configured.
-        :return: None when the track is not known or has never shown enough.
-        :raises BackendError: when there is no such backend or it cannot be loaded.
+        :return: what :meth:`deliver` takes, or BackendError; None when the track is not known or
+            has never shown enough.
         """
         memory = self._memories.get(track_id)
-        if memory is None or all(track.id != track_id for track in tracks.items):
+        if memory is None:
             return None
-        job = Job(track_id, memory.views, backend or self._config.completer)
-        self._adopt(self._lane.make(job))
-        return _published(track_id, memory, frame) if memory.shape is not None else None
+        return self._lane.order(Job(track_id, memory.views, backend or self._config.completer))
+
+    def deliver(self, frame: Frame, completed: Completed) -> Reconstruction | None:
+        """Take over what was ordered; return the track's reconstruction as it is now.
+
+        :param frame: the latest one, which the layout is in.
+        :param completed: what came of the order.
+        :return: None when the track is gone, or nothing has come of any job for it.
+        """
+        memory = self._memories.get(completed.track_id)
+        if memory is None:
+            return None
+        self._adopt(completed)
+        return _published(completed.track_id, memory, frame) if memory.shape is not None else None
 
     def texture_source(self, track_id: int) -> TextureSource | None:
         """Return what the texture of a track's mesh, as it is now, can be made from.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,7 @@ from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.people.masks import with_held, without_people
 from sam3d_ros.people.stage import PeopleStage
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
+from sam3d_ros.reconstruction.completion.completer import Completed
 from sam3d_ros.reconstruction.completion.lane import CompletionLane
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.scene.memory import ObjectMemory
@@ -309,26 +311,30 @@ class Session:
             self._reconstructor.forget(item.id)
             self._memory.adopt(item)
 
-    def rebuild(self, ids: Sequence[int], backend: str = '') -> tuple[SceneObject, ...]:
-        """Make the shapes of some objects again from all that was seen of them.
+    def rebuild(self, object_id: int, backend: str = '') -> Future[Completed]:
+        """Have the shape of an object made again from all that was seen of it; frames go on.
 
-        :param ids: which objects.
-        :param backend: who completes them this once; empty = as configured.
-        :return: the objects as they are now.
-        :raises NotReadyError: before the first frame.
-        :raises NotFoundError: when one is not known or has never shown enough.
-        :raises BackendError: when there is no such backend or it cannot be loaded.
+        :param object_id: which object.
+        :param backend: who completes it this once; empty = as configured.
+        :return: what :meth:`deliver` takes, or BackendError; cancelled, it is given up.
+        :raises NotFoundError: when the object is not known or has never shown enough.
         """
-        kept = self._recent.at(None)
-        frame, made = kept.frame, []
-        for object_id in ids:
-            self.get(object_id)
-            result = self._reconstructor.again(frame, kept.tracks, object_id, backend)
-            if result is None:
-                raise NotFoundError(f'object {object_id} has not shown enough to reconstruct')
-            made.append(result)
-        self._memory.rebuilt(frame, Reconstructions(frame.stamp_ns, tuple(made)))
-        return tuple(self.get(object_id) for object_id in ids)
+        self.get(object_id)
+        if (order := self._reconstructor.order(object_id, backend)) is None:
+            raise NotFoundError(f'object {object_id} has not shown enough to reconstruct')
+        return order
+
+    def deliver(self, completed: Completed) -> SceneObject:
+        """Take over what came of :meth:`rebuild`; return the object as it is now.
+
+        :raises NotFoundError: when the object is gone, or nothing came of it.
+        """
+        frame = self.latest()
+        made = self._reconstructor.deliver(frame, completed)
+        if made is None:
+            raise NotFoundError(f'object {completed.track_id} has nothing to make a shape from')
+        self._memory.rebuilt(frame, Reconstructions(frame.stamp_ns, (made,)))
+        return self.get(completed.track_id)
 
     def seen_in(self, region_px: tuple[int, int, int, int]) -> tuple[int, ...]:
         """Return the ids of objects most of whose pixels of the latest frame lie in a region.

@@ -3,6 +3,7 @@
 
 import threading
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from sensor_msgs.msg import RegionOfInterest
 from sam3d_ros.core.types import ExemplarPrompt, Instance, Instances
 from sam3d_ros.messages import topics
 from sam3d_ros.nodes.requests import BAD_REQUEST, NOT_FOUND, NOT_READY
-from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
+from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 
 pytestmark = pytest.mark.dds
 
@@ -367,41 +368,40 @@ def test_a_goal_that_cannot_be_reached_is_aborted_with_the_reason(
 
 
 @pytest.fixture
-def slow(monkeypatch):
-    """Make every reconstruction on request wait; return the events of its begin and end."""
-    begun, go_on = threading.Event(), threading.Event()
-    again = ObjectReconstructor.again
+def begun(monkeypatch):
+    """Let no shape that is asked for come; return the event that one is."""
+    begun = threading.Event()
 
-    def slowly(self, *arguments):
+    def order(self, job):
         begun.set()
-        assert go_on.wait(20.0)
-        return again(self, *arguments)
+        return Future()
 
-    monkeypatch.setattr(ObjectReconstructor, 'again', slowly)
-    return begun, go_on
+    monkeypatch.setattr(CompletionWorker, 'order', order)
+    return begun
 
 
 @pytest.fixture
-def slow_graph(slow, ros, frames, play):
+def slow_graph(ros, frames, play):
     graph = ros.graph('/slow')
     camera, objects = graph.camera(), graph.listen(topics.OBJECTS)
-    play(camera, objects, frames(3, frame_id='slow_camera'))
     client = ActionClient(ros.node, Reconstruct, '/slow/reconstruction/reconstruct')
     assert client.wait_for_server(20.0)
-    yield client
-    slow[1].set()
+    yield client, lambda count: play(camera, objects, frames(count, frame_id='slow_camera'))
     client.destroy()
     graph.close()
 
 
-def test_a_cancel_takes_effect_within_half_a_second_and_a_second_goal_is_rejected(
-    slow, slow_graph
+def test_poses_go_on_during_a_goal_and_a_cancel_takes_effect_within_half_a_second(
+    begun, slow_graph
 ):
-    goal = result_of(slow_graph.send_goal_async(Reconstruct.Goal(ids=['1', '2'])))
+    client, show = slow_graph
+    show(3)
+    goal = result_of(client.send_goal_async(Reconstruct.Goal(ids=['1', '2'])))
     assert goal.accepted
-    assert slow[0].wait(20.0)
-    second = result_of(slow_graph.send_goal_async(Reconstruct.Goal(ids=['1'])))
-    assert not second.accepted
+    assert begun.wait(20.0)
+    assert ids(show(2)) == ['1', '2']
+    second = result_of(client.send_goal_async(Reconstruct.Goal(ids=['1'])))
+    assert not second.accepted, 'one at a time'
     result = goal.get_result_async()
     asked = time.monotonic()
     assert result_of(goal.cancel_goal_async()).goals_canceling

@@ -19,6 +19,9 @@ from sam3d_ros.reconstruction.views import crop_view
 CONFIG = replace(ReconstructionConfig(), backend='geometric')
 
 
+WAIT_S = 60.0
+
+
 @pytest.fixture(scope='module')
 def view(scenes):
     frame, instances = scenes.see([scenes.Box((0.0, 0.0, 0.05), (0.07, 0.11, 0.10))], noise_seed=1)
@@ -41,7 +44,7 @@ def lane(failures):
     made.close()
 
 
-def wait_for(condition, timeout_s=60.0):
+def wait_for(condition, timeout_s=WAIT_S):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, 'it did not come to pass'
@@ -114,7 +117,7 @@ def test_what_nobody_wants_is_dropped_and_the_worker_made_anew(held, lane, view,
 
 def test_a_backend_that_is_not_there_costs_its_job(lane, view, failures):
     with pytest.raises(BackendError, match='no reconstruction backend "dreams"'):
-        lane.make(job(view, 1, backend='dreams'))
+        lane.order(job(view, 1, backend='dreams')).result(WAIT_S)
     lane.ask([job(view, 2, backend='dreams'), job(view, 3)])
     by_id = {item.track_id: item for item in collect(lane, 2)}
     assert by_id[2].shape is None and by_id[3].shape is not None
@@ -134,22 +137,30 @@ def test_closing_ends_what_runs(held, lane, view):
     assert time.monotonic() - begin < 3.0
     assert lane.pid is None
     with pytest.raises(BackendError, match='completion has ended'):
-        lane.make(job(view, 1))
+        lane.order(job(view, 1))
 
 
 def test_who_waits_in_person_is_told_of_the_end(held, lane, view):
-    from threading import Thread
-
-    told = []
-
-    def wait():
-        with pytest.raises(CancelledError) as caught:
-            lane.make(job(view, 5))
-        told.append(str(caught.value))
-
-    thread = Thread(target=wait)
-    thread.start()
-    wait_for(lambda: lane._waiting)
+    order = lane.order(job(view, 5))
     lane.close()
-    thread.join(10.0)
-    assert told == ['completion ended before this job']
+    with pytest.raises(CancelledError, match='completion ended before this job'):
+        order.result(WAIT_S)
+
+
+def test_an_order_that_is_cancelled_while_it_waits_costs_nothing(held, lane, view):
+    first, second = lane.order(job(view, 5)), lane.order(job(view, 6))
+    assert second.cancel()
+    os.kill(held, signal.SIGCONT)
+    assert first.result(WAIT_S).track_id == 5
+    lane.ask([job(view, 3)])
+    assert [item.track_id for item in collect(lane, 2)] == [1, 3]
+    assert lane.pid == held
+
+
+def test_an_order_that_is_cancelled_while_it_runs_is_given_up(lane, view):
+    os.kill(lane.pid, signal.SIGSTOP)
+    order = lane.order(job(view, 5))
+    wait_for(lambda: lane._running is not None)
+    assert order.cancel()
+    lane.ask([job(view, 3)])
+    assert [item.track_id for item in collect(lane, 1)] == [3]

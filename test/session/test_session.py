@@ -194,7 +194,7 @@ def test_a_removed_object_stays_away(frames):
     running.remove(1)
     assert ids(running.scene()) == [2]
     assert ids(running.step(frames[3]).scene) == [2]
-    for call in (running.remove, running.get, lambda id_: running.rebuild((id_,))):
+    for call in (running.remove, running.get, running.rebuild):
         with pytest.raises(NotFoundError, match='no object 77; wanted one of: 2'):
             call(77)
 
@@ -215,11 +215,11 @@ def test_an_object_is_made_again_whether_it_is_seen_or_not(frames, boxes_world):
     running = session(frames[:3])
     away, _ = boxes_world((0.9, 0.0, 0.7), (), stamp_ns=4 * STEP_NS, target=(3.0, 0.0, 0.7))
     running.step(away)
-    made = running.rebuild((1, 2))
+    made = [running.deliver(running.rebuild(object_id).result()) for object_id in (1, 2)]
     assert [item.id for item in made] == [1, 2]
     assert all(item.state == ObjectState.OUT_OF_VIEW for item in made)
     with pytest.raises(BackendError, match='no_such'):
-        running.rebuild((1,), 'no_such')
+        running.rebuild(1, 'no_such').result()
 
 
 def test_a_corrected_object_keeps_its_id_and_gets_another_shape(frames):

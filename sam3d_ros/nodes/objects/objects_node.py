@@ -42,6 +42,7 @@ from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.reconstruction.work import WorkElsewhere
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
+from sam3d_ros.reconstruction.completion.completer import Completed
 from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.scene.config import SceneConfig
@@ -106,7 +107,7 @@ class ObjectsNode(StageNode):
         if self._elsewhere is not None:
             self._elsewhere.listen()
         Clicks(self, self._session)
-        action = ReconstructServer(self, self._chosen, self._rebuilt)
+        action = ReconstructServer(self, self._chosen, self._session.rebuild, self._delivered)
         self.on_close(action.close)
         self.every(IDLE_S, lambda: self.tell_worker(self._rest))
         self.tell_worker(self._publish_scene)
@@ -261,9 +262,9 @@ class ObjectsNode(StageNode):
         scene, _ = self._published()
         return tuple(it.id for it in scene.objects if it.state != ObjectState.TENTATIVE)
 
-    def _rebuilt(self, object_id: int, backend: str) -> tuple[Scene, SceneObject]:
-        """Make one object again; return the scene it is in, and itself."""
-        (made,) = self._session.rebuild((object_id,), backend)
+    def _delivered(self, completed: Completed) -> tuple[Scene, SceneObject]:
+        """Take over a shape that was made again; return the scene it is in, and its object."""
+        made = self._session.deliver(completed)
         self._publish_scene()
         return self._published()[0], made
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The action Reconstruct: known objects once more, one by one, until done or cancelled.
 
-One goal at a time: a second one is rejected while the first runs. Frames go on between two
-objects. A cancel is answered at once; what the worker is computing for it then is finished.
+One goal at a time: a second one is rejected while the first runs. Frames go on meanwhile. A cancel
+is answered at once, and nobody goes on computing for it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from sam3d_ros.messages.results.scene import object_message
 from sam3d_ros.messages.types import ClassTypes
 from sam3d_ros.nodes.requests import FAILED, OK, code_of
 from sam3d_ros.nodes.stage_node import StageNode
+from sam3d_ros.reconstruction.completion.completer import Completed
 
 POLL_S = 0.05
 CLOSE_S = 2.0
@@ -47,18 +48,21 @@ class ReconstructServer:
 
     :param node: whose worker has the session.
     :param choose: returns the ids that a goal's request means; in the worker.
-    :param rebuild: makes an object again, by id and backend; in the worker.
+    :param rebuild: has an object made again, by id and backend; in the worker.
+    :param deliver: takes over what came of it; returns the scene and the object; in the worker.
     """
 
     def __init__(
         self,
         node: StageNode,
         choose: Callable[[Any], Sequence[int]],
-        rebuild: Callable[[int, str], tuple[Scene, SceneObject]],
+        rebuild: Callable[[int, str], Future[Completed]],
+        deliver: Callable[[Completed], tuple[Scene, SceneObject]],
     ) -> None:
         self._node = node
         self._choose = choose
         self._rebuild = rebuild
+        self._deliver = deliver
         self._running = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -125,15 +129,17 @@ class ReconstructServer:
             spent_s = time.perf_counter() - begin
             eta_s = spent_s / done * (len(ids) - done) if done else 0.0
             goal.publish_feedback(_feedback(done / len(ids), eta_s))
-            made = self._node.call_worker(partial(self._rebuild, object_id, request.backend))
-            scene, item = self._outcome(goal, made)
+            asked = self._node.call_worker(partial(self._rebuild, object_id, request.backend))
+            completed = self._outcome(goal, self._outcome(goal, asked))
+            taken = self._node.call_worker(partial(self._deliver, completed))
+            scene, item = self._outcome(goal, taken)
             products = MeshProducts(item.mesh, DRAWN_FACES)
             messages.append(object_message(ClassTypes(), scene, item, products))
         goal.publish_feedback(_feedback(1.0, 0.0))
         return messages
 
     def _outcome(self, goal: Any, future: Future[Result]) -> Result:
-        """Wait for the worker, or for a cancel."""
+        """Wait for what the worker, or whoever it has asked, makes, or for a cancel."""
         while not (goal.is_cancel_requested or self._closing.is_set()):
             try:
                 return future.result(POLL_S)

@@ -43,10 +43,11 @@ class CompletionLane(Protocol):
         """Return what was finished since the last call."""
         ...
 
-    def make(self, job: Job) -> Completed:
-        """Return what comes of one job, before all that wait.
+    def order(self, job: Job) -> Future[Completed]:
+        """Have a job done for somebody who waits for it, before all that nobody waits for.
 
-        :raises BackendError: when its backend cannot be loaded or fails.
+        :return: what comes of it, or BackendError when its backend cannot be loaded or fails; if
+            cancelled, the job is given up.
         """
         ...
 
@@ -102,9 +103,14 @@ class CompletionHere:
         finished, self._finished = self._finished, []
         return finished
 
-    def make(self, job: Job) -> Completed:
-        """Return what comes of one job."""
-        return self._completer.complete([job])[0]
+    def order(self, job: Job) -> Future[Completed]:
+        """Do a job; see :meth:`CompletionLane.order`."""
+        future: Future[Completed] = Future()
+        try:
+            future.set_result(self._completer.complete([job])[0])
+        except Sam3dError as error:
+            future.set_exception(error)
+        return future
 
     def keep(self, track_ids: Collection[int]) -> None:
         """Forget what was finished for all objects but these."""
@@ -117,9 +123,14 @@ class _Order:
     def __init__(self, job: Job, number: int, future: Future[Completed] | None) -> None:
         self.job = job
         self.future = future
-        self.is_wanted = True
+        self.is_dropped = False
         # Persons first, then objects without any shape, then the newest need.
         self.urgency = (future is not None, job.is_first, number)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody still wants what comes of it."""
+        return not (self.is_dropped or (self.future is not None and self.future.cancelled()))
 
 
 class CompletionWorker:
@@ -186,22 +197,19 @@ class CompletionWorker:
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting and self._running is None)
 
-    def make(self, job: Job) -> Completed:
-        """Return what comes of one job, before all that wait.
-
-        :raises BackendError: when its backend cannot be loaded or fails.
-        """
+    def order(self, job: Job) -> Future[Completed]:
+        """Have a job done for somebody who waits; see :meth:`CompletionLane.order`."""
         future: Future[Completed] = Future()
         with self._changed:
             self._add(job, future)
-        return future.result()
+        return future
 
     def keep(self, track_ids: Collection[int]) -> None:
         """Forget the jobs of all objects but these; one that runs is cancelled."""
         with self._changed:
             running = [] if self._running is None else [self._running]
             for order in (*self._waiting, *running):
-                order.is_wanted &= order.future is not None or order.job.track_id in track_ids
+                order.is_dropped |= order.future is None and order.job.track_id not in track_ids
             self._waiting = [order for order in self._waiting if order.is_wanted]
             self._finished = [item for item in self._finished if item.track_id in track_ids]
 
@@ -213,7 +221,7 @@ class CompletionWorker:
                 _refuse(order)
             self._waiting = []
             if self._running is not None:
-                self._running.is_wanted = False
+                self._running.is_dropped = True
             self._changed.notify_all()
         self._thread.join()
         self._process.close()
@@ -233,6 +241,8 @@ class CompletionWorker:
                     return
                 order = max(self._waiting, key=lambda item: item.urgency)
                 self._waiting.remove(order)
+                if not order.is_wanted:
+                    continue
                 self._running = order
             self._work(order)
 
@@ -253,10 +263,10 @@ class CompletionWorker:
             self._changed.notify_all()
             if order.future is None and order.is_wanted:
                 self._finished.append(completed)
-        if not order.is_wanted:
+        if order.is_dropped:
             _refuse(order)
         elif order.future is not None:
-            order.future.set_exception(error) if error else order.future.set_result(completed)
+            _answer(order.future, error or completed)
         else:
             if error is not None:
                 self._failed(error)
@@ -274,7 +284,16 @@ class CompletionWorker:
 
 def _refuse(order: _Order) -> None:
     if order.future is not None:
-        order.future.set_exception(CancelledError('completion ended before this job'))
+        _answer(order.future, CancelledError('completion ended before this job'))
+
+
+def _answer(future: Future[Completed], outcome: Completed | Sam3dError) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(outcome, Sam3dError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 def worker_process(config: ReconstructionConfig) -> WorkerProcess:
