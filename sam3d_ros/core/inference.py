@@ -113,6 +113,8 @@ def open_session(
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or _usual_threads
+    # Threads that wait for the next run by spinning take the cores from all others meanwhile.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     place = Device.of(device)
     providers = place.providers(onnxruntime.get_available_providers())
     session = onnxruntime.InferenceSession(file, options, providers=providers)
