@@ -275,9 +275,8 @@ class Session:
 
         Ids that have left since the last call or frame are listed as removed.
         """
-        if not self._fixed_frame:
-            return None
-        return self._memory.snapshot(self._scene_ns, self._fixed_frame)
+        known = self._fixed_frame
+        return self._memory.snapshot(self._scene_ns, known) if known else None
 
     def get(self, object_id: int) -> SceneObject:
         """Return one object as it is known now.
@@ -330,8 +329,7 @@ class Session:
         :raises NotFoundError: when the object is gone, or nothing came of it.
         """
         frame = self.latest()
-        made = self._reconstructor.deliver(frame, completed)
-        if made is None:
+        if (made := self._reconstructor.deliver(frame, completed)) is None:
             raise NotFoundError(f'object {completed.track_id} has nothing to make a shape from')
         self._memory.rebuilt(frame, Reconstructions(frame.stamp_ns, (made,)))
         return self.get(completed.track_id)
@@ -392,8 +390,7 @@ class Session:
 
         :raises InputError: when there is no such session, or another version or tracker wrote it.
         """
-        state = SessionStore(folder).load()
-        if state is None:
+        if (state := SessionStore(folder).load()) is None:
             raise InputError(f'no session in {folder}', wanted='a folder that one was saved to')
         self._restore(state)
 
@@ -445,8 +442,7 @@ class Session:
             back_s = (latest_ns - frame.stamp_ns) * 1e-9
             self._say(f'stamps went back by {back_s:.3f} s: tracks start anew')
             self.reset()
-        self._latest_ns[name] = frame.stamp_ns
-        self._scene_ns = frame.stamp_ns
+        self._latest_ns[name] = self._scene_ns = frame.stamp_ns
         self._fixed_frame = frame.fixed_frame
 
     def _followed(self, frame: Frame, hurry: bool) -> Tracks | None:
@@ -498,8 +494,7 @@ class Session:
     def _resume_if_possible(self, store: SessionStore) -> None:
         """Go on from a saved session; start empty, saying so, when it cannot be used."""
         try:
-            state = store.load()
-            if state is not None:
+            if (state := store.load()) is not None:
                 self._restore(state)
         except InputError as error:
             self._say(f'the session starts empty: {error}')
