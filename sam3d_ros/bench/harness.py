@@ -28,6 +28,7 @@ BENCHES: Mapping[str, str] = {
     'reconstruction': 'sam3d_ros.bench.reconstruction',
     'tracking': 'sam3d_ros.bench.tracking',
     'views': 'sam3d_ros.bench.views',
+    'people': 'sam3d_ros.bench.people',
     'latency': 'sam3d_ros.bench.latency',
     'sensors': 'sam3d_ros.bench.spectrum',
 }

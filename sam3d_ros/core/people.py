@@ -5,7 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sam3d_ros.core.types import BoolArray, FloatArray, Mesh
+from sam3d_ros.core.types import (
+    BoolArray,
+    ByteArray,
+    Float32Array,
+    FloatArray,
+    IndexArray,
+)
 
 JOINTS = (
     'nose',
@@ -95,6 +101,20 @@ class Hand:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """The fitted surface of a body: parts that overlap, each closed.
+
+    :param vertices_m: (V, 3) float32, fixed frame, metres.
+    :param faces: (F, 3) int32, counter-clockwise seen from outside.
+    :param face_labels: (F,) uint8 of FaceLabel: observed, or made up.
+    """
+
+    vertices_m: Float32Array
+    faces: IndexArray
+    face_labels: ByteArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Person:
     """One person, or something as tall that nobody has looked at yet.
 
@@ -111,7 +131,7 @@ class Person:
     :param skeleton: its joints, or None while none are known.
     :param hands: the joints of its hands, where they were asked for.
     :param held: ids of the objects in its hands.
-    :param body: the fitted body, fixed frame, or None; faces without points near them are made up.
+    :param body: the fitted body, or None while no joints are known or nobody asks for it.
     """
 
     id: int
@@ -128,7 +148,7 @@ class Person:
     skeleton: Skeleton | None = None
     hands: tuple[Hand, ...] = ()
     held: tuple[int, ...] = ()
-    body: Mesh | None = None
+    body: Body | None = None
 
     @property
     def label(self) -> str:

@@ -55,10 +55,18 @@ def clearance(points_m: Float32Array | FloatArray, capsules: Sequence[Capsule]) 
     """
     nearest = np.full(len(points_m), np.inf)
     for capsule in capsules:
-        along = capsule.end_m - capsule.start_m
-        length_2 = max(float(along @ along), 1e-12)
-        off = points_m - capsule.start_m
-        share = np.clip(off @ along / length_2, 0, 1)
-        off = off - share[:, None] * along
+        off = points_m - nearest_on(capsule, points_m)
         nearest = np.minimum(nearest, np.sqrt(np.einsum('ij,ij->i', off, off)) - capsule.radius_m)
+    return nearest
+
+
+def nearest_on(capsule: Capsule, points_m: Float32Array | FloatArray) -> FloatArray:
+    """Return (N, 3) the nearest points of a capsule's line.
+
+    :param capsule: whose line.
+    :param points_m: (N, 3), the capsule's frame.
+    """
+    along = capsule.end_m - capsule.start_m
+    share = (points_m - capsule.start_m) @ along / max(float(along @ along), 1e-12)
+    nearest: FloatArray = capsule.start_m + np.clip(share, 0, 1)[:, None] * along
     return nearest

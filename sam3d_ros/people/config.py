@@ -25,8 +25,9 @@ class PeopleConfig:
         0.5, 'detections of a lower score are no persons, 0..1', minimum=0.05, maximum=1.0
     )
     detect_every_s: float = option(
-        0.5,
-        'longest time between two looks at the whole image for new people, seconds',
+        1.0,
+        'longest time between two looks at the whole image for new people, seconds; tall bodies '
+        'that nobody has recognised are looked at sooner',
         minimum=0.0,
         maximum=60.0,
     )
@@ -54,4 +55,6 @@ class PeopleConfig:
         maximum=600,
     )
     hands: bool = option(False, 'find the 21 joints of visible hands too, a pass of 9 ms and more')
-    body: bool = option(True, 'publish the fitted body of everyone with joints as a mesh')
+    body: bool = option(
+        False, 'publish the fitted body of everyone with joints as a mesh; 3 ms for one look'
+    )

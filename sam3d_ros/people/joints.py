@@ -102,6 +102,8 @@ class JointFilter:
         gain = self._covariance[:, :, :3] @ np.linalg.inv(S)
         self._state = self._state + np.einsum('nij,nj->ni', gain, innovation)
         self._covariance = self._covariance - gain @ self._covariance[:, :3, :]
+        spread = np.trace(self._covariance[:, :3, :3], axis1=1, axis2=2)
+        self._state[:, :3] = self._with_bones(self._state[:, :3], spread)
 
     def move(self, by_m: FloatArray) -> None:
         """Shift all joints, (3,) metres: the body has moved since the last look."""
@@ -109,11 +111,11 @@ class JointFilter:
 
     def skeleton(self) -> Skeleton:
         """Return the joints as they are thought to be."""
-        points = self._with_bones(
-            self._state[:, :3], np.trace(self._covariance[:, :3, :3], axis1=1, axis2=2)
-        )
         return Skeleton(
-            points, self._covariance[:, :3, :3].copy(), self._visibility, self._measured
+            self._state[:, :3].copy(),
+            self._covariance[:, :3, :3].copy(),
+            self._visibility,
+            self._measured,
         )
 
     def _learn_bones(self, points: FloatArray, measured: BoolArray) -> None:
@@ -127,14 +129,14 @@ class JointFilter:
     def _with_bones(self, points: FloatArray, spread: FloatArray) -> FloatArray:
         """Return (33, 3) points whose bones have the lengths that are known."""
         moved = points.copy()
+        known = [k for k in range(len(BONES)) if not np.isnan(self._bones_m[k])]
         for _ in range(SWEEPS):
-            for k, (a, b) in enumerate(BONES):
-                if np.isnan(self._bones_m[k]):
-                    continue
+            for k in known:
+                a, b = BONES[k]
                 along = moved[b] - moved[a]
-                length = max(float(np.linalg.norm(along)), 1e-6)
+                length = max(float(along @ along) ** 0.5, 1e-6)
                 excess = (length - self._bones_m[k]) / length * along
-                share = spread[a] / max(spread[a] + spread[b], 1e-12)
+                share = spread[a] / (spread[a] + spread[b] + 1e-12)
                 moved[a] += share * excess
                 moved[b] -= (1 - share) * excess
         return moved

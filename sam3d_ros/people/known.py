@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from sam3d_ros.core.people import Capsule, Person
-from sam3d_ros.core.types import FloatArray
+from sam3d_ros.core.people import Capsule, Hand, Person, Skeleton
+from sam3d_ros.core.types import ByteArray, FloatArray
 from sam3d_ros.people.blazepose.detector import Square
+from sam3d_ros.people.body import body_of, fitted, seen_faces
 from sam3d_ros.people.capsules import capsules_of
 from sam3d_ros.people.joints import JointFilter
 
@@ -41,6 +44,9 @@ class Known:
         self.upright: Capsule | None = None
         self.squares: dict[str, Square] = {}
         self.joints = JointFilter()
+        self.girths: FloatArray | None = None
+        self.face_labels: ByteArray | None = None
+        self.hands: tuple[Hand, ...] = ()
         self.state = np.concatenate([place_m, np.zeros(3)])
         self.covariance = np.diag([sigma_m**2] * 3 + [FIRST_SPEED_M_S**2] * 3)
 
@@ -89,16 +95,14 @@ class Known:
         if self.joints.stamp_ns is not None and self.image_ns != self.stamp_ns:
             self.joints.move(0.5 * (self.state[:3] - before))
 
-    def person(self, in_view: bool, held: tuple[int, ...] = ()) -> Person:
-        """Return what is told about it.
-
-        :param in_view: whether this frame showed it.
-        :param held: ids of the objects in its hands.
-        """
+    def person(self, in_view: bool) -> Person:
+        """Return what is told about it; ``in_view`` says whether this frame showed it."""
         skeleton = self.joints.skeleton() if self.has_joints else None
         capsules: tuple[Capsule, ...] = ()
+        body = None
         if skeleton is not None:
-            capsules = capsules_of(skeleton, self.joints.size or 1.0)
+            capsules = self.limbs(skeleton)
+            body = None if self.face_labels is None else body_of(capsules, self.face_labels)
         elif self.upright is not None:
             shift = self.place_m - (self.upright.start_m + self.upright.end_m) / 2
             start, end = self.upright.start_m + shift, self.upright.end_m + shift
@@ -116,5 +120,29 @@ class Known:
             first_seen_ns=self.first_ns,
             last_seen_ns=self.seen_ns,
             skeleton=skeleton,
-            held=held,
+            hands=self.hands if skeleton is not None and self.image_ns == self.stamp_ns else (),
+            body=body,
         )
+
+    def limbs(self, skeleton: Skeleton) -> tuple[Capsule, ...]:
+        """Return the capsules of its joints, as thick as was seen."""
+        capsules = capsules_of(skeleton, self.joints.size or 1.0)
+        if self.girths is None:
+            return capsules
+        return tuple(
+            replace(item, radius_m=item.radius_m * float(girth))
+            for item, girth in zip(capsules, self.girths, strict=True)
+        )
+
+    def fit_body(self, points_m: FloatArray, eye_m: FloatArray) -> None:
+        """Take in how thick limbs are, and what of them is seen.
+
+        :param points_m: (N, 3) points of its surface, fixed frame.
+        :param eye_m: (3,) where the camera is, fixed frame.
+        """
+        skeleton = self.joints.skeleton()
+        usual = capsules_of(skeleton, self.joints.size or 1.0)
+        seen = np.array([item.radius_m for item in fitted(usual, points_m)])
+        girths = seen / [item.radius_m for item in usual]
+        self.girths = girths if self.girths is None else 0.7 * self.girths + 0.3 * girths
+        self.face_labels = seen_faces(body_of(self.limbs(skeleton)), points_m, eye_m)

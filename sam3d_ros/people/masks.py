@@ -52,10 +52,12 @@ def people_pixels(
     """
     sure = np.zeros(scenery.level.shape, bool)
     tall = []
+    if not people.items:
+        return None
     T_fixed_level = np.eye(4)
     T_fixed_level[:3, :3] = frame.T_fixed_cam[:3, :3] @ scenery.R_level_cam.T
     T_fixed_level[:3, 3] = frame.T_fixed_cam[:3, 3]
-    points = apply(T_fixed_level, scenery.points.astype(np.float64))
+    points = apply(T_fixed_level, scenery.points)
     for person in people.items:
         mine = cells.get(person.id)
         if person.skeleton is None:
@@ -110,7 +112,8 @@ def _fine(frame: Frame, scenery: Scenery, cells: BoolArray) -> BoolArray:
     """Return the pixels of cells, grown by one."""
     height, width = frame.depth_m.shape
     pixels = np.zeros((height, width), np.uint8)
-    fine = np.kron(cells, np.ones((scenery.step, scenery.step), np.uint8)).astype(np.uint8)
+    step = scenery.step
+    fine = cells.astype(np.uint8).repeat(step, axis=0).repeat(step, axis=1)
     pixels[: fine.shape[0], : fine.shape[1]] = fine[:height, :width]
     return np.asarray(cv2.dilate(pixels, np.ones((3, 3), np.uint8)) > 0)
 

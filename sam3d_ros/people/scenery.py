@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands in a frame beside floors, tables and walls: flat things are found and left out.
 
-Everything happens on a coarse grid of cells (a range image of 128 columns or less). Levels are
+Everything happens on a coarse grid of cells (a range image of 107 columns or less). Levels are
 found in the histogram of heights, upright planes by voting in a plan view; a plane is a wall, a
 door, a cupboard, a poster or a screen when hardly a ray passes through it within its outline. A
 body is never that flat: rays pass beside its neck, its arms and its legs.
@@ -16,7 +16,7 @@ import numpy as np
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, Frame
 
-COLUMNS = 128
+COLUMNS = 107
 """Cells of the coarse grid along a row, at most."""
 LEVEL_BIN_M = 0.04
 LEVEL_AREA_M2 = 0.15
@@ -28,7 +28,7 @@ HIGHEST_LEVEL_M = 0.2
 PLAN_CELL_M = 0.06
 BLURRED_M = 0.09
 """Returns with a larger one-sigma error say nothing about shapes."""
-MAX_PLANES = 5
+MAX_PLANES = 4
 PLANE_LENGTH_M = 0.5
 PLANE_AREA_M2 = 0.3
 SEEN_THROUGH = 0.12
@@ -189,7 +189,7 @@ def _planes(
         if area[left].sum() < PLANE_AREA_M2:
             break
         line = _best_line(ground[left][::4], area[left][::4])
-        for _ in range(3):
+        for _ in range(2):
             offset = ground[..., 0] * line[0] + ground[..., 1] * line[1] - line[2]
             on = left & (np.abs(offset) < reach)
             if on.sum() < 20:
@@ -210,7 +210,7 @@ def _planes(
 
 def _best_line(ground: Float32Array, area: Float32Array) -> Float32Array:
     """Return (nx, ny, offset) of the line through most of the points, seen from above."""
-    angles = np.arange(0, np.pi, np.pi / 45, dtype=np.float32)
+    angles = np.arange(0, np.pi, np.pi / 36, dtype=np.float32)
     normals = np.stack([np.cos(angles), np.sin(angles)])
     offsets = ground @ normals
     first = offsets.min()

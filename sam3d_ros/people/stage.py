@@ -21,8 +21,10 @@ from sam3d_ros.core.people import Capsule, People, Person
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Plane
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.people.blazepose.detector import Square
-from sam3d_ros.people.blazepose.landmarks import PRESENT
+from sam3d_ros.people.blazepose.landmarks import PRESENT, HandNetworks
+from sam3d_ros.people.capsules import clearance
 from sam3d_ros.people.config import PeopleConfig
+from sam3d_ros.people.hands import find_hands
 from sam3d_ros.people.known import Known
 from sam3d_ros.people.lifting import SHOWN, SIZES, TRUNK, Lifted, lift
 from sam3d_ros.people.looking import Look, Looking, window_about
@@ -42,6 +44,8 @@ PICTURED = 0.6
 """With more of its joints on a flat thing, a person is a picture."""
 SURE_ALONE = 0.6
 """Score that somebody needs whom depth does not show."""
+NEAR_BODY_M = 0.1
+"""Points farther from a body's capsules say nothing about its surface."""
 TRUNK_HEIGHT = 0.62
 """Height of the middle of the trunk over that of the body."""
 
@@ -59,6 +63,9 @@ class PeopleStage:
         self._config = config = config or PeopleConfig(use='off')
         self._say = say
         self._looking = Looking(config) if config.use in ('both', 'image') else None
+        self._hands = (
+            HandNetworks(device=config.device) if self._looking and config.hands else None
+        )
         self._known: dict[int, Known] = {}
         self._next_id = 1
         self._stamp_ns = 0
@@ -255,6 +262,21 @@ class PeopleStage:
         known.image_ns = frame.stamp_ns
         known.score = max(look.score, 0.9 * known.score)
         known.squares[name] = landmarks.following
+        if self._config.body:
+            mine = cells.get(known.id, scenery.standing)
+            surface = self._surface(frame, scenery, mine, known)
+            known.fit_body(surface, frame.T_fixed_cam[:3, 3])
+        if self._hands is not None:
+            size = known.joints.size or 1.0
+            known.hands = find_hands(self._hands, frame, known.joints.skeleton(), size)
+
+    def _surface(
+        self, frame: Frame, scenery: Scenery, cells: BoolArray, known: Known
+    ) -> FloatArray:
+        """Return (N, 3) points of somebody's surface, fixed frame, among those of some cells."""
+        points = apply(_to_fixed(frame, scenery), scenery.points[cells].astype(np.float64))
+        limbs = known.limbs(known.joints.skeleton())
+        return points[np.abs(clearance(points, limbs)) < NEAR_BODY_M]
 
     def _whose(
         self, frame: Frame, owner: int | None, place: FloatArray, lifted: Lifted, look: Look

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.people import BONES, HAND_JOINTS, JOINTS, Capsule, Hand, People, Person
-from sam3d_ros.core.types import FloatArray
+from sam3d_ros.core.types import FaceLabel, FloatArray
 from sam3d_ros.geometry.transforms import transform
 from sam3d_ros.messages.headers import (
     header_message,
@@ -23,7 +23,7 @@ from sam3d_ros.messages.headers import (
     time_message,
     vector_message,
 )
-from sam3d_ros.messages.results.colors import id_color
+from sam3d_ros.messages.results.colors import OBSERVED_RGB, OCCLUDED_RGB, id_color
 from sam3d_ros.messages.results.meshes import mesh_message
 from sam3d_ros.messages.transforms import StampedTransform
 from sam3d_ros.messages.types import MessageTypes
@@ -36,7 +36,7 @@ LONGEST_REACH_S = 1.0
 """People are never taken to go on unseen for longer between two frames."""
 ADD, REMOVE = 0, 1
 CYLINDER, SPHERE = 3, 2
-LINE_LIST, MARKER_SPHERE, MARKER_CYLINDER, TEXT = 5, 2, 3, 9
+LINE_LIST, MARKER_SPHERE, MARKER_CYLINDER, TEXT, TRIANGLES = 5, 2, 3, 9, 11
 CLOUD_STEP_M = 0.05
 
 
@@ -293,6 +293,17 @@ def _markers(types: MessageTypes, people: People, item: Person) -> Iterator[Any]
             types, people, item.id, 'skeleton', type=LINE_LIST, points=points,
             scale=vector_message(types, np.full(3, 0.015)), color=_color(types, color, 1.0),
         )  # fmt: skip
+    if item.body is not None:
+        observed = item.body.face_labels == FaceLabel.OBSERVED
+        for layer, chosen, rgb in (
+            ('observed', observed, OBSERVED_RGB),
+            ('hallucinated', ~observed, OCCLUDED_RGB),
+        ):
+            corners = item.body.vertices_m[item.body.faces[chosen]].reshape(-1, 3)
+            yield _marker(
+                types, people, item.id, f'body_{layer}', type=TRIANGLES, points=corners,
+                color=_color(types, np.array(rgb), 1.0),
+            )  # fmt: skip
     held = f' holds {", ".join(map(str, item.held))}' if item.held else ''
     above = transform(np.eye(3), item.position_m)
     yield _marker(
