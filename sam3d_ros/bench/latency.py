@@ -48,13 +48,14 @@ PLAY_TIMEOUT_S = 120.0
 OBJECT_PREFIX = 'object_'
 
 
-def _resolved(topic: Topic) -> Topic:
+def resolved(topic: Topic) -> Topic:
+    """Return a topic of the graph with its absolute name."""
     return Topic(topic.resolve(), topic.type, topic.quality)
 
 
 SENT = recording.COLOR_INFO
 ENDS: Mapping[str, Topic] = {
-    'transport_and_pointmap': _resolved(topics.CAMERA_INFO),
+    'transport_and_pointmap': resolved(topics.CAMERA_INFO),
     'session': topics.TF,
 }
 """Stages to the topic that shows that they have ended, in order; the session tells poses first."""

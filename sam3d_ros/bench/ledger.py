@@ -3,15 +3,14 @@
 
 T is twice the median time that the Open3D tutorial needs to segment a real frame on this machine,
 measured before and after, the lower one. Parts are timed one after the other in this process,
-shapes are completed by the worker in between; live, the nodes run as ``sam3d up`` starts them and
-poses are timed on the wire from the image's CameraInfo, as in :mod:`.latency`.
+shapes are completed by the worker in between; :mod:`.live_poses` says how poses keep up.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -21,13 +20,12 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import select
 from sam3d_ros.bench import latency
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
+from sam3d_ros.bench.live_poses import Live, live
 from sam3d_ros.bench.masks.scenes_segmentation import frame_files, read_frame
 from sam3d_ros.bench.peers.peers_segmentation import open3d_tutorial
-from sam3d_ros.core.errors import BackendError, ConfigurationError, Sam3dError
-from sam3d_ros.core.types import FloatArray, Frame
-from sam3d_ros.messages import topics
+from sam3d_ros.core.errors import ConfigurationError, Sam3dError
+from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.cdr import encode
-from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.pipeline.frames import FrameReader
 from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 from sam3d_ros.session.session import Session
@@ -37,16 +35,9 @@ from sam3d_ros.world import recording
 SUITE = 'clutter'
 FRAMES, QUICK_FRAMES = 300, 120
 TUTORIAL_FRAMES = 9
-RECORDED_HZ = 10.0
 RATES_HZ = (5.0, 30.0)
-WARM_UP_S = 10.0
-"""So much of a live run is left out at its start, or half of a shorter one."""
 SETTLE_FRAMES = 8
 """Frames of each kind before parts are timed: objects are confirmed and code is loaded."""
-ANSWERED = 7 / 8
-"""A frame is answered when so many of the objects have a pose of its stamp."""
-RIGHT_M = 0.01
-"""A pose is right when it is this near to where its object, which stands still, settles."""
 
 BUDGET: Mapping[str, float] = {
     'intake': 0.08,
@@ -57,51 +48,6 @@ BUDGET: Mapping[str, float] = {
     'a tracked-only frame': 0.55,
 }
 """Parts of a frame, and the share of T that each may cost."""
-
-
-@dataclass(slots=True)
-class ObjectPoses:
-    """Reads the poses of objects in /tf messages; by stamp, the first message of each.
-
-    :param by_stamp: stamp (ns) to the name of each object's frame and its (3,) position, metres.
-    """
-
-    by_stamp: dict[int, dict[str, FloatArray]] = field(default_factory=dict)
-
-    def __call__(self, data: bytes) -> int | None:
-        """Return the stamp of a message with objects, else None."""
-        message = typestore().deserialize_cdr(data, topics.TF.type)
-        poses, stamp_ns = {}, None
-        for item in message.transforms:  # type: ignore[attr-defined]
-            if item.child_frame_id.startswith(latency.OBJECT_PREFIX):
-                at = item.transform.translation
-                poses[item.child_frame_id] = np.array([at.x, at.y, at.z])
-                stamp_ns = item.header.stamp.sec * 1_000_000_000 + item.header.stamp.nanosec
-        if stamp_ns is not None:
-            self.by_stamp.setdefault(stamp_ns, poses)
-        return stamp_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """How poses kept up with a camera.
-
-    :param hz: images a second.
-    :param objects: most objects that had a pose at once.
-    :param answered: share of the images that enough objects have a pose of.
-    :param poses_hz: answers a second.
-    :param p50_s: median of image to poses, seconds.
-    :param p95_s: its 95th percentile.
-    :param right: share of the poses that are where their object settles.
-    """
-
-    hz: float
-    objects: int
-    answered: float
-    poses_hz: float
-    p50_s: float
-    p95_s: float
-    right: float
 
 
 def run(options: BenchOptions) -> Measurement:
@@ -193,74 +139,6 @@ def parts_s(world: Path, options: BenchOptions) -> dict[str, float]:
     return {name: float(np.median(seconds[SETTLE_FRAMES:])) for name, seconds in spent.items()}
 
 
-def live(world: Path, hz: float, options: BenchOptions) -> Live:
-    """Return how poses keep up with the images of a world.
-
-    :param world: folder of the written episode.
-    :param hz: images a second.
-    :param options: configuration under test.
-    :raises BackendError: when no image was answered.
-    """
-    from sam3d_ros.nodes.links import stamp_of
-    from sam3d_ros.nodes.processes import Processes
-    from sam3d_ros.ros.arrivals import Reader, listening
-
-    poses = ObjectPoses()
-    readers: dict[topics.Topic, Reader] = {latency.SENT: stamp_of, topics.TF: poses}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Processes(Path(folder)) as processes,
-        listening(readers) as arrivals,
-    ):
-        processes.start('graph', latency.up_command(options))
-        latency.wait_for_graph(arrivals, processes)
-        processes.start('replay', latency.replay_command(world, hz / RECORDED_HZ))
-        latency.wait(lambda: processes.exit_code('replay') == 0, processes, latency.PLAY_TIMEOUT_S)
-        sent_s = arrivals.times_s(latency.SENT.name)
-        told_s = arrivals.times_s(topics.TF.name)
-        if not told_s:
-            raise BackendError('no image was answered', remedy=latency.logs(processes))
-    return figures(hz, sent_s, told_s, poses.by_stamp)
-
-
-def figures(
-    hz: float,
-    sent_s: Mapping[int, float],
-    told_s: Mapping[int, float],
-    poses: Mapping[int, Mapping[str, FloatArray]],
-) -> Live:
-    """Return the figures of one live run.
-
-    :param hz: images a second.
-    :param sent_s: stamp (ns) to when its image was sent.
-    :param told_s: stamp to when poses of it arrived.
-    :param poses: stamp to the positions of the objects that had one.
-    """
-    first, last = min(sent_s.values()), max(sent_s.values())
-    start = first + min(WARM_UP_S, 0.5 * (last - first))
-    timed = sorted(stamp for stamp, at in sent_s.items() if at >= start)
-    objects = max((len(poses[stamp]) for stamp in timed if stamp in poses), default=0)
-    enough = max(int(np.ceil(ANSWERED * objects)), 1)
-    answered = [s for s in timed if s in told_s and len(poses.get(s, ())) >= enough]
-    waits = [told_s[stamp] - sent_s[stamp] for stamp in answered] or [float('nan')]
-    places: dict[str, list[FloatArray]] = {}
-    for stamp in answered:
-        for name, place in poses[stamp].items():
-            places.setdefault(name, []).append(place)
-    off = [
-        np.linalg.norm(p - np.median(p, axis=0), axis=1) for p in map(np.array, places.values())
-    ]
-    return Live(
-        hz=hz,
-        objects=objects,
-        answered=len(answered) / len(timed),
-        poses_hz=len(answered) / max(last - start, 1e-9),
-        p50_s=float(np.quantile(waits, 0.5)),
-        p95_s=float(np.quantile(waits, 0.95)),
-        right=float((np.concatenate(off) < RIGHT_M).mean()) if off else float('nan'),
-    )
-
-
 def _parts_table(parts: Mapping[str, float], T_s: float) -> Table:
     rows = [
         (name, f'{1e3 * seconds:.0f}', f'{seconds / T_s:.2f}', f'{BUDGET[name]:.2f}')
@@ -273,14 +151,23 @@ def _parts_table(parts: Mapping[str, float], T_s: float) -> Table:
 def _live_table(lives: list[Live], T_s: float) -> Table:
     rows = [
         (
-            f'{item.hz:.0f} images a second, objects {item.objects}',
+            f'{item.hz:.0f} images a second, objects {item.found} of {item.objects}',
             f'{item.answered:.2f}',
             f'{item.poses_hz:.1f}',
             f'{item.p50_s / T_s:.1f}',
             f'{item.p95_s / T_s:.1f}',
+            f'{item.steady:.3f}',
             f'{item.right:.3f}',
         )
         for item in lives
     ]
-    head = ('', 'answered', 'poses a second', 'p50, T', 'p95, T', 'within 1 cm')
+    head = (
+        '',
+        'answered',
+        'poses a second',
+        'p50, T',
+        'p95, T',
+        '1 cm of settled',
+        '1 cm of truth',
+    )
     return Table('Image to poses on the wire', head, tuple(rows))
