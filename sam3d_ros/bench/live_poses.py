@@ -31,7 +31,8 @@ RECORDED_HZ = 10.0
 WARM_UP_S = 10.0
 """So much of a live run is left out at its start, or half of a shorter one."""
 ANSWERED = 7 / 8
-"""A frame is answered when so many of the true objects have a pose of its stamp."""
+"""A frame is answered when so many of the true objects that were found have a pose of its stamp;
+ghosts answer nothing."""
 IN_SIGHT = 0.9
 """A true object counts when some frame has less of it hidden than this share."""
 NEAR_M = 0.01
@@ -69,8 +70,8 @@ class Live:
 
     :param hz: images a second.
     :param objects: true objects that the images show.
-    :param found: those among them that had a pose and a mesh at the end.
-    :param answered: share of the images that enough true objects have a pose of.
+    :param found: how many of them had a pose and a mesh at the end.
+    :param answered: share of the images that enough of these have a pose of.
     :param poses_hz: answers a second.
     :param p50_s: median of image to poses, seconds.
     :param p95_s: its 95th percentile.
@@ -157,7 +158,7 @@ def figures(
     timed = sorted(stamp for stamp, at in sent_s.items() if at >= start)
     in_sight = (np.stack([frame.occlusion for frame in truth.frames]) < IN_SIGHT).any(axis=0)
     true_of = _matched(poses, meshes, truth)
-    enough = ANSWERED * in_sight.sum()
+    enough = max(ANSWERED * len(true_of), 1)
     answered = [
         stamp
         for stamp in timed

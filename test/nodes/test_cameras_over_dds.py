@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -96,6 +97,13 @@ def test_one_session_takes_both_and_gives_each_object_one_id(ros, rig, frames):
     node = ObjectsNode(rig, namespace=NAMESPACE, cli_args=arguments)
     ros.spin(node)
     assert node.start()
+    segmented, segment = Counter(), node._session.segmenter.segment
+
+    def counted(frame):
+        segmented[frame.camera_id] += 1
+        return segment(frame)
+
+    node._session.segmenter.segment = counted
     detections = ros.listener(DETECTIONS, NAMESPACE)
     cameras = {name: ros.camera(f'{NAMESPACE}/{name}') for name in ('left', 'right')}
     ros.until(lambda: all(camera.subscribers() for camera in cameras.values()))
@@ -116,6 +124,7 @@ def test_one_session_takes_both_and_gives_each_object_one_id(ros, rig, frames):
         )
     last = detections.messages[-1]
     assert [detection.id for detection in last.detections] == ['1', '2']
+    assert segmented == {'left': 4, 'right': 4}, 'one camera that works is no hurry for the other'
     for camera in cameras.values():
         camera.close()
     detections.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -92,7 +93,9 @@ class ObjectsNode(StageNode):
         self._session = Session.from_config(config, self.get_logger().warning, self._lane)
         self._sink = RosSink(self.publish_topic, config.outputs, config.tf, self._failed)
         self._is_idle = True
-        self._is_busy = False
+        self._at_work: str | None = None
+        self._came: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
 
     def connect(self) -> None:
         """Listen to frames, prompts and masks that other nodes make."""
@@ -125,19 +128,28 @@ class ObjectsNode(StageNode):
         """Take one frame, or the masks that another node has made of one."""
         item()
 
-    def _step(self, arrival: Arrival[Frame], hurry: bool) -> None:
-        """Take one frame, and whether it came while the one before was worked on."""
+    def _take(self, camera: str, arrival: Arrival[Frame]) -> None:
+        self._came[camera] += 1
+        is_early = self._at_work == camera
+        step = partial(self._step, camera, self._came[camera], arrival, is_early)
+        self.offer(step, source=camera)
+
+    def _step(self, camera: str, number: int, arrival: Arrival[Frame], is_early: bool) -> None:
+        """Take the frame of a camera that came as such a number.
+
+        It is taken in a hurry when it came while the one before it was worked on, or others of its
+        camera were left out for it.
+        """
         self._is_idle = False
-        self._is_busy = True
+        hurry = is_early or number > self._taken[camera] + 1
+        self._taken[camera] = number
+        self._at_work = camera
         try:
             frame = arrival.get()
             if frame is not None:
                 self._sink.write(self._session.step(frame, hurry=hurry))
         finally:
-            self._is_busy = False
-
-    def _take(self, camera: str, arrival: Arrival[Frame]) -> None:
-        self.offer(partial(self._step, arrival, self._is_busy), source=camera)
+            self._at_work = None
 
     def _on_masks(self, read: Callable[[Any], Instances], message: Any) -> None:
         frame_id = frame_name(message.header.frame_id)
