@@ -102,16 +102,18 @@ class Hand:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """The fitted surface of a body: parts that overlap, each closed.
+    """The surface of a body: fitted parts that overlap, each closed, or that of SAM 3D Body.
 
     :param vertices_m: (V, 3) float32, fixed frame, metres.
     :param faces: (F, 3) int32, counter-clockwise seen from outside.
     :param face_labels: (F,) uint8 of FaceLabel: observed, or made up.
+    :param mhr: (204,) float32 model parameters of MHR, of a body that SAM 3D Body made.
     """
 
     vertices_m: Float32Array
     faces: IndexArray
     face_labels: ByteArray
+    mhr: Float32Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sam3d_ros.core.config import option
+from sam3d_ros.core.config import group, option
 from sam3d_ros.core.inference import device_option
+from sam3d_ros.people.sam3d_body.config import Sam3dBodyConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class PeopleConfig:
         maximum=600,
     )
     hands: bool = option(False, 'find the 21 joints of visible hands too, a pass of 9 ms and more')
+    sam3d_body: Sam3dBodyConfig = group(Sam3dBodyConfig)
     body: bool = option(
         False, 'publish the fitted body of everyone with joints as a mesh; 3 ms for one look'
     )

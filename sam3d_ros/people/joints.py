@@ -13,7 +13,7 @@ import numpy as np
 from sam3d_ros.core.people import BONES, JOINTS, Skeleton
 from sam3d_ros.core.types import BoolArray, FloatArray
 
-ACCELERATION_M_S2 = 2.0
+ACCELERATION_M_S2 = 3.0
 """One-sigma change of a joint's velocity in a second."""
 FIRST_SPEED_M_S = 1.0
 SWEEPS = 3

@@ -13,6 +13,7 @@ from sam3d_ros.people.blazepose.detector import Square
 from sam3d_ros.people.body import body_of, fitted, seen_faces
 from sam3d_ros.people.capsules import capsules_of
 from sam3d_ros.people.joints import JointFilter
+from sam3d_ros.people.sam3d_body.lane import MadeBody
 
 ACCELERATION_M_S2 = 2.0
 FIRST_SPEED_M_S = 1.0
@@ -47,6 +48,7 @@ class Known:
         self.girths: FloatArray | None = None
         self.face_labels: ByteArray | None = None
         self.hands: tuple[Hand, ...] = ()
+        self.official: MadeBody | None = None
         self.state = np.concatenate([place_m, np.zeros(3)])
         self.covariance = np.diag([sigma_m**2] * 3 + [FIRST_SPEED_M_S**2] * 3)
 
@@ -107,6 +109,10 @@ class Known:
             shift = self.place_m - (self.upright.start_m + self.upright.end_m) / 2
             start, end = self.upright.start_m + shift, self.upright.end_m + shift
             capsules = (Capsule(start, end, self.upright.radius_m),)
+        if self.official is not None:
+            made = self.official
+            moved = (made.body.vertices_m + (self.place_m - made.place_m)).astype(np.float32)
+            body = replace(made.body, vertices_m=moved)
         return Person(
             id=self.id,
             by_depth=self.depth_ns == self.stamp_ns or (not in_view and self.depth_ns is not None),

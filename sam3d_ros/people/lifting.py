@@ -31,7 +31,7 @@ SIZE_SIGMA = 0.12
 """Spread of the size of people, relative."""
 SIZES = (0.45, 1.35)
 """Smallest and largest size of a person over the usual."""
-INSIDE_M = np.full(len(JOINTS), 0.02)
+INSIDE_M = np.full(len(JOINTS), 0.025)
 for _part, _depth in (
     ('ear', 0.04),
     ('shoulder', 0.065),
@@ -48,7 +48,6 @@ for _part, _depth in (
 ):
     for _side in ('left', 'right'):
         INSIDE_M[INDEX[f'{_side}_{_part}']] = _depth
-INSIDE_M[INDEX['nose']] = 0.0
 """How far each joint lies behind the surface, of a body of usual size."""
 
 

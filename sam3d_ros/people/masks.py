@@ -65,7 +65,7 @@ def people_pixels(
             if mine is not None and (person.by_image or moves):
                 sure |= mine
             elif mine is not None:
-                tall.append(_fine(frame, scenery, mine))
+                tall.append(fine_mask(frame, scenery, mine))
             continue
         where = np.argwhere(scenery.standing if mine is None else mine | scenery.standing)
         if not len(where):
@@ -79,7 +79,7 @@ def people_pixels(
         sure[chosen[:, 0], chosen[:, 1]] = True
     if not sure.any() and not tall:
         return None
-    return PeoplePixels(_fine(frame, scenery, sure), tuple(tall))
+    return PeoplePixels(fine_mask(frame, scenery, sure), tuple(tall))
 
 
 def without_people(instances: Instances, pixels: PeoplePixels | None) -> Instances:
@@ -108,8 +108,13 @@ def without_people(instances: Instances, pixels: PeoplePixels | None) -> Instanc
     return replace(instances, items=tuple(kept))
 
 
-def _fine(frame: Frame, scenery: Scenery, cells: BoolArray) -> BoolArray:
-    """Return the pixels of cells, grown by one."""
+def fine_mask(frame: Frame, scenery: Scenery, cells: BoolArray) -> BoolArray:
+    """Return the (H, W) bool pixels of cells, grown by one.
+
+    :param frame: that the scenery is of.
+    :param scenery: its coarse grid.
+    :param cells: (h, w) bool on it.
+    """
     height, width = frame.depth_m.shape
     pixels = np.zeros((height, width), np.uint8)
     step = scenery.step

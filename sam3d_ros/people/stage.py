@@ -28,7 +28,8 @@ from sam3d_ros.people.hands import find_hands
 from sam3d_ros.people.known import Known
 from sam3d_ros.people.lifting import SHOWN, SIZES, TRUNK, Lifted, lift
 from sam3d_ros.people.looking import Look, Looking, window_about
-from sam3d_ros.people.masks import PeoplePixels, people_pixels
+from sam3d_ros.people.masks import PeoplePixels, fine_mask, people_pixels
+from sam3d_ros.people.sam3d_body.lane import BodyLane
 from sam3d_ros.people.scenery import Scenery, find_scenery
 from sam3d_ros.people.tall import Tall, find_tall
 
@@ -55,10 +56,14 @@ class PeopleStage:
 
     :param config: what looks for them, and how often; None = nobody does.
     :param say: takes what a user should know, a sentence at a time.
+    :param wait: wait for bodies of SAM 3D Body in the frame that they are of, as offline.
     """
 
     def __init__(
-        self, config: PeopleConfig | None = None, say: Callable[[str], object] = LOG.warning
+        self,
+        config: PeopleConfig | None = None,
+        say: Callable[[str], object] = LOG.warning,
+        wait: bool = True,
     ) -> None:
         self._config = config = config or PeopleConfig(use='off')
         self._say = say
@@ -66,6 +71,8 @@ class PeopleStage:
         self._hands = (
             HandNetworks(device=config.device) if self._looking and config.hands else None
         )
+        official = config.sam3d_body
+        self._bodies = BodyLane(official, say, wait) if official.python else None
         self._known: dict[int, Known] = {}
         self._next_id = 1
         self._stamp_ns = 0
@@ -101,6 +108,7 @@ class PeopleStage:
             for look in self._looking.look(frame, *self._turns(frame)):
                 self._take(frame, scenery, cells, look)
         self._forget()
+        self._take_bodies()
         people = self._people(frame)
         self.pixels = people_pixels(frame, scenery, cells, people)
         return people
@@ -113,6 +121,8 @@ class PeopleStage:
         self.pixels = None
         if self._looking is not None:
             self._looking.reset()
+        if self._bodies is not None:
+            self._bodies.forget()
 
     def state(self) -> Any:
         """Return what outlives the process: people move on meanwhile, their ids are not reused."""
@@ -269,6 +279,24 @@ class PeopleStage:
         if self._hands is not None:
             size = known.joints.size or 1.0
             known.hands = find_hands(self._hands, frame, known.joints.skeleton(), size)
+
+        if self._bodies is not None and self._bodies.is_due(known.id, frame.stamp_ns):
+            box = np.clip(landmarks.box_px, 0, [*frame.rgb.shape[1::-1]] * 2)
+            mask = fine_mask(frame, scenery, cells.get(known.id, scenery.standing))
+            inside = np.zeros_like(mask)
+            left, top, right, bottom = box.astype(int)
+            inside[top : bottom + 1, left : right + 1] = True
+            self._bodies.ask(known.id, frame, box, mask & inside, known.place_m.copy())
+
+    def _take_bodies(self) -> None:
+        made = self._bodies.take() if self._bodies is not None else None
+        if made is not None and made.person_id in self._known:
+            self._known[made.person_id].official = made
+
+    def close(self) -> None:
+        """End the process of SAM 3D Body, if there is one."""
+        if self._bodies is not None:
+            self._bodies.close()
 
     def _surface(
         self, frame: Frame, scenery: Scenery, cells: BoolArray, known: Known

@@ -116,7 +116,7 @@ class Session:
             config.prompts,
             config.session,
             say,
-            PeopleStage(config.people, say),
+            PeopleStage(config.people, say, wait=lane is None),
         )
         if config.session.folder:
             store = SessionStore(Path(config.session.folder).expanduser())
@@ -299,9 +299,8 @@ class Session:
         :raises InputError: when it is in another one.
         """
         if self._fixed_frame and scene.fixed_frame != self._fixed_frame:
-            raise InputError(
-                f'a scene in frame "{scene.fixed_frame}"', wanted=f'"{self._fixed_frame}"'
-            )
+            seen = f'a scene in frame "{scene.fixed_frame}"'
+            raise InputError(seen, wanted=f'"{self._fixed_frame}"')
         self._fixed_frame = scene.fixed_frame
         self._scene_ns = self._scene_ns or scene.stamp_ns
         for item in scene.objects:
@@ -399,6 +398,7 @@ class Session:
         if self._autosave is not None:
             self._autosave.close(self._state())
             self._autosave = None
+        self._people.close()
 
     def _segmented(self, frame: Frame, outside: Instances | None) -> Instances:
         """Have a frame segmented, or masks from outside completed by what prompts stand for.
