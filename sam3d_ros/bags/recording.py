@@ -75,7 +75,10 @@ class Recording:
             self._unpacked.cleanup()
             raise
         self._channels = [item for each in self._containers for item in each.channels.values()]
-        self._notes += self._left_out()
+        topics = sorted({item.topic for item in self._channels})
+        left_out = [f'{topic} ({reason})' for topic in topics if (reason := self.problem(topic))]
+        if left_out:
+            self._notes.append(f'left out: {", ".join(left_out)}')
 
     @property
     def notes(self) -> list[str]:
@@ -171,13 +174,6 @@ class Recording:
             if data.startswith(_ZSTD) and channel.encoding == CDR:
                 data = zstd.decompress(data)
             yield RawMessage(channel.topic, types[number], log_ns, data, channel)
-
-    def _left_out(self) -> list[str]:
-        """Return in one sentence which topics cannot be decoded, and why."""
-        topics = sorted({item.topic for item in self._channels})
-        problems = [(topic, self.problem(topic)) for topic in topics]
-        found = [f'{topic} ({problem})' for topic, problem in problems if problem]
-        return [f'left out: {", ".join(found)}'] if found else []
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -163,7 +164,12 @@ class _FirstPass:
             return
         try:
             if topic not in self._infos:
-                self._take_transforms(message)
+                good, refused = transforms_from(self._recording.decode(message))
+                is_static = topic.endswith(TF_STATIC.name)
+                kept = self._transforms.setdefault(namespace_of(topic) or '', [])
+                kept += [LoggedTransform(message.log_ns, is_static, item) for item in good]
+                for child, reason in refused.items():
+                    self._refusals.add(message, child, reason)
             # The calibration starts after the stamp.
             elif message.data[12:] != self._last_info.get(topic):
                 self._last_info[topic] = message.data[12:]
@@ -171,14 +177,6 @@ class _FirstPass:
                 self._infos[topic].append((stamp_ns, message.log_ns, info))
         except Sam3dError as error:
             self._refusals.add(message, 'bytes', str(error))
-
-    def _take_transforms(self, message: RawMessage) -> None:
-        good, refused = transforms_from(self._recording.decode(message))
-        is_static = message.topic.endswith(TF_STATIC.name)
-        kept = self._transforms.setdefault(namespace_of(message.topic) or '', [])
-        kept += [LoggedTransform(message.log_ns, is_static, item) for item in good]
-        for child, reason in refused.items():
-            self._refusals.add(message, child, reason)
 
     def settled(self, timing: Timing) -> Scan:
         """Return everything, with stamps of one clock."""
@@ -219,7 +217,11 @@ class _FirstPass:
             tree.add(edge.parent, edge.child, edge.T_parent_child, stamp_ns)
         stamps = {color.topic: clocks.color.stamps(times[color.topic])}
         stamps[other.topic] = clocks.range.stamps(times[other.topic])
-        infos = {topic: self._info_stamps(topic, clocks) for topic in self._infos}
+        infos = {}
+        for topic, came in self._infos.items():
+            clock = clocks.color if topic == self._selection.rgb_info else clocks.range
+            found = [(clock.stamp(stamp, log), info) for stamp, log, info in came]
+            infos[topic] = sorted(found, key=itemgetter(0))
         return Scan(
             stamps,
             times,
@@ -230,12 +232,6 @@ class _FirstPass:
             self._refusals.sentences(),
             [*clocks.notes, *notes],
         )
-
-    def _info_stamps(self, topic: str, clocks: Settled) -> list[tuple[int, Any]]:
-        is_colors = topic == self._selection.rgb_info
-        clock = clocks.color if is_colors else clocks.range
-        found = [(clock.stamp(stamp, log), info) for stamp, log, info in self._infos[topic]]
-        return sorted(found, key=lambda item: item[0])
 
 
 def _times_of(transforms: Collection[LoggedTransform]) -> tuple[Times | None, set[str]]:

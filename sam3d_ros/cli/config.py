@@ -55,8 +55,11 @@ def parameter_file() -> str:
                 lines.append(f'{_indent(depth)}{group}:')
                 path = groups[: depth + 1]
         path = groups
-        lines += _comment(item, _indent(len(groups)))
-        lines.append(f'{_indent(len(groups))}{name}: {_yaml(item)}')
+        indent, limits = _indent(len(groups)), _range(item)
+        text = f'{item.description} ({limits})' if limits else item.description
+        start = f'{indent}# '
+        lines += textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=start)
+        lines.append(f'{indent}{name}: {_yaml(item)}')
     return '\n'.join(lines) + '\n'
 
 
@@ -81,14 +84,6 @@ def _tables() -> Iterator[str]:
 
 def _indent(depth: int) -> str:
     return '  ' * (depth + 2)
-
-
-def _comment(item: Option, indent: str) -> list[str]:
-    limits = _range(item)
-    text = f'{item.description} ({limits})' if limits else item.description
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=f'{indent}# ', subsequent_indent=f'{indent}# '
-    )
 
 
 def _range(item: Option) -> str:

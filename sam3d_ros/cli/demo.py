@@ -50,8 +50,13 @@ def run(args: argparse.Namespace) -> int:
     from sam3d_ros.viewer.snapshot import write_snapshot
 
     begin = time.monotonic()
-    _prepare(args.out)
-    _alone_on_this_machine()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in (WORLD, RESULT, LOGS, 'meshes'):  # what an earlier demo left, and nothing else
+        if (args.out / name).exists():
+            rmtree(args.out / name)
+    # DDS stays on this machine, and away from other graphs on it.
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
     with _graph(args.out / LOGS) as processes:
         _say(begin, 'nodes started as separate processes; making the recording')
         truth = _make_world(args)
@@ -75,20 +80,6 @@ def run(args: argparse.Namespace) -> int:
     for failure in failures:
         print(failure, file=sys.stderr)
     return 0 if verdict.good and not failures else 1
-
-
-def _prepare(out: Path) -> None:
-    """Make the output folder; only what an earlier demo left there is taken away."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (WORLD, RESULT, LOGS, 'meshes'):
-        if (out / name).exists():
-            rmtree(out / name)
-
-
-def _alone_on_this_machine() -> None:
-    """Keep DDS on this machine and away from other graphs on it."""
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 
 
 @contextmanager

@@ -254,7 +254,12 @@ def _finish(
     collected: Report,
     last: FrameResult | None,
 ) -> None:
-    inputs = {camera: _inputs(reader) for camera, reader in readers.items()}
+    inputs = {}
+    for camera, reader in readers.items():
+        chosen = reader.selection
+        topics = {'rgb': chosen.rgb.topic, 'info': chosen.rgb_info}
+        topics['points' if chosen.points else 'depth'] = chosen.geometry.topic
+        inputs[camera] = CameraInputs(topics, reader.pairing)
     values = flatten(config)
     backends = {
         name.partition('.')[0]: str(value)
@@ -275,13 +280,6 @@ def _finish(
         write_snapshot(args.out / SNAPSHOT, last.frame, last.tracks, last.scene)
     bad = f', {len(collected.bad)} left out' if collected.bad else ''
     _say(f'\r{collected.frames} frames{bad}, {len(last.scene.objects)} objects: {args.out}\n')
-
-
-def _inputs(reader: FrameReader) -> CameraInputs:
-    chosen = reader.selection
-    topics = {'rgb': chosen.rgb.topic, 'info': chosen.rgb_info}
-    topics['points' if chosen.points else 'depth'] = chosen.geometry.topic
-    return CameraInputs(topics, reader.pairing)
 
 
 def _say(text: str, *, only_terminal: bool = False) -> None:

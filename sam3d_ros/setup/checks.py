@@ -32,15 +32,14 @@ def main(arguments: Sequence[str]) -> int:
         name: [*PYTEST, *options]
         for name, options in ({'pytest': arguments} if arguments else SUITE).items()
     }
-    failed = [name for name, command in checks.items() if not _passes(name, command)]
+    failed = []
+    for name, command in checks.items():
+        print(f'sam3d test: {name}', flush=True)
+        if subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode:
+            failed.append(name)
     if failed:
         print(f'sam3d test: {" and ".join(failed)} did not pass', file=sys.stderr)
     return int(bool(failed))
-
-
-def _passes(name: str, command: Sequence[str]) -> bool:
-    print(f'sam3d test: {name}', flush=True)
-    return subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode == 0
 
 
 if __name__ == '__main__':

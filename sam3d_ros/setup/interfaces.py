@@ -75,7 +75,9 @@ def ensure_interfaces() -> bool:
             _build(built)
         _install(built, current)
         stamp.write_text(key)
-        _forget_old_builds()
+        builds = [path for path in CACHE.iterdir() if path.is_dir()]
+        for old in sorted(builds, key=lambda path: path.stat().st_mtime)[:-KEPT_BUILDS]:
+            shutil.rmtree(old)
     return True
 
 
@@ -103,12 +105,6 @@ def _install(built: Path, prefix: rosidl.Prefix) -> None:
     for tree in ('lib', 'include', 'share'):
         rosidl.install_tree(source.root / tree, prefix.root / tree)
     rosidl.install_tree(source.site, prefix.site)
-
-
-def _forget_old_builds() -> None:
-    builds = [path for path in CACHE.iterdir() if path.is_dir()]
-    for build in sorted(builds, key=lambda path: path.stat().st_mtime)[:-KEPT_BUILDS]:
-        shutil.rmtree(build)
 
 
 @contextmanager

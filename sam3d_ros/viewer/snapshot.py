@@ -20,7 +20,6 @@ from sam3d_ros.core.types import (
     FloatArray,
     Frame,
     Scene,
-    SceneObject,
     Tracks,
 )
 from sam3d_ros.geometry.cameras import project, rays, scaled
@@ -64,10 +63,15 @@ def snapshot(frame: Frame, tracks: Tracks, scene: Scene) -> ByteArray:
     for T_fixed_view in (frame.T_fixed_cam, side_view(frame, scene, _up_cam(frame, tracks))):
         panel, depth_m = caster.render(camera, T_fixed_view)
         _add_points(panel, depth_m, surroundings, camera, T_fixed_view)
-        _label(panel, scene, camera, T_fixed_view)
+        for item in scene.objects:
+            middle = apply(inverse(T_fixed_view), apply(item.T_fixed_obj, item.box_center_m))
+            u, v = project(middle, camera)
+            if 0 <= u < camera.width and 0 <= v < camera.height:
+                _write(panel, str(item.id), (int(u), int(v)))
         panels.append(panel)
     for panel, title in zip(panels, ('input and masks', 'camera view', 'side view'), strict=True):
-        _title(panel, title)
+        (width, text_height), _ = cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+        _write(panel, title, (10 + width // 2, 10 + text_height // 2))
     return np.concatenate(panels, axis=1)
 
 
@@ -234,18 +238,6 @@ def _outline(frame: Frame, scene: Scene) -> FloatArray:
     return ahead + np.array([[-0.3, -0.3, -0.3], [0.3, 0.3, 0.3]])
 
 
-def _middle(item: SceneObject) -> FloatArray:
-    return apply(item.T_fixed_obj, item.box_center_m)
-
-
-def _label(image: ByteArray, scene: Scene, camera: Camera, T_fixed_view: FloatArray) -> None:
-    """Write each object's id at its middle."""
-    for item in scene.objects:
-        u, v = project(apply(inverse(T_fixed_view), _middle(item)), camera)
-        if 0 <= u < camera.width and 0 <= v < camera.height:
-            _write(image, str(item.id), (int(u), int(v)))
-
-
 def _write(image: ByteArray, text: str, middle_px: tuple[int, int]) -> None:
     """Write white on a dark ground, readable on anything."""
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
@@ -253,8 +245,3 @@ def _write(image: ByteArray, text: str, middle_px: tuple[int, int]) -> None:
     corner = (left + width + 2, bottom + below)
     cv2.rectangle(image, (left - 3, bottom - height - 3), corner, _INK, cv2.FILLED)
     cv2.putText(image, text, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _PAPER, 1, cv2.LINE_AA)
-
-
-def _title(image: ByteArray, text: str) -> None:
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-    _write(image, text, (10 + width // 2, 10 + height // 2))
