@@ -65,6 +65,13 @@ class LayoutConfig:
     moved_sigmas: float = option(
         5.0, 'an object has moved when its pose is off by this many sigmas', minimum=1, maximum=100
     )
+    lost_s: float = option(
+        0.5,
+        'an object that fits no view for so long is lost, s: it is looked for from all sides, and '
+        'its shape is made anew if it fits nowhere',
+        minimum=0.0,
+        maximum=60.0,
+    )
 
 
 @dataclass(frozen=True)

@@ -15,20 +15,16 @@ import numpy as np
 from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
 from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse, moved_by
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.pose.layout import Placed, PoseUpdate, pose_covariance
+from sam3d_ros.reconstruction.pose.layout import POOR_SCORE, Placed, PoseUpdate, pose_covariance
 from sam3d_ros.reconstruction.pose.objectframe import object_frame, seen_points, standing
-from sam3d_ros.reconstruction.pose.pose_covariance import averaged
+from sam3d_ros.reconstruction.pose.pose_filter import PoseFilter
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
 
-BIRTH_SIGMA_M, BIRTH_SIGMA_RAD = 0.003, 0.02
-DRIFT_M, DRIFT_RAD = 0.0002, 0.001
-WANDER_M, WANDER_RAD = 0.001, 0.01
-"""A measured pose wanders from view to view by this much more than its covariance says."""
+LEAP_SCORE = 0.1
+"""Where a view agrees less than this with a pose, the object is not there at all."""
 ENOUGH_POINTS = 500
 """Points that say as well as all where the middle of a view is."""
-MOVED_GAIN = 0.15
-"""An object has moved only if its new place explains so much more of what is seen."""
 
 
 NO_POINTS = Mesh(
@@ -38,10 +34,6 @@ NO_POINTS = Mesh(
     face_labels=np.zeros(0, np.uint8),
     face_confidence=np.zeros(0, np.float32),
 )
-
-
-def _diagonal(position_m: float, rotation_rad: float) -> FloatArray:
-    return np.diag(np.square(np.repeat([position_m, rotation_rad], 3)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +70,11 @@ class TrackMemory:
     :param points: the points they show, in the object frame, without faces.
     :param shape: in the object frame, None before the first completion.
     :param T_anchor_obj: the object frame, which is final once ``frame_final``.
-    :param covariance: (6, 6) of the pose of the object frame in the fixed frame: how far the mesh
-        may lie from the thing itself.
-    :param unrest: (6, 6) covariance of how far the pose may have changed unseen, small while the
-        object stands still; weighs the next view.
+    :param pose: how sure the pose of the object frame in the fixed frame is.
+    :param moved_ns: stamp of the frame that last showed it elsewhere than the frame before; -1 =
+        it has not moved.
+    :param poor_since_ns: stamp since when it fits no view where it is thought to be; -1 = it does.
+    :param is_lost: it has been so for long, or nothing of it is where it was thought to be.
     :param refined: whether the last frame changed the pose.
     :param backends: names of the backends tried for the shape.
     :param is_asked: somebody is to complete it.
@@ -94,10 +87,10 @@ class TrackMemory:
     shape: Shape | None = None
     T_anchor_obj: FloatArray = field(default_factory=lambda: np.eye(4))
     frame_final: bool = False
-    covariance: FloatArray = field(
-        default_factory=lambda: _diagonal(BIRTH_SIGMA_M, BIRTH_SIGMA_RAD)
-    )
-    unrest: FloatArray = field(default_factory=lambda: _diagonal(BIRTH_SIGMA_M, BIRTH_SIGMA_RAD))
+    pose: PoseFilter = field(default_factory=PoseFilter)
+    moved_ns: int = -1
+    poor_since_ns: int = -1
+    is_lost: bool = False
     refined: bool = False
     backends: tuple[str, ...] = ()
     is_asked: bool = False
@@ -107,6 +100,11 @@ class TrackMemory:
     def views(self) -> tuple[View, ...]:
         """The kept views, all with the anchor as ref."""
         return tuple(keyframe.view for keyframe in self.keyframes)
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether the last view disagreed with where it is thought to be."""
+        return self.poor_since_ns >= 0
 
     @property
     def T_fixed_obj(self) -> FloatArray:
@@ -119,38 +117,49 @@ class TrackMemory:
         return replace(view, T_ref_cam=inverse(self.T_fixed_anchor) @ view.T_ref_cam)
 
     def follow(
-        self, update: PoseUpdate, R_fixed_cam: FloatArray, config: ReconstructionConfig
+        self,
+        update: PoseUpdate,
+        R_fixed_cam: FloatArray,
+        stamp_ns: int,
+        config: ReconstructionConfig,
     ) -> None:
         """Update the pose by what a view of the current frame says about it.
 
-        Nothing happens unless the evidence score rises; small corrections are filtered as those
-        of a static object (Kalman), significant ones are taken over whole if the score rises much;
-        if it does not, they are doubt.
-
         :param update: of the pose as it was, in the view's optical axes.
         :param R_fixed_cam: (3, 3) from these to the fixed frame.
+        :param stamp_ns: of the frame.
         :param config: of the stage.
         """
         R = R_fixed_cam
         measured = np.concatenate([R @ update.twist[:3], R @ update.twist[3:]])
-        sure = adjoint_rotation(update.covariance, R)
-        noise = sure + _diagonal(WANDER_M, WANDER_RAD)
-        self.unrest = self.unrest + _diagonal(DRIFT_M, DRIFT_RAD)
-        joint = np.linalg.inv(self.unrest + noise)
-        gain = self.unrest @ joint
-        if update.score_after <= update.score_before:
+        gain = update.score_after - update.score_before
+        correction = self.pose.correct(
+            measured, adjoint_rotation(update.covariance, R), gain, config.layout.moved_sigmas
+        )
+        if update.score_after >= POOR_SCORE:
+            self.poor_since_ns = -1
+        elif self.poor_since_ns < 0:
+            self.poor_since_ns = stamp_ns
+        is_long = self.is_poor and stamp_ns - self.poor_since_ns >= config.layout.lost_s * 1e9
+        self.is_lost = is_long or update.score_before < LEAP_SCORE
+        if correction is None:
             return
-        if float(measured @ joint @ measured) > config.layout.moved_sigmas**2:
-            if update.score_after - update.score_before < MOVED_GAIN:
-                self.covariance = self.covariance + np.outer(measured, measured)
-                return
-            self._place(moved_by(self.T_fixed_obj, measured))
-            self.covariance, self.unrest = sure, noise
-        else:
-            self._place(moved_by(self.T_fixed_obj, gain @ measured))
-            self.covariance = averaged(self.covariance, sure, gain, measured)
-            self.unrest = self.unrest - gain @ self.unrest
+        if correction.is_move:
+            self.moved_ns = stamp_ns
+        self._place(moved_by(self.T_fixed_obj, correction.twist))
         self.refined = True
+
+    def put(self, T_fixed_obj: FloatArray, sure: FloatArray, stamp_ns: int) -> None:
+        """Take over where a frame has found the object again.
+
+        :param T_fixed_obj: (4, 4) pose of the object frame.
+        :param sure: (6, 6) its covariance, fixed frame.
+        :param stamp_ns: of the frame.
+        """
+        self.pose.place(sure)
+        self._place(T_fixed_obj)
+        self.moved_ns, self.poor_since_ns = stamp_ns, -1
+        self.refined, self.is_lost = True, False
 
     def offer(self, view: View, config: ReconstructionConfig) -> bool:
         """Keep an anchored view if it shows something new; return whether it was kept.
@@ -207,7 +216,7 @@ class TrackMemory:
         was_unknown = self.shape is None
         self.shape = shape_anchor.moved(inverse(self.T_anchor_obj))
         if was_unknown or not self.frame_final:
-            self.covariance = self._shape_covariance(self.shape, config)
+            self.pose.covariance = self._shape_covariance(self.shape, config)
 
     def _shape_covariance(self, shape: Shape, config: ReconstructionConfig) -> FloatArray:
         """Return the covariance of a new shape's pose, by the kept view that shows most of it."""

@@ -29,6 +29,7 @@ from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.memory import TrackMemory
 from sam3d_ros.reconstruction.pose.following import Expected, followed
 from sam3d_ros.reconstruction.pose.layout import Placed, measure_poses
+from sam3d_ros.reconstruction.pose.relocation import relocated
 from sam3d_ros.reconstruction.views import View, crop_view
 
 LEAST_POINTS = 30
@@ -73,6 +74,8 @@ class ObjectReconstructor:
         self._lane.keep(alive)
         seen = self._seen(frame, tracks)
         self._follow(frame, [(self._memories[track.id], view) for track, view in seen])
+        for track, view in seen:
+            self._find_again(frame, track.id, view)
         self._lane.ask([job for track, view in seen for job in self._due(track, view)])
         self._take_over()
         return self._reconstructions(frame, tracks)
@@ -214,7 +217,24 @@ class ObjectReconstructor:
                 placed.append(Placed(memory.shape, view, T_cam_fixed @ memory.T_fixed_obj))
         updates = measure_poses(placed, self._config.layout)
         for memory, update in zip(known, updates, strict=True):
-            memory.follow(update, frame.T_fixed_cam[:3, :3], self._config)
+            memory.follow(update, frame.T_fixed_cam[:3, :3], frame.stamp_ns, self._config)
+
+    def _find_again(self, frame: Frame, track_id: int, view: View) -> None:
+        """Look for an object that is lost: it fits no view where it is thought to be.
+
+        One that is found nowhere starts anew under its id.
+        """
+        memory = self._memories[track_id]
+        if memory.shape is None or not memory.is_lost:
+            return
+        T_cam_obj = inverse(frame.T_fixed_cam) @ memory.T_fixed_obj
+        found = relocated(Placed(memory.shape, view, T_cam_obj), self._config.layout)
+        if found is None:
+            self.forget(track_id)
+            self._memories[track_id] = TrackMemory(moved_ns=frame.stamp_ns)
+            return
+        sure = adjoint_rotation(found[1], frame.T_fixed_cam[:3, :3])
+        memory.put(frame.T_fixed_cam @ found[0], sure, frame.stamp_ns)
 
     def _reconstructions(self, frame: Frame, tracks: Tracks) -> Reconstructions:
         """Return what is known of the tracks that the frame shows."""
@@ -225,9 +245,9 @@ class ObjectReconstructor:
         return Reconstructions(frame.stamp_ns, tuple(items))
 
     def _due(self, track: Track, view: View) -> list[Job]:
-        """Keep the track's view; return the job that is due now, if any."""
+        """Keep the track's view if it is known where it is; return the job due now, if any."""
         memory = self._memories[track.id]
-        is_kept = memory.offer(memory.anchored(view), self._config)
+        is_kept = not memory.is_poor and memory.offer(memory.anchored(view), self._config)
         memory.frame_final |= track.state == TrackState.CONFIRMED
         is_first = memory.shape is None
         failed = is_first and 0 < memory.failures <= MOST_FAILURES and not memory.is_asked
@@ -258,7 +278,7 @@ class ObjectReconstructor:
 def _published(track_id: int, memory: TrackMemory, frame: Frame) -> Reconstruction:
     T_cam_fixed = inverse(frame.T_fixed_cam)
     T_cam_obj = T_cam_fixed @ memory.T_fixed_obj
-    covariance = adjoint_rotation(memory.covariance, T_cam_fixed[:3, :3])
+    covariance = adjoint_rotation(memory.pose.covariance, T_cam_fixed[:3, :3])
     shape = memory.shape
     if shape is None:
         return Reconstruction(

@@ -343,3 +343,30 @@ def test_default_is_the_learned_backend(scenes, solids):
     assert all(len(item.provenance.weights_hash) == 64 for item in out.items)
     for solid, item in zip(solids, out.items, strict=True):
         assert solid_iou(solid, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.7
+
+
+def looked_at(scenes, stage, solid, numbers, eye=EYES[0]):
+    """Show one solid in frames of these numbers, 0.1 s apart; return the last and its result."""
+    for number in numbers:
+        stamp_ns = number * 100_000_000
+        frame, instances = scenes.see([solid], eye, noise_seed=number, stamp_ns=stamp_ns)
+        out = stage.reconstruct(frame, scenes.tracked(instances, number + 1))
+    return frame, out.items[0]
+
+
+def test_what_was_put_elsewhere_and_turned_is_found_with_the_shape_it_had(scenes):
+    stage = ObjectReconstructor(CONFIG)
+    here = scenes.Box((0.0, -0.12, 0.05), (0.06, 0.12, 0.10))
+    there = scenes.Box((0.0, 0.15, 0.05), (0.12, 0.06, 0.10))
+    looked_at(scenes, stage, here, range(4))
+    frame, item = looked_at(scenes, stage, there, range(4, 14))
+    assert solid_iou(there, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.7
+
+
+def test_what_fits_nowhere_is_made_anew_under_its_id(scenes):
+    stage = ObjectReconstructor(CONFIG)
+    looked_at(scenes, stage, scenes.Box((0.0, -0.1, 0.02), (0.20, 0.05, 0.04)), range(4))
+    other = scenes.Ball((0.0, 0.15, 0.06), 0.06)
+    frame, item = looked_at(scenes, stage, other, range(4, 14))
+    assert item.track_id == 1
+    assert solid_iou(other, item.mesh, frame.T_fixed_cam @ item.T_cam_obj) > 0.7
