@@ -27,6 +27,7 @@ BENCHES: Mapping[str, str] = {
     'segmentation': 'sam3d_ros.bench.masks.segmentation',
     'reconstruction': 'sam3d_ros.bench.reconstruction',
     'tracking': 'sam3d_ros.bench.tracking',
+    'physics': 'sam3d_ros.bench.physics',
     'views': 'sam3d_ros.bench.views',
     'people': 'sam3d_ros.bench.people',
     'latency': 'sam3d_ros.bench.latency',

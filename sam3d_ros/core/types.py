@@ -311,6 +311,7 @@ class Reconstruction:
     :param confidence: 0..1.
     :param refined: whether layout refinement changed (and improved) the pose.
     :param backends: what was tried, in order; the last one made the mesh.
+    :param moved_ns: stamp of the frame that last showed it elsewhere than before; 0 = it rests.
     """
 
     track_id: int
@@ -324,6 +325,7 @@ class Reconstruction:
     provenance: Provenance
     refined: bool = False
     backends: tuple[str, ...] = ()
+    moved_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -352,6 +354,8 @@ class SceneObject:
     :param covariance: (6, 6) float64 of the pose, in the fixed frame.
     :param size_m: (3,) float64 extents of the mesh's box along the object axes.
     :param box_center_m: (3,) float64 centre of that box in the object frame.
+    :param state_reason: why it has its state, in words.
+    :param moved_ns: stamp of the frame that last showed it elsewhere than before; 0 = it rests.
     """
 
     id: int
@@ -370,6 +374,8 @@ class SceneObject:
     last_seen_ns: int
     hits: int
     missed: int
+    state_reason: str = ''
+    moved_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

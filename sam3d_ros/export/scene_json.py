@@ -32,6 +32,7 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
     return {
         'id': str(item.id),
         'state': item.state.name.lower(),
+        'state_reason': item.state_reason,
         'label': item.label,
         'score': float(item.score),
         'pose': {
@@ -46,6 +47,7 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
         'observed_fraction': float(item.observed_fraction),
         'backend': item.provenance.backend,
         'last_seen_ns': int(item.last_seen_ns),
+        'moved_ns': int(item.moved_ns),
     }
 
 
@@ -94,4 +96,6 @@ def _object(folder: Path, item: Mapping[str, Any]) -> SceneObject:
         last_seen_ns=int(item['last_seen_ns']),
         hits=1,
         missed=0,
+        state_reason=str(item.get('state_reason', '')),
+        moved_ns=int(item.get('moved_ns', 0)),
     )

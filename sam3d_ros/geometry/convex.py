@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import ConvexHull, HalfspaceIntersection, QhullError
 
-from sam3d_ros.core.types import FloatArray, IndexArray, Mesh
+from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 
 MOST_PARTS = 8
 MOST_CORNERS = 64
@@ -37,16 +37,22 @@ class ConvexPart:
     faces: IndexArray
 
 
-def convex_parts(mesh: Mesh, most_parts: int = MOST_PARTS) -> tuple[ConvexPart, ...]:
+def convex_parts(
+    vertices_m: Float32Array | FloatArray, faces: IndexArray, most_parts: int = MOST_PARTS
+) -> tuple[ConvexPart, ...]:
     """Return 1..``most_parts`` convex parts that cover every face, 64 corners each at most.
+
+    :param vertices_m: (V, 3) metres.
+    :param faces: (F, 3) int32, counter-clockwise seen from outside.
+    :param most_parts: more parts follow hollows more closely.
 
     An empty mesh has none; a flat part becomes its box, 0.1 mm thick at least.
     """
-    if not len(mesh.faces):
+    if not len(faces):
         return ()
-    vertices = mesh.vertices_m.astype(np.float64)
-    sides = [_Side(vertices, mesh.faces)]
-    fullness = _volume(vertices[mesh.faces]) / max(sides[0].volume, 1e-12)
+    vertices = vertices_m.astype(np.float64)
+    sides = [_Side(vertices, faces)]
+    fullness = _volume(vertices[faces]) / max(sides[0].volume, 1e-12)
     smallest_gain = (_GAIN_OF_HOLLOW if fullness < _HOLLOW else _GAIN) * sides[0].volume
     while len(sides) < most_parts and fullness < _FULL:
         at = int(np.argmax([side.gain for side in sides]))

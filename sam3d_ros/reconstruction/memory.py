@@ -21,8 +21,9 @@ from sam3d_ros.reconstruction.pose.pose_filter import PoseFilter
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
 
-LEAP_SCORE = 0.1
-"""Where a view agrees less than this with a pose, the object is not there at all."""
+LEAP_SCORE, LEAP_SHARE = 0.1, 0.5
+"""Where a view agrees less than this with a pose, and shows the object farther off than this share
+of its extent, it is not there at all."""
 ENOUGH_POINTS = 500
 """Points that say as well as all where the middle of a view is."""
 
@@ -71,8 +72,8 @@ class TrackMemory:
     :param shape: in the object frame, None before the first completion.
     :param T_anchor_obj: the object frame, which is final once ``frame_final``.
     :param pose: how sure the pose of the object frame in the fixed frame is.
-    :param moved_ns: stamp of the frame that last showed it elsewhere than the frame before; -1 =
-        it has not moved.
+    :param moved_ns: stamp of the frame that last showed it elsewhere than before; 0 = it
+        rests.
     :param poor_since_ns: stamp since when it fits no view where it is thought to be; -1 = it does.
     :param is_lost: it has been so for long, or nothing of it is where it was thought to be.
     :param refined: whether the last frame changed the pose.
@@ -88,7 +89,7 @@ class TrackMemory:
     T_anchor_obj: FloatArray = field(default_factory=lambda: np.eye(4))
     frame_final: bool = False
     pose: PoseFilter = field(default_factory=PoseFilter)
-    moved_ns: int = -1
+    moved_ns: int = 0
     poor_since_ns: int = -1
     is_lost: bool = False
     refined: bool = False
@@ -141,7 +142,10 @@ class TrackMemory:
         elif self.poor_since_ns < 0:
             self.poor_since_ns = stamp_ns
         is_long = self.is_poor and stamp_ns - self.poor_since_ns >= config.layout.lost_s * 1e9
-        self.is_lost = is_long or update.score_before < LEAP_SCORE
+        self.is_lost = is_long or (
+            update.score_before < LEAP_SCORE
+            and bool(np.linalg.norm(measured[:3]) > LEAP_SHARE * self._extent_m())
+        )
         if correction is None:
             return
         if correction.is_move:
@@ -226,6 +230,10 @@ class TrackMemory:
             Placed(shape, view, T_cam_obj), config.layout, len(self.keyframes)
         )
         return adjoint_rotation(covariance, (self.T_fixed_anchor @ view.T_ref_cam)[:3, :3])
+
+    def _extent_m(self) -> float:
+        vertices = self.points.vertices_m if self.shape is None else self.shape.mesh.vertices_m
+        return float(np.linalg.norm(np.ptp(vertices, axis=0)))
 
     def _place(self, T_fixed_obj: FloatArray) -> None:
         self.T_fixed_anchor = T_fixed_obj @ inverse(self.T_anchor_obj)

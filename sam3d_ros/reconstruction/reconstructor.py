@@ -291,6 +291,7 @@ def _published(track_id: int, memory: TrackMemory, frame: Frame) -> Reconstructi
             confidence=0.0,
             score=EvidenceScore(0.0, 0.0, 0.0),
             provenance=Provenance(''),
+            moved_ns=memory.moved_ns,
         )
     return Reconstruction(
         track_id=track_id,
@@ -304,4 +305,5 @@ def _published(track_id: int, memory: TrackMemory, frame: Frame) -> Reconstructi
         provenance=shape.provenance,
         refined=memory.refined,
         backends=memory.backends,
+        moved_ns=memory.moved_ns,
     )

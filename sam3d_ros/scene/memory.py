@@ -43,6 +43,17 @@ SLACK_M = 0.02
 """How far a completed surface and its pose may be off."""
 
 
+REASONS = {
+    ObjectState.TENTATIVE: 'seen in too few frames to be sure of',
+    ObjectState.VISIBLE: 'seen',
+    ObjectState.OCCLUDED: 'behind something, or too little of it is in the open',
+    ObjectState.OUT_OF_VIEW: 'outside the image',
+}
+"""Why an object has its state."""
+
+UNSEGMENTED = 'its surface is measured where it was, though no mask shows it'
+
+
 class ObjectMemory:
     """Every known object; see the module's docstring."""
 
@@ -173,9 +184,11 @@ class ObjectMemory:
         instance = tracks.instances.items[track.instance]
         confirmed = track.state == TrackState.CONFIRMED
         state = self._combined(frame, track.id, ObjectState.VISIBLE)
+        state = state if confirmed else ObjectState.TENTATIVE
         return SceneObject(
             id=track.id,
-            state=state if confirmed else ObjectState.TENTATIVE,
+            state=state,
+            state_reason=REASONS[state],
             label=instance.label,
             score=float(instance.score * rebuilt.confidence),
             first_seen_ns=track.first_seen_ns,
@@ -188,10 +201,13 @@ class ObjectMemory:
     def _unseen(self, frame: Frame, track: Track, known: SceneObject) -> SceneObject:
         drift = np.repeat([self._config.drift_m_per_s, self._config.drift_rad_per_s], 3)
         covariance = known.covariance + np.diag(np.square(drift)) * self._elapsed_s
-        state = known.state
+        state, reason = known.state, known.state_reason
         if track.state == TrackState.CONFIRMED:
             state = self._combined(frame, track.id, self._state_out_of_sight(frame, known))
-        return replace(known, state=state, covariance=covariance, missed=track.missed)
+            reason = UNSEGMENTED if state == ObjectState.VISIBLE else REASONS[state]
+        return replace(
+            known, state=state, state_reason=reason, covariance=covariance, missed=track.missed
+        )
 
     def _combined(self, frame: Frame, object_id: int, state: ObjectState) -> ObjectState:
         """Return the state of an object by all cameras: seen, else hidden, else out of view.
@@ -228,6 +244,7 @@ def _layout(frame: Frame, made: Reconstruction) -> dict[str, Any]:
         'mesh': made.mesh,
         'observed_fraction': made.observed_fraction,
         'provenance': made.provenance,
+        'moved_ns': made.moved_ns,
     }
 
 

@@ -13,6 +13,8 @@ from sam3d_ros.core.types import ObjectState
 from sam3d_ros.export.scene_files import read_scene, write_scene
 
 KEYS = {
+    'state_reason',
+    'moved_ns',
     'id',
     'state',
     'label',

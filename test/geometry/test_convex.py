@@ -7,13 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from sam3d_ros.core.types import Mesh
 from sam3d_ros.geometry.convex import MOST_CORNERS, convex_hull, convex_parts
-
-
-def mesh(vertices, faces) -> Mesh:
-    empty = np.zeros(0, np.uint8)
-    return Mesh(np.asarray(vertices, np.float32), np.asarray(faces, np.int32), empty, empty, empty)
 
 
 def box(low, high, steps: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +65,7 @@ def test_flat_points_get_a_thickness(points):
 
 
 def test_a_box_is_one_part():
-    parts = convex_parts(mesh(*box((0, 0, 0), (0.1, 0.2, 0.3))))
+    parts = convex_parts(*box((0, 0, 0), (0.1, 0.2, 0.3)))
     assert len(parts) == 1
     assert ConvexHull(parts[0].corners_m).volume == pytest.approx(0.006, rel=1e-4)
 
@@ -79,15 +73,15 @@ def test_a_box_is_one_part():
 def test_an_l_shape_is_split_and_still_covered():
     wide, faces = box((0, 0, 0), (0.3, 0.1, 0.1))
     tall, more = box((0, 0, 0), (0.1, 0.1, 0.4))
-    shape = mesh(np.concatenate([wide, tall]), np.concatenate([faces, more + len(wide)]))
-    parts = convex_parts(shape)
+    vertices, faces = np.concatenate([wide, tall]), np.concatenate([faces, more + len(wide)])
+    parts = convex_parts(vertices, faces)
     volume = sum(ConvexHull(part.corners_m).volume for part in parts)
     assert 2 <= len(parts) <= 8
-    assert volume < 0.8 * ConvexHull(shape.vertices_m).volume
-    samples = shape.vertices_m[shape.faces].mean(axis=1).astype(float)
-    for points in (shape.vertices_m.astype(float), samples):
+    assert volume < 0.8 * ConvexHull(vertices).volume
+    samples = vertices[faces].mean(axis=1)
+    for points in (vertices, samples):
         assert np.min([outside_m(part, points) for part in parts], axis=0).max() < 1e-6
 
 
 def test_no_faces_no_parts():
-    assert convex_parts(mesh(np.zeros((0, 3)), np.zeros((0, 3)))) == ()
+    assert convex_parts(np.zeros((0, 3)), np.zeros((0, 3), np.int32)) == ()

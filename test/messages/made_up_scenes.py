@@ -84,6 +84,8 @@ def scene_object(
         last_seen_ns=STAMP_NS,
         hits=4,
         missed=1,
+        state_reason='seen',
+        moved_ns=STAMP_NS - 2 * 10**9,
     )
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a track remembers of its pose: better views are taken, doubt is kept."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def follow(memory, twist, before, after, covariance=SMALL):
 
 def known(covariance=SMALL):
     memory = TrackMemory()
-    memory.shape = object()
+    memory.shape = SimpleNamespace(mesh=SimpleNamespace(vertices_m=np.eye(3)))
     memory.pose.covariance = covariance
     return memory
 

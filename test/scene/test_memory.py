@@ -105,7 +105,7 @@ def test_hidden_object_is_occluded_and_its_sigma_grows(memory, boxes_world):
 def test_object_outside_the_image_is_out_of_view(memory, boxes_world):
     frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS, target=(2.0, 0.0, 0.5))
     (item,) = observe(memory, frame, seen=False, hits=3, missed=1).objects
-    assert item.state == ObjectState.OUT_OF_VIEW
+    assert item.state == ObjectState.OUT_OF_VIEW and item.state_reason == 'outside the image'
     assert item.last_seen_ns == 2 * SECOND_NS
 
 

@@ -64,7 +64,7 @@ class Hulls:
     @classmethod
     def of(cls, mesh: Mesh) -> Hulls:
         """Return the convex parts of a mesh."""
-        return cls(convex_parts(mesh), _reach(mesh))
+        return cls(convex_parts(mesh.vertices_m, mesh.faces), _reach(mesh))
 
     def fit(self, mesh: Mesh) -> bool:
         """Return whether these parts still serve for ``mesh``."""

@@ -90,6 +90,8 @@ def object_message(
         last_seen=time_message(types, item.last_seen_ns),
         hits=int(item.hits),
         missed=int(item.missed),
+        state_reason=item.state_reason,
+        moved=time_message(types, item.moved_ns),
     )
 
 
@@ -127,4 +129,6 @@ def object_from(item: Any) -> SceneObject:
         last_seen_ns=nanoseconds(item.last_seen),
         hits=int(item.hits),
         missed=int(item.missed),
+        state_reason=str(item.state_reason),
+        moved_ns=nanoseconds(item.moved),
     )
