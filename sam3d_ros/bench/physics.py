@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import mujoco
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
@@ -24,6 +24,9 @@ from sam3d_ros.geometry.convex import convex_parts
 from sam3d_ros.geometry.transforms import apply, from_quaternion, rotation_angle
 from sam3d_ros.session.session import Session
 
+if TYPE_CHECKING:
+    import mujoco
+
 LOG = logging.getLogger(__name__)
 COUNTS = {'spaced': (6, 1), 'clutter': (4, 1)}
 """Episodes of each suite: full, quick."""
@@ -31,11 +34,6 @@ STEP_S, SETTLE_S = 0.001, 1.0
 DENSITY = 300.0
 FRICTION = (0.8, 0.01, 0.006)
 MOST_PARTS = 16
-BAD = (
-    mujoco.mjtWarning.mjWARN_BADQPOS,
-    mujoco.mjtWarning.mjWARN_BADQVEL,
-    mujoco.mjtWarning.mjWARN_BADQACC,
-)
 STAYS_M, STAYS_DEG = 0.005, 3.0
 HEADINGS = {
     'stay': 'stay',
@@ -112,6 +110,8 @@ def let_go(meshes: Sequence[PosedMesh], support_z_m: float) -> Settled:
     :param meshes: with faces, in a fixed frame whose z is up.
     :param support_z_m: height of the plane that they stand on.
     """
+    import mujoco
+
     # MuJoCo would write its warnings to a file in the working folder; they are counted below.
     mujoco.set_mju_user_warning(LOG.info)
     model = _model(meshes, support_z_m)
@@ -125,7 +125,9 @@ def let_go(meshes: Sequence[PosedMesh], support_z_m: float) -> Settled:
     for _ in range(int(SETTLE_S / STEP_S)):
         mujoco.mj_step(model, data)
     # What is far inside another is thrown out so hard that MuJoCo begins anew: nothing stayed.
-    is_thrown = any(data.warning[kind].number for kind in BAD)
+    bad = mujoco.mjtWarning
+    kinds = (bad.mjWARN_BADQPOS, bad.mjWARN_BADQVEL, bad.mjWARN_BADQACC)
+    is_thrown = any(data.warning[kind].number for kind in kinds)
     moved, tilt, gap = [], [], []
     for mesh, pose in zip(meshes, data.qpos.reshape(-1, 7).copy(), strict=True):
         T = from_quaternion(pose[[4, 5, 6, 3]], pose[:3])
@@ -155,6 +157,8 @@ def figures_of(settled: Sequence[Settled]) -> dict[str, float]:
 
 
 def _model(meshes: Sequence[PosedMesh], support_z_m: float) -> mujoco.MjModel:
+    import mujoco
+
     spec = mujoco.MjSpec()
     spec.option.timestep = STEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST

@@ -378,14 +378,34 @@ class SceneObject:
     moved_ns: int = 0
 
 
+class RelationKind(IntEnum):
+    """How one object stands to another."""
+
+    ON = 0
+    IN = 1
+    LEANING = 2
+    NEXT_TO = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Object ``subject`` (an id) is on, in, leaning on or next to object ``other``."""
+
+    kind: RelationKind
+    subject: int
+    other: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """All objects known after one frame.
 
-    ``removed`` holds the ids that left since the frame before (absent, removed by request).
+    ``removed`` holds the ids that left since the frame before (absent, removed by request);
+    ``up`` is the (3,) direction against gravity in the fixed frame, None = not known.
     """
 
     stamp_ns: int
     fixed_frame: str
     objects: tuple[SceneObject, ...] = ()
     removed: tuple[int, ...] = field(default=())
+    up: FloatArray | None = None

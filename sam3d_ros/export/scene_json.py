@@ -13,6 +13,7 @@ import numpy as np
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import FloatArray, Mesh, ObjectState, Provenance, Scene, SceneObject
 from sam3d_ros.export.ply import read_ply
+from sam3d_ros.geometry.relations import relations
 from sam3d_ros.geometry.transforms import from_quaternion, quaternion
 
 FILE = 'scene.json'
@@ -25,7 +26,16 @@ def write_scene_json(folder: Path, scene: Scene, meshes: Mapping[int, str]) -> N
     """
     lines = ',\n'.join(json.dumps(_item(item, meshes[item.id])) for item in scene.objects)
     head = f'{{"frame": {json.dumps(scene.fixed_frame)}, "stamp_ns": {scene.stamp_ns}'
-    (folder / FILE).write_text(f'{head}, "objects": [\n{lines}\n]}}\n')
+    related = [
+        {
+            'subject': str(item.subject),
+            'relation': item.kind.name.lower(),
+            'other': str(item.other),
+        }
+        for item in relations(scene)
+    ]
+    tail = f'"relations": {json.dumps(related)}'
+    (folder / FILE).write_text(f'{head}, "objects": [\n{lines}\n], {tail}}}\n')
 
 
 def _item(item: SceneObject, mesh: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class ObjectMemory:
         self._opinions: dict[int, dict[str, tuple[int, int]]] = {}
         self._stamp_ns: int | None = None
         self._elapsed_s = 0.0
+        self._up: FloatArray | None = None
 
     def clear(self) -> None:
         """Forget every object; the next scene lists the forgotten ids as removed."""
@@ -111,6 +112,8 @@ class ObjectMemory:
         :param reconstructions: of the tracks seen in it.
         """
         self._advance(frame.stamp_ns)
+        if frame.up_cam is not None:
+            self._up = frame.T_fixed_cam[:3, :3] @ frame.up_cam
         rebuilt = {item.track_id: item for item in reconstructions.items}
         alive = {track.id: track for track in tracks.items}
         for object_id in sorted(self._objects):
@@ -144,6 +147,7 @@ class ObjectMemory:
             'objects': to_tree(self._objects),
             'dismissed': to_tree(self._dismissed),
             'stamp_ns': self._stamp_ns,
+            'up': self._up,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -154,6 +158,7 @@ class ObjectMemory:
         self._objects = from_tree(dict[int, SceneObject], state['objects'])
         self._dismissed = from_tree(set[int], state['dismissed'])
         self._stamp_ns = state['stamp_ns']
+        self._up = state['up']
 
     def _advance(self, stamp_ns: int) -> None:
         previous_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
@@ -176,7 +181,7 @@ class ObjectMemory:
             or self._objects[object_id].missed == 0
         )
         removed, self._removed = tuple(sorted(self._removed)), []
-        return Scene(stamp_ns, fixed_frame, listed, removed)
+        return Scene(stamp_ns, fixed_frame, listed, removed, self._up)
 
     def _seen(
         self, frame: Frame, tracks: Tracks, track: Track, rebuilt: Reconstruction

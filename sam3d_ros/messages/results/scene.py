@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sam3d_ros.core.types import ObjectState, Provenance, Scene, SceneObject
+from sam3d_ros.geometry.relations import relations
 from sam3d_ros.messages.headers import (
     covariance_matrix,
     header_message,
@@ -43,6 +44,15 @@ def scene_message(
         objects=[
             object_message(types, scene, item, products[item.id], files.get(item.id))
             for item in scene.objects
+        ],
+        relations=[
+            types.new(
+                'sam3d_msgs/msg/Relation',
+                kind=int(item.kind),
+                subject=str(item.subject),
+                other=str(item.other),
+            )
+            for item in relations(scene)
         ],
     )
 

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How objects stand to each other: on, in, leaning on, next to.
+
+Surfaces are compared as height maps over a grid, so that a cup in a ring of cups stands on none of
+them. What is held by a gripper is not known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError, cKDTree
+
+from sam3d_ros.core.types import FloatArray, Relation, RelationKind, Scene, SceneObject
+from sam3d_ros.geometry.transforms import apply
+
+CELL_M = 0.01
+TOUCH_M = 0.008
+"""Surfaces this near to each other touch: completed ones and their poses are millimetres off."""
+LEAST_CELLS = 2
+FOOT_M = 0.01
+"""A foot is what is within this of an object's lowest point."""
+INSIDE_SHARE = 0.6
+NEXT_M = 0.05
+MOST_POINTS = 4000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Body:
+    """An object's surface points, z up, and its lowest and highest corner."""
+
+    id: int
+    points: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def relations(scene: Scene) -> tuple[Relation, ...]:
+    """Return what is known of the relations between a scene's objects with a mesh, by id.
+
+    Of two objects the closest relation is told alone: in, else on, else leaning, else next to,
+    which holds both ways and is told once, the lower id first. None are told when the scene does
+    not know where up is.
+    """
+    if scene.up is None:
+        return ()
+    bodies = [_body(item, scene.up) for item in scene.objects if len(item.mesh.faces)]
+    found: dict[tuple[int, int], RelationKind] = {}
+    for a, b in permutations(bodies, 2):
+        if _gap_m(a, b) > NEXT_M or (b.id, a.id) in found:
+            continue
+        kind = _closest(a, b)
+        if kind is not None and not (kind == RelationKind.NEXT_TO and _closest(b, a) != kind):
+            found[a.id, b.id] = kind
+    return tuple(Relation(kind, *pair) for pair, kind in sorted(found.items()))
+
+
+def _body(item: SceneObject, up: FloatArray) -> _Body:
+    z = up / np.linalg.norm(up)
+    x = np.cross(np.eye(3)[int(np.argmin(np.abs(z)))], z)
+    x = x / np.linalg.norm(x)
+    R = np.stack([x, np.cross(z, x), z])
+    vertices = item.mesh.vertices_m[:: -(-len(item.mesh.vertices_m) // MOST_POINTS)]
+    points = apply(item.T_fixed_obj, vertices.astype(np.float64)) @ R.T
+    return _Body(item.id, points, points.min(axis=0), points.max(axis=0))
+
+
+def _closest(a: _Body, b: _Body) -> RelationKind | None:
+    """Return how the first object stands to the second, None = not at all."""
+    if _is_in(a, b):
+        return RelationKind.IN
+    middle_z = a.points[:, 2].mean()
+    contact_z = _contact_heights(a, b)
+    if len(contact_z) >= LEAST_CELLS and np.median(contact_z) < middle_z:
+        return RelationKind.ON
+    distance, _ = cKDTree(b.points).query(a.points, distance_upper_bound=NEXT_M)
+    nearest = float(distance.min())
+    if nearest <= TOUCH_M and not _stands_alone(a):
+        return RelationKind.LEANING
+    beside = min(a.high[2], b.high[2]) - max(a.low[2], b.low[2])
+    return RelationKind.NEXT_TO if nearest <= NEXT_M and beside > 0 else None
+
+
+def _gap_m(a: _Body, b: _Body) -> float:
+    """Return the distance between the boxes of two objects, 0 where they meet."""
+    apart = np.maximum(np.maximum(a.low - b.high, b.low - a.high), 0.0)
+    return float(np.linalg.norm(apart))
+
+
+def _is_in(a: _Body, b: _Body) -> bool:
+    inside = ((a.points > b.low) & (a.points < b.high)).all(axis=1)
+    if inside.mean() < INSIDE_SHARE:
+        return False
+    planes = ConvexHull(b.points).equations
+    within = (a.points[inside] @ planes[:, :3].T + planes[:, 3] < 0).all(axis=1)
+    return bool(within.sum() >= INSIDE_SHARE * len(a.points))
+
+
+def _contact_heights(a: _Body, b: _Body) -> FloatArray:
+    """Return the height of each cell in which the underside of a lies on the upper side of b."""
+    under, over = _heights(a.points, lowest=True), _heights(b.points, lowest=False)
+    shared = under.keys() & over.keys()
+    return np.array([under[c] for c in sorted(shared) if abs(under[c] - over[c]) <= TOUCH_M])
+
+
+def _heights(points: FloatArray, *, lowest: bool) -> dict[tuple[int, int], float]:
+    """Return the lowest or highest point of each occupied cell of a horizontal grid."""
+    order = points[np.argsort(points[:, 2] if not lowest else -points[:, 2])]
+    cells = np.floor(order[:, :2] / CELL_M).astype(int).tolist()
+    return {(x, y): z for (x, y), z in zip(cells, order[:, 2].tolist(), strict=True)}
+
+
+def _stands_alone(body: _Body) -> bool:
+    """Return whether the middle of an object is above its foot."""
+    foot = body.points[body.points[:, 2] < body.low[2] + FOOT_M, :2]
+    middle = body.points[:, :2].mean(axis=0)
+    try:
+        planes = ConvexHull(foot).equations
+    except (QhullError, ValueError):
+        return False
+    return bool((planes[:, :2] @ middle + planes[:, 2] < 0).all())
