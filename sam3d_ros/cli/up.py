@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from sam3d_ros.session.config import load_config
@@ -106,15 +103,9 @@ def supervise(options: GraphOptions) -> int:
 
     What is known outlives the processes, by default for as long as the graph is up.
     """
-    from sam3d_ros.nodes.processes import Processes
+    from sam3d_ros.nodes.processes import Processes, stop_on_signals
 
-    stop = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
+    stop = stop_on_signals()
     deaths: Counter[str] = Counter()
     with TemporaryDirectory(prefix='sam3d_') as folder, Processes() as processes:
         if not (options.session or load_config(options.config).session.folder):

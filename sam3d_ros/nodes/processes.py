@@ -5,14 +5,33 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import IO, Self
 
 DEFERRED = {signal.SIGINT, signal.SIGTERM}
+
+
+def stop_on_signals() -> threading.Event:
+    """Return the event that SIGINT and SIGTERM set from now on.
+
+    Those count that came before, while :meth:`Processes.start` had them blocked. Outside of the
+    main thread nothing sets it.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        for number in DEFERRED:
+            signal.signal(number, on_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, DEFERRED)
+    return stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +66,7 @@ class Processes:
         """Start a process in a session of its own: a terminal's Ctrl-C reaches only us.
 
         It starts with SIGINT and SIGTERM blocked, so that none is lost or kills it before it can
-        listen; it unblocks them when it can, as ``python -m sam3d_ros.nodes`` does.
+        listen; it unblocks them when it can, as :func:`stop_on_signals` does.
 
         :param name: that it is known by.
         :param command: program and arguments.

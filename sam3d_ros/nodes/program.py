@@ -6,17 +6,16 @@ Each node's callbacks have a thread, so that the main thread is free to take sig
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import FrameType
 
 import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.nodes.processes import stop_on_signals
 from sam3d_ros.ros.spinning import Spinner
 from sam3d_ros.ros.transport import use_large_segments
 
@@ -28,7 +27,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | Non
         at the end. A node may end the program by an attribute ``finished`` (threading.Event).
     :param arguments: command line with ROS arguments; ``sys.argv`` when None.
     """
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     use_large_segments()
     rclpy.init(
         args=None if arguments is None else list(arguments),
@@ -50,18 +49,6 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: Sequence[str] | Non
         for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, on_signal)
-        signal.signal(signal.SIGTERM, on_signal)
-    return stop
 
 
 def _serve(nodes: Sequence[Node], stop: threading.Event) -> int:

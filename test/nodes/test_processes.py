@@ -26,6 +26,12 @@ POLITE = [
     'time.sleep(0.5); signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})\n'
     'time.sleep(600)',
 ]
+LISTENING = [
+    sys.executable,
+    '-c',
+    'from sam3d_ros.nodes.processes import stop_on_signals\n'
+    'stop = stop_on_signals(); print("up", flush=True); raise SystemExit(not stop.wait(60.0))',
+]
 
 
 def wait_until_up(processes: Processes, name: str) -> None:
@@ -75,3 +81,12 @@ def test_stopping_interrupts_and_kills_only_what_does_not_listen(processes):
         wait_until_up(processes, name)
     assert [str(death) for death in processes.stop(2.0)] == ['stubborn died (signal SIGKILL)']
     assert not processes.running('polite')
+
+
+@pytest.mark.parametrize('is_up', [False, True])
+def test_who_stops_on_signals_is_never_killed_however_early_they_come(processes, is_up):
+    processes.start('node', LISTENING)
+    if is_up:
+        wait_until_up(processes, 'node')
+    assert processes.stop() == []
+    assert processes.exit_code('node') == 0
