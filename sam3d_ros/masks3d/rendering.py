@@ -57,13 +57,13 @@ def render(tree: cKDTree, values: FloatArray, frame: Frame, spacing_m: float) ->
 def owners(
     tree: cKDTree, owner: IndexArray, frame: Frame, reach_m: float, step_px: int
 ) -> IndexArray:
-    """Return the (H, W) int32 owner of the surface that each pixel shows, -1 = nobody's.
+    """Return the (h, w) int32 owner of the surface that every few pixels show, -1 = nobody's.
 
     :param tree: of N surface points, fixed frame, metres.
     :param owner: (N,) int32 whose each of them is, 0 or more.
     :param frame: the view.
     :param reach_m: how far a pixel's point may be from the nearest of them.
-    :param step_px: only every so many pixels are looked up.
+    :param step_px: distance of the pixels that are looked up, down and across.
     """
     points = frame.pointmap[::step_px, ::step_px]
     measured = np.isfinite(points[..., 2])
@@ -72,5 +72,4 @@ def owners(
     distance, nearest = tree.query(points_fixed, distance_upper_bound=reach_m)
     near = np.isfinite(distance)
     found[measured] = np.where(near, owner[np.where(near, nearest, 0)], -1)
-    height, width = frame.depth_m.shape
-    return found.repeat(step_px, axis=0).repeat(step_px, axis=1)[:height, :width]
+    return found

@@ -134,4 +134,8 @@ class TrackingConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    mend: bool = option(
+        True,
+        'Put together what a frame shows in pieces of an object that others have shown whole.',
+    )
     video: VideoConfig = group(VideoConfig)

@@ -81,6 +81,7 @@ class Memory:
     :param doubts: frames that spoke against it, less those that spoke for it.
     :param is_seen_through: the last frame that could show it saw free space in its place.
     :param is_confirmed: it has been seen often enough to be believed.
+    :param whole: frames that showed it as one mask, less what those count that tore it.
     :param camera: name of the camera that saw it last, empty = none of them.
     :param looks: of a young track: stamps of the frames that could have shown it, and whether they
         did.
@@ -96,6 +97,7 @@ class Memory:
     doubts: int = 0
     is_seen_through: bool = False
     is_confirmed: bool = False
+    whole: float = 0.0
     camera: str = ''
     looks: list[tuple[int, bool]] = field(default_factory=list)
     tree: cKDTree = field(init=False)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial import cKDTree
 
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
@@ -37,9 +38,11 @@ from sam3d_ros.geometry.visibility import (
     depth_tolerance,
     judge,
 )
+from sam3d_ros.masks3d.mending import Pieces, find_pieces, joined
+from sam3d_ros.masks3d.rendering import owners
 from sam3d_ros.tracking.config import TrackingConfig
 from sam3d_ros.tracking.likeness import likeness
-from sam3d_ros.tracking.memory import Memory, Sighting, sightings
+from sam3d_ros.tracking.memory import SPACING_M, Memory, Sighting, sightings
 
 MIN_POINTS_IN_VIEW = 10
 """Fewer points than this prove nothing about presence or absence."""
@@ -56,6 +59,13 @@ one that was taken is noticed although the support lies within the tolerance of 
 
 LEAST_LOOKS = 5
 """Fewer frames decide nothing about a track on trial."""
+
+
+CELL_PX = 4
+"""Surfaces are drawn into frames at every so many pixels."""
+
+TORN = 0.15
+"""What a view that shows a track in pieces counts against a whole one: SA3D's lambda."""
 
 
 class OverlapTracker:
@@ -100,9 +110,17 @@ class OverlapTracker:
         )
         self._next_id = max(self._next_id, track_id + 1)
 
-    def surfaces(self) -> dict[int, FloatArray]:
-        """Return the (N, 3) surface points of every living track by id, fixed frame, metres."""
-        return {memory.id: memory.sighting.points_fixed for memory in self._memories}
+    def surfaces_in(self, frame: Frame) -> IndexArray:
+        """Return the id of the track whose surface the frame's every ``CELL_PX``-th pixel shows.
+
+        :return: (h, w) int32, -1 = none's.
+        """
+        surfaces = {memory.id: memory.sighting.points_fixed for memory in self._memories}
+        if not surfaces:
+            return np.full(frame.depth_m[::CELL_PX, ::CELL_PX].shape, -1, np.int32)
+        owner = np.repeat(list(surfaces), [len(points) for points in surfaces.values()])
+        tree = cKDTree(np.concatenate(list(surfaces.values())))
+        return owners(tree, owner.astype(np.int32), frame, 2 * SPACING_M, CELL_PX)
 
     def state(self) -> dict[str, Any]:
         """Return what is remembered, as a tree of :mod:`core.state`."""
@@ -123,6 +141,7 @@ class OverlapTracker:
 
     def update(self, frame: Frame, instances: Instances) -> Tracks:
         """Return all living tracks after ``frame``; see :class:`core.interfaces.Tracker`."""
+        instances = self._mended(frame, instances) if self._config.mend else instances
         seen, index_image = sightings(frame, instances)
         verdicts = [self._judge(memory, frame) for memory in self._memories]
         votes = self._votes(verdicts, index_image, len(instances.items))
@@ -154,6 +173,21 @@ class OverlapTracker:
             self._track(memory, instance_of.get(memory.id, -1)) for memory in self._memories
         )
         return Tracks(frame.stamp_ns, instances, items, tuple(memory.id for memory in absent))
+
+    def _mended(self, frame: Frame, instances: Instances) -> Instances:
+        """Return masks with the pieces of every track that other views have shown whole as one."""
+        pieces = find_pieces(instances, self.surfaces_in(frame), CELL_PX)
+        torn = []
+        for memory in self._memories:
+            found = pieces.get(memory.id, Pieces((), False))
+            is_torn = len(found.indices) > 1
+            if found.is_whole:
+                memory.whole += 1.0
+            elif is_torn:
+                memory.whole -= TORN
+            if is_torn and memory.whole > 0:
+                torn.append(found.indices)
+        return joined(instances, torn)
 
     @staticmethod
     def _judge(

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ids must survive camera motion, occlusion and absence from view; free space must end them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sam3d_ros.core.types import Instance, Instances, TrackState
+from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.tracking.config import TrackingConfig
 from sam3d_ros.tracking.overlap import OverlapTracker
 
@@ -242,3 +245,48 @@ def test_adopted_track_is_recognised(tracker, boxes_world):
     tracks = step(tracker, boxes_world, (0.7, 0.3, 0.6), BOXES, 1)
     assert ids_by_source(tracks)['truth:0'] == 41
     assert min(t.id for t in tracks.items if t.id != 41) == 42
+
+
+LARGE = {'size': (320, 240)}
+
+
+def torn(instances, source):
+    """Return instances with one of them in an upper and a lower half."""
+    items = []
+    for item in instances.items:
+        top, bottom = item.box_px[1], item.box_px[3]
+        upper = item.mask.copy()
+        upper[(top + bottom) // 2 :] = False
+        halves = [upper, item.mask & ~upper] if item.source == source else [item.mask]
+        items += [replace(item, mask=half, box_px=mask_box(half)) for half in halves]
+    return replace(instances, items=tuple(items))
+
+
+def test_what_one_view_tears_off_comes_back(tracker, boxes_world):
+    for k in range(8):
+        frame, index = boxes_world((0.7, 0.02 * k, 0.6), BOXES, stamp_ns=k * STEP_NS, **LARGE)
+        whole = instances_of(frame, index)
+        tracks = tracker.update(frame, torn(whole, 'truth:0') if k in (2, 3, 6) else whole)
+        assert [track.id for track in tracks.items] == [1, 2, 3]
+        mask = tracks.instances.items[tracks.items[0].instance].mask
+        assert (mask == (index == 0)).all()
+
+
+def test_what_nearly_all_views_show_in_pieces_falls_apart(tracker, boxes_world):
+    counts = []
+    for k in range(14):
+        frame, index = boxes_world((0.7, 0.02 * k, 0.6), BOXES, stamp_ns=k * STEP_NS, **LARGE)
+        whole = instances_of(frame, index)
+        tracks = tracker.update(frame, whole if k < 2 else torn(whole, 'truth:0'))
+        counts.append(len(tracks.instances.items))
+    assert counts[2] == 3
+    assert counts[-1] == 4
+
+
+def test_nothing_is_mended_where_that_is_switched_off(boxes_world):
+    tracker = OverlapTracker(TrackingConfig(mend=False))
+    for k in range(4):
+        frame, index = boxes_world((0.7, 0.02 * k, 0.6), BOXES, stamp_ns=k * STEP_NS, **LARGE)
+        whole = instances_of(frame, index)
+        tracks = tracker.update(frame, torn(whole, 'truth:0') if k == 3 else whole)
+    assert len(tracks.instances.items) == 4

@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.pretrained.checkpoints import load_pretrained, pick_device
@@ -25,21 +24,16 @@ from sam3d_ros.core.types import (
     ByteArray,
     FloatArray,
     Frame,
-    IndexArray,
     Instance,
     Instances,
     Tracks,
     TrackState,
 )
 from sam3d_ros.geometry.masks import mask_box
-from sam3d_ros.masks3d.rendering import owners
 from sam3d_ros.tracking.config import TrackingConfig, VideoConfig
-from sam3d_ros.tracking.memory import SPACING_M
-from sam3d_ros.tracking.overlap import OverlapTracker
+from sam3d_ros.tracking.overlap import CELL_PX, OverlapTracker
 from sam3d_ros.tracking.video.memory import Followed, VideoMemory
 
-STEP_PX = 4
-"""Masks in 3D are drawn at every so many pixels."""
 LEAST_PX = 100
 """Smaller masks are not worth remembering."""
 PRESENT = 0.5
@@ -57,7 +51,7 @@ class VideoTracker:
     def __init__(self, config: TrackingConfig, memory: VideoMemory, name: str) -> None:
         self._config = config.video
         self._name = name
-        self._tracks = OverlapTracker(config)
+        self._tracks = OverlapTracker(replace(config, mend=False))
         self._memory = memory
         self._camera = ''
         self._age = 0
@@ -101,7 +95,9 @@ class VideoTracker:
         if frame.camera_name != self._camera:
             self._camera = frame.camera_name
             self._memory.forget()
-        known = self._in_space(frame)
+        height, width = frame.depth_m.shape
+        cells = self._tracks.surfaces_in(frame)
+        known = cells.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)[:height, :width]
         said = self._memory.follow(frame.rgb) if self._memory.ids else {}
         followed = {
             object_id: item.mask
@@ -124,15 +120,6 @@ class VideoTracker:
             self._memory.begin(frame.rgb, whole)
             self._age = 0
         return tracks
-
-    def _in_space(self, frame: Frame) -> IndexArray:
-        """Return the (H, W) id of the track whose surface each pixel shows, -1 = none's."""
-        surfaces = self._tracks.surfaces()
-        if not surfaces:
-            return np.full(frame.depth_m.shape, -1, np.int32)
-        owner = np.repeat(list(surfaces), [len(points) for points in surfaces.values()])
-        tree = cKDTree(np.concatenate(list(surfaces.values())))
-        return owners(tree, owner.astype(np.int32), frame, 2 * SPACING_M, STEP_PX)
 
     def _agrees(self, mask: BoolArray, known: BoolArray, frame: Frame) -> bool:
         """Return whether a mask is about where the object's surface is seen, if it is at all."""
