@@ -94,14 +94,21 @@ def lift(frame: Frame, landmarks: Landmarks, size: float | None = None) -> Lifte
         if len(mine) >= 3:
             depth[j] = float(np.quantile(mine, 0.4)) + scale * INSIDE_M[j]
             measured[j] = True
+    sigma = np.nan_to_num(frame.sensor.axial_sigma(depth.astype(np.float32)), nan=0.05)
+    returned = np.hypot(0.02, sigma)
+    if measured.any():
+        # Two opinions on the depth of a joint, its returns' and the network's, by their errors.
+        expected = middle_z + scale * relative[:, 2]
+        expected += np.median((depth - expected)[measured])
+        share = returned**2 / (returned**2 + RELATIVE_SIGMA_M**2)
+        depth = np.where(measured, depth + share * (expected - depth), depth)
     points = rays * depth[:, None]
     found = measured_size(points, relative, measured)
     if not np.isnan(found):
         scale = found if size is None else size
     _place_hidden(points, rays, relative, scale, measured)
     side_sigma = PIXEL_SIGMA_PX * np.maximum(points[:, 2], 0.1) / camera.fx
-    sigma = np.nan_to_num(frame.sensor.axial_sigma(points[:, 2].astype(np.float32)), nan=0.05)
-    along = np.where(measured, np.hypot(0.02, sigma), 1.3 * RELATIVE_SIGMA_M)
+    along = np.where(measured, returned, 1.3 * RELATIVE_SIGMA_M)
     if not is_placed:
         along = np.hypot(along, SIZE_SIGMA * root)
     side = np.where(landmarks.visibility > SHOWN, side_sigma, 2.5 * side_sigma)

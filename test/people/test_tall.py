@@ -42,6 +42,11 @@ def test_a_body_is_where_the_trunk_is(drawn: Callable) -> None:
     assert abs(floor_m) < 0.05
 
 
+def test_somebody_who_lies_is_no_tall_body(drawn: Callable) -> None:
+    _, samples = drawn('lying', seed=2)
+    assert bodies(samples[0].frame()) == []
+
+
 def test_two_people_are_two_bodies(drawn: Callable) -> None:
     _, samples = drawn('standing', seed=2, distance_m=2.8, people=2)
     assert len(bodies(samples[0].frame())) == 2
