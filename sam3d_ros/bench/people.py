@@ -18,7 +18,7 @@ import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.core.people import BONES, INDEX, People, Person
-from sam3d_ros.core.types import ByteArray, FloatArray, Frame
+from sam3d_ros.core.types import ByteArray, FloatArray, Frame, TrackState
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.people.blazepose.detector import Square
@@ -27,6 +27,7 @@ from sam3d_ros.people.joints import JointFilter
 from sam3d_ros.people.lifting import TRUNK, lift
 from sam3d_ros.people.looking import find_in_photograph
 from sam3d_ros.people.stage import PeopleStage
+from sam3d_ros.session.session import Session
 from sam3d_ros.world.people.episodes import PeopleEpisode, people_episode
 from sam3d_ros.world.samples import Sample, samples
 
@@ -88,6 +89,7 @@ def run(options: BenchOptions) -> Measurement:
     values['joints_visible_mm'], values['joints_hidden_mm'] = _lifted_mm(seeds)
     values['same_id_share'] = _same_ids(seeds, options)
     values['first_capsule_s'] = _first_capsule_s(seeds, options)
+    values['objects_of_people'] = _objects_of_people(seeds, options)
     cost_s, alone_s, sequence = _cost_s(options)
     values['two_people_s'], values['nobody_s'] = cost_s, alone_s
     pictures.append(Picture('two people crossing, every third frame', sequence))
@@ -239,6 +241,26 @@ def _first_capsule_s(seeds: Sequence[int], options: BenchOptions) -> float:
         for time_s in _follow(people_episode('entering', seed, 9, SENSOR), options).first_s
     ]
     return max(times, default=float('nan'))
+
+
+def _objects_of_people(seeds: Sequence[int], options: BenchOptions) -> int:
+    """Return how many confirmed tracks are mostly people in a frame of the whole product."""
+    made: set[tuple[str, int, int]] = set()
+    for activity in ('sitting', 'reaching'):
+        for seed in seeds[:2]:
+            episode = people_episode(activity, seed, 8, SENSOR, 1.8)
+            session = Session.from_config(options.config)
+            for sample in samples(episode.episode):
+                result = session.step(sample.frame())
+                people = episode.masks(sample).any(axis=0)
+                for track in result.tracks.items:
+                    if track.instance < 0 or track.state != TrackState.CONFIRMED:
+                        continue
+                    mask = result.tracks.instances.items[track.instance].mask
+                    if 2 * int((mask & people).sum()) > int(mask.sum()):
+                        made.add((activity, seed, track.id))
+            session.close()
+    return len(made)
 
 
 def _cost_s(options: BenchOptions) -> tuple[float, float, ByteArray]:
