@@ -8,6 +8,7 @@ them. What is held by a gripper is not known here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import permutations
 
 import numpy as np
@@ -27,14 +28,46 @@ NEXT_M = 0.05
 MOST_POINTS = 4000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Body:
-    """An object's surface points, z up, and its lowest and highest corner."""
+    """An object's surface points, z up, its lowest and highest corner, and what all pairs ask."""
 
     id: int
     points: FloatArray
     low: FloatArray
     high: FloatArray
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """For the nearest points."""
+        return cKDTree(self.points)
+
+    @cached_property
+    def planes(self) -> FloatArray:
+        """(F, 4) planes of the hull, outward."""
+        equations: FloatArray = ConvexHull(self.points).equations
+        return equations
+
+    @cached_property
+    def under(self) -> dict[tuple[int, int], float]:
+        """The lowest point of each occupied cell of a horizontal grid."""
+        return _last_heights(self.points[np.argsort(-self.points[:, 2])])
+
+    @cached_property
+    def over(self) -> dict[tuple[int, int], float]:
+        """The highest point of each."""
+        return _last_heights(self.points[np.argsort(self.points[:, 2])])
+
+    @cached_property
+    def stands_alone(self) -> bool:
+        """Whether the middle is above the foot."""
+        foot = self.points[self.points[:, 2] < self.low[2] + FOOT_M, :2]
+        middle = self.points[:, :2].mean(axis=0)
+        try:
+            planes = ConvexHull(foot).equations
+        except (QhullError, ValueError):
+            return False
+        return bool((planes[:, :2] @ middle + planes[:, 2] < 0).all())
 
 
 def relations(scene: Scene) -> tuple[Relation, ...]:
@@ -75,9 +108,9 @@ def _closest(a: _Body, b: _Body) -> RelationKind | None:
     contact_z = _contact_heights(a, b)
     if len(contact_z) >= LEAST_CELLS and np.median(contact_z) < middle_z:
         return RelationKind.ON
-    distance, _ = cKDTree(b.points).query(a.points, distance_upper_bound=NEXT_M)
+    distance, _ = b.tree.query(a.points, distance_upper_bound=NEXT_M)
     nearest = float(distance.min())
-    if nearest <= TOUCH_M and not _stands_alone(a):
+    if nearest <= TOUCH_M and not a.stands_alone:
         return RelationKind.LEANING
     beside = min(a.high[2], b.high[2]) - max(a.low[2], b.low[2])
     return RelationKind.NEXT_TO if nearest <= NEXT_M and beside > 0 else None
@@ -93,31 +126,17 @@ def _is_in(a: _Body, b: _Body) -> bool:
     inside = ((a.points > b.low) & (a.points < b.high)).all(axis=1)
     if inside.mean() < INSIDE_SHARE:
         return False
-    planes = ConvexHull(b.points).equations
-    within = (a.points[inside] @ planes[:, :3].T + planes[:, 3] < 0).all(axis=1)
+    within = (a.points[inside] @ b.planes[:, :3].T + b.planes[:, 3] < 0).all(axis=1)
     return bool(within.sum() >= INSIDE_SHARE * len(a.points))
 
 
 def _contact_heights(a: _Body, b: _Body) -> FloatArray:
     """Return the height of each cell in which the underside of a lies on the upper side of b."""
-    under, over = _heights(a.points, lowest=True), _heights(b.points, lowest=False)
-    shared = under.keys() & over.keys()
-    return np.array([under[c] for c in sorted(shared) if abs(under[c] - over[c]) <= TOUCH_M])
+    shared = sorted(a.under.keys() & b.over.keys())
+    return np.array([a.under[c] for c in shared if abs(a.under[c] - b.over[c]) <= TOUCH_M])
 
 
-def _heights(points: FloatArray, *, lowest: bool) -> dict[tuple[int, int], float]:
-    """Return the lowest or highest point of each occupied cell of a horizontal grid."""
-    order = points[np.argsort(points[:, 2] if not lowest else -points[:, 2])]
-    cells = np.floor(order[:, :2] / CELL_M).astype(int).tolist()
-    return {(x, y): z for (x, y), z in zip(cells, order[:, 2].tolist(), strict=True)}
-
-
-def _stands_alone(body: _Body) -> bool:
-    """Return whether the middle of an object is above its foot."""
-    foot = body.points[body.points[:, 2] < body.low[2] + FOOT_M, :2]
-    middle = body.points[:, :2].mean(axis=0)
-    try:
-        planes = ConvexHull(foot).equations
-    except (QhullError, ValueError):
-        return False
-    return bool((planes[:, :2] @ middle + planes[:, 2] < 0).all())
+def _last_heights(points: FloatArray) -> dict[tuple[int, int], float]:
+    """Return the height of the last point in each occupied cell of a horizontal grid."""
+    cells = np.floor(points[:, :2] / CELL_M).astype(int).tolist()
+    return {(x, y): z for (x, y), z in zip(cells, points[:, 2].tolist(), strict=True)}
