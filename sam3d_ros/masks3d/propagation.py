@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, Frame, Prompt
+from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.masks3d.config import Masks3DConfig
 from sam3d_ros.masks3d.rendering import render
 from sam3d_ros.masks3d.selfprompts import self_prompts
@@ -27,6 +28,8 @@ from sam3d_ros.masks3d.voting import look
 Views = Callable[[], Iterable[tuple[int, Frame]]]
 """Gives the numbered views from the first on, each time it is called."""
 
+LEAST_MARGIN_M = 0.2
+"""Surfels are kept in a box around what the first view shows, larger by its diagonal or this."""
 LEAST_PX = 50
 """Where less of an object is in view, nothing is asked."""
 NEGATIVE_AGAIN = 0.5
@@ -39,7 +42,7 @@ OPEN_PX, CLOSE_PX = 3, 5
 class ObjectInViews:
     """One object as several views know it together.
 
-    :param scene: all surfels that the views showed, the object's and others.
+    :param scene: surfels that the views showed around the object, its own and others.
     :param confidence: (N,) float64 -1..1, votes for each being the object's less those against it,
         over all of them; > 0 = it is.
     :param answers: by number of the view, the mask that was kept of it; packed bits.
@@ -89,21 +92,25 @@ def find_in_views(
     :raises PromptError: when the prompt cannot be served or points at nothing, or when there is no
         such view.
     """
-    scene = Surfels()
-    first = None
-    for k, frame in views():
-        scene.add(frame)
-        first = frame if k == number else first
+    first = next((frame for k, frame in views() if k == number), None)
     if first is None:
-        raise PromptError(f'a prompt in view {number}', wanted='the number of a view')
+        raise PromptError(f'no view {number} that can be used', wanted='the number of a view')
     found = segmenter.segment(first, (prompt,)).items
     if not found:
         raise PromptError('the prompt points at nothing', wanted='a place with an object')
     mask = max(found, key=lambda item: item.score).mask
+    pixels = mask & np.isfinite(first.depth_m)
+    if not pixels.any():
+        raise PromptError('what the prompt means has no depth', wanted='an object with returns')
+    points = apply(first.T_fixed_cam, first.pointmap[pixels].astype(np.float64))
+    low, high = np.quantile(points, (0.02, 0.98), axis=0)
+    margin_m = max(LEAST_MARGIN_M, float(np.linalg.norm(high - low)))
+    scene = Surfels()
+    for _, frame in views():
+        place = apply(frame.T_fixed_cam, frame.pointmap.astype(np.float64))
+        scene.add(frame, ((place > low - margin_m) & (place < high + margin_m)).all(axis=-1))
     tree = cKDTree(scene.points_fixed)
     values = look(scene, first).votes(mask, config.negative)
-    if not (values > 0).any():
-        raise PromptError('what the prompt means has no depth', wanted='an object with returns')
     answers, rejected = {number: np.packbits(mask)}, []
     for k, frame in _from(views, number):
         before = render(tree, values, frame, scene.spacing_m)
