@@ -81,7 +81,7 @@ def test_an_object_taken_away_is_gone_once_free_space_proves_it(camera, objects,
     assert len(ids(play(camera, objects, frames(6, boxes=left)))) == 1
 
 
-def test_what_comes_back_has_its_id_and_after_a_clear_ids_start_at_one(graph, camera, objects, frames, play):
+def test_what_comes_back_has_its_id_until_a_clear(graph, camera, objects, frames, play):
     assert ids(play(camera, objects, frames(3))) == ['1', '2']
     play(camera, objects, frames(5, boxes=()))
     assert ids(play(camera, objects, frames(3))) == ['1', '2']
