@@ -84,6 +84,18 @@ class RecentFrames:
                 return kept
         return None
 
+    def since(self, stamp_ns: int, frame_id: str) -> Kept | None:
+        """Return a frame of the time since the oldest kept one, None when it never came.
+
+        :param stamp_ns: its source stamp.
+        :param frame_id: optical frame of its camera.
+        :raises NotReadyError, NotFoundError: as :meth:`at`, when it is older.
+        """
+        if self._kept and stamp_ns > self._kept[0].frame.stamp_ns:
+            found = (it for it in self._kept if it.frame.stamp_ns == stamp_ns)
+            return next((it for it in found if it.frame.frame_id == frame_id), None)
+        return self.at(stamp_ns, frame_id)
+
     def at(self, stamp_ns: int | None, frame_id: str = '') -> Kept:
         """Return a frame.
 

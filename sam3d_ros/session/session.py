@@ -188,7 +188,7 @@ class Session:
         :param frame_id: optical frame of the camera.
         :param instances: masks in pixels of the camera's rectified image, at the image's stamp.
         :return: what is known now, None where nothing has changed: the masks wait for their frame,
-            or a later one of the camera was segmented before they came.
+            it was dropped, or a later one of the camera was segmented before they came.
         :raises InputError: when the masks have another size than the frame.
         :raises NotFoundError: when the frame is no longer kept.
         """
@@ -196,7 +196,9 @@ class Session:
         if latest is None or instances.stamp_ns > latest.frame.stamp_ns:
             self._outside.put(frame_id, instances)
             return None
-        then = self._recent.at(instances.stamp_ns, frame_id)
+        then = self._recent.since(instances.stamp_ns, frame_id)
+        if then is None:
+            return None
         frame = then.frame
         self._outside.heard(frame)
         if self._turns.is_late(frame):
@@ -207,10 +209,9 @@ class Session:
         self._turns.segmented(frame)
         scene = self._memory.update(frame, tracks, reconstructions)
         if latest.frame is not frame:
-            removed = scene.removed
             tracks, reconstructions = self._reconstructor.follow(latest.frame, tracks)
-            scene = self._memory.update(latest.frame, tracks, reconstructions)
-            scene = replace(scene, removed=(*removed, *scene.removed))
+            now = self._memory.update(latest.frame, tracks, reconstructions)
+            scene = replace(now, removed=(*scene.removed, *now.removed))
         self._recent.add(replace(latest, tracks=tracks, places=self._reconstructor.places()))
         self._offer_to_save()
         return scene
@@ -218,8 +219,7 @@ class Session:
     def late(self) -> Scene | None:
         """Return the scene if shapes were finished after the last frame, else None."""
         kept = self._recent.latest()
-        made = self._reconstructor.late(kept.frame) if kept is not None else None
-        if kept is None or made is None or not made.items:
+        if kept is None or not (made := self._reconstructor.late(kept.frame)).items:
             return None
         self._memory.rebuilt(kept.frame, made)
         return self.scene()

@@ -183,6 +183,14 @@ def test_masks_that_come_after_newer_ones_change_nothing(shown):
     assert running.join('camera', shown(1)[1]) is None
 
 
+def test_masks_of_a_frame_that_was_dropped_change_nothing(shown):
+    running = session()
+    for number in (0, 1, 3):
+        running.step(shown(number)[0])
+    assert running.join('camera', shown(2)[1]) is None
+    assert len(running.segmenter.asked) == 3
+
+
 def test_masks_wait_only_for_their_own_camera(shown):
     running = session()
     frame, masks = shown(0)
