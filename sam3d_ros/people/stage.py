@@ -249,7 +249,7 @@ class PeopleStage:
         lifted = lift(frame, landmarks, known.joints.size if known is not None else None)
         if not np.isnan(lifted.size) and not SIZES[0] < lifted.size < SIZES[1]:
             return
-        if known is not None and owner not in (None, known.id) and known.id in cells:
+        if known is not None and owner not in (None, known.id):
             return  # the square has slipped to somebody else
         R = frame.T_fixed_cam[:3, :3]
         points = apply(frame.T_fixed_cam, lifted.points_m)
