@@ -26,6 +26,8 @@ FOOT_M = 0.01
 INSIDE_SHARE = 0.6
 NEXT_M = 0.05
 MOST_POINTS = 4000
+SAME_M, SAME_RAD = 0.002, 0.02
+"""Poses that changed by less since relations were found leave them as they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,33 @@ def relations(scene: Scene) -> tuple[Relation, ...]:
         if kind is not None and not (kind == RelationKind.NEXT_TO and _closest(b, a) != kind):
             found[a.id, b.id] = kind
     return tuple(Relation(kind, *pair) for pair, kind in sorted(found.items()))
+
+
+class KnownRelations:
+    """The relations of a scene that changes; found out anew only when one of its objects has."""
+
+    def __init__(self) -> None:
+        self._found: tuple[Relation, ...] = ()
+        self._objects: dict[int, SceneObject] = {}
+        self._knew_up = False
+
+    def of(self, scene: Scene) -> tuple[Relation, ...]:
+        """Return what :func:`relations` says of a scene, or said of one that looked the same."""
+        objects = {item.id: item for item in scene.objects}
+        knows_up = scene.up is not None
+        if (knows_up, objects.keys()) != (self._knew_up, self._objects.keys()) or any(
+            _has_changed(self._objects[id_], item) for id_, item in objects.items()
+        ):
+            self._objects, self._knew_up = objects, knows_up
+            self._found = relations(scene)
+        return self._found
+
+
+def _has_changed(before: SceneObject, now: SceneObject) -> bool:
+    moved = np.abs(now.T_fixed_obj - before.T_fixed_obj)
+    return now.mesh is not before.mesh or bool(
+        (moved[:3, 3] > SAME_M).any() or (moved[:3, :3] > SAME_RAD).any()
+    )
 
 
 def _body(item: SceneObject, up: FloatArray) -> _Body:

@@ -15,6 +15,7 @@ from typing import Any
 from sam3d_ros.core.people import People
 from sam3d_ros.core.types import Frame, ObjectState, Scene
 from sam3d_ros.export.mesh_folder import MeshFolder
+from sam3d_ros.geometry.relations import KnownRelations
 from sam3d_ros.messages.config import OutputConfig, TfConfig
 from sam3d_ros.messages.headers import NS_PER_S, header_message
 from sam3d_ros.messages.results.collision import CollisionState
@@ -90,6 +91,7 @@ class ResultMessages:
         self._collisions = CollisionState(self._types, outputs)
         self._listed: tuple[Any, ...] | None = None
         self._listed_ns = 0
+        self._relations = KnownRelations()
         self._period_ns = round(outputs.list_period_s * NS_PER_S)
         self._held: Scene | None = None
 
@@ -169,7 +171,8 @@ class ResultMessages:
         """Yield what shows all objects with their meshes."""
         self._listed_ns = scene.stamp_ns
         self._held = None
-        yield OBJECTS, scene_message(self._types, scene, products, files)
+        related = self._relations.of(scene)
+        yield OBJECTS, scene_message(self._types, scene, products, files, related)
         markers = self._markers.update(scene, products, files)
         if markers is not None:
             yield MARKERS, markers

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Relations of solids whose places are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 trimesh = pytest.importorskip('trimesh')
 
 from sam3d_ros.core.types import Mesh, ObjectState, Provenance, RelationKind, Scene, SceneObject
-from sam3d_ros.geometry.relations import relations
+from sam3d_ros.geometry.relations import KnownRelations, relations
 
 UP = np.array([0.0, 0.0, 1.0])
 ON, IN, LEANING, NEXT_TO = RelationKind
@@ -72,3 +74,20 @@ def test_up_may_be_any_axis_and_without_it_nothing_is_told():
     left, right = thing(1, box(0.1, 0.1, 0.1)), thing(2, box(0.06, 0.06, 0.06), (0.08, 0, 0))
     assert told(left, right, up=np.array([1.0, 0, 0])) == [(2, ON, 1)]
     assert told(left, right, up=None) == []
+
+
+def test_relations_are_found_anew_when_an_object_moves_and_not_before():
+    known = KnownRelations()
+    low, top = thing(1, box(0.1, 0.1, 0.1), (0, 0, 0.05)), thing(2, box(0.06, 0.06, 0.06))
+
+    def scene(x_m, up=UP):
+        T = np.eye(4)
+        T[:3, 3] = x_m, 0.0, 0.13
+        return Scene(0, 'world', (low, replace(top, T_fixed_obj=T)), up=up)
+
+    first = known.of(scene(0.0))
+    assert [item.kind for item in first] == [ON]
+    assert known.of(scene(0.001)) is first
+    assert known.of(scene(0.3)) == ()
+    assert [item.kind for item in known.of(scene(0.0))] == [ON]
+    assert known.of(scene(0.0, up=None)) == ()

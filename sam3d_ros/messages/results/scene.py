@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sam3d_ros.core.types import ObjectState, Provenance, Scene, SceneObject
+from sam3d_ros.core.types import ObjectState, Provenance, Relation, Scene, SceneObject
 from sam3d_ros.geometry.relations import relations
 from sam3d_ros.messages.headers import (
     covariance_matrix,
@@ -30,12 +30,14 @@ def scene_message(
     scene: Scene,
     products: Mapping[int, MeshProducts],
     files: Mapping[int, Path] | None = None,
+    related: Sequence[Relation] | None = None,
 ) -> Any:
     """Return the SceneObjectArray of a scene: every known object, complete.
 
     :param types: makes the messages.
     :param products: of every object, by id.
     :param files: where an object's mesh was written, by id; absolute paths.
+    :param related: how the objects stand to each other; None = it is found out here.
     """
     files = files or {}
     return types.new(
@@ -52,7 +54,7 @@ def scene_message(
                 subject=str(item.subject),
                 other=str(item.other),
             )
-            for item in relations(scene)
+            for item in (relations(scene) if related is None else related)
         ],
     )
 
