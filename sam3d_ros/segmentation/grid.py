@@ -16,6 +16,8 @@ import numpy as np
 from sam3d_ros.core.types import BoolArray, Float32Array, Frame
 
 WORKING_WIDTH = 320
+RIM_CELLS = 12.0
+"""A band without returns, up to so wide, runs around what is near to a stereo camera."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,22 @@ def with_returns(grid: Grid, cells: BoolArray) -> Grid:
     z = np.divide(1, disparity, out=np.zeros_like(disparity), where=disparity > 0)
     points = np.stack([grid.x * z, grid.y * z, z], axis=-1)
     return replace(grid, disparity=disparity, points=points, valid=disparity > 0)
+
+
+def near_returns(holes: BoolArray, valid: BoolArray) -> BoolArray:
+    """Return those cells of holes that are near a return: how far the others are nothing says.
+
+    :param holes: (h, w) bool; of each connected part all cells stay, or none.
+    :param valid: (h, w) bool, cells with a return.
+    """
+    if not holes.any():
+        return holes
+    away = cv2.distanceTransform((~valid).astype(np.uint8), cv2.DIST_L2, 3)
+    count, parts = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
+    least = np.full(count, np.inf)
+    np.minimum.at(least, parts[holes], away[holes])
+    kept: BoolArray = (least < RIM_CELLS)[parts] & holes
+    return kept
 
 
 def _pulled(values: Float32Array, weight: Float32Array) -> Float32Array:

@@ -16,7 +16,7 @@ from sam3d_ros.segmentation.cleaning import drop_unlikely, to_full_size
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.cues import Cues
 from sam3d_ros.segmentation.foreground import find_foreground
-from sam3d_ros.segmentation.grid import Grid, make_grid, with_returns
+from sam3d_ros.segmentation.grid import Grid, make_grid, near_returns, with_returns
 from sam3d_ros.segmentation.merge import Grouping, contact_groups, merge_patches
 from sam3d_ros.segmentation.normals import LocalPlanes, local_planes
 from sam3d_ros.segmentation.patches import Links, find_links, find_patches
@@ -132,8 +132,8 @@ def cut_patches(
         square = np.ones((3, 3), np.uint8)
         looks = ((cues.thing > LOOKS_LIKE) & ~inside).astype(np.uint8)
         opened = cv2.morphologyEx(looks, cv2.MORPH_OPEN, square) > 0  # no seams along outlines
-        covered = opened & ~grid.valid
-        region = (inside & (cues.thing > SURELY_NONE)) | opened
+        covered = near_returns(opened & ~grid.valid, grid.valid)
+        region = (inside & (cues.thing > SURELY_NONE)) | (opened & grid.valid) | covered
         grid = with_returns(grid, covered) if covered.any() else grid
         cues = cues.parted(inside)
     links = find_links(grid, local, region, cues)

@@ -3,7 +3,7 @@ import numpy as np
 
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
-from sam3d_ros.segmentation.grid import make_grid, with_returns
+from sam3d_ros.segmentation.grid import RIM_CELLS, make_grid, near_returns, with_returns
 
 
 def test_holes_are_filled_smoothly_where_asked_and_returns_stay():
@@ -22,3 +22,15 @@ def test_holes_are_filled_smoothly_where_asked_and_returns_stay():
     assert np.array_equal(filled.disparity[grid.valid], grid.disparity[grid.valid])
     np.testing.assert_allclose(filled.points[cells][:, 2], truth[cells], rtol=0.02)
     assert not grid.valid[cells].any()
+
+
+def test_holes_beyond_all_returns_are_left_out():
+    valid = np.zeros((100, 100), bool)
+    valid[60:] = True
+    holes = np.zeros_like(valid)
+    holes[20:60, 10:40] = True  # touches returns: all of it counts
+    holes[10 : 60 - int(RIM_CELLS) - 2, 60:80] = True  # nothing says how far it is
+    near = near_returns(holes, valid)
+    assert near[:, :50].sum() == holes[:, :50].sum()
+    assert not near[:, 50:].any()
+    assert not near_returns(np.zeros_like(valid), valid).any()

@@ -21,7 +21,7 @@ from sam3d_ros.segmentation.merge import Grouping
 from sam3d_ros.segmentation.mini.fusion import DECIMETRE_M
 from sam3d_ros.segmentation.mini.sight import Sight
 from sam3d_ros.segmentation.mini.things import features_of, part_sums, rim_share
-from sam3d_ros.segmentation.partition import PairedPatches
+from sam3d_ros.segmentation.partition import SUPPORT_SLACK_M, PairedPatches
 
 LIMIT = 4.0
 SECOND = np.s_[::2, ::2]
@@ -54,6 +54,7 @@ class Wholes:
             *self._shape(things),
             *_enclosed(things.thing_of[self._coarse], len(looks)),
             *self._cuts(things),
+            *self._footing(things),
         ]
         own = np.clip(np.stack(columns, axis=1), -LIMIT, LIMIT).astype(np.float32)
         sight = self._sight
@@ -155,6 +156,29 @@ class Wholes:
             _mean(here[same], odds[same], count) / 3,
             _mean(ends, np.concatenate([cut, cut]), count) / 3,
         )
+
+    @cached_property
+    def _over_supports(self) -> tuple[FloatArray, FloatArray]:
+        """(patches + 1, S) cells of each patch over each support, and its least height there."""
+        at = np.nonzero(self._coarse)
+        of, points = self._coarse[at], self._found.grid.points[SECOND][at]
+        supports, count = self._found.structure.supports, len(self._looks)
+        cells, lowest = np.zeros((count, len(supports))), np.full((count, len(supports)), np.inf)
+        for k, support in enumerate(supports):
+            cells[:, k] = np.bincount(of, support.covers(points), count)
+            np.minimum.at(lowest[:, k], of, support.height(points))
+        return cells, lowest
+
+    def _footing(self, things: Grouping) -> tuple[FloatArray, FloatArray]:
+        """Is a thing over a support, and how far is its lowest point above the nearest below."""
+        cells, lowest = self._over_supports
+        least = np.full((len(things.certainty), cells.shape[1]), np.inf)
+        np.minimum.at(least, things.thing_of, lowest)
+        size = np.maximum(self._added(self._moments[:, :1], things), 1)
+        is_over = self._added(cells, things) / size > 0.5
+        least = np.where(is_over & (least > -SUPPORT_SLACK_M), least, np.inf)
+        gap = np.clip(least.min(axis=1, initial=np.inf), 0, 1)
+        return 2.0 * (gap < 1) - 1, np.arcsinh(gap / SUPPORT_SLACK_M) / 2
 
 
 def _mean(labels: IndexArray, values: Float32Array, count: int) -> FloatArray:

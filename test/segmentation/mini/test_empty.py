@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where nothing is, next to nothing is listed: tables, floors, shelves and bins, by every sensor.
 
-What is listed is a whole empty bin, a shelf's board, or a gripper at the edge of the picture.
+What is listed is furniture cut by the picture's edge, a shelf's board, or a gripper's fingers.
 """
 
 from collections.abc import Iterator
@@ -56,10 +56,10 @@ def listed(worlds: int) -> int:
 
 
 def test_next_to_nothing_is_listed_in_a_few_empty_worlds():
-    assert listed(12) <= 0.12 * 12 * len(SENSORS)
+    assert listed(12) <= 0.1 * 12 * len(SENSORS)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_next_to_nothing_is_listed_in_a_hundred_empty_worlds():
-    assert listed(100) <= 0.12 * 100 * len(SENSORS)
+    assert listed(100) <= 0.09 * 100 * len(SENSORS)

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,21 @@ def test_the_larger_box_is_larger_and_both_are_compact(seen):
     longest, hull_share = own[:, 8], own[:, 15]
     assert longest[1] > longest[2]
     assert (hull_share[1:3] > 0.6).all()
+
+
+def test_what_stands_on_the_table_has_a_support_right_below(seen):
+    _, features = features_of(seen)
+    is_over, gap = features[1:3, -2:].T
+    assert (is_over == 1).all()
+    assert (gap < 0.3).all()
+
+
+def test_without_a_support_nothing_stands_on_one(seen):
+    scene, sight, found = seen
+    afloat = replace(found, structure=replace(found.structure, supports=()))
+    odds = np.zeros(len(found.pairs.front), np.float32)
+    features = Wholes(sight, afloat, odds).features(grouping(found, scene))
+    assert (features[1:3, -2] == -1).all()
 
 
 def test_the_shipped_network_takes_what_is_computed(seen):
