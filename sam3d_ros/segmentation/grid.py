@@ -88,7 +88,8 @@ def near_returns(holes: BoolArray, valid: BoolArray) -> BoolArray:
     if not holes.any():
         return holes
     away = cv2.distanceTransform((~valid).astype(np.uint8), cv2.DIST_L2, 3)
-    count, parts = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
+    count, labels = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
+    parts = np.asarray(labels, np.int32)
     least = np.full(count, np.inf)
     np.minimum.at(least, parts[holes], away[holes])
     kept: BoolArray = (least < RIM_CELLS)[parts] & holes
