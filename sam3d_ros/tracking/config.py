@@ -76,14 +76,15 @@ class TrackingConfig:
     )
     hot_start_s: float = option(
         1.5,
-        'For so long a new track is on trial, seconds: SAM 3 has 15 frames.',
+        'A track that is not confirmed is judged by its latest frames, so many seconds: SAM 3 has '
+        '15 frames.',
         minimum=0.0,
         maximum=60.0,
     )
     hot_start_missed: float = option(
         0.53,
-        'A track on trial ends when so large a share of the frames that could have shown it does '
-        'not: SAM 3 has 8 of 15.',
+        'A track that is not confirmed ends when so large a share of the frames that could have '
+        'shown it does not: SAM 3 has 8 of 15.',
         minimum=0.1,
         maximum=1.0,
     )

@@ -7,8 +7,8 @@ between two frames is found again by place, size and colour; what was put elsewh
 and colour alone, once free space is seen where it was. A confirmed track ends only when free space
 disproves it, or when another track has taken over all of its surface.
 
-A new track is listed at once and is on trial for a while, as in SAM 3 (Carion et al., 2025): one
-that most frames do not show ends again.
+A new track is on trial until it is confirmed, as in SAM 3 (Carion et al., 2025): one that most of
+the latest frames do not show ends again.
 """
 
 from __future__ import annotations
@@ -297,12 +297,13 @@ class OverlapTracker:
 
     def _look(self, memory: Memory, stamp_ns: int, *, is_seen: bool) -> None:
         """Note that a frame could have shown a track, and decide whether it is believed now."""
-        trial_s = max(self._config.confirm_s, self._config.hot_start_s)
-        if memory.is_confirmed and stamp_ns - memory.first_seen_ns > trial_s * 1e9:
+        if memory.is_confirmed:
             memory.looks.clear()
             return
-        memory.looks.append((stamp_ns, is_seen))
         wanted = self._config.confirm_hits
+        trial_ns = round(max(self._config.confirm_s, self._config.hot_start_s) * 1e9)
+        kept = [look for look in memory.looks[:-wanted] if look[0] >= stamp_ns - trial_ns]
+        memory.looks = [*kept, *memory.looks[-wanted:], (stamp_ns, is_seen)]
         since_ns = stamp_ns - round(self._config.confirm_s * 1e9)
         in_time = sum(seen for at, seen in memory.looks if at >= since_ns)
         in_a_row = sum(seen for _, seen in memory.looks[-wanted:])
@@ -353,11 +354,13 @@ class OverlapTracker:
     def _lives(self, memory: Memory) -> bool:
         if memory.doubts >= self._config.absent_frames:
             return False
+        if memory.is_confirmed:
+            return True
         looks = len(memory.looks)
         missed = sum(not seen for _, seen in memory.looks)
         if looks >= LEAST_LOOKS and missed >= self._config.hot_start_missed * looks:
             return False
-        return memory.is_confirmed or memory.missed_in_a_row < self._config.tentative_misses
+        return memory.missed_in_a_row < self._config.tentative_misses
 
     @staticmethod
     def _track(memory: Memory, instance: int) -> Track:

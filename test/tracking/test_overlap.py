@@ -148,20 +148,19 @@ def test_of_two_that_look_alike_neither_is_taken_for_the_one_that_moved(tracker,
     assert set(ids_by_source(after).values()) == {3, 4}
 
 
-def test_newcomer_that_most_frames_do_not_show_ends_within_its_trial(tracker, boxes_world):
+def test_newcomer_that_most_frames_do_not_show_ends(tracker, boxes_world):
     eye = (0.8, 0.0, 0.6)
-    for k in range(3):
-        step(tracker, boxes_world, eye, BOXES, k)
-    for k in range(3, 12):
-        tracks = step(tracker, boxes_world, eye, BOXES, k, keep={0, 1})
+    for k in range(8):
+        keep = None if k in (3, 6) else {0, 1}
+        tracks = step(tracker, boxes_world, eye, BOXES, k, keep=keep)
     assert {track.id for track in tracks.items} == {1, 2}
 
 
 def test_missed_segmentation_does_not_end_a_track(tracker, boxes_world):
     eye = (0.8, 0.0, 0.6)
-    for k in range(20):
+    for k in range(4):
         step(tracker, boxes_world, eye, BOXES, k)
-    for k in range(20, 36):
+    for k in range(4, 20):
         tracks = step(tracker, boxes_world, eye, BOXES, k, keep={0, 1})
     assert {track.id for track in tracks.items} == {1, 2, 3}
 
