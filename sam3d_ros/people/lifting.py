@@ -31,6 +31,8 @@ SIZE_SIGMA = 0.12
 """Spread of the size of people, relative."""
 SIZES = (0.45, 1.35)
 """Smallest and largest size of a person over the usual."""
+LEAST_MEASURED = 6
+"""From fewer joints that depth has measured nobody's size is told."""
 INSIDE_M = np.full(len(JOINTS), 0.025)
 for _part, _depth in (
     ('ear', 0.04),
@@ -58,13 +60,21 @@ class Lifted:
     :param points_m: (33, 3) float64, metres.
     :param covariance: (33, 3, 3) float64, square metres.
     :param measured: (33,) bool, placed by depth at the joint itself.
-    :param size: of this person over the usual; NaN when depth does not tell.
+    :param size: of this person over the usual, by its bones; NaN when depth does not tell.
+    :param extent: how far its measured joints lie apart across the line of sight, over the usual:
+        rougher, but told of a head alone too; NaN when depth does not tell.
     """
 
     points_m: FloatArray
     covariance: FloatArray
     measured: BoolArray
     size: float
+    extent: float
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether it cannot be a person: a toy, or a heap of things that looks like one."""
+        return self.extent < SIZES[0]
 
 
 def lift(frame: Frame, landmarks: Landmarks, size: float | None = None) -> Lifted:
@@ -116,7 +126,8 @@ def lift(frame: Frame, landmarks: Landmarks, size: float | None = None) -> Lifte
     outer = sight[:, :, None] * sight[:, None, :]
     covariance = (side**2)[:, None, None] * (np.eye(3) - outer)
     covariance += (along**2)[:, None, None] * outer
-    return Lifted(points, covariance, measured, found if is_placed else np.nan)
+    extent = measured_extent(points, relative, measured)
+    return Lifted(points, covariance, measured, found if is_placed else np.nan, extent)
 
 
 def measured_size(points_m: FloatArray, relative_m: FloatArray, measured: BoolArray) -> float:
@@ -133,6 +144,19 @@ def measured_size(points_m: FloatArray, relative_m: FloatArray, measured: BoolAr
         if measured[a] and measured[b]
     ]
     return float(np.median(ratios)) if len(ratios) >= 3 else float('nan')
+
+
+def measured_extent(points_m: FloatArray, relative_m: FloatArray, measured: BoolArray) -> float:
+    """Return how far joints lie apart sideways over the usual, NaN when few are measured.
+
+    :param points_m: (33, 3) joints, optical frame.
+    :param relative_m: (33, 3) the same of a body of usual size.
+    :param measured: (33,) which of the joints count.
+    """
+    if measured.sum() < LEAST_MEASURED:
+        return float('nan')
+    here, usual = points_m[measured, :2].std(axis=0), relative_m[measured, :2].std(axis=0)
+    return float(np.linalg.norm(here) / max(float(np.linalg.norm(usual)), 0.02))
 
 
 def _rays(points_px: FloatArray, camera: Camera) -> FloatArray:

@@ -247,7 +247,7 @@ class PeopleStage:
             return
         owner = _owner(on, cells)
         lifted = lift(frame, landmarks, known.joints.size if known is not None else None)
-        if not np.isnan(lifted.size) and not SIZES[0] < lifted.size < SIZES[1]:
+        if lifted.is_too_small or not (np.isnan(lifted.size) or SIZES[0] < lifted.size < SIZES[1]):
             return
         if known is not None and owner not in (None, known.id):
             return  # the square has slipped to somebody else

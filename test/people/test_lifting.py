@@ -83,6 +83,18 @@ def test_a_wrong_calibration_shows_as_a_wrong_size(drawn: Callable) -> None:
     assert lift(wrong, landmarks).size < 0.6 * lift(frame, landmarks).size
 
 
+def test_what_looks_like_a_small_person_up_close_is_nobody(drawn: Callable) -> None:
+    episode, samples = drawn('standing', seed=3, distance_m=1.8)
+    frame = samples[0].frame()
+    landmarks = seen_landmarks(frame, episode.joints_m[0, 0], np.ones(33, bool), 0.5)
+    toy = replace(frame, pointmap=frame.pointmap * np.float32(0.2))
+    person = lift(frame, landmarks)
+    assert person.extent == pytest.approx(1.0, abs=0.25) and not person.is_too_small
+    assert lift(toy, landmarks).is_too_small
+    blind = replace(frame, pointmap=np.full_like(frame.pointmap, np.nan))
+    assert not lift(blind, landmarks).is_too_small
+
+
 def test_bones_keep_their_lengths() -> None:
     rng = np.random.default_rng(0)
     body = rng.normal(0, 0.4, (33, 3))
