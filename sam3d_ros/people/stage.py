@@ -67,7 +67,14 @@ class PeopleStage:
     ) -> None:
         self._config = config = config or PeopleConfig(use='off')
         self._say = say
-        self._looking = Looking(config) if config.use in ('both', 'image') else None
+        self._looking: Looking | None = None
+        if config.use in ('both', 'image'):
+            try:
+                self._looking = Looking(config)
+            except ModuleNotFoundError as error:
+                if config.use == 'image':
+                    raise
+                say(f'people: {error}: depth alone finds people; for the image too: install it')
         self._hands = (
             HandNetworks(device=config.device) if self._looking and config.hands else None
         )

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.types import FloatArray
-from sam3d_ros.geometry.transforms import apply, quaternion, transform
+from sam3d_ros.geometry.transforms import apply, transform
 from sam3d_ros.world.setting.placing import Body
 
 STEP_S = 0.002
@@ -119,7 +119,8 @@ def _step(model: mujoco.MjModel, data: mujoco.MjData, released: int) -> None:
 
 
 def _qpos(T: FloatArray) -> FloatArray:
-    x, y, z, w = quaternion(T)
+    # By scipy: heaps of old seeds hang on its last bits.
+    x, y, z, w = Rotation.from_matrix(T[:3, :3]).as_quat(canonical=True)
     return np.array([*T[:3, 3], w, x, y, z])
 
 
