@@ -12,10 +12,13 @@ from functools import cached_property
 from itertools import permutations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from sam3d_ros.core.types import FloatArray, Relation, RelationKind, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply
+
+CellArray = npt.NDArray[np.int64]
 
 CELL_M = 0.01
 TOUCH_M = 0.008
@@ -26,6 +29,8 @@ FOOT_M = 0.01
 INSIDE_SHARE = 0.6
 NEXT_M = 0.05
 MOST_POINTS = 4000
+FEW_POINTS = 500
+"""So many of an object's points ask how near another is, and whether they are inside it."""
 SAME_M, SAME_RAD = 0.002, 0.02
 """Poses that changed by less since relations were found leave them as they are."""
 
@@ -40,6 +45,11 @@ class _Body:
     high: FloatArray
 
     @cached_property
+    def few(self) -> FloatArray:
+        """(N, 3) some of the points, evenly."""
+        return self.points[:: -(-len(self.points) // FEW_POINTS)]
+
+    @cached_property
     def tree(self) -> cKDTree:
         """For the nearest points."""
         return cKDTree(self.points)
@@ -47,17 +57,17 @@ class _Body:
     @cached_property
     def planes(self) -> FloatArray:
         """(F, 4) planes of the hull, outward."""
-        equations: FloatArray = ConvexHull(self.points).equations
+        equations: FloatArray = ConvexHull(self.few).equations
         return equations
 
     @cached_property
-    def under(self) -> dict[tuple[int, int], float]:
-        """The lowest point of each occupied cell of a horizontal grid."""
+    def under(self) -> tuple[CellArray, FloatArray]:
+        """Occupied cells of a horizontal grid, rising numbers, and the lowest point of each."""
         return _last_heights(self.points[np.argsort(-self.points[:, 2])])
 
     @cached_property
-    def over(self) -> dict[tuple[int, int], float]:
-        """The highest point of each."""
+    def over(self) -> tuple[CellArray, FloatArray]:
+        """The same cells and the highest point of each."""
         return _last_heights(self.points[np.argsort(self.points[:, 2])])
 
     @cached_property
@@ -137,7 +147,7 @@ def _closest(a: _Body, b: _Body) -> RelationKind | None:
     contact_z = _contact_heights(a, b)
     if len(contact_z) >= LEAST_CELLS and np.median(contact_z) < middle_z:
         return RelationKind.ON
-    distance, _ = b.tree.query(a.points, distance_upper_bound=NEXT_M)
+    distance, _ = b.tree.query(a.few, distance_upper_bound=NEXT_M)
     nearest = float(distance.min())
     if nearest <= TOUCH_M and not a.stands_alone:
         return RelationKind.LEANING
@@ -152,20 +162,24 @@ def _gap_m(a: _Body, b: _Body) -> float:
 
 
 def _is_in(a: _Body, b: _Body) -> bool:
-    inside = ((a.points > b.low) & (a.points < b.high)).all(axis=1)
+    inside = ((a.few > b.low) & (a.few < b.high)).all(axis=1)
     if inside.mean() < INSIDE_SHARE:
         return False
-    within = (a.points[inside] @ b.planes[:, :3].T + b.planes[:, 3] < 0).all(axis=1)
-    return bool(within.sum() >= INSIDE_SHARE * len(a.points))
+    within = (a.few[inside] @ b.planes[:, :3].T + b.planes[:, 3] < 0).all(axis=1)
+    return bool(within.sum() >= INSIDE_SHARE * len(a.few))
 
 
 def _contact_heights(a: _Body, b: _Body) -> FloatArray:
     """Return the height of each cell in which the underside of a lies on the upper side of b."""
-    shared = sorted(a.under.keys() & b.over.keys())
-    return np.array([a.under[c] for c in shared if abs(a.under[c] - b.over[c]) <= TOUCH_M])
+    (a_cells, a_heights), (b_cells, b_heights) = a.under, b.over
+    _, of_a, of_b = np.intersect1d(a_cells, b_cells, assume_unique=True, return_indices=True)
+    under, over = a_heights[of_a], b_heights[of_b]
+    touching: FloatArray = under[np.abs(under - over) <= TOUCH_M]
+    return touching
 
 
-def _last_heights(points: FloatArray) -> dict[tuple[int, int], float]:
-    """Return the height of the last point in each occupied cell of a horizontal grid."""
-    cells = np.floor(points[:, :2] / CELL_M).astype(int).tolist()
-    return {(x, y): z for (x, y), z in zip(cells, points[:, 2].tolist(), strict=True)}
+def _last_heights(points: FloatArray) -> tuple[CellArray, FloatArray]:
+    """Return the occupied cells of a horizontal grid and the height of the last point in each."""
+    x, y = np.floor(points[::-1, :2] / CELL_M).astype(np.int64).T
+    cells, last = np.unique((x << 32) + y, return_index=True)
+    return cells, points[::-1][last, 2]
