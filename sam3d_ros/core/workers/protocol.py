@@ -16,6 +16,7 @@ import mmap
 import os
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -45,6 +46,10 @@ class Kind(IntEnum):
 
 class ProtocolError(Exception):
     """The other side does not speak this protocol, or not this version of it."""
+
+
+class StoppedError(Exception):
+    """The client asked to stop what is being done."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,29 @@ def receive(connection: socket.socket) -> Message:
         if memory is not None:
             os.close(memory)
     return Message(Kind(kind), content['fields'], _views(content['arrays'], view))
+
+
+def serve(connection: socket.socket, answer: Callable[[Message], Message]) -> None:
+    """Answer requests in order until told to quit, or until the client is gone.
+
+    :param connection: to the client.
+    :param answer: returns what comes of a request; what it raises is told as a failure.
+    """
+    try:
+        send(connection, Message(Kind.READY, {'pid': os.getpid()}))
+        while (message := receive(connection)).kind != Kind.QUIT:
+            if message.kind == Kind.CANCEL:
+                continue  # what it was meant for has ended already
+            try:
+                result = answer(message)
+            except StoppedError:
+                result = Message(Kind.FAILURE, {'cancelled': True, 'reason': 'cancelled'})
+            except Exception as error:
+                reason = f'{type(error).__name__}: {error}'
+                result = Message(Kind.FAILURE, {'cancelled': False, 'reason': reason})
+            send(connection, result)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # nobody is left to be told
 
 
 def pack(message: Message) -> bytes:

@@ -10,7 +10,6 @@ Standard library and numpy only, besides what the installation brings.
 from __future__ import annotations
 
 import argparse
-import os
 import socket
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'core' / 'workers'))
-from protocol import Kind, Message, receive, send
+from protocol import Kind, Message, serve
 
 RESULTS = {
     'vertices': 'pred_vertices',
@@ -32,28 +31,14 @@ RESULTS = {
 
 
 class Worker:
-    """Serves one connection until it is told to quit or the adapter is gone."""
+    """Does what one connection asks for.
 
-    def __init__(self, connection: socket.socket, arguments: argparse.Namespace) -> None:
-        self._connection = connection
+    :param arguments: where the installation is, and on what device it runs.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
         self._estimator: Any = None
-
-    def serve(self) -> None:
-        """Answer messages in order."""
-        send(self._connection, Message(Kind.READY, {'pid': os.getpid()}))
-        while True:
-            message = receive(self._connection)
-            if message.kind == Kind.QUIT:
-                return
-            if message.kind == Kind.CANCEL:
-                continue  # what it was meant for has ended already
-            try:
-                answer = self._estimate(message)
-            except Exception as error:
-                reason = f'{type(error).__name__}: {error}'
-                answer = Message(Kind.FAILURE, {'cancelled': False, 'reason': reason})
-            send(self._connection, answer)
 
     def _load(self) -> Any:
         if self._estimator is None:
@@ -66,7 +51,8 @@ class Worker:
             self._estimator = SAM3DBodyEstimator(model, settings, None, None, None)
         return self._estimator
 
-    def _estimate(self, message: Message) -> Message:
+    def answer(self, message: Message) -> Message:
+        """Return the body that is asked for."""
         estimator = self._load()
         people = estimator.process_one_image(
             message.arrays['image'].copy(),
@@ -108,10 +94,7 @@ def main() -> None:
         parser.add_argument(f'--{name}', required=True)
     arguments = parser.parse_args()
     with socket.socket(fileno=arguments.fd) as connection:
-        try:
-            Worker(connection, arguments).serve()
-        except (EOFError, BrokenPipeError):
-            return
+        serve(connection, Worker(arguments).answer)
 
 
 if __name__ == '__main__':

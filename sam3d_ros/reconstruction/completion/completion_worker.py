@@ -8,12 +8,13 @@ import json
 import os
 import socket
 import traceback
+from functools import partial
 
 from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import Sam3dError
 from sam3d_ros.core.inference import limit_threads
 from sam3d_ros.core.registry import with_options
-from sam3d_ros.core.workers.protocol import Kind, Message, receive, send
+from sam3d_ros.core.workers.protocol import Kind, Message, serve
 from sam3d_ros.core.workers.values import message_of, value_of
 from sam3d_ros.reconstruction.completion.completer import Completer, Job
 from sam3d_ros.reconstruction.config import ReconstructionConfig
@@ -22,24 +23,11 @@ NICENESS = 5
 """Poses come first, three to one: at 10 a busy machine would leave shapes a tenth of a core."""
 
 
-def serve(connection: socket.socket, completer: Completer) -> None:
-    """Answer jobs in order until told to quit.
-
-    :param connection: to the lane.
-    :param completer: does the work.
-    :raises EOFError: when the lane is gone.
-    """
-    send(connection, Message(Kind.READY, {'pid': os.getpid()}))
-    while (message := receive(connection)).kind != Kind.QUIT:
-        if message.kind != Kind.CANCEL:  # what that was meant for has ended already
-            send(connection, answer(message, completer))
-
-
-def answer(message: Message, completer: Completer) -> Message:
+def answer(completer: Completer, message: Message) -> Message:
     """Return what comes of a request as a message, also when that is a failure.
 
-    :param message: a WORK with a job, or a LOAD with a backend's name.
     :param completer: does the work.
+    :param message: a WORK with a job, or a LOAD with a backend's name.
     """
     try:
         if message.kind == Kind.LOAD:
@@ -65,10 +53,7 @@ def main() -> None:
     kind = with_options('reconstruction', ReconstructionConfig)
     completer = Completer(build(kind, args.config))
     with socket.socket(fileno=args.fd) as connection:
-        try:
-            serve(connection, completer)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            return  # nobody is left to be told
+        serve(connection, partial(answer, completer))
 
 
 if __name__ == '__main__':

@@ -20,15 +20,11 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'core' / 'workers'))
-from protocol import Kind, Message, receive, send
-
-
-class CancelledError(Exception):
-    """The adapter asked to stop between two objects."""
+from protocol import Kind, Message, StoppedError, receive, send, serve
 
 
 class Worker:
-    """Serves one connection until it is told to quit or the adapter is gone.
+    """Does what one connection asks for.
 
     :param notebook: the installation's notebook folder.
     :param config: its pipeline.yaml.
@@ -40,25 +36,8 @@ class Worker:
         self._config = config
         self._inference: Any = None
 
-    def serve(self) -> None:
-        """Answer messages in order."""
-        send(self._connection, Message(Kind.READY, {'pid': os.getpid()}))
-        while True:
-            message = receive(self._connection)
-            if message.kind == Kind.QUIT:
-                return
-            if message.kind == Kind.CANCEL:
-                continue  # what it was meant for has ended already
-            try:
-                answer = self._answer(message)
-            except CancelledError:
-                answer = Message(Kind.FAILURE, {'cancelled': True, 'reason': 'cancelled'})
-            except Exception as error:
-                reason = f'{type(error).__name__}: {error}'
-                answer = Message(Kind.FAILURE, {'cancelled': False, 'reason': reason})
-            send(self._connection, answer)
-
-    def _answer(self, message: Message) -> Message:
+    def answer(self, message: Message) -> Message:
+        """Load, unload, or reconstruct, as is asked for."""
         if message.kind == Kind.LOAD:
             self._load()
             return Message(Kind.RESULT)
@@ -104,7 +83,7 @@ class Worker:
     def _stop_if_cancelled(self) -> None:
         readable, _, _ = select.select([self._connection], [], [], 0)
         if readable and receive(self._connection).kind == Kind.CANCEL:
-            raise CancelledError
+            raise StoppedError
 
 
 def as_tensor(values: np.ndarray) -> object:
@@ -152,10 +131,7 @@ def main() -> None:
     os.environ.setdefault('CONDA_PREFIX', sys.prefix)
     os.environ.setdefault('LIDRA_SKIP_INIT', 'true')
     with socket.socket(fileno=args.fd) as connection:
-        try:
-            Worker(connection, args.notebook, args.config).serve()
-        except (EOFError, BrokenPipeError):
-            return
+        serve(connection, Worker(connection, args.notebook, args.config).answer)
 
 
 if __name__ == '__main__':
