@@ -62,10 +62,14 @@ def people_pixels(
         mine = cells.get(person.id)
         if person.skeleton is None:
             moves = float(np.linalg.norm(person.velocity_m_s[:2])) > MOVING_M_S
-            if mine is not None and (person.by_image or moves):
+            if mine is not None and person.by_image:
                 sure |= mine
-            elif mine is not None:
-                tall.append(fine_mask(frame, scenery, mine))
+            elif mine is not None and scenery.floor_m is not None:
+                # Without a floor in sight, what fills the image may be a shelf with things in it.
+                if moves:
+                    sure |= mine
+                else:
+                    tall.append(fine_mask(frame, scenery, mine))
             continue
         where = np.argwhere(scenery.standing if mine is None else mine | scenery.standing)
         if not len(where):

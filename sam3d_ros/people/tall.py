@@ -136,7 +136,8 @@ def _measured(scenery: Scenery, cells: BoolArray, tall_m: float) -> Tall | None:
     if not BREADTH_M[0] < breadth < BREADTH_M[1]:
         return None
     floor = scenery.floor_m
-    if floor is not None and top - floor < tall_m:
+    # Where no floor is in sight, what is seen must be tall itself: a shelf close by is not.
+    if top - (bottom if floor is None else floor) < tall_m:
         return None
     reaches_down = floor is not None and bottom < floor + LOW_M
     if not reaches_down and not _hidden_below(scenery, cells):
