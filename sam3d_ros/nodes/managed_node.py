@@ -11,6 +11,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -26,20 +27,9 @@ from sam3d_ros.nodes.config import NodeConfig
 from sam3d_ros.nodes.requests import answer_from, answering
 from sam3d_ros.ros.parameters import Parameters
 from sam3d_ros.ros.qos import profile
+from sam3d_ros.session.config import Config
 
-ALL_GROUPS = (
-    'pointmaps',
-    'segmentation',
-    'tracking',
-    'reconstruction',
-    'scene',
-    'prompts',
-    'session',
-    'outputs',
-    'tf',
-    'inputs',
-    'replay',
-)
+ALL_GROUPS = (*(item.name for item in fields(Config)), 'inputs', 'replay')
 """Prefixes that one parameter file for the whole graph may hold."""
 
 MOST_REQUESTS = 4

@@ -16,9 +16,9 @@ class PeopleConfig:
 
     use: str = option(
         'both',
-        'what people are found by: both = depth and image, depth, image, off; perception, not a '
+        'what people are found by: both = depth and image, depth, image, none; perception, not a '
         'safety function',
-        choices=('both', 'depth', 'image', 'off'),
+        choices=('both', 'depth', 'image', 'none'),
         read_only=True,
     )
     device: str = device_option()

@@ -65,7 +65,7 @@ class PeopleStage:
         say: Callable[[str], object] = LOG.warning,
         wait: bool = True,
     ) -> None:
-        self._config = config = config or PeopleConfig(use='off')
+        self._config = config = config or PeopleConfig(use='none')
         self._say = say
         self._looking: Looking | None = None
         if config.use in ('both', 'image'):
@@ -96,7 +96,7 @@ class PeopleStage:
         :param supports: planes that things stand on in it; where TF knows no up, they tell it.
         """
         self.pixels = None
-        if self._config.use == 'off':
+        if self._config.use == 'none':
             return People(frame.stamp_ns, frame.fixed_frame)
         step_s = (frame.stamp_ns - self._stamp_ns) * 1e-9
         if 0 < step_s < 2:

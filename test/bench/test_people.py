@@ -18,7 +18,7 @@ def test_misses_and_strangers_are_counted() -> None:
     episode = people_episode('standing', 1, 2, distance_m=2.2, size_px=(320, 240))
     found = _follow(episode, BenchOptions())
     assert found.counted == (0, 2) and found.extra == 0 and found.first_s == [0.0]
-    nobody = Config(people=PeopleConfig(use='off'))
+    nobody = Config(people=PeopleConfig(use='none'))
     assert _follow(episode, BenchOptions(config=nobody)).counted == (2, 2)
     elsewhere = replace(episode, joints_m=episode.joints_m + [0.0, 5.0, 0.0])
     assert _follow(elsewhere, BenchOptions()).extra == 2

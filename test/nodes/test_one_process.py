@@ -3,9 +3,11 @@
 
 import pytest
 
+from sam3d_ros.cli.config import every_option
 from sam3d_ros.messages import topics
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.links import FRAMES
+from sam3d_ros.nodes.managed_node import ALL_GROUPS
 
 pytestmark = pytest.mark.dds
 
@@ -21,6 +23,16 @@ def test_objects_come_out_although_no_stage_data_goes_over_dds(ros, frames, play
     ros.until(lambda: ros.node.count_publishers(topics.INSTANCES.resolve('/together')) == 1)
     play(camera, objects, frames(1))
     assert len(outside.wait().instances) >= 2
+    graph.close()
+
+
+def test_every_option_of_a_session_reaches_it(ros):
+    graph = ros.graph('/optional', {'people.use': 'none', 'tracking.mend': False}, bus=Bus())
+    node = graph.nodes['objects']
+    assert node.config('people').use == 'none' and not node.config('tracking').mend
+    read = {name for item in graph.nodes.values() for name in item._groups}
+    assert {item.name.split('.')[0] for item in every_option()} - read == {'masks3d'}
+    assert {'masks3d', *read} - {'node'} <= set(ALL_GROUPS)
     graph.close()
 
 

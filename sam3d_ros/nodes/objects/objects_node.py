@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from sam3d_msgs.srv import (
     AddPrompt,
@@ -23,10 +23,9 @@ from sam3d_msgs.srv import (
 )
 
 from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError
-from sam3d_ros.core.registry import make_backend, with_options
+from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import Frame, Instances, ObjectState, Scene, SceneObject
 from sam3d_ros.export.scene_files import read_scene, write_scene
-from sam3d_ros.messages.config import OutputConfig, TfConfig
 from sam3d_ros.messages.headers import frame_name
 from sam3d_ros.messages.prompts import prompt_from, stamp_from
 from sam3d_ros.messages.results.external import external_instances, labelled_instances
@@ -45,23 +44,11 @@ from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
 from sam3d_ros.reconstruction.completion.completer import Completed
 from sam3d_ros.reconstruction.completion.lane import CompletionWorker
-from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.scene.config import SceneConfig
-from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
+from sam3d_ros.session.config import Config, SessionConfig, config_kind
 from sam3d_ros.session.session import Session
-from sam3d_ros.tracking.config import TrackingConfig
 
-GROUPS: dict[str, type] = {
-    'segmentation': SegmentationConfig,
-    'tracking': TrackingConfig,
-    'reconstruction': ReconstructionConfig,
-    'scene': SceneConfig,
-    'prompts': PromptConfig,
-    'session': SessionConfig,
-    'outputs': OutputConfig,
-    'tf': TfConfig,
-}
+ELSEWHERE = ('pointmaps', 'masks3d')
+"""Groups of options that the pointmap node and the command segment3d read."""
 MASKS = {EXTERNAL_INSTANCES: external_instances, EXTERNAL_LABELS: labelled_instances}
 """Where other nodes publish masks, and how they are read."""
 IDLE_S = 0.5
@@ -72,8 +59,9 @@ class ObjectsNode(StageNode):
     """Frames to objects; services and the action Reconstruct are methods of the session."""
 
     def __init__(self, bus: Bus | None = None, **arguments: Any) -> None:
-        groups = {name: with_options(name, kind) for name, kind in GROUPS.items()}
-        super().__init__('objects', groups, bus, live=('segmentation',), **arguments)
+        kinds = get_type_hints(config_kind())
+        self._stages = {name: kind for name, kind in kinds.items() if name not in ELSEWHERE}
+        super().__init__('objects', self._stages, bus, live=('segmentation',), **arguments)
         self.serve(AddPrompt, 'segmentation/add_prompt', self._add_prompt)
         self.serve(ClearScene, 'scene/clear', self._clear)
         self.serve(CorrectObject, 'scene/correct', self._correct)
@@ -84,7 +72,7 @@ class ObjectsNode(StageNode):
 
     def build(self) -> None:
         """Load the backends, resume what was saved, and offer the results."""
-        config = Config(**{name: self.config(name) for name in GROUPS})
+        config = Config(**{name: self.config(name) for name in self._stages})
         listens = config.session.external == 'replace'
         self._elsewhere = WorkElsewhere(self) if listens else None
         self._lane = CompletionWorker(
