@@ -12,6 +12,7 @@ from sam3d_ros.bench.harness import BenchOptions
 from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference
 from sam3d_ros.core.sensors import STRUCTURED_LIGHT
 from sam3d_ros.core.types import BoolArray, Frame, Instance, Instances, Plane, Prompt
+from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import judge
 from sam3d_ros.pointmaps.sensor_noise.noise import RangeNoise
@@ -148,9 +149,7 @@ class TruthSegmenter:
         items = []
         for value in np.unique(image[image > 0]):
             mask = image == value
-            if mask.sum() < MIN_MASK_PX:
-                continue
-            rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-            box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-            items.append(Instance(mask, 1.0, box, f'truth:{value}', support=0))
+            box = mask_box(mask)
+            if box is not None and mask.sum() >= MIN_MASK_PX:
+                items.append(Instance(mask, 1.0, box, f'truth:{value}', support=0))
         return Instances(frame.stamp_ns, tuple(items), (support,))

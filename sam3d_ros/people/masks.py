@@ -11,6 +11,7 @@ import numpy as np
 
 from sam3d_ros.core.people import INDEX, People
 from sam3d_ros.core.types import BoolArray, Frame, Instances, Tracks
+from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.people.capsules import clearance
 from sam3d_ros.people.scenery import Scenery
@@ -104,9 +105,8 @@ def without_people(instances: Instances, pixels: PeoplePixels | None) -> Instanc
         shared = [(int((own & body).sum()), int(body.sum())) for body in pixels.tall]
         if any(2 * both > count and both > PART * body for both, body in shared):
             continue
-        if count < whole:
-            rows, columns = np.nonzero(own.any(axis=1))[0], np.nonzero(own.any(axis=0))[0]
-            box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        box = mask_box(own)
+        if count < whole and box is not None:
             item = replace(item, mask=own, box_px=box)
         kept.append(item)
     return replace(instances, items=tuple(kept))
