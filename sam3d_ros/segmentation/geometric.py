@@ -20,7 +20,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.latest import OfLatestFrame
+from sam3d_ros.segmentation.latest import OfLatest
 from sam3d_ros.segmentation.partition import Partition, partition
 from sam3d_ros.segmentation.prompts import Selection, select
 
@@ -37,7 +37,7 @@ class GeometricSegmenter:
     """Segments by support planes, depth steps and inward creases."""
 
     def __init__(self, config: SegmentationConfig) -> None:
-        self._found = OfLatestFrame(lambda frame: partition(frame, config))
+        self._found: OfLatest[Frame, Partition] = OfLatest(lambda frame: partition(frame, config))
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return the things that ``prompts`` ask for; without prompts, all on the supports.

@@ -23,7 +23,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.geometric import as_instances, everything
-from sam3d_ros.segmentation.latest import OfLatestFrame
+from sam3d_ros.segmentation.latest import OfLatest
 from sam3d_ros.segmentation.merge import merge_levels
 from sam3d_ros.segmentation.mini.answering import gathered, likeliest, patch_logits
 from sam3d_ros.segmentation.mini.asking import (
@@ -74,7 +74,7 @@ class MiniSegmenter:
     def __init__(self, config: SegmentationConfig) -> None:
         self._config = config
         self._network = Network.registered(config.device)
-        self._paired = OfLatestFrame(self._pair)
+        self._paired = OfLatest(self._pair)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return the things that ``prompts`` ask for; without prompts, all there are.

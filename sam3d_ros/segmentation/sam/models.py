@@ -14,6 +14,7 @@ from sam3d_ros.core.pretrained.checkpoints import Checkpoint, as_float32, autoca
 from sam3d_ros.core.pretrained.image_space import ImageSpace, recipe_of
 from sam3d_ros.core.types import ByteArray
 from sam3d_ros.segmentation.config import SegmentationConfig
+from sam3d_ros.segmentation.latest import OfLatest
 from sam3d_ros.segmentation.sam.promptable import Answer, Embedding, PromptBatch
 
 MASK_LOGIT = 10.0
@@ -33,19 +34,19 @@ class TransformersSam:
         self._device, self._is_half = pick_device(config.device, config.sam.half_precision)
         self._model: Any = checkpoint.model.to(self._device, torch.float32).eval()
         self.recipe = recipe_of(checkpoint.model.config)
-        self._embedded: tuple[ByteArray, Embedding] | None = None
+        self._embedding = OfLatest(self._embedded)
 
-    @torch.inference_mode()
     def embed(self, rgb: ByteArray) -> Embedding:
         """See :class:`PromptableModel`; the same array again is not embedded again."""
-        if self._embedded is not None and self._embedded[0] is rgb:
-            return self._embedded[1]
+        return self._embedding(rgb)
+
+    @torch.inference_mode()
+    def _embedded(self, rgb: ByteArray) -> Embedding:
         space = ImageSpace(self.recipe, rgb.shape[1], rgb.shape[0])
         pixels = space.pixels(rgb).to(self._device)
         with autocast(self._device, self._is_half):
             features = self._model.get_image_embeddings(pixels)
-        self._embedded = rgb, Embedding(space, as_float32(features))
-        return self._embedded[1]
+        return Embedding(space, as_float32(features))
 
     @torch.inference_mode()
     def predict(self, embedding: Embedding, batch: PromptBatch, *, alternatives: bool) -> Answer:

@@ -22,7 +22,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.latest import OfLatestFrame
+from sam3d_ros.segmentation.latest import OfLatest
 from sam3d_ros.segmentation.partition import Partition, partition
 from sam3d_ros.segmentation.sam.automatic import automatic_masks, clean
 from sam3d_ros.segmentation.sam.fusion import fuse, support_of
@@ -37,7 +37,7 @@ class PromptableSegmenter:
     def __init__(self, model: PromptableModel, config: SegmentationConfig) -> None:
         self._model = model
         self._config = config
-        self._seen = OfLatestFrame(
+        self._seen: OfLatest[Frame, tuple[Embedding, Partition]] = OfLatest(
             lambda frame: (model.embed(frame.rgb), partition(frame, config))
         )
 
