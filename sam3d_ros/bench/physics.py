@@ -31,8 +31,6 @@ LOG = logging.getLogger(__name__)
 COUNTS = {'spaced': (6, 1), 'clutter': (4, 1)}
 """Episodes of each suite: full, quick."""
 STEP_S, SETTLE_S = 0.001, 1.0
-DENSITY = 300.0
-FRICTION = (0.8, 0.01, 0.006)
 MOST_PARTS = 16
 STAYS_M, STAYS_DEG = 0.005, 3.0
 HEADINGS = {
@@ -159,15 +157,9 @@ def figures_of(settled: Sequence[Settled]) -> dict[str, float]:
 def _model(meshes: Sequence[PosedMesh], support_z_m: float) -> mujoco.MjModel:
     import mujoco
 
-    spec = mujoco.MjSpec()
-    spec.option.timestep = STEP_S
-    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
-    spec.option.impratio = 10.0
-    contact = {'condim': 6, 'friction': FRICTION}
-    spec.worldbody.add_geom(
-        type=mujoco.mjtGeom.mjGEOM_PLANE, size=[2, 2, 0.1], pos=[0, 0, support_z_m], **contact
-    )
+    from sam3d_ros.world.setting.physics import CONTACT, DENSITY, empty_world
+
+    spec = empty_world(support_z_m, STEP_S)
     for number, mesh in enumerate(meshes):
         body = spec.worldbody.add_body()
         body.add_freejoint()
@@ -175,6 +167,6 @@ def _model(meshes: Sequence[PosedMesh], support_z_m: float) -> mujoco.MjModel:
             name = f'part_{number}_{at}'
             spec.add_mesh(name=name, uservert=part.corners_m.astype(np.float32).ravel())
             body.add_geom(
-                type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, density=DENSITY, **contact
+                type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, density=DENSITY, **CONTACT
             )
     return spec.compile()

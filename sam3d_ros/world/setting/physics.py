@@ -8,6 +8,7 @@ by no more than the contact's softness. Nothing is random: the same start ends t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -19,8 +20,8 @@ from sam3d_ros.world.setting.placing import Body
 
 STEP_S = 0.002
 DENSITY = 300.0
-FRICTION = (0.8, 0.01, 0.006)
-"""Sliding, torsional (m) and rolling (m) friction."""
+CONTACT: dict[str, Any] = {'condim': 6, 'friction': (0.8, 0.01, 0.006)}
+"""Of every geometry: sliding, torsional (m) and rolling (m) friction."""
 REST_WINDOW_S = 0.2
 REST_SHIFT_M = 0.0007
 """At rest: no hull vertex moves further than this in the window."""
@@ -79,23 +80,32 @@ def _wait_for_rest(
     return before, False
 
 
-def _model(
-    bodies: Sequence[Body], support_z_m: float, around: Sequence[FloatArray]
-) -> mujoco.MjModel:
+def empty_world(support_z_m: float, step_s: float) -> mujoco.MjSpec:
+    """Return a world with nothing in it but a level support without end.
+
+    :param support_z_m: its height.
+    :param step_s: of the simulation.
+    """
     spec = mujoco.MjSpec()
-    spec.option.timestep = STEP_S
+    spec.option.timestep = step_s
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     # Elliptic cones with a high impedance ratio keep a heap from creeping.
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 10.0
-    contact = {'condim': 6, 'friction': FRICTION}
     spec.worldbody.add_geom(
-        type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], pos=[0, 0, support_z_m], **contact
+        type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], pos=[0, 0, support_z_m], **CONTACT
     )
+    return spec
+
+
+def _model(
+    bodies: Sequence[Body], support_z_m: float, around: Sequence[FloatArray]
+) -> mujoco.MjModel:
+    spec = empty_world(support_z_m, STEP_S)
     for index, corners in enumerate(around):
         spec.add_mesh(name=f'fixed_{index}', uservert=corners.astype(np.float32).ravel())
         spec.worldbody.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f'fixed_{index}', **contact
+            type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f'fixed_{index}', **CONTACT
         )
     for index, body in enumerate(bodies):
         spec.add_mesh(name=f'hull_{index}', uservert=body.hull_m.astype(np.float32).ravel())
@@ -105,7 +115,7 @@ def _model(
             type=mujoco.mjtGeom.mjGEOM_MESH,
             meshname=f'hull_{index}',
             density=DENSITY,
-            **contact,
+            **CONTACT,
         )
     return spec.compile()
 
