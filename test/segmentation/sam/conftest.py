@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiny random checkpoints in the official formats: they load like real ones, and mean nothing."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra: sam)')
 transformers = pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tiny_encoders import hiera
 
 
 @pytest.fixture(scope='session')
@@ -42,33 +49,6 @@ def tiny_sam():
             },
         )
     ).eval()
-
-
-def hiera(hidden=32):
-    return {
-        'backbone_config': {
-            'model_type': 'sam2_hiera_det_model',
-            'hidden_size': 8,
-            'num_attention_heads': 1,
-            'image_size': [64, 64],
-            'patch_kernel_size': [7, 7],
-            'patch_stride': [4, 4],
-            'patch_padding': [3, 3],
-            'blocks_per_stage': [1, 1, 2, 1],
-            'embed_dim_per_stage': [8, 16, 32, 64],
-            'num_attention_heads_per_stage': [1, 1, 2, 2],
-            'window_size_per_stage': [4, 2, 2, 2],
-            'global_attention_blocks': [3],
-            'query_stride': [2, 2],
-            'num_query_pool_stages': 3,
-            'window_positional_embedding_background_size': [2, 2],
-        },
-        'backbone_channel_list': [64, 32, 16, 8],
-        'backbone_feature_sizes': [[16, 16], [8, 8], [4, 4]],
-        'fpn_hidden_size': hidden,
-        'fpn_top_down_levels': [2, 3],
-        'num_feature_levels': 3,
-    }
 
 
 @pytest.fixture(scope='session')

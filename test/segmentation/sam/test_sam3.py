@@ -7,6 +7,8 @@ import pytest
 torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra: sam)')
 transformers = pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
 
+from tiny_encoders import vit
+
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import ExemplarPrompt, PointPrompt, TextPrompt
 from sam3d_ros.segmentation.config import SegmentationConfig
@@ -21,22 +23,7 @@ G, D = 8, 128
 def detector_config():
     """Return the smallest detector that a video checkpoint can hold."""
     return transformers.Sam3Config(
-        vision_config={
-            'backbone_config': {
-                'model_type': 'sam3_vit_model',
-                'hidden_size': 32,
-                'intermediate_size': 64,
-                'num_hidden_layers': 2,
-                'num_attention_heads': 2,
-                'image_size': 14 * G,
-                'patch_size': 14,
-                'window_size': 4,
-                'global_attn_indexes': [1],
-                'pretrain_image_size': 56,
-            },
-            'fpn_hidden_size': D,
-            'backbone_feature_sizes': [[4 * G, 4 * G], [2 * G, 2 * G], [G, G]],
-        },
+        vision_config=vit(D, G),
         text_config={
             'vocab_size': 200,
             'hidden_size': D,

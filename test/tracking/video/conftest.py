@@ -1,54 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiny random checkpoints of video models, in folders as the published ones: they mean nothing."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip('torch', reason='video models need torch (extra: sam)')
 transformers = pytest.importorskip('transformers', reason='video models need it (extra: sam)')
 
+sys.path.insert(0, str(Path(__file__).parents[2] / 'segmentation' / 'sam'))
+
+from tiny_encoders import hiera, vit
+
 D, SIZE, G = 128, 64, 8
 """Hidden size (SAM 2's memory needs a multiple of 64 above 64), input, and SAM 3's patch grid."""
 
-HIERA = {
-    'backbone_config': {
-        'model_type': 'sam2_hiera_det_model',
-        'hidden_size': 8,
-        'num_attention_heads': 1,
-        'image_size': [SIZE, SIZE],
-        'patch_kernel_size': [7, 7],
-        'patch_stride': [4, 4],
-        'patch_padding': [3, 3],
-        'blocks_per_stage': [1, 1, 2, 1],
-        'embed_dim_per_stage': [8, 16, 32, 64],
-        'num_attention_heads_per_stage': [1, 1, 2, 2],
-        'window_size_per_stage': [4, 2, 2, 2],
-        'global_attention_blocks': [3],
-        'query_stride': [2, 2],
-        'num_query_pool_stages': 3,
-        'window_positional_embedding_background_size': [2, 2],
-    },
-    'backbone_channel_list': [64, 32, 16, 8],
-    'backbone_feature_sizes': [[16, 16], [8, 8], [4, 4]],
-    'fpn_hidden_size': D,
-    'fpn_top_down_levels': [2, 3],
-    'num_feature_levels': 3,
-}
-VIT = {
-    'backbone_config': {
-        'model_type': 'sam3_vit_model',
-        'hidden_size': 32,
-        'intermediate_size': 64,
-        'num_hidden_layers': 2,
-        'num_attention_heads': 2,
-        'image_size': 14 * G,
-        'patch_size': 14,
-        'window_size': 4,
-        'global_attn_indexes': [1],
-        'pretrain_image_size': 56,
-    },
-    'fpn_hidden_size': D,
-    'backbone_feature_sizes': [[4 * G, 4 * G], [2 * G, 2 * G], [G, G]],
-}
 MEMORY = {
     'memory_attention_hidden_size': D,
     'memory_attention_num_layers': 1,
@@ -73,7 +40,7 @@ def saved(kind, config, folder):
 @pytest.fixture(scope='session')
 def sam2_video(tmp_path_factory):
     config = transformers.Sam2VideoConfig(
-        vision_config=HIERA,
+        vision_config=hiera(D),
         prompt_encoder_config={'hidden_size': D, 'image_size': SIZE, 'patch_size': 16},
         mask_decoder_config=DECODER,
         memory_attention_feed_forward_hidden_size=64,
@@ -88,7 +55,7 @@ def sam2_video(tmp_path_factory):
 def edgetam_video(tmp_path_factory):
     """EdgeTAM with SAM 2's image encoder: its own comes with timm."""
     config = transformers.EdgeTamVideoConfig(
-        vision_config={'model_type': 'sam2_vision_model', **HIERA},
+        vision_config={'model_type': 'sam2_vision_model', **hiera(D)},
         prompt_encoder_config={'hidden_size': D, 'image_size': SIZE, 'patch_size': 16},
         mask_decoder_config=DECODER,
         memory_attention_mlp_hidden_size=64,
@@ -106,7 +73,7 @@ def edgetam_video(tmp_path_factory):
 def sam3_video(tmp_path_factory):
     """A SAM 3 video checkpoint: detector and tracker in one file, as published."""
     tracker = transformers.Sam3TrackerVideoConfig(
-        vision_config=VIT,
+        vision_config=vit(D, G),
         prompt_encoder_config={'hidden_size': D, 'image_size': 14 * G, 'patch_size': 14},
         mask_decoder_config=DECODER,
         memory_attention_feed_forward_hidden_size=64,
@@ -116,7 +83,7 @@ def sam3_video(tmp_path_factory):
     )
     small = {'hidden_size': D, 'intermediate_size': 64}
     detector = transformers.Sam3Config(
-        vision_config=VIT,
+        vision_config=vit(D, G),
         text_config={
             **small,
             'vocab_size': 200,
