@@ -12,6 +12,7 @@ import numpy as np
 
 from sam3d_ros.core.people import BONES, JOINTS, Skeleton
 from sam3d_ros.core.types import BoolArray, FloatArray
+from sam3d_ros.people.motion import constant_velocity
 
 ACCELERATION_M_S2 = 3.0
 """One-sigma change of a joint's velocity in a second."""
@@ -52,13 +53,7 @@ class JointFilter:
             return
         dt = max(0.0, (stamp_ns - self._stamp_ns) * 1e-9)
         self._stamp_ns = stamp_ns
-        F = np.eye(6)
-        F[:3, 3:] = dt * np.eye(3)
-        q = ACCELERATION_M_S2**2
-        Q = np.zeros((6, 6))
-        Q[:3, :3] = q * dt**4 / 4 * np.eye(3)
-        Q[3:, 3:] = q * dt**2 * np.eye(3)
-        Q[:3, 3:] = Q[3:, :3] = q * dt**3 / 2 * np.eye(3)
+        F, Q = constant_velocity(dt, ACCELERATION_M_S2)
         self._state = self._state @ F.T
         self._state[:, 3:] *= np.exp(-dt)  # nobody keeps on for long
         self._covariance = F @ self._covariance @ F.T + Q

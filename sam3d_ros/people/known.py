@@ -13,6 +13,7 @@ from sam3d_ros.people.blazepose.detector import Square
 from sam3d_ros.people.body import body_of, fitted, seen_faces
 from sam3d_ros.people.capsules import capsules_of
 from sam3d_ros.people.joints import JointFilter
+from sam3d_ros.people.motion import constant_velocity
 from sam3d_ros.people.sam3d_body.lane import MadeBody
 
 ACCELERATION_M_S2 = 2.0
@@ -76,10 +77,7 @@ class Known:
         """Move it on to a stamp; whoever is not seen slows down."""
         dt = max(0.0, (stamp_ns - self.stamp_ns) * 1e-9)
         self.stamp_ns = stamp_ns
-        F = np.eye(6)
-        F[:3, 3:] = dt * np.eye(3)
-        q = ACCELERATION_M_S2**2
-        Q = np.kron([[dt**4 / 4, dt**3 / 2], [dt**3 / 2, dt**2]], q * np.eye(3))
+        F, Q = constant_velocity(dt, ACCELERATION_M_S2)
         self.state = F @ self.state
         self.state[3:] *= np.exp(-dt / 2)
         self.covariance = F @ self.covariance @ F.T + Q
