@@ -24,7 +24,7 @@ from sam3d_ros.core.types import (
     PointPrompt,
     Prompt,
 )
-from sam3d_ros.geometry.masks import mask_box
+from sam3d_ros.geometry.masks import mask_box, mask_iou
 from sam3d_ros.masks3d.propagation import find_in_views
 from sam3d_ros.world.samples import samples
 
@@ -154,11 +154,11 @@ def _click(
         masks = {k: found.mask_in(k, frames[k]) for k in shown}
     except PromptError:
         pass  # it counts as found nowhere
-    iou = [_iou(masks[k], truth[k] == value) for k in shown]
+    iou = [mask_iou(masks[k], truth[k] == value) for k in shown]
     least = shown[int(np.argmin(iou))]
     caption = f'{name}: mean IoU {np.mean(iou):.2f}, here {min(iou):.2f}'
     picture = Picture(caption, _outlined(frames[least], truth[least] == value, masks[least]))
-    return Clicked(name, iou, _iou(answered, first), picture)
+    return Clicked(name, iou, mask_iou(answered, first), picture)
 
 
 def _figures(clicked: list[Clicked]) -> dict[str, float]:
@@ -170,10 +170,6 @@ def _figures(clicked: list[Clicked]) -> dict[str, float]:
         'share_above_75': float(np.mean([mean > 0.75 for mean in means])),
         'clicked_view_iou': float(np.mean([item.first_iou for item in clicked])),
     }
-
-
-def _iou(mask: BoolArray, truth: BoolArray) -> float:
-    return float((mask & truth).sum() / (mask | truth).sum())
 
 
 def _outlined(frame: Frame, truth: BoolArray, found: BoolArray) -> ByteArray:

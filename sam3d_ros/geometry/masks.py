@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boxes of masks in the image."""
+"""Masks in the image: their boxes, and how far two agree."""
 
 from __future__ import annotations
 
@@ -13,3 +13,13 @@ def mask_box(mask: BoolArray) -> tuple[int, int, int, int] | None:
     """Return left, top, right, bottom (px, half open) of an (H, W) mask, or None when empty."""
     left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
     return (left, top, left + width, top + height) if width else None
+
+
+def mask_iou(a: BoolArray, b: BoolArray) -> float:
+    """Return the IoU of two masks, 0..1; 0 when both are empty.
+
+    :param a: (H, W) bool.
+    :param b: (H, W) bool.
+    """
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 0.0

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray, Frame, Prompt
+from sam3d_ros.geometry.masks import mask_iou
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.masks3d.config import Masks3DConfig
 from sam3d_ros.masks3d.rendering import render
@@ -140,8 +141,7 @@ def _answer(
     for prompt in self_prompts(before, frame, config.points):
         for item in segmenter.segment(frame, (prompt,)).items[:1]:
             seen = item.mask & ~np.isnan(before)
-            iou = np.count_nonzero(seen & known) / np.count_nonzero(seen | known)
-            if iou >= config.min_agreement:
+            if mask_iou(seen, known) >= config.min_agreement:
                 return item.mask
     return None
 

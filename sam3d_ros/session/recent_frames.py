@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sam3d_ros.core.errors import NotFoundError, NotReadyError
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Tracks
+from sam3d_ros.geometry.masks import mask_iou
 from sam3d_ros.people.masks import PeoplePixels
 
 
@@ -33,9 +34,7 @@ class Kept:
         :param mask: (H, W) bool, pixels of the frame.
         """
         return tuple(
-            track_id
-            for track_id, seen in self._masks().items()
-            if 2 * (seen & mask).sum() > (seen | mask).sum()
+            track_id for track_id, seen in self._masks().items() if mask_iou(seen, mask) > 0.5
         )
 
     def inside(self, region_px: tuple[int, int, int, int]) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
 from sam3d_ros.core.types import BoolArray, BoxPrompt, PointPrompt, Prompt
+from sam3d_ros.geometry.masks import mask_iou
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.world.sources import ScanSource
 
@@ -73,7 +74,7 @@ def answered(
         for kind, prompt, mask in ask(item, np.random.default_rng([seed, number])):
             found = segmenter.segment(item.frame, [prompt]).items
             mine = found[0].mask & item.valid if found else np.zeros_like(mask)
-            scores[kind].append(float((mine & mask).sum() / (mine | mask).sum()))
+            scores[kind].append(mask_iou(mine, mask))
     return scores
 
 

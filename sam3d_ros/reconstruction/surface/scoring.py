@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from sam3d_ros.core.types import Camera, EvidenceScore, Float32Array, FloatArray, IndexArray
+from sam3d_ros.geometry.masks import mask_iou
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.evidence.grid import T_cam_grid
@@ -76,8 +77,7 @@ def silhouette_iou(vertices_cam: FloatArray, faces: IndexArray, view: View) -> f
     with np.errstate(invalid='ignore'):
         hidden = ~mask & drawn & (measured < depth)
     drawn &= ~hidden
-    union = int((drawn | mask).sum())
-    return float((drawn & mask).sum() / union) if union else 0.0
+    return mask_iou(drawn, mask)
 
 
 def _inliers(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -> float:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from sam3d_ros.core.types import BoolArray, IndexArray, Instance
-from sam3d_ros.geometry.masks import mask_box
+from sam3d_ros.geometry.masks import mask_box, mask_iou
 from sam3d_ros.segmentation.partition import Partition
 from sam3d_ros.segmentation.sam.automatic import Candidate
 
@@ -103,14 +103,9 @@ def _is_group(region: _Region, parts: Sequence[_Region], things: IndexArray) -> 
     separate = {
         thing
         for thing in np.flatnonzero(inside >= 0.1 * region.area)
-        if any(_iou(part.mask, things == thing) >= WHOLE_THING for part in parts)
+        if any(mask_iou(part.mask, things == thing) >= WHOLE_THING for part in parts)
     }
     return len(separate) >= 2
-
-
-def _iou(a: BoolArray, b: BoolArray) -> float:
-    union = int((a | b).sum())
-    return int((a & b).sum()) / union if union else 0.0
 
 
 def _absorb_fragments(regions: Sequence[_Region], things: IndexArray) -> list[_Region]:

@@ -29,7 +29,7 @@ from sam3d_ros.core.types import (
     Tracks,
     TrackState,
 )
-from sam3d_ros.geometry.masks import mask_box
+from sam3d_ros.geometry.masks import mask_box, mask_iou
 from sam3d_ros.tracking.config import TrackingConfig, VideoConfig
 from sam3d_ros.tracking.overlap import CELL_PX, OverlapTracker
 from sam3d_ros.tracking.video.memory import Followed, VideoMemory
@@ -126,7 +126,7 @@ class VideoTracker:
         seen = mask & np.isfinite(frame.depth_m)
         if np.count_nonzero(seen) < LEAST_PX or np.count_nonzero(known) < LEAST_PX:
             return bool(mask.any())
-        return _iou(seen, known) >= self._config.min_agreement
+        return mask_iou(seen, known) >= self._config.min_agreement
 
     def _together(
         self, detected: Instances, followed: Mapping[int, BoolArray]
@@ -143,7 +143,7 @@ class VideoTracker:
             box = mask_box(mask)
             if box is None:
                 continue
-            overlap = [_iou(item.mask, mask) for item in rest]
+            overlap = [mask_iou(item.mask, mask) for item in rest]
             best = int(np.argmax(overlap)) if overlap else -1
             if best >= 0 and overlap[best] >= self._config.match_iou:
                 items.append(replace(rest[best], mask=mask, box_px=box))
@@ -171,11 +171,6 @@ def _apart(said: Mapping[int, Followed]) -> dict[int, Followed]:
         taken = item.mask if taken is None else taken | item.mask
         apart[object_id] = replace(item, mask=free)
     return dict(sorted(apart.items()))
-
-
-def _iou(a: BoolArray, b: BoolArray) -> float:
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 0.0
 
 
 def _memory(model_kind: Any, session_kind: Any, config: VideoConfig, default: str) -> VideoMemory:
