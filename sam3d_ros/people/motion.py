@@ -19,6 +19,6 @@ def constant_velocity(dt_s: float, acceleration_m_s2: float) -> tuple[FloatArray
     """
     F = np.eye(6)
     F[:3, 3:] = dt_s * np.eye(3)
-    noise = [[dt_s**4 / 4, dt_s**3 / 2], [dt_s**3 / 2, dt_s**2]]
+    noise = np.array([[dt_s**4 / 4, dt_s**3 / 2], [dt_s**3 / 2, dt_s**2]])
     Q: FloatArray = np.kron(noise, acceleration_m_s2**2 * np.eye(3))
     return F, Q
