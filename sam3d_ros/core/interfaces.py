@@ -7,7 +7,7 @@ Completion backends have theirs beside the evidence that they complete:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from sam3d_ros.core.types import ByteArray, FloatArray, Frame, Instances, Prompt, Tracks
@@ -51,6 +51,14 @@ class Tracker(Protocol):
 
     def forget(self, track_id: int) -> None:
         """Forget one track, if it is known; what it stood for is another one when seen again."""
+        ...
+
+    def move(self, moved: Callable[[int], FloatArray]) -> None:
+        """Move all tracks with the map, whose way to the camera has jumped.
+
+        :param moved: returns how that has moved which was seen last at a stamp, ns: (4, 4), fixed
+            frame.
+        """
         ...
 
     def reset(self) -> None:

@@ -96,8 +96,9 @@ def interpolate(T_0: FloatArray, T_1: FloatArray, fraction: float) -> FloatArray
 
 
 def adjoint_rotation(covariance: FloatArray, R_new_old: FloatArray) -> FloatArray:
-    """Return a (6, 6) pose covariance expressed in rotated parent axes.
+    """Return (..., 6, 6) pose covariances expressed in rotated parent axes.
 
+    :param covariance: of position, then of rotation.
     :param R_new_old: (3, 3) rotation from the old axes to the new ones.
     """
     J = np.zeros((6, 6))

@@ -12,7 +12,7 @@ import numpy as np
 
 from sam3d_ros.core.people import BONES, JOINTS, Skeleton
 from sam3d_ros.core.types import BoolArray, FloatArray
-from sam3d_ros.people.motion import constant_velocity
+from sam3d_ros.people.motion import constant_velocity, moved_motion
 
 ACCELERATION_M_S2 = 3.0
 """One-sigma change of a joint's velocity in a second."""
@@ -103,6 +103,12 @@ class JointFilter:
     def move(self, by_m: FloatArray) -> None:
         """Shift all joints, (3,) metres: the body has moved since the last look."""
         self._state[:, :3] += by_m
+
+    def transform(self, T_new_old: FloatArray) -> None:
+        """Go along with the map, (4, 4) in the fixed frame."""
+        if self._stamp_ns is None:
+            return
+        self._state, self._covariance = moved_motion(self._state, self._covariance, T_new_old)
 
     def skeleton(self) -> Skeleton:
         """Return the joints as they are thought to be."""

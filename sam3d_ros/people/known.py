@@ -9,11 +9,12 @@ import numpy as np
 
 from sam3d_ros.core.people import Capsule, Hand, Person, Skeleton
 from sam3d_ros.core.types import ByteArray, FloatArray
+from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.people.blazepose.detector import Square
 from sam3d_ros.people.body import body_of, fitted, seen_faces
 from sam3d_ros.people.capsules import capsules_of
 from sam3d_ros.people.joints import JointFilter
-from sam3d_ros.people.motion import constant_velocity
+from sam3d_ros.people.motion import constant_velocity, moved_motion
 from sam3d_ros.people.sam3d_body.lane import MadeBody
 
 ACCELERATION_M_S2 = 2.0
@@ -94,6 +95,15 @@ class Known:
         self.covariance = self.covariance - gain @ self.covariance[:3]
         if self.joints.stamp_ns is not None and self.image_ns != self.stamp_ns:
             self.joints.move(0.5 * (self.state[:3] - before))
+
+    def transform(self, T_new_old: FloatArray) -> None:
+        """Go along with the map, (4, 4) in the fixed frame."""
+        self.state, self.covariance = moved_motion(self.state, self.covariance, T_new_old)
+        self.joints.transform(T_new_old)
+        self.hands, self.official = (), None
+        if self.upright is not None:
+            start, end = apply(T_new_old, np.stack([self.upright.start_m, self.upright.end_m]))
+            self.upright = replace(self.upright, start_m=start, end_m=end)
 
     def person(self, in_view: bool) -> Person:
         """Return what is told about it; ``in_view`` says whether this frame showed it."""

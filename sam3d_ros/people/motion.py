@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from sam3d_ros.core.types import FloatArray
+from sam3d_ros.geometry.transforms import adjoint_rotation, apply
 
 
 def constant_velocity(dt_s: float, acceleration_m_s2: float) -> tuple[FloatArray, FloatArray]:
@@ -22,3 +23,17 @@ def constant_velocity(dt_s: float, acceleration_m_s2: float) -> tuple[FloatArray
     noise = np.array([[dt_s**4 / 4, dt_s**3 / 2], [dt_s**3 / 2, dt_s**2]])
     Q: FloatArray = np.kron(noise, acceleration_m_s2**2 * np.eye(3))
     return F, Q
+
+
+def moved_motion(
+    state: FloatArray, covariance: FloatArray, T_new_old: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return places with velocities, and their covariances, after the map has jumped.
+
+    :param state: (..., 6) places and velocities, fixed frame.
+    :param covariance: (..., 6, 6) of them.
+    :param T_new_old: (4, 4) how the map has moved.
+    """
+    R = T_new_old[:3, :3]
+    moved = np.concatenate([apply(T_new_old, state[..., :3]), state[..., 3:] @ R.T], axis=-1)
+    return moved, adjoint_rotation(covariance, R)

@@ -120,6 +120,11 @@ class PeopleStage:
         self.pixels = people_pixels(frame, scenery, cells, people)
         return people
 
+    def move(self, T_new_old: FloatArray) -> None:
+        """Move everybody with the map, (4, 4) in the fixed frame."""
+        for known in self._known.values():
+            known.transform(T_new_old)
+
     def reset(self) -> None:
         """Forget everybody but go on counting ids, as after a jump of the clock."""
         self._known.clear()

@@ -165,6 +165,11 @@ class TrackMemory:
         self.moved_ns, self.poor_since_ns = stamp_ns, -1
         self.refined, self.is_lost = True, False
 
+    def move(self, T_new_old: FloatArray) -> None:
+        """Go along with the map, (4, 4) in the fixed frame: the object itself has not moved."""
+        self.T_fixed_anchor = T_new_old @ self.T_fixed_anchor
+        self.pose.turn(T_new_old[:3, :3])
+
     def offer(self, view: View, config: ReconstructionConfig) -> bool:
         """Keep an anchored view if it shows something new; return whether it was kept.
 

@@ -105,6 +105,14 @@ class ObjectReconstructor:
         """Return by id where the objects are: (4, 4) poses of their anchors in the fixed frame."""
         return {track_id: memory.T_fixed_anchor for track_id, memory in self._memories.items()}
 
+    def move(self, moves: Mapping[int, FloatArray]) -> None:
+        """Move objects with the map.
+
+        :param moves: by id: (4, 4) how each has moved in the fixed frame.
+        """
+        for track_id in self._memories.keys() & moves.keys():
+            self._memories[track_id].move(moves[track_id])
+
     def rejoin(
         self, frame: Frame, tracks: Tracks, places: Mapping[int, FloatArray]
     ) -> Reconstructions:

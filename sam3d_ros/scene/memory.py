@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from sam3d_ros.core.errors import NotFoundError
 from sam3d_ros.core.state import from_tree, to_tree
@@ -38,6 +39,9 @@ SAMPLES = 400
 
 SAME_MOMENT_NS = 1_000_000_000
 """For so long what one camera sees of an object stands against what another does not."""
+
+DOUBLE_M, DOUBLE_SHARE = 0.02, 0.6
+"""Of two things in one place, more of the surface of one is so near to that of the other."""
 
 SLACK_M = 0.02
 """How far a completed surface and its pose may be off."""
@@ -103,6 +107,47 @@ class ObjectMemory:
         """Take over an object from elsewhere (a loaded scene); one of the same id is replaced."""
         self._objects[item.id] = item
         self._dismissed.discard(item.id)
+
+    def forget(self, object_id: int) -> None:
+        """Forget one object, if it is known; what it stood for is another one when seen again."""
+        if self._objects.pop(object_id, None) is not None:
+            self._opinions.pop(object_id, None)
+            self._removed.append(object_id)
+
+    def move(self, moves: Mapping[int, FloatArray]) -> None:
+        """Move objects with the map.
+
+        :param moves: by id: (4, 4) how each has moved in the fixed frame.
+        """
+        for object_id in self._objects.keys() & moves.keys():
+            known, T_new_old = self._objects[object_id], moves[object_id]
+            self._objects[object_id] = replace(
+                known,
+                T_fixed_obj=T_new_old @ known.T_fixed_obj,
+                covariance=adjoint_rotation(known.covariance, T_new_old[:3, :3]),
+            )
+
+    def doubles(self) -> tuple[int, ...]:
+        """Return the ids of objects in the place of older ones that were never seen beside them.
+
+        They are the same: what was seen again from a map that had drifted meanwhile.
+        """
+        surfaces = {
+            item.id: apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
+            for item in self._objects.values()
+            if len(item.mesh.vertices_m)
+        }
+        doubles: list[int] = []
+        for object_id in sorted(surfaces):
+            born_ns = self._objects[object_id].first_seen_ns
+            older = [k for k in surfaces if self._objects[k].last_seen_ns < born_ns]
+            mine = surfaces[object_id][:: max(1, len(surfaces[object_id]) // SAMPLES)]
+            for other in older:
+                distance, _ = cKDTree(surfaces[other]).query(mine, distance_upper_bound=DOUBLE_M)
+                if np.isfinite(distance).mean() > DOUBLE_SHARE:
+                    doubles.append(object_id)
+                    break
+        return tuple(doubles)
 
     def update(self, frame: Frame, tracks: Tracks, reconstructions: Reconstructions) -> Scene:
         """Return every known object after a frame.

@@ -74,6 +74,12 @@ class SessionConfig:
         maximum=60.0,
         read_only=True,
     )
+    map_jumps: bool = option(
+        True,
+        'when the way from map to camera jumps and not the camera, as when a loop is closed, move '
+        'objects with the part of the map that they were seen from',
+        read_only=True,
+    )
     external: str = option(
         'replace',
         'masks that other nodes publish (objects/external_instances, objects/external_labels) '

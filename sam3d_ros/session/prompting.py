@@ -87,6 +87,12 @@ class StandingPrompts:
         ]
         self._anchors = from_tree(list[Anchor], state['anchors'])
 
+    def move(self, T_new_old: FloatArray) -> None:
+        """Move what was pointed at with the map, (4, 4) in the fixed frame."""
+        self._anchors = [
+            replace(it, point_fixed=apply(T_new_old, it.point_fixed)) for it in self._anchors
+        ]
+
     def add(self, prompt: Prompt, segmenter: Segmenter, frame: Frame) -> Instance:
         """Answer a prompt on a frame and keep it standing; return the best answer.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sam3d_ros.core.errors import NotFoundError, NotReadyError
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Tracks
@@ -68,6 +68,17 @@ class RecentFrames:
                 self._kept[at] = kept
                 return
         self._kept.append(kept)
+
+    def move(self, T_new_old: FloatArray, moves: Mapping[int, FloatArray]) -> None:
+        """Move all with the map.
+
+        :param T_new_old: (4, 4) how what the frames saw has moved in the fixed frame.
+        :param moves: how the objects have, by id.
+        """
+        for at, kept in enumerate(self._kept):
+            frame = replace(kept.frame, T_fixed_cam=T_new_old @ kept.frame.T_fixed_cam)
+            places = {k: moves.get(k, T_new_old) @ T for k, T in kept.places.items()}
+            self._kept[at] = replace(kept, frame=frame, places=places)
 
     def clear(self) -> None:
         """Forget all."""

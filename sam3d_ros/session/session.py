@@ -8,7 +8,7 @@ The offline command, the bench and the node ``objects`` drive it alike. It belon
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from itertools import pairwise
@@ -31,7 +31,7 @@ from sam3d_ros.core.types import (
     SceneObject,
     Tracks,
 )
-from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.geometry.transforms import apply, rotation_angle
 from sam3d_ros.people.masks import with_held, without_people
 from sam3d_ros.people.stage import PeopleStage
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
@@ -39,12 +39,15 @@ from sam3d_ros.reconstruction.completion.completer import Completed
 from sam3d_ros.reconstruction.completion.lane import CompletionLane
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.scene.memory import ObjectMemory
+from sam3d_ros.session.admission import Admission
 from sam3d_ros.session.autosave import Autosave
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
+from sam3d_ros.session.map_jumps import MapJump, MapJumps
 from sam3d_ros.session.outside import OutsideMasks, require_fit
 from sam3d_ros.session.prompting import StandingPrompts
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
 from sam3d_ros.session.result import FrameResult, StageTimes
+from sam3d_ros.session.saved import TRACKS, SavedState, Stage
 from sam3d_ros.session.store import SessionStore
 from sam3d_ros.session.turns import Turns
 
@@ -89,9 +92,17 @@ class Session:
         self._turns = Turns(options.segment_every, options.hurry_s)
         self._say = say
         self._autosave: Autosave | None = None
-        self._latest_ns: dict[str, int] = {}
-        self._scene_ns = 0
-        self._fixed_frame = ''
+        self._admission = Admission()
+        self._jumps = MapJumps()
+        self._follows_map = options.map_jumps
+        stages: dict[str, Stage] = {
+            TRACKS: tracker,
+            'shapes': reconstructor,
+            'scene': memory,
+            'prompts': self._prompts,
+            'people': self._people,
+        }
+        self._saved = SavedState(stages, self._admission)
 
     @classmethod
     def from_config(
@@ -275,8 +286,8 @@ class Session:
 
         Ids that have left since the last call or frame are listed as removed.
         """
-        known = self._fixed_frame
-        return self._memory.snapshot(self._scene_ns, known) if known else None
+        known = self._admission.fixed_frame
+        return self._memory.snapshot(self._admission.stamp_ns, known) if known else None
 
     def get(self, object_id: int) -> SceneObject:
         """Return one object as it is known now.
@@ -298,14 +309,13 @@ class Session:
         :param scene: in this session's fixed frame.
         :raises InputError: when it is in another one.
         """
-        if self._fixed_frame and scene.fixed_frame != self._fixed_frame:
-            seen = f'a scene in frame "{scene.fixed_frame}"'
-            raise InputError(seen, wanted=f'"{self._fixed_frame}"')
-        self._fixed_frame = scene.fixed_frame
-        self._scene_ns = self._scene_ns or scene.stamp_ns
+        known = self._admission.fixed_frame
+        if known and scene.fixed_frame != known:
+            raise InputError(f'a scene in frame "{scene.fixed_frame}"', wanted=f'"{known}"')
+        self._admission.begin(scene)
         for item in scene.objects:
             points_fixed = apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
-            self._tracker.adopt(item.id, points_fixed, item.mesh.colors, self._scene_ns)
+            self._tracker.adopt(item.id, points_fixed, item.mesh.colors, self._admission.stamp_ns)
             self._reconstructor.forget(item.id)
             self._memory.adopt(item)
 
@@ -373,7 +383,8 @@ class Session:
         self._prompts.clear()
         self._recent.clear()
         self._outside.clear()
-        self._latest_ns.clear()
+        self._admission.clear()
+        self._jumps.clear()
         self._turns.clear()
         self._people.reset()
 
@@ -382,7 +393,7 @@ class Session:
 
         :raises OSError: when it cannot be written.
         """
-        SessionStore(folder).save(self._state())
+        SessionStore(folder).save(self._saved.state())
 
     def resume(self, folder: Path) -> None:
         """Go on from what :meth:`save` wrote, as if nothing had happened in between.
@@ -396,7 +407,7 @@ class Session:
     def close(self) -> None:
         """Save for the last time, when there is a folder for it, and let go of everything."""
         if self._autosave is not None:
-            self._autosave.close(self._state())
+            self._autosave.close(self._saved.state())
             self._autosave = None
         self._people.close()
 
@@ -417,33 +428,40 @@ class Session:
             raise BackendError(f'{name} failed: {type(error).__name__}: {error}') from error
 
     def _admit(self, frame: Frame) -> None:
-        """Take note of a frame's camera, stamp and fixed frame, and begin anew when need be."""
-        name = frame.camera_name
-        latest_ns = self._latest_ns.get(name)
-        if latest_ns == frame.stamp_ns:
-            raise InputError(
-                f'a second frame of {name} with the stamp {frame.stamp_ns} ns',
-                wanted='another stamp for every frame of a camera',
-            )
-        others = self._latest_ns.keys() - {name}
-        if self._fixed_frame not in ('', frame.fixed_frame):
-            if others:
-                raise InputError(
-                    f'camera {name} is placed in "{frame.fixed_frame}"',
-                    wanted=f'"{self._fixed_frame}", where {", ".join(sorted(others))} is',
-                    remedy='Connect the cameras in TF, or set pointmaps.fixed_frame for all.',
-                )
-            self._say(
-                f'the fixed frame is "{frame.fixed_frame}" and no longer "{self._fixed_frame}": '
-                'tracks start anew'
-            )
+        """Take note of a frame, begin anew when need be, and go along when the map jumps."""
+        if reason := self._admission.objection(frame):
+            self._say(f'{reason}: tracks start anew')
             self.reset()
-        elif latest_ns is not None and frame.stamp_ns < latest_ns:
-            back_s = (latest_ns - frame.stamp_ns) * 1e-9
-            self._say(f'stamps went back by {back_s:.3f} s: tracks start anew')
-            self.reset()
-        self._latest_ns[name] = self._scene_ns = frame.stamp_ns
-        self._fixed_frame = frame.fixed_frame
+        self._admission.note(frame)
+        jump = self._jumps.jump(frame) if self._follows_map else None
+        if jump is not None:
+            self._move(jump)
+
+    def _move(self, jump: MapJump) -> None:
+        """Move all that is remembered with the part of the map that it was seen from."""
+        moves = {
+            object_id: jump.of(self._memory.get(object_id).last_seen_ns)
+            for object_id in self._memory.ids()
+        }
+        self._tracker.move(jump.of)
+        self._reconstructor.move(moves)
+        self._memory.move(moves)
+        self._prompts.move(jump.T_new_old)
+        self._people.move(jump.T_new_old)
+        self._recent.move(jump.T_new_old, moves)
+        doubles = self._memory.doubles()
+        for object_id in doubles:
+            self._forget_object(object_id)
+        self._say(
+            f'the map jumped by {jump.shift_m:.3f} m and '
+            f'{np.degrees(rotation_angle(jump.T_new_old)):.1f} deg: {len(moves)} objects went '
+            f'along, {len(doubles)} of which were known already'
+        )
+
+    def _forget_object(self, object_id: int) -> None:
+        self._tracker.forget(object_id)
+        self._reconstructor.forget(object_id)
+        self._memory.forget(object_id)
 
     def _followed(self, frame: Frame, hurry: bool) -> Tracks | None:
         """Count a frame; return the tracks to follow into it, None = it is to be segmented."""
@@ -454,39 +472,11 @@ class Session:
 
     def _offer_to_save(self) -> None:
         if self._autosave is not None:
-            self._autosave.offer(self._memory.ids(), self._state)
+            self._autosave.offer(self._memory.ids(), self._saved.state)
 
-    def _state(self) -> dict[str, Any]:
-        return {
-            'tracker': f'{type(self._tracker).__module__}.{type(self._tracker).__qualname__}',
-            'tracks': self._tracker.state(),
-            'shapes': self._reconstructor.state(),
-            'scene': self._memory.state(),
-            'prompts': self._prompts.state(),
-            'people': self._people.state(),
-            'latest_ns': dict(self._latest_ns),
-            'scene_ns': self._scene_ns,
-            'fixed_frame': self._fixed_frame,
-        }
-
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        ours = f'{type(self._tracker).__module__}.{type(self._tracker).__qualname__}'
+    def _restore(self, state: Any) -> None:
         try:
-            if state['tracker'] != ours:
-                raise InputError(f'a session that {state["tracker"]} tracked', wanted=ours)
-            self._tracker.restore(state['tracks'])
-            self._reconstructor.restore(state['shapes'])
-            self._memory.restore(state['scene'])
-            self._prompts.restore(state['prompts'])
-            self._people.restore(state['people'])
-            self._latest_ns = dict(state['latest_ns'])
-            self._scene_ns = int(state['scene_ns'])
-            self._fixed_frame = str(state['fixed_frame'])
-        except (KeyError, TypeError, ValueError) as error:
-            self.clear()
-            raise InputError(
-                f'a saved session without {error}', wanted='one that this version wrote'
-            ) from error
+            self._saved.restore(state)
         except InputError:
             self.clear()
             raise

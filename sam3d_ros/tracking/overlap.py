@@ -13,7 +13,7 @@ the latest frames do not show ends again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -109,6 +109,11 @@ class OverlapTracker:
             )
         )
         self._next_id = max(self._next_id, track_id + 1)
+
+    def move(self, moved: Callable[[int], FloatArray]) -> None:
+        """Move all tracks with the map; see :class:`core.interfaces.Tracker`."""
+        for memory in [*self._memories, *self._absent]:
+            memory.remember(memory.sighting.moved(moved(memory.last_seen_ns)))
 
     def surfaces_in(self, frame: Frame) -> IndexArray:
         """Return the id of the track whose surface the frame's every ``CELL_PX``-th pixel shows.

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sam3d_ros.core.types import FloatArray
+from sam3d_ros.geometry.transforms import adjoint_rotation
 from sam3d_ros.reconstruction.pose.pose_covariance import averaged
 
 BIRTH_SIGMA_M, BIRTH_SIGMA_RAD = 0.003, 0.02
@@ -75,6 +76,12 @@ class PoseFilter:
         :param sure: (6, 6) covariance of that view's pose, fixed frame.
         """
         self.covariance, self.unrest = sure, sure + diagonal(WANDER_M, WANDER_RAD)
+        self.trend = np.zeros(6)
+
+    def turn(self, R_new_old: FloatArray) -> None:
+        """Go along with a map that has jumped, by (3, 3) in the fixed frame and a little more."""
+        self.covariance = adjoint_rotation(self.covariance, R_new_old)
+        self.unrest = adjoint_rotation(self.unrest, R_new_old) + diagonal(WANDER_M, WANDER_RAD)
         self.trend = np.zeros(6)
 
     def correct(

@@ -11,7 +11,7 @@ frame. A newcomer that is not confirmed yet lives on detections alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +77,10 @@ class VideoTracker:
         """Take over a confirmed track from elsewhere; see :class:`core.interfaces.Tracker`."""
         self._memory.forget()
         self._tracks.adopt(track_id, points_fixed, colors, stamp_ns)
+
+    def move(self, moved: Callable[[int], FloatArray]) -> None:
+        """Move all tracks with the map; see :class:`core.interfaces.Tracker`."""
+        self._tracks.move(moved)
 
     def state(self) -> dict[str, Any]:
         """Return what is remembered in space; the memory of the video is made anew from that."""
