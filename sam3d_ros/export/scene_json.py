@@ -17,6 +17,9 @@ from sam3d_ros.geometry.relations import relations
 from sam3d_ros.geometry.transforms import from_quaternion, quaternion
 
 FILE = 'scene.json'
+VERSION = 1
+"""Counted up when a field means something else than before; fields are only added otherwise.
+Files without a version are older, and read as they are."""
 
 
 def write_scene_json(folder: Path, scene: Scene, meshes: Mapping[int, str]) -> None:
@@ -25,6 +28,7 @@ def write_scene_json(folder: Path, scene: Scene, meshes: Mapping[int, str]) -> N
     :param meshes: path of each object's mesh, relative to ``folder``, by id.
     """
     lines = ',\n'.join(json.dumps(_item(item, meshes[item.id])) for item in scene.objects)
+    up = 'null' if scene.up is None else json.dumps(_numbers(scene.up))
     head = f'{{"frame": {json.dumps(scene.fixed_frame)}, "stamp_ns": {scene.stamp_ns}'
     related = [
         {
@@ -34,7 +38,7 @@ def write_scene_json(folder: Path, scene: Scene, meshes: Mapping[int, str]) -> N
         }
         for item in relations(scene)
     ]
-    tail = f'"relations": {json.dumps(related)}'
+    tail = f'"relations": {json.dumps(related)}, "up": {up}, "version": {VERSION}'
     (folder / FILE).write_text(f'{head}, "objects": [\n{lines}\n], {tail}}}\n')
 
 
@@ -77,8 +81,16 @@ def read_scene_json(folder: Path) -> Scene:
     path = folder / FILE
     try:
         tree = json.loads(path.read_text())
+        version = int(tree['version']) if 'version' in tree else 0
+        if version > VERSION:
+            raise InputError(
+                f'{path} of version {version}',
+                wanted=f'version {VERSION} or older',
+                remedy='A newer release wrote it: load it there.',
+            )
         objects = tuple(_object(folder, item) for item in tree['objects'])
-        return Scene(int(tree['stamp_ns']), str(tree['frame']), objects)
+        up = np.array(tree['up'], np.float64) if tree.get('up') else None
+        return Scene(int(tree['stamp_ns']), str(tree['frame']), objects, up=up)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f'{path} cannot be read: {type(error).__name__}: {error}', wanted='a saved scene'

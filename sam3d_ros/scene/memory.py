@@ -105,6 +105,7 @@ class ObjectMemory:
 
     def adopt(self, item: SceneObject) -> None:
         """Take over an object from elsewhere (a loaded scene); one of the same id is replaced."""
+        self._removed = [object_id for object_id in self._removed if object_id != item.id]
         self._objects[item.id] = item
         self._dismissed.discard(item.id)
 
@@ -213,6 +214,15 @@ class ObjectMemory:
     def snapshot(self, stamp_ns: int, fixed_frame: str) -> Scene:
         """Return what is known now, and the ids that left since the last call.
 
+        :param stamp_ns: of the scene.
+        :param fixed_frame: that the objects are in.
+        """
+        removed, self._removed = tuple(sorted(self._removed)), []
+        return replace(self.listed(stamp_ns, fixed_frame), removed=removed)
+
+    def listed(self, stamp_ns: int, fixed_frame: str) -> Scene:
+        """Return what is known now.
+
         A tentative object is listed only if every frame since its birth, the last one included,
         has shown it.
 
@@ -225,8 +235,7 @@ class ObjectMemory:
             if self._objects[object_id].state != ObjectState.TENTATIVE
             or self._objects[object_id].missed == 0
         )
-        removed, self._removed = tuple(sorted(self._removed)), []
-        return Scene(stamp_ns, fixed_frame, listed, removed, self._up)
+        return Scene(stamp_ns, fixed_frame, listed, up=self._up)
 
     def _seen(
         self, frame: Frame, tracks: Tracks, track: Track, rebuilt: Reconstruction

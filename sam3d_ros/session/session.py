@@ -46,6 +46,7 @@ from sam3d_ros.session.map_jumps import MapJump, MapJumps
 from sam3d_ros.session.outside import OutsideMasks, require_fit
 from sam3d_ros.session.prompting import StandingPrompts
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
+from sam3d_ros.session.recognition import settled
 from sam3d_ros.session.result import FrameResult, StageTimes
 from sam3d_ros.session.saved import TRACKS, SavedState, Stage
 from sam3d_ros.session.store import SessionStore
@@ -269,8 +270,7 @@ class Session:
         points_fixed = apply(frame.T_fixed_cam, frame.pointmap[pixels].astype(np.float64))
         colors = frame.rgb[pixels]
         for other_id in kept.showing(answer.mask):
-            self._tracker.forget(other_id)
-            self._reconstructor.forget(other_id)
+            self._forget_object(other_id)
         self._tracker.adopt(object_id, points_fixed, colors, frame.stamp_ns)
         self._reconstructor.forget(object_id)
 
@@ -303,21 +303,29 @@ class Session:
         """
         self._memory.remove(object_id)
 
-    def load(self, scene: Scene) -> None:
+    def load(self, scene: Scene) -> str:
         """Take over the objects of a saved scene as confirmed ones, with their ids.
 
-        :param scene: in this session's fixed frame.
-        :raises InputError: when it is in another one.
+        It may have been saved elsewhere, in a map that began at another place: it is recognised
+        by three or more of its objects among those that are known. Without any that contradict
+        it, it is taken at its word.
+
+        :return: how it was recognised; empty = it was not.
+        :raises InputError: when it is in another fixed frame or place and not recognised; why.
         """
-        known = self._admission.fixed_frame
-        if known and scene.fixed_frame != known:
-            raise InputError(f'a scene in frame "{scene.fixed_frame}"', wanted=f'"{known}"')
+        fixed_frame = self._admission.fixed_frame
+        latest = self._recent.latest()
+        now = self._memory.listed(self._admission.stamp_ns, fixed_frame)
+        scene, found = settled(scene, now, latest.frame if latest else None, fixed_frame)
         self._admission.begin(scene)
+        for object_id in found.pairs.values() if found else ():
+            self._forget_object(object_id)
         for item in scene.objects:
             points_fixed = apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
             self._tracker.adopt(item.id, points_fixed, item.mesh.colors, self._admission.stamp_ns)
             self._reconstructor.forget(item.id)
             self._memory.adopt(item)
+        return '' if found is None else found.sentence
 
     def rebuild(self, object_id: int, backend: str = '') -> Future[Completed]:
         """Have the shape of an object made again from all that was seen of it; frames go on.

@@ -34,7 +34,7 @@ def test_exactly_the_documented_keys(tmp_path):
     item = scene_object(3)
     write_scene(scene(item), tmp_path)
     tree = json.loads((tmp_path / 'scene.json').read_text())
-    assert set(tree) == {'frame', 'stamp_ns', 'objects', 'relations'}
+    assert set(tree) == {'frame', 'stamp_ns', 'objects', 'relations', 'up', 'version'}
     assert (tree['frame'], tree['stamp_ns']) == ('world', STAMP_NS)
     (entry,) = tree['objects']
     assert set(entry) == KEYS

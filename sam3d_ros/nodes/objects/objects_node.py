@@ -222,13 +222,15 @@ class ObjectsNode(StageNode):
     def _load(self, request: Any, response: Any) -> str:
         scene = read_scene(Path(request.path))
 
-        def load() -> None:
-            self._session.load(scene)
+        def load() -> str:
+            how = self._session.load(scene)
             self._publish_scene()
+            return how
 
-        self.ask_worker(load)
+        how = self.ask_worker(load)
         response.ids = [str(item.id) for item in scene.objects]
-        return f'{len(response.ids)} objects taken over'
+        message = f'{len(response.ids)} objects taken over'
+        return f'{message}; {how}' if how else message
 
     def _texture(self, request: Any, response: Any) -> str:
         """Take what a texture needs from the session, and make it while frames go on."""
