@@ -32,6 +32,7 @@ BENCHES: Mapping[str, str] = {
     'people': 'sam3d_ros.bench.people',
     'latency': 'sam3d_ros.bench.latency',
     'sensors': 'sam3d_ros.bench.spectrum',
+    'memory': 'sam3d_ros.bench.memory',
 }
 """Name to module, in the order of the report."""
 
