@@ -17,7 +17,8 @@ LAYERS = (
     ('ros',),
     ('bench', 'training'),
     ('sinks',),
-    ('viewer', 'export'),
+    ('viewer',),
+    ('export',),
     ('session',),
     ('pipeline',),
     ('scene', 'tracking', 'reconstruction', 'segmentation', 'people', 'pointmaps'),
@@ -34,7 +35,7 @@ BESIDE = ('bench', 'training')
 PROGRAMS = {('cli', 'nodes')}
 
 BASE = {'cv2', 'numpy', 'rosbags', 'scipy', 'xatlas', 'yaml'}
-VIEWER = {'PIL', 'open3d', 'trimesh'}
+VIEWER = {'PIL', 'open3d', 'rich', 'trimesh', 'viser', 'websockets'}
 BENCH = {'manifold3d', 'matplotlib', 'mujoco', 'open3d', 'trimesh'}
 TRAIN = {'accelerate', 'onnx', 'onnxscript', 'safetensors', 'torch', *BENCH}
 MESSAGES = {'builtin_interfaces', 'action_msgs', 'diagnostic_msgs', 'geometry_msgs'}

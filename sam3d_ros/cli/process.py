@@ -106,7 +106,9 @@ def run(args: argparse.Namespace) -> int:
             )
         prepare(args.out)
         refused = (text for reader in readers.values() for text in reader.scan.refused)
-        collected = Report(refused=list(dict.fromkeys(refused)))
+        collected = Report(
+            refused=list(dict.fromkeys(refused)), recording=str(args.recording.absolute())
+        )
         session = Session.from_config(config, notes.add)
         folder = FolderSink(args.out, session.textured)
         with BagSink(

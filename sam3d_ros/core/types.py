@@ -356,6 +356,7 @@ class SceneObject:
     :param box_center_m: (3,) float64 centre of that box in the object frame.
     :param state_reason: why it has its state, in words.
     :param moved_ns: stamp of the frame that last showed it elsewhere than before; 0 = it rests.
+    :param locked: whether its shape is to stay as it is, and nobody may remove it.
     """
 
     id: int
@@ -376,6 +377,7 @@ class SceneObject:
     missed: int
     state_reason: str = ''
     moved_ns: int = 0
+    locked: bool = False
 
 
 class RelationKind(IntEnum):

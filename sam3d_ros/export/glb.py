@@ -26,11 +26,19 @@ _LINEAR_FILTER, _LINEAR_MIPMAPS, _CLAMP = 9729, 9987, 33071
 
 
 def write_glb(path: Path, parts: Sequence[tuple[str, Mesh, FloatArray]]) -> None:
-    """Write named meshes, each placed by a (4, 4) transform; equal input gives equal bytes.
+    """Write what :func:`encode_glb` returns.
+
+    :param path: of the file.
+    :param parts: name, mesh and (4, 4) pose of each.
+    """
+    path.write_bytes(encode_glb(parts))
+
+
+def encode_glb(parts: Sequence[tuple[str, Mesh, FloatArray]]) -> bytes:
+    """Return a file of named meshes, each placed by a transform; equal input gives equal bytes.
 
     Vertex colours are stored linear and textures as sRGB, as glTF wants them.
 
-    :param path: of the file.
     :param parts: name, mesh and (4, 4) pose of each.
     """
     assets = _Assets()
@@ -54,7 +62,7 @@ def write_glb(path: Path, parts: Sequence[tuple[str, Mesh, FloatArray]]) -> None
     if meshes:
         document['meshes'] = meshes
         document |= assets.document()
-    path.write_bytes(_container(document, bytes(assets.data)))
+    return _container(document, bytes(assets.data))
 
 
 class _Assets:

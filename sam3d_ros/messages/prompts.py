@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sam3d_msgs/Prompt to prompts."""
+"""sam3d_msgs/Prompt to prompts, and back."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from sam3d_ros.core.types import (
     Prompt,
     TextPrompt,
 )
-from sam3d_ros.messages.headers import nanoseconds
+from sam3d_ros.messages.headers import nanoseconds, time_message
 from sam3d_ros.messages.sensors.images import decode_image
+from sam3d_ros.messages.types import MessageTypes
 
 POINTS, BOX, MASK, TEXT, EXEMPLAR = range(5)
 """The values of ``Prompt.type``."""
@@ -40,6 +41,40 @@ def prompt_from(message: Any) -> Prompt:
     if message.type == EXEMPLAR:
         return ExemplarPrompt(box_from(message.box))
     raise PromptError(f'a prompt of type {message.type}', wanted='POINTS=0 to EXEMPLAR=4')
+
+
+def prompt_message(types: MessageTypes, prompt: Prompt, stamp_ns: int | None = None) -> Any:
+    """Return the Prompt message of points, a box or a phrase.
+
+    :param types: makes the messages.
+    :param prompt: what is asked for.
+    :param stamp_ns: of the frame that its pixels are of; None = the latest.
+    :raises PromptError: when it is of another kind.
+    """
+    fields: dict[str, Any] = {'stamp': time_message(types, stamp_ns or 0)}
+    match prompt:
+        case PointPrompt(points_px, labels):
+            fields |= {
+                'type': POINTS,
+                'points': [types.new('geometry_msgs/msg/Point', x=u, y=v) for u, v in points_px],
+                'labels': list(labels),
+            }
+        case BoxPrompt((left, top, right, bottom)):
+            fields |= {
+                'type': BOX,
+                'box': types.new(
+                    'sensor_msgs/msg/RegionOfInterest',
+                    x_offset=max(0, round(left)),
+                    y_offset=max(0, round(top)),
+                    width=max(1, round(right) - max(0, round(left))),
+                    height=max(1, round(bottom) - max(0, round(top))),
+                ),
+            }
+        case TextPrompt(text):
+            fields |= {'type': TEXT, 'text': text}
+        case _:
+            raise PromptError(f'a {type(prompt).__name__}', wanted='points, a box or a phrase')
+    return types.new('sam3d_msgs/msg/Prompt', **fields)
 
 
 def stamp_from(message: Any) -> int | None:

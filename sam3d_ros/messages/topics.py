@@ -31,6 +31,7 @@ class Quality(Enum):
     SENSOR_DATA = Offer(False, False, 5)
     RELIABLE = Offer(True, False, 10)
     LATCHED = Offer(True, True, 1)
+    NEWEST = Offer(True, False, 1)
     TF = Offer(True, False, 100)
     TF_STATIC = Offer(True, True, 100)
 
@@ -72,6 +73,7 @@ POINTS = Topic('pointmap/points', 'sensor_msgs/msg/PointCloud2', Quality.SENSOR_
 CAMERA_INFO = Topic('pointmap/camera_info', 'sensor_msgs/msg/CameraInfo', Quality.SENSOR_DATA)
 INSTANCES = Topic('segmentation/instances', 'sam3d_msgs/msg/InstanceArray', Quality.RELIABLE)
 OVERLAY = Topic('segmentation/overlay', 'sensor_msgs/msg/Image', Quality.SENSOR_DATA)
+VIEW = Topic('view/frames', 'sam3d_msgs/msg/Frame', Quality.NEWEST)
 EXTERNAL_INSTANCES = Topic(
     'objects/external_instances', 'sam3d_msgs/msg/InstanceArray', Quality.RELIABLE
 )

@@ -80,6 +80,7 @@ class TrackMemory:
     :param backends: names of the backends tried for the shape.
     :param is_asked: somebody is to complete it.
     :param failures: jobs that failed since the last view was kept.
+    :param is_locked: its shape is to stay as it is.
     """
 
     T_fixed_anchor: FloatArray = field(default_factory=lambda: np.eye(4))
@@ -96,6 +97,7 @@ class TrackMemory:
     backends: tuple[str, ...] = ()
     is_asked: bool = False
     failures: int = 0
+    is_locked: bool = False
 
     @property
     def views(self) -> tuple[View, ...]:

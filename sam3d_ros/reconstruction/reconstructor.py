@@ -181,6 +181,15 @@ class ObjectReconstructor:
             return None
         return TextureSource(memory.shape.mesh, memory.views, memory.T_anchor_obj, self._config)
 
+    def lock(self, track_id: int, locked: bool) -> None:
+        """Let the shape of an object stay as it is, or go on again.
+
+        :param track_id: the track; one that is not known is left alone.
+        :param locked: whether it is to stay.
+        """
+        if track_id in self._memories:
+            self._memories[track_id].is_locked = locked
+
     def forget(self, track_id: int) -> None:
         """Forget one object, which starts anew when it is seen next."""
         self._memories.pop(track_id, None)
@@ -233,7 +242,7 @@ class ObjectReconstructor:
         One that is found nowhere starts anew under its id.
         """
         memory = self._memories[track_id]
-        if memory.shape is None or not memory.is_lost:
+        if memory.shape is None or not memory.is_lost or memory.is_locked:
             return
         T_cam_obj = inverse(frame.T_fixed_cam) @ memory.T_fixed_obj
         found = relocated(Placed(memory.shape, view, T_cam_obj), self._config.layout)
@@ -255,6 +264,8 @@ class ObjectReconstructor:
     def _due(self, track: Track, view: View) -> list[Job]:
         """Keep the track's view if it is known where it is; return the job due now, if any."""
         memory = self._memories[track.id]
+        if memory.is_locked and memory.shape is not None:
+            return []
         is_kept = not memory.is_poor and memory.offer(memory.anchored(view), self._config)
         memory.frame_final |= track.state == TrackState.CONFIRMED
         is_first = memory.shape is None
@@ -278,7 +289,8 @@ class ObjectReconstructor:
         memory = self._memories[completed.track_id]
         memory.is_asked = False
         memory.failures += not completed.backends
-        if completed.shape is not None:
+        is_locked = memory.is_locked and memory.shape is not None
+        if completed.shape is not None and not is_locked:
             memory.backends = completed.backends
             memory.adopt(completed.shape, self._config)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sam3d_ros.core.errors import NotFoundError
+from sam3d_ros.core.errors import InputError, NotFoundError
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     FloatArray,
@@ -65,6 +65,7 @@ class ObjectMemory:
         self._config = config
         self._objects: dict[int, SceneObject] = {}
         self._dismissed: set[int] = set()
+        self._names: dict[int, str] = {}
         self._removed: list[int] = []
         self._opinions: dict[int, dict[str, tuple[int, int]]] = {}
         self._stamp_ns: int | None = None
@@ -77,6 +78,7 @@ class ObjectMemory:
         self._objects = {}
         self._opinions = {}
         self._dismissed = set()
+        self._names = {}
         self._stamp_ns = None
 
     def ids(self) -> tuple[int, ...]:
@@ -93,15 +95,38 @@ class ObjectMemory:
             raise NotFoundError(f'no object {object_id}', wanted=f'one of: {known}')
         return self._objects[object_id]
 
+    def require_unlocked(self, object_id: int) -> None:
+        """Require an object that may be changed.
+
+        :raises NotFoundError: when no object has this id.
+        :raises InputError: when it is locked.
+        """
+        if self.get(object_id).locked:
+            raise InputError(f'object {object_id} is locked', remedy='Unlock it first.')
+
     def remove(self, object_id: int) -> None:
         """Forget one object, and ignore its track from now on.
 
         :raises NotFoundError: when no object has this id.
+        :raises InputError: when it is locked.
         """
-        self.get(object_id)
+        self.require_unlocked(object_id)
         del self._objects[object_id]
         self._dismissed.add(object_id)
         self._removed.append(object_id)
+
+    def edit(self, object_id: int, label: str | None, locked: bool | None) -> None:
+        """Give an object a name that stays, or lock it.
+
+        :param label: its name; empty = what segmentation calls it; None = as before.
+        :param locked: whether its shape is to stay as it is; None = as before.
+        :raises NotFoundError: when no object has this id.
+        """
+        item = self.get(object_id)
+        if label is not None:
+            self._names[object_id] = label
+            item = replace(item, label=label)
+        self._objects[object_id] = item if locked is None else replace(item, locked=locked)
 
     def adopt(self, item: SceneObject) -> None:
         """Take over an object from elsewhere (a loaded scene); one of the same id is replaced."""
@@ -192,6 +217,7 @@ class ObjectMemory:
         return {
             'objects': to_tree(self._objects),
             'dismissed': to_tree(self._dismissed),
+            'names': to_tree(self._names),
             'stamp_ns': self._stamp_ns,
             'up': self._up,
         }
@@ -203,6 +229,7 @@ class ObjectMemory:
         """
         self._objects = from_tree(dict[int, SceneObject], state['objects'])
         self._dismissed = from_tree(set[int], state['dismissed'])
+        self._names = from_tree(dict[int, str], state['names'])
         self._stamp_ns = state['stamp_ns']
         self._up = state['up']
 
@@ -244,16 +271,18 @@ class ObjectMemory:
         confirmed = track.state == TrackState.CONFIRMED
         state = self._combined(frame, track.id, ObjectState.VISIBLE)
         state = state if confirmed else ObjectState.TENTATIVE
+        known = self._objects.get(track.id)
         return SceneObject(
             id=track.id,
             state=state,
             state_reason=REASONS[state],
-            label=instance.label,
+            label=self._names.get(track.id) or instance.label,
             score=float(instance.score * rebuilt.confidence),
             first_seen_ns=track.first_seen_ns,
             last_seen_ns=track.last_seen_ns,
             hits=track.hits,
             missed=track.missed,
+            locked=known is not None and known.locked,
             **_layout(frame, rebuilt),
         )
 

@@ -132,7 +132,11 @@ class Session:
         )
         if config.session.folder:
             store = SessionStore(Path(config.session.folder).expanduser())
-            session._resume_if_possible(store)
+            try:
+                if (state := store.load()) is not None:
+                    session._restore(state)
+            except InputError as error:
+                say(f'the session starts empty: {error}')
             session._autosave = Autosave(store, config.session.autosave_s, say)
         return session
 
@@ -303,6 +307,12 @@ class Session:
         """
         self._memory.remove(object_id)
 
+    def edit(self, object_id: int, label: str | None = None, locked: bool | None = None) -> None:
+        """Name or lock an object; arguments and errors are those of :meth:`ObjectMemory.edit`."""
+        self._memory.edit(object_id, label, locked)
+        if locked is not None:
+            self._reconstructor.lock(object_id, locked)
+
     def load(self, scene: Scene) -> str:
         """Take over the objects of a saved scene as confirmed ones, with their ids.
 
@@ -334,8 +344,9 @@ class Session:
         :param backend: who completes it this once; empty = as configured.
         :return: what :meth:`deliver` takes, or BackendError; cancelled, it is given up.
         :raises NotFoundError: when the object is not known or has never shown enough.
+        :raises InputError: when it is locked.
         """
-        self.get(object_id)
+        self._memory.require_unlocked(object_id)
         if (order := self._reconstructor.order(object_id, backend)) is None:
             raise NotFoundError(f'object {object_id} has not shown enough to reconstruct')
         return order
@@ -488,11 +499,3 @@ class Session:
         except InputError:
             self.clear()
             raise
-
-    def _resume_if_possible(self, store: SessionStore) -> None:
-        """Go on from a saved session; start empty, saying so, when it cannot be used."""
-        try:
-            if (state := store.load()) is not None:
-                self._restore(state)
-        except InputError as error:
-            self._say(f'the session starts empty: {error}')

@@ -153,7 +153,7 @@ class ResultMessages:
         """Yield what is large, where it has changed: list of objects, markers, for planners."""
         products, files = self._products(scene)
         content = tuple(
-            (item.id, item.state, item.label, products[item.id].hash)
+            (item.id, item.state, item.label, item.locked, products[item.id].hash)
             for item in scene.objects
             if item.state != ObjectState.TENTATIVE
         )

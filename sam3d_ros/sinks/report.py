@@ -49,6 +49,7 @@ class Report:
     :param notes: what was assumed about the inputs or looks wrong, a sentence for each.
     :param made_by: who made the shapes.
     :param frames_of: how many frames were processed, by camera.
+    :param recording: path of what was read, where viewers find the images.
     """
 
     latencies_s: dict[str, list[float]] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     made_by: set[Provenance] = field(default_factory=set)
     frames_of: Counter[str] = field(default_factory=Counter)
+    recording: str = ''
 
     @property
     def frames(self) -> int:
@@ -96,6 +98,7 @@ class Report:
         """
         made_by = sorted(self.made_by, key=lambda item: (item.backend, item.weights_hash))
         tree = {
+            'recording': self.recording,
             'frames': self.frames,
             'dropped': 0,
             'bad_frames': [

@@ -14,6 +14,7 @@ _GOLDEN_RATIO = 0.6180339887498949
 #: Safe for red-green colour blindness (Okabe and Ito, 2008): blue, orange, vermilion.
 OBSERVED_RGB = (0.0, 0.45, 0.70)
 OCCLUDED_RGB = (0.90, 0.60, 0.0)
+CONTRADICTED_RGB = (0.80, 0.15, 0.10)
 
 
 def id_color(object_id: int) -> FloatArray:

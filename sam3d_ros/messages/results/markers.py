@@ -246,7 +246,7 @@ def _shaded(mesh: Mesh) -> np.ndarray[Any, Any]:
     return colors.reshape(-1, 4)
 
 
-def _box_edges() -> FloatArray:
+def box_edges() -> FloatArray:
     """Return the (24, 3) ends of a unit cube's twelve edges."""
     corners = np.indices((2, 2, 2)).reshape(3, -1).T
     ends = [
@@ -258,4 +258,4 @@ def _box_edges() -> FloatArray:
     return np.array(ends, np.float64).reshape(-1, 3)
 
 
-_BOX_EDGES = _box_edges()
+_BOX_EDGES = box_edges()

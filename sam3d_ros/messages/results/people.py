@@ -12,15 +12,29 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from sam3d_ros.core.people import BONES, HAND_JOINTS, JOINTS, Capsule, Hand, People, Person
+from sam3d_ros.core.people import (
+    BONES,
+    HAND_JOINTS,
+    JOINTS,
+    Body,
+    Capsule,
+    Hand,
+    People,
+    Person,
+    Skeleton,
+)
 from sam3d_ros.core.types import FaceLabel, FloatArray
 from sam3d_ros.geometry.transforms import transform
 from sam3d_ros.messages.headers import (
+    covariance_matrix,
     header_message,
+    nanoseconds,
     point_message,
+    pose_matrix,
     pose_message,
     pose_with_covariance,
     time_message,
+    vector,
     vector_message,
 )
 from sam3d_ros.messages.results.colors import OBSERVED_RGB, OCCLUDED_RGB, id_color
@@ -333,3 +347,50 @@ def _marker(
 def _color(types: MessageTypes, rgb: FloatArray, alpha: float) -> Any:
     r, g, b = (float(value) for value in rgb)
     return types.new('std_msgs/msg/ColorRGBA', r=r, g=g, b=b, a=alpha)
+
+
+def people_from(message: Any) -> People:
+    """Return the people of a PersonArray; hands and parameters of body models stay behind."""
+    return People(
+        nanoseconds(message.header.stamp),
+        str(message.header.frame_id),
+        tuple(_person_from(item) for item in message.people),
+    )
+
+
+def _person_from(item: Any) -> Person:
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3] = covariance_matrix(item.pose)[:3, :3]
+    covariance[3:, 3:] = np.asarray(item.velocity_covariance, np.float64).reshape(3, 3)
+    skeleton = body = None
+    if len(item.joints):
+        skeleton = Skeleton(
+            np.array([vector(joint.position) for joint in item.joints]),
+            np.array([joint.covariance for joint in item.joints], np.float64).reshape(-1, 3, 3),
+            np.array([joint.visibility for joint in item.joints], np.float64),
+            np.array([joint.measured for joint in item.joints], bool),
+        )
+    if len(item.body.triangles):
+        body = Body(
+            np.array([(it.x, it.y, it.z) for it in item.body.vertices], np.float32),
+            np.array([it.vertex_indices for it in item.body.triangles], np.int32),
+            np.array(item.body_face_labels, np.uint8),
+        )
+    return Person(
+        id=int(item.id),
+        by_depth=bool(item.by_depth),
+        by_image=bool(item.by_image),
+        in_view=bool(item.in_view),
+        score=float(item.score),
+        position_m=pose_matrix(item.pose.pose)[:3, 3],
+        velocity_m_s=vector(item.velocity),
+        covariance=covariance,
+        capsules=tuple(
+            Capsule(vector(it.start), vector(it.end), float(it.radius)) for it in item.capsules
+        ),
+        first_seen_ns=nanoseconds(item.first_seen),
+        last_seen_ns=nanoseconds(item.last_seen),
+        skeleton=skeleton,
+        held=tuple(int(it) for it in item.held_object_ids),
+        body=body,
+    )

@@ -16,6 +16,7 @@ from sam3d_msgs.srv import (
     AddPrompt,
     ClearScene,
     CorrectObject,
+    EditObject,
     GetTexture,
     LoadScene,
     RemoveObject,
@@ -65,6 +66,7 @@ class ObjectsNode(StageNode):
         self.serve(AddPrompt, 'segmentation/add_prompt', self._add_prompt)
         self.serve(ClearScene, 'scene/clear', self._clear)
         self.serve(CorrectObject, 'scene/correct', self._correct)
+        self.serve(EditObject, 'scene/edit', self._edit)
         self.serve(RemoveObject, 'scene/remove', self._remove)
         self.serve(SaveScene, 'scene/save', self._save)
         self.serve(LoadScene, 'scene/load', self._load)
@@ -196,6 +198,17 @@ class ObjectsNode(StageNode):
         stamp_ns = stamp_from(request.prompt)
         self.ask_worker(lambda: self._session.correct(object_id, prompt, stamp_ns))
         return f'object {object_id} is what lies there; its shape comes with the next frames'
+
+    def _edit(self, request: Any, response: Any) -> str:
+        object_id = id_from(request.id)
+
+        def edit() -> None:
+            self._session.edit(object_id, request.label, request.locked)
+            self._publish_scene()
+
+        self.ask_worker(edit)
+        name = f'"{request.label}"' if request.label else 'named by segmentation'
+        return f'object {object_id} is {name}' + ', locked' * request.locked
 
     def _remove(self, request: Any, response: Any) -> str:
         object_id = id_from(request.id)

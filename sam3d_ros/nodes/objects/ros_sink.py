@@ -9,15 +9,21 @@ from pathlib import Path
 
 from rclpy.publisher import Publisher
 
-from sam3d_ros.core.types import Scene
+from sam3d_ros.core.types import Frame, Scene
 from sam3d_ros.export.mesh_folder import MeshFolder
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.config import OutputConfig, TfConfig
-from sam3d_ros.messages.topics import COLLISION_OBJECTS, OVERLAY, Topic
+from sam3d_ros.messages.frames import encode_frame
+from sam3d_ros.messages.topics import COLLISION_OBJECTS, OVERLAY, VIEW, Topic
 from sam3d_ros.nodes.objects.overlay import overlay_bytes
 from sam3d_ros.nodes.worker import Worker
 from sam3d_ros.session.result import FrameResult
 from sam3d_ros.sinks.messages import TOPICS, Message, ResultMessages
+
+FOR_EYES = (OVERLAY, VIEW)
+"""What is told on for people to look at, while somebody does."""
+VIEW_PERIOD_NS = 300_000_000
+"""So often at most is a frame of a camera sent to viewers: it is large."""
 
 
 class RosSink:
@@ -39,11 +45,12 @@ class RosSink:
         tf: TfConfig,
         failed: Callable[[Exception], None],
     ) -> None:
-        self._publishers = {topic.name: make_publisher(topic) for topic in (*TOPICS, OVERLAY)}
+        self._publishers = {topic.name: make_publisher(topic) for topic in (*TOPICS, *FOR_EYES)}
         files = MeshFolder(Path(outputs.mesh_folder)) if outputs.mesh_folder else None
         same_host = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'LOCALHOST'
         self._messages = ResultMessages(outputs, tf, files, same_host=same_host)
         self._planners = 0
+        self._viewed_ns: dict[str, int] = {}
         self._teller = Worker(self._tell, failed, 'teller')
         self.scene: Scene | None = None
         """The newest one."""
@@ -83,7 +90,16 @@ class RosSink:
         self._send(self._messages.sightings(result, self._is_heard))
         if self._is_heard(OVERLAY):
             self._publishers[OVERLAY.name].publish(overlay_bytes(result.frame, result.tracks))
+        if self._is_heard(VIEW):
+            self._show(result.frame)
         self._tell_changes()
+
+    def _show(self, frame: Frame) -> None:
+        """Send a frame to viewers, if it is time to."""
+        waited_ns = frame.stamp_ns - self._viewed_ns.get(frame.camera_name, 0)
+        if not 0 <= waited_ns < VIEW_PERIOD_NS:
+            self._viewed_ns[frame.camera_name] = frame.stamp_ns
+            self._publishers[VIEW.name].publish(encode_frame(frame))
 
     def _tell_changes(self) -> None:
         if self.scene is not None:

@@ -1,0 +1,438 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page: 3D scene, image, list of objects, timeline, and what may be done with the objects.
+
+One thread draws, at most :data:`MOST_HZ` times a second and only the newest; another does what
+visitors ask for. All visitors see the same moment. A visitor who is slow or hangs gets less, and
+holds up nobody.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rich
+from viser import ViserServer
+
+from sam3d_ros.core.errors import PromptError, Sam3dError
+from sam3d_ros.core.types import (
+    BoxPrompt,
+    FloatArray,
+    PointPrompt,
+    Prompt,
+    Scene,
+    SceneObject,
+    TextPrompt,
+)
+from sam3d_ros.viewer import html
+from sam3d_ros.viewer.gate import Gate
+from sam3d_ros.viewer.layers import COLORINGS, SceneLayers, Show, overview, title
+from sam3d_ros.viewer.moments import Moment, View
+from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, Source
+
+MOST_HZ = 8.0
+"""The page changes so often at most."""
+SELECTS, ADDS, CORRECTS = 'selects', 'adds an object', 'corrects the selected'
+"""What a click or a box in the image, or a click in the scene, may mean."""
+NEAR_RAY = 0.02
+"""A click in the scene means the first point within so much of its distance from the ray."""
+NOTHING = Scene(0, '')
+HELP = (
+    '**Click** an object in the scene, the image or the list to select it. **Drag** turns the '
+    'scene, right drag moves it, the wheel zooms.'
+)
+
+
+class Page:
+    """Shows a source until closed.
+
+    :param source: closed with the page.
+    :param host: to listen at.
+    :param port: 0 = any that is free.
+    :param save_to: folder that is offered for saving.
+    :param heading: stands above everything.
+    :param token: see :class:`Gate`.
+    :raises ConfigurationError: when the port is taken.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        host: str = 'localhost',
+        port: int = 0,
+        *,
+        save_to: Path = Path('out/saved'),
+        heading: str = 'sam3d',
+        token: str | None = None,
+    ) -> None:
+        self._source = source
+        self._show = Show()
+        self._asked: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._dirty = threading.Event()
+        self._closing = threading.Event()
+        self._is_playing = False
+        self._follows = True
+        self._index = 0
+        self._drawn: tuple[Any, ...] = ()
+        self._moment: Moment | None = None
+        self._is_framed = False
+        self.draw_s = 0.0
+        """What drawing has cost so far, seconds of this process."""
+        # viser would announce its own port, which is not the page's.
+        rich.get_console().quiet = True
+        self._server = ViserServer('127.0.0.1', 0, label=heading, verbose=False)
+        self._layers = SceneLayers(self._server, self._clicked)
+        splats = getattr(source, 'splats', None)
+        if splats is not None:
+            self._layers.splats(splats)
+        self._server.gui.configure_theme(
+            show_logo=False, show_share_button=False, brand_color=(28, 110, 190)
+        )
+        self._server.scene.configure_default_lights(cast_shadow=False)
+        self._server.scene.on_click()(self._clicked_scene)
+        self._build(save_to)
+        self._gate = Gate(host, port, self._server.get_port(), self._on_event, token)
+        self.url = self._gate.url
+        self._threads = [
+            threading.Thread(target=self._draw_on, name='page', daemon=True),
+            threading.Thread(target=self._serve, name='requests', daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def visitors(self) -> int:
+        """How many browsers show the page."""
+        return len(self._server.get_clients())
+
+    def close(self) -> None:
+        """End the page and its source."""
+        self._closing.set()
+        self._dirty.set()
+        self._asked.put(None)
+        for thread in self._threads:
+            thread.join(5.0)
+        self._gate.close()
+        self._server.stop()
+        self._source.close()
+
+    def _build(self, save_to: Path) -> None:
+        """Make the panels: image and timeline left, objects right."""
+        gui, can = self._server.gui, self._source.can
+        left = gui.add_panel()
+        with left.add_tab('Camera'):
+            self._image = gui.add_html('')
+            gestures = [SELECTS, *[ADDS] * (PROMPT in can), *[CORRECTS] * (CORRECT in can)]
+            self._gesture = gui.add_dropdown(
+                'A click', gestures, hint='in the image; dragging a box does the same',
+                visible=len(gestures) > 1,
+            )  # fmt: skip
+            if TEXT in can:
+                with gui.add_form(None) as form:
+                    self._phrase = gui.add_text('Look for', '', hint='a phrase, then Enter')
+                form.on_submit(lambda _: self._ask_phrase(self._phrase.value.strip()))
+            gui.add_divider()
+            self._slider = gui.add_slider('Time', 0, 1, 1, 0, hint='drag to go through time')
+            self._time = gui.add_markdown('')
+            self._play = gui.add_button('Play')
+            self._follow = gui.add_button('Newest', hint='follow what comes', color='gray')
+            self._details = gui.add_folder('Selected', visible=False)
+            with self._details:
+                self._table = gui.add_html('')
+                if EDIT in can:
+                    with gui.add_form(None) as form:
+                        self._name = gui.add_text('Name', '', hint='then Enter')
+                    form.on_submit(lambda _: self._rename(self._name.value.strip()))
+                    self._lock = gui.add_button('Lock', hint='its shape stays as it is')
+                    self._lock.on_click(lambda _: self._ask(self._toggle_lock))
+                if REBUILD in can:
+                    button = gui.add_button('Rebuild', hint='make its shape again')
+                    button.on_click(lambda _: self._ask_selected(self._source.rebuild))
+                if REMOVE in can:
+                    button = gui.add_button('Delete', color='red', hint='forget this object')
+                    button.on_click(lambda _: self._ask_selected(self._remove))
+        left.dock_left()
+        left.set_width(400)
+        self._status = gui.add_markdown('')
+        self._list = gui.add_html('')
+        with gui.add_folder('Show'):
+            coloring = gui.add_dropdown('Colours', COLORINGS)
+            self._legend = gui.add_html('')
+            coloring.on_update(lambda event: self._set('coloring', event.target.value))
+            for name, label in (
+                ('points', 'Points of the sensor'), ('meshes', 'Shapes'), ('boxes', 'Boxes'),
+                ('names', 'Names'), ('covariance', 'Uncertainty (3 σ)'), ('people', 'People'),
+            ):  # fmt: skip
+                box = gui.add_checkbox(label, bool(getattr(self._show, name)))
+                box.on_update(lambda event, name=name: self._set(name, event.target.value))
+            view = gui.add_button_group('Look from', ('aside', 'camera'))
+            view.on_click(lambda event: self._look_from(event.target.value))
+        if SAVE in can:
+            with gui.add_folder('Save', expand_by_default=False):
+                self._folder = gui.add_text('Folder', str(save_to))
+                button = gui.add_button('Save scene', hint='scene.json, meshes, scene.glb')
+                button.on_click(lambda _: self._ask(self._save))
+        gui.add_markdown(HELP)
+        gui.main_panel.dock_right()
+        gui.main_panel.set_width(340)
+        self._slider.on_update(self._scrubbed)
+        self._play.on_click(lambda _: self._toggle_play())
+        self._follow.on_click(lambda _: self._follow_newest())
+
+    # What visitors do comes in threads of viser and of the gate.
+
+    def _on_event(self, what: str, values: Mapping[str, str]) -> None:
+        try:
+            if what == 'select':
+                self._clicked(int(values['id']))
+            elif what == 'point':
+                self._pointed_at(float(values['u']), float(values['v']))
+            elif what == 'box':
+                edges = [float(values[name]) for name in ('left', 'top', 'right', 'bottom')]
+                self._gestured(BoxPrompt((edges[0], edges[1], edges[2], edges[3])))
+        except (KeyError, ValueError):
+            self._say('the page sent something that cannot be read', bad=True)
+
+    def _clicked(self, object_id: int) -> None:
+        self._show.selected = 0 if self._show.selected == object_id else object_id
+        self._dirty.set()
+
+    def _pointed_at(self, u: float, v: float) -> None:
+        if self._gesture.value != SELECTS:
+            self._gestured(PointPrompt(((u, v),), (1,)))
+            return
+        moment = self._moment
+        if moment is not None and moment.view is not None:
+            ids = moment.view.ids()
+            row, column = round(v), round(u)
+            if 0 <= row < ids.shape[0] and 0 <= column < ids.shape[1]:
+                self._show.selected = int(ids[row, column])
+                self._dirty.set()
+
+    def _clicked_scene(self, event: Any) -> None:
+        """Take a click beside all meshes for the first point along its ray."""
+        moment = self._moment
+        if self._gesture.value == SELECTS or moment is None or moment.view is None:
+            return
+        pixel = first_pixel(
+            moment.view, np.asarray(event.ray_origin), np.asarray(event.ray_direction)
+        )
+        if pixel is not None:
+            self._gestured(PointPrompt((pixel,), (1,)))
+
+    def _gestured(self, prompt: Prompt) -> None:
+        moment, means = self._moment, self._gesture.value
+        if moment is None or means == SELECTS:
+            return
+
+        def act() -> None:
+            if means == ADDS:
+                self._say(self._source.prompt(prompt, moment.stamp_ns))
+            elif not self._show.selected:
+                raise PromptError('no object is selected', wanted='the one that this corrects')
+            else:
+                self._say(self._source.correct(self._show.selected, prompt, moment.stamp_ns))
+
+        self._ask(act)
+
+    def _ask_phrase(self, text: str) -> None:
+        moment = self._moment
+        if text and moment is not None:
+            self._ask(lambda: self._say(self._source.prompt(TextPrompt(text), moment.stamp_ns)))
+
+    def _ask_selected(self, function: Callable[[int], str]) -> None:
+        if self._show.selected:
+            self._ask(lambda: self._say(function(self._show.selected)))
+
+    def _remove(self, object_id: int) -> str:
+        said = self._source.remove(object_id)
+        self._show.selected = 0
+        return said
+
+    def _rename(self, name: str) -> None:
+        item = self._selected()
+        if item is not None and name != item.label:
+            self._ask(lambda: self._say(self._source.edit(item.id, name, item.locked)))
+
+    def _toggle_lock(self) -> None:
+        item = self._selected()
+        if item is not None:
+            self._say(self._source.edit(item.id, item.label, not item.locked))
+
+    def _save(self) -> None:
+        self._say(self._source.save(Path(self._folder.value)))
+
+    def _ask(self, function: Callable[[], None]) -> None:
+        self._asked.put(function)
+
+    def _serve(self) -> None:
+        """Do what is asked for, one after the other; say what came of it."""
+        while (function := self._asked.get()) is not None:
+            try:
+                function()
+            except (Sam3dError, OSError, TimeoutError) as error:
+                self._say(str(error) or 'no answer in time', bad=True)
+            self._dirty.set()
+
+    def _say(self, text: str, *, bad: bool = False) -> None:
+        for client in self._server.get_clients().values():
+            client.add_notification(
+                'Not done' if bad else 'Done',
+                sentence(text),
+                loading=False,
+                with_close_button=True,
+                auto_close_seconds=12.0 if bad else 5.0,
+                color='red' if bad else 'green',
+            )
+
+    def _selected(self) -> SceneObject | None:
+        moment = self._moment
+        objects = moment.scene.objects if moment is not None else ()
+        return next((item for item in objects if item.id == self._show.selected), None)
+
+    def _set(self, name: str, value: Any) -> None:
+        setattr(self._show, name, value)
+        self._dirty.set()
+
+    def _scrubbed(self, event: Any) -> None:
+        if event.client is not None:
+            self._index, self._follows, self._is_playing = int(self._slider.value), False, False
+            self._dirty.set()
+
+    def _toggle_play(self) -> None:
+        self._is_playing = not self._is_playing
+        self._follows = False
+        if self._is_playing and self._index >= len(self._source.timeline) - 1:
+            self._index = 0
+        self._dirty.set()
+
+    def _follow_newest(self) -> None:
+        self._follows, self._is_playing = True, False
+        self._dirty.set()
+
+    def _look_from(self, where: str) -> None:
+        moment = self._moment
+        if moment is None:
+            return
+        position, middle, up = overview(moment.scene, moment.view)
+        for client in self._server.get_clients().values():
+            with client.atomic():
+                if where == 'camera' and moment.view is not None:
+                    T, camera = moment.view.T_fixed_cam, moment.view.camera
+                    client.camera.up_direction = -T[:3, 1]
+                    client.camera.position = T[:3, 3]
+                    client.camera.look_at = T[:3, 3] + T[:3, 2]
+                    client.camera.fov = 2 * float(np.arctan(camera.height / (2 * camera.fy)))
+                else:
+                    client.camera.up_direction = up
+                    client.camera.position = position
+                    client.camera.look_at = middle
+
+    # Drawing is done in one thread.
+
+    def _draw_on(self) -> None:
+        due_s = time.monotonic()
+        while not self._closing.is_set():
+            self._dirty.wait(1.0 / MOST_HZ)
+            self._dirty.clear()
+            begin_s = time.thread_time()
+            self._draw()
+            self.draw_s += time.thread_time() - begin_s
+            due_s = max(due_s + 1.0 / MOST_HZ, time.monotonic())
+            self._closing.wait(max(0.0, due_s - time.monotonic()))
+
+    def _draw(self) -> None:
+        timeline = self._source.timeline
+        count = len(timeline)
+        if self._is_playing:
+            self._index += 1
+            self._is_playing = self._index < count - 1
+        if self._follows:
+            self._index = max(0, count - 1)
+        self._index = min(self._index, max(0, count - 1))
+        self._status.content = sentence(self._source.status())
+        moment = timeline.at(self._index)
+        if moment is None:
+            self._list.content = html.object_list(NOTHING, 0, 'Waiting for the first frame.')
+            return
+        edited = getattr(self._source, 'edited', None)
+        scene = edited(moment.scene) if edited is not None else moment.scene
+        self._moment = moment = Moment(moment.stamp_ns, scene, moment.people, moment.view)
+        show = self._show
+        if self._slider.max != max(1, count - 1):
+            self._slider.max = max(1, count - 1)
+        if self._slider.value != self._index:
+            self._slider.value = self._index
+        play = 'Pause' if self._is_playing else 'Play'
+        if self._play.label != play:
+            self._play.label = play
+        seconds = (moment.stamp_ns - timeline.start_ns()) * 1e-9
+        text = f'{seconds:.2f} s · {self._index + 1} of {count} · {html.counted(scene)}'
+        self._time.content = text + (' · *following*' if self._follows else '')
+        with self._server.atomic():
+            if not self._is_framed and (scene.objects or moment.view is not None):
+                self._frame(moment)
+            self._layers.update(moment, show)
+            self._image.content = html.image_panel(
+                moment.view, scene, moment.people, show.selected
+            )
+            self._list.content = html.object_list(
+                scene, show.selected, 'No objects in sight at this moment.'
+            )
+            self._legend.content = html.legend(show.coloring)
+            self._draw_selected(moment.stamp_ns)
+
+    def _draw_selected(self, stamp_ns: int) -> None:
+        item = self._selected()
+        self._details.visible = item is not None
+        if item is None:
+            self._named = 0
+            return
+        self._details.label = title(item)
+        self._table.content = html.object_details(item, stamp_ns)
+        if EDIT in self._source.can:
+            # What a visitor is typing is not overwritten.
+            if self._named != item.id:
+                self._named = item.id
+                self._name.value = item.label
+            self._lock.label = 'Unlock' if item.locked else 'Lock'
+
+    _named = 0
+
+    def _frame(self, moment: Moment) -> None:
+        """Let visitors begin with a look at all objects."""
+        self._is_framed = bool(moment.scene.objects)
+        position, middle, up = overview(moment.scene, moment.view)
+        self._server.scene.set_up_direction(up)
+        camera = self._server.initial_camera
+        camera.up, camera.position, camera.look_at = up, position, middle
+        self._look_from('aside')
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital at its begin."""
+    return text[:1].upper() + text[1:]
+
+
+def first_pixel(
+    view: View, origin: FloatArray, direction: FloatArray
+) -> tuple[float, float] | None:
+    """Return the pixel of the first point along a ray, None when none is near it.
+
+    :param view: whose points they are.
+    :param origin: (3,) fixed frame, metres.
+    :param direction: (3,) unit vector.
+    """
+    away = view.points_m - origin
+    along = away @ direction
+    aside = np.linalg.norm(away - along[:, None] * direction, axis=1)
+    near = np.flatnonzero((along > 0) & (aside < NEAR_RAY * along))
+    if not len(near):
+        return None
+    u, v = view.pixels[near[np.argmin(along[near])]]
+    return float(u), float(v)

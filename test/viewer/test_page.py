@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page in a real browser: a stranger finds, selects, renames, corrects, deletes, saves."""
+
+from time import monotonic
+
+import cv2
+import numpy as np
+import pytest
+from made_up_recordings import frames, messages, write
+
+from sam3d_ros.bags.recording import Recording
+from sam3d_ros.cli.main import main
+from sam3d_ros.export.scene_files import read_scene
+from sam3d_ros.pipeline.cameras import read_cameras
+from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.session.config import Config
+from sam3d_ros.session.session import Session
+from sam3d_ros.viewer.page import ADDS, CORRECTS, Page
+from sam3d_ros.viewer.processing import ProcessedRecording
+from sam3d_ros.viewer.results import ResultFolder
+
+pytestmark = pytest.mark.browser
+
+SIZE = (320, 240)
+WINDOW = {'width': 1100, 'height': 700}
+SOON_MS = 20_000
+
+
+@pytest.fixture(scope='module')
+def recording(boxes_world, tmp_path_factory):
+    """Four frames of two boxes on a floor."""
+    recorded = frames(boxes_world, 4, size=SIZE)
+    return write(tmp_path_factory.mktemp('recording') / 'boxes', messages(recorded, '32FC1'))
+
+
+@pytest.fixture(scope='module')
+def result(recording, tmp_path_factory):
+    """What "sam3d process" makes of it."""
+    folder = tmp_path_factory.mktemp('result')
+    assert main(['process', str(recording), '--out', str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def tab(chromium):
+    """A new tab; nothing that it logs as an error is forgiven."""
+    errors = []
+    page = chromium.new_page(viewport=WINDOW)
+    page.set_default_timeout(SOON_MS)
+    page.on('pageerror', lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert not errors
+
+
+@pytest.fixture
+def shown(result, tmp_path):
+    """The page of the result."""
+    page = Page(ResultFolder(result), save_to=tmp_path / 'saved')
+    yield page
+    page.close()
+
+
+def rows(tab):
+    return tab.locator('.sam3d .row')
+
+
+def notice(tab, text):
+    tab.get_by_text(text).first.wait_for()
+
+
+def press(tab, name):
+    """Press a button of the panels; its text alone, since icons stand beside it."""
+    tab.get_by_role('button', name=name, exact=True).dispatch_event('click')
+
+
+def field(tab, label):
+    """Return the input beside a label of the panels."""
+    beside = 'following::input[not(@type="hidden")][1]'
+    return tab.locator(f'xpath=//*[normalize-space(text())="{label}"]/{beside}')
+
+
+def click_in_image(tab, u, v):
+    """Click pixel (u, v) of the camera image."""
+    image = tab.locator('.sam3d-image svg')
+    box = image.bounding_box()
+    scale = box['width'] / SIZE[0]
+    tab.mouse.click(box['x'] + (u + 0.5) * scale, box['y'] + (v + 0.5) * scale)
+
+
+def pixel_of(page, object_id):
+    """Return a pixel well inside the mask of an object."""
+    ids = page._moment.view.ids()
+    inside = cv2.distanceTransform((ids == object_id).astype(np.uint8), cv2.DIST_L2, 3)
+    v, u = np.unravel_index(np.argmax(inside), inside.shape)
+    return int(u), int(v)
+
+
+def test_a_stranger_finds_renames_deletes_and_saves(shown, tab, tmp_path, result):
+    tab.goto(shown.url)
+    rows(tab).first.wait_for()
+    assert rows(tab).count() == 2
+    tab.wait_for_function("document.querySelectorAll('.sam3d-image path').length == 2")
+    first = int(rows(tab).first.get_attribute('data-sam3d-select'))
+
+    begin = monotonic()
+    click_in_image(tab, *pixel_of(shown, first))
+    tab.locator('.sam3d .row.on').wait_for()
+    assert tab.locator('.row.on').get_attribute('data-sam3d-select') == str(first)
+    assert monotonic() - begin < 10
+
+    begin = monotonic()
+    name = field(tab, 'Name')
+    name.fill('red box')
+    name.press('Enter')
+    rows(tab).filter(has_text='red box').wait_for()
+    assert monotonic() - begin < 10
+
+    press(tab, 'Lock')
+    tab.locator('.chip.locked').wait_for()
+    press(tab, 'Delete')
+    notice(tab, f'Object {first} is locked')
+    assert rows(tab).count() == 2
+
+    rows(tab).nth(1).dispatch_event('click')
+    tab.locator(f'.row.on:not([data-sam3d-select="{first}"])').wait_for()
+    press(tab, 'Delete')
+    tab.wait_for_function("document.querySelectorAll('.sam3d .row').length == 1")
+
+    begin = monotonic()
+    tab.get_by_text('Save', exact=True).dispatch_event('click')
+    press(tab, 'Save scene')
+    notice(tab, '1 objects in')
+    assert monotonic() - begin < 10
+    (kept,) = read_scene(tmp_path / 'saved').objects
+    assert (kept.id, kept.label, kept.locked) == (first, 'red box', True)
+    assert len(read_scene(result).objects) == 2  # what was processed is as it was
+
+
+def test_time_is_scrubbed_and_played(shown, tab):
+    tab.goto(shown.url)
+    tab.get_by_text('4 of 4').wait_for()
+    slider = tab.get_by_role('slider').first
+    slider.focus()
+    slider.press('Home')
+    tab.get_by_text('1 of 4').wait_for()
+    press(tab, 'Play')
+    tab.get_by_text('4 of 4').wait_for()
+    assert tab.get_by_role('button', name='Play', exact=True).count() == 1
+
+
+def test_the_scene_is_drawn_in_the_colours_of_the_evidence(shown, tab):
+    tab.goto(shown.url)
+    rows(tab).first.wait_for()
+    field(tab, 'Colours').click()
+    tab.get_by_role('option', name='evidence').click()
+    tab.get_by_text('contradicted').wait_for()
+    canvas = tab.locator('canvas').first
+    blue = 0
+    deadline = monotonic() + SOON_MS / 1e3
+    while blue < 200 and monotonic() < deadline:
+        shot = cv2.imdecode(np.frombuffer(canvas.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+        b, g, r = (shot[..., k].astype(int) for k in range(3))
+        blue = int(np.count_nonzero((b > 90) & (b - r > 60) & (b > g)))
+    assert blue >= 200
+
+
+def test_a_recording_takes_prompts_and_corrections(recording, tab):
+    with Recording(recording) as opened:
+        readers = read_cameras(opened, [''], PointmapConfig())
+        page = Page(ProcessedRecording(readers, Session.from_config(Config())))
+        try:
+            tab.goto(page.url)
+            tab.get_by_text('All 4 frames are processed').wait_for()
+            tab.wait_for_function("document.querySelectorAll('.sam3d-image path').length == 2")
+            first = int(rows(tab).first.get_attribute('data-sam3d-select'))
+            u, v = pixel_of(page, first)
+            choose(tab, ADDS)
+            click_in_image(tab, u, v)
+            notice(tab, f'This is object {first}')
+            rows(tab).first.dispatch_event('click')
+            tab.locator('.row.on').wait_for()
+            begin = monotonic()
+            choose(tab, CORRECTS)
+            click_in_image(tab, u, v)
+            notice(tab, f'Object {first} is what lies there')
+            assert monotonic() - begin < 10
+            press(tab, 'Rebuild')
+            notice(tab, f'Object {first} has a new shape')
+        finally:
+            page.close()
+
+
+def choose(tab, gesture):
+    field(tab, 'A click').click()
+    tab.get_by_role('option', name=gesture).click()
+
+
+def test_a_browser_without_webgl_is_told(chromium, shown):
+    context = chromium.new_context(viewport=WINDOW)
+    context.add_init_script('HTMLCanvasElement.prototype.getContext = () => null')
+    tab = context.new_page()
+    tab.goto(shown.url)
+    tab.get_by_text('This browser offers no WebGL 2').wait_for(timeout=SOON_MS)
+    context.close()
