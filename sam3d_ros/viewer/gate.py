@@ -59,6 +59,7 @@ class Gate:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((host, port))
+            self._socket.listen()
         except OSError as error:
             self._socket.close()
             raise ConfigurationError(
@@ -81,7 +82,6 @@ class Gate:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        # Listening begins before the first callback, so that nobody who has the address waits.
         serving = self._loop.run_until_complete(
             asyncio.start_server(self._serve, sock=self._socket, limit=MOST_HEAD)
         )

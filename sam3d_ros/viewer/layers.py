@@ -106,8 +106,8 @@ class SceneLayers:
             ``opacities`` (N, 1), fixed frame, metres, 0..1.
         """
         step = 1 + len(columns['centers']) // _MOST_SPLATS
-        chosen = {name: values[::step] for name, values in columns.items()}
-        self._scene.add_gaussian_splats('/gaussians', **chosen)
+        names = ('centers', 'covariances', 'rgbs', 'opacities')
+        self._scene.add_gaussian_splats('/gaussians', *(columns[name][::step] for name in names))
 
     def _node(
         self,
@@ -258,7 +258,7 @@ class SceneLayers:
                 capsule.radius_m,
                 length_m,
                 rgb,
-                opacity=0.35,
+                opacity=0.22,
                 cast_shadow=False,
             )
             self._place(node, along(capsule))
@@ -334,7 +334,7 @@ def overview(scene: Scene, view: View | None) -> tuple[FloatArray, FloatArray, F
     back = back - up * (back @ up)
     length = float(np.linalg.norm(back))
     back = back / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])
-    towards = 0.75 * back + 0.35 * np.cross(back, up) + 0.75 * up
+    towards = 0.8 * back + 0.35 * np.cross(back, up) + 0.5 * up
     return middle + max(1.1 * size_m, 0.35) * towards / np.linalg.norm(towards), middle, up
 
 

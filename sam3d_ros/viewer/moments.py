@@ -55,8 +55,8 @@ class View:
 
     def image(self) -> ByteArray:
         """Return the (H, W, 3) uint8 RGB image."""
-        decoded = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
-        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+        decoded = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+        return np.asarray(decoded, np.uint8)
 
     def ids(self) -> IndexArray:
         """Return the (H, W) int32 track of each pixel, 0 = none."""

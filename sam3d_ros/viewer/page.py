@@ -8,10 +8,12 @@ holds up nobody.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ from sam3d_ros.viewer.gate import Gate
 from sam3d_ros.viewer.layers import COLORINGS, SceneLayers, Show, overview, title
 from sam3d_ros.viewer.moments import Moment, View
 from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, Source
+
+LOG = logging.getLogger(__name__)
 
 MOST_HZ = 8.0
 """The page changes so often at most."""
@@ -93,7 +97,10 @@ class Page:
         self._server.gui.configure_theme(
             show_logo=False, show_share_button=False, brand_color=(28, 110, 190)
         )
+        # Shadows and light from all around cost most of what a machine without a GPU draws with.
         self._server.scene.configure_default_lights(cast_shadow=False)
+        self._server.scene.configure_environment_map(None)
+        self._server.scene.add_light_ambient('/light', intensity=1.6)
         self._server.scene.on_click()(self._clicked_scene)
         self._build(save_to)
         self._gate = Gate(host, port, self._server.get_port(), self._on_event, token)
@@ -169,7 +176,7 @@ class Page:
                 ('names', 'Names'), ('covariance', 'Uncertainty (3 σ)'), ('people', 'People'),
             ):  # fmt: skip
                 box = gui.add_checkbox(label, bool(getattr(self._show, name)))
-                box.on_update(lambda event, name=name: self._set(name, event.target.value))
+                box.on_update(partial(self._checked, name))
             view = gui.add_button_group('Look from', ('aside', 'camera'))
             view.on_click(lambda event: self._look_from(event.target.value))
         if SAVE in can:
@@ -299,6 +306,9 @@ class Page:
         setattr(self._show, name, value)
         self._dirty.set()
 
+    def _checked(self, name: str, event: Any) -> None:
+        self._set(name, event.target.value)
+
     def _scrubbed(self, event: Any) -> None:
         if event.client is not None:
             self._index, self._follows, self._is_playing = int(self._slider.value), False, False
@@ -341,7 +351,11 @@ class Page:
             self._dirty.wait(1.0 / MOST_HZ)
             self._dirty.clear()
             begin_s = time.thread_time()
-            self._draw()
+            try:
+                self._draw()
+            except Exception as error:  # the next moment gets its chance
+                LOG.exception('a moment was not shown')
+                self._status.content = f'This moment cannot be shown: {error}'
             self.draw_s += time.thread_time() - begin_s
             due_s = max(due_s + 1.0 / MOST_HZ, time.monotonic())
             self._closing.wait(max(0.0, due_s - time.monotonic()))
@@ -367,7 +381,7 @@ class Page:
         if self._slider.max != max(1, count - 1):
             self._slider.max = max(1, count - 1)
         if self._slider.value != self._index:
-            self._slider.value = self._index
+            self._slider.value = self._index  # type: ignore[misc]
         play = 'Pause' if self._is_playing else 'Play'
         if self._play.label != play:
             self._play.label = play
@@ -399,14 +413,15 @@ class Page:
             # What a visitor is typing is not overwritten.
             if self._named != item.id:
                 self._named = item.id
-                self._name.value = item.label
+                self._name.value = item.label  # type: ignore[misc]
             self._lock.label = 'Unlock' if item.locked else 'Lock'
 
     _named = 0
 
     def _frame(self, moment: Moment) -> None:
         """Let visitors begin with a look at all objects."""
-        self._is_framed = bool(moment.scene.objects)
+        has_place = moment.view is not None or not self._source.is_live
+        self._is_framed = bool(moment.scene.objects) and has_place
         position, middle, up = overview(moment.scene, moment.view)
         self._server.scene.set_up_direction(up)
         camera = self._server.initial_camera

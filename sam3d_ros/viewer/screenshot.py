@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from sam3d_ros.core.errors import BackendError
 
@@ -98,7 +99,7 @@ def _page_address(process: subprocess.Popen[bytes]) -> str:
 
 
 def _photograph(
-    page: ClientConnection, url: str, path: Path, size_px: tuple[int, int], settle_s: float
+    page: Connection, url: str, path: Path, size_px: tuple[int, int], settle_s: float
 ) -> None:
     _call(
         page, 'Emulation.setDeviceMetricsOverride',
@@ -118,7 +119,7 @@ def _photograph(
     path.write_bytes(b64decode(shot['data']))
 
 
-def _evaluated(page: ClientConnection, expression: str) -> Any:
+def _evaluated(page: Connection, expression: str) -> Any:
     answer = _call(page, 'Runtime.evaluate', expression=expression, awaitPromise=True)
     return answer['result'].get('value')
 
@@ -126,7 +127,7 @@ def _evaluated(page: ClientConnection, expression: str) -> Any:
 _NUMBERS = itertools.count(1)
 
 
-def _call(page: ClientConnection, method: str, **parameters: Any) -> Any:
+def _call(page: Connection, method: str, **parameters: Any) -> Any:
     number = next(_NUMBERS)
     page.send(json.dumps({'id': number, 'method': method, 'params': parameters}))
     while True:
