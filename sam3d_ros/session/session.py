@@ -310,8 +310,7 @@ class Session:
     def edit(self, object_id: int, label: str | None = None, locked: bool | None = None) -> None:
         """Name or lock an object; arguments and errors are those of :meth:`ObjectMemory.edit`."""
         self._memory.edit(object_id, label, locked)
-        if locked is not None:
-            self._reconstructor.lock(object_id, locked)
+        self._reconstructor.lock(object_id, self.get(object_id).locked)
 
     def load(self, scene: Scene) -> str:
         """Take over the objects of a saved scene as confirmed ones, with their ids.

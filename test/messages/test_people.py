@@ -12,6 +12,7 @@ from sam3d_ros.messages.results.people import (
     along,
     collision_messages,
     keep_out_message,
+    people_from,
     people_markers,
     people_message,
     person_transforms,
@@ -106,3 +107,14 @@ def test_frames_and_markers_name_the_person() -> None:
     layers = {marker.ns for marker in people_markers(StoreTypes(), known).markers}
     assert {'people/skeleton', 'people/capsules', 'people/label'} <= layers
     assert people_markers(StoreTypes(), people()).markers[0].action == 3
+
+
+def test_people_come_back_from_their_message() -> None:
+    before = with_joints()
+    (after,) = people_from(people_message(StoreTypes(), people(before))).items
+    assert (after.id, after.label, after.score) == (before.id, before.label, before.score)
+    assert np.allclose(after.position_m, before.position_m)
+    assert np.allclose(after.covariance, before.covariance)
+    assert np.allclose(after.skeleton.points_m, before.skeleton.points_m)
+    assert [capsule.radius_m for capsule in after.capsules] == [0.3]
+    assert after.held == before.held

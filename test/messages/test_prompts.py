@@ -5,6 +5,7 @@ import pytest
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import BoxPrompt, ExemplarPrompt, MaskPrompt, PointPrompt, TextPrompt
 from sam3d_ros.messages import prompts
+from sam3d_ros.messages.prompts import prompt_from, prompt_message, stamp_from
 from sam3d_ros.messages.sensors.images import encode_image
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
@@ -92,3 +93,17 @@ def test_the_stamp_names_a_frame_and_zero_the_latest():
     assert prompts.stamp_from(message) is None
     message.stamp = TYPES.new('builtin_interfaces/msg/Time', sec=12, nanosec=345)
     assert prompts.stamp_from(message) == 12_000_000_345
+
+
+@pytest.mark.parametrize(
+    'asked',
+    [
+        PointPrompt(((3.0, 4.5), (5.0, 6.0)), (1, 0)),
+        BoxPrompt((2.0, 3.0, 10.0, 11.0)),
+        TextPrompt('red cup'),
+    ],
+)
+def test_prompts_come_back_from_their_messages(asked):
+    message = prompt_message(TYPES, asked, 7_000_000_001)
+    assert prompt_from(message) == asked
+    assert stamp_from(message) == 7_000_000_001

@@ -17,6 +17,7 @@ from sam3d_msgs.srv import (
     AddPrompt,
     ClearScene,
     CorrectObject,
+    EditObject,
     GetTexture,
     LoadScene,
     RemoveObject,
@@ -87,6 +88,21 @@ def test_what_comes_back_has_its_id_until_a_clear(graph, camera, objects, frames
     assert ids(play(camera, objects, frames(3))) == ['1', '2']
     assert graph.call(ClearScene, 'scene/clear').success
     assert ids(play(camera, objects, frames(3))) == ['1', '2']
+
+
+def test_a_name_and_a_lock_stay_while_frames_go_on(graph, camera, objects, frames, play):
+    play(camera, objects, frames(3))
+    assert graph.call(EditObject, 'scene/edit', id='1', label='lid', locked=True).success
+    objects.wait(lambda m: any((k.label, k.locked) == ('lid', True) for k in m.objects))
+    last = play(camera, objects, frames(2))
+    shown = {item.id: (item.label, item.locked) for item in last.objects}
+    assert shown['1'] == ('lid', True) and not shown['2'][1]
+    answer = graph.call(RemoveObject, 'scene/remove', id='1')
+    assert (answer.success, answer.code) == (False, BAD_REQUEST)
+    assert 'locked' in answer.message
+    assert graph.call(EditObject, 'scene/edit', id='1', label='lid', locked=False).success
+    assert graph.call(RemoveObject, 'scene/remove', id='1').success
+    assert graph.call(EditObject, 'scene/edit', id='1').code == NOT_FOUND
 
 
 @pytest.mark.parametrize(('object_id', 'code'), [('77', NOT_FOUND), ('seven', BAD_REQUEST)])

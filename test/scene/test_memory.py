@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.core.errors import NotFoundError
+from sam3d_ros.core.errors import InputError, NotFoundError
 from sam3d_ros.core.types import (
     EvidenceScore,
     FaceLabel,
@@ -151,3 +151,21 @@ def test_box_of_a_mesh_with_off_centre_origin(memory, boxes_world):
     (item,) = observe(memory, frame, seen=True, hits=4, mesh=shifted).objects
     np.testing.assert_allclose(item.box_center_m, 0.1, atol=1e-6)
     np.testing.assert_allclose(item.size_m, SIZE, atol=1e-6)
+
+
+def test_a_name_and_a_lock_stay(memory, boxes_world):
+    memory.edit(1, 'lid', True)
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS)
+    (item,) = observe(memory, frame, seen=True, hits=4).objects
+    assert (item.label, item.locked) == ('lid', True)
+    with pytest.raises(InputError, match='locked'):
+        memory.remove(1)
+    again = ObjectMemory(SceneConfig())
+    again.restore(memory.state())
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=4 * SECOND_NS)
+    (item,) = observe(again, frame, seen=True, hits=5).objects
+    assert (item.label, item.locked) == ('lid', True)
+    again.edit(1, '', False)
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=5 * SECOND_NS)
+    (item,) = observe(again, frame, seen=True, hits=6).objects
+    assert (item.label, item.locked) == ('', False)
