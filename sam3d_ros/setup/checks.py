@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sam3d_ros.setup.machine import ensure_browser
+
 ROOT = Path(__file__).resolve().parents[2]
 LINTERS = {
     'ruff check': ['-m', 'ruff', 'check', '.'],
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
         name: [*PYTEST, *options]
         for name, options in ({'pytest': arguments} if arguments else SUITE).items()
     }
+    if lack := ensure_browser():
+        print(f'sam3d test: {lack}', flush=True)
     failed = []
     for name, command in checks.items():
         print(f'sam3d test: {name}', flush=True)

@@ -85,6 +85,34 @@ def ensure_packages() -> None:
         )
 
 
+def ensure_browser(timeout_s: float = 180.0) -> str:
+    """Install Chromium through apt when that is allowed; return what is missing, if anything.
+
+    Only tests of pages and pictures of them need it, so nothing fails without it.
+
+    :param timeout_s: how long apt may take.
+    """
+    if shutil.which('chromium') is not None:
+        return ''
+    line = 'apt-get install -y --no-install-recommends chromium'
+    privilege = _privilege()
+    if privilege is None:
+        return f'no Chromium: tests of the page are skipped. Type: sudo {line}'
+    environment = os.environ | {'DEBIAN_FRONTEND': 'noninteractive'}
+    for command in ('apt-get update', line):
+        try:
+            subprocess.run(
+                [*privilege, *command.split()],
+                env=environment,
+                capture_output=True,
+                timeout=timeout_s,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            return f'no Chromium: tests of the page are skipped; {command}: {error}'
+    return ''
+
+
 def _privilege() -> list[str] | None:
     """Return what stands before apt-get, or None when this user may not install packages."""
     if shutil.which('apt-get') is None:

@@ -72,3 +72,22 @@ def test_other_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine.sys, 'version_info', (3, 14, 0))
     with pytest.raises(machine.SetupError, match=r'Python 3\.11 or Python 3\.12'):
         machine.require_supported()
+
+
+def test_a_browser_is_installed_when_allowed_and_its_lack_fails_nothing(
+    bare: pytest.MonkeyPatch,
+) -> None:
+    assert 'Type: sudo apt-get install' in machine.ensure_browser()
+    ran = []
+
+    def run(command: list[str], **options: object) -> None:
+        ran.append(' '.join(command))
+        if 'install' in command:
+            raise subprocess.CalledProcessError(100, command)
+
+    bare.setattr(machine, '_privilege', lambda: [])
+    bare.setattr(machine.subprocess, 'run', run)
+    assert 'tests of the page are skipped' in machine.ensure_browser()
+    assert ran[0] == 'apt-get update' and ran[1].endswith('chromium')
+    bare.setattr(machine.shutil, 'which', lambda name: f'/usr/bin/{name}')
+    assert machine.ensure_browser() == ''
