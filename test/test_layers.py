@@ -34,8 +34,8 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 BESIDE = ('bench', 'training')
 PROGRAMS = {('cli', 'nodes')}
 
-BASE = {'cv2', 'numpy', 'rosbags', 'scipy', 'xatlas', 'yaml'}
-VIEWER = {'PIL', 'open3d', 'rich', 'trimesh', 'viser', 'websockets'}
+BASE = {'cv2', 'numpy', 'rich', 'rosbags', 'scipy', 'xatlas', 'yaml'}
+VIEWER = {'PIL', 'open3d', 'trimesh', 'viser', 'websockets'}
 BENCH = {'manifold3d', 'matplotlib', 'mujoco', 'open3d', 'trimesh'}
 TRAIN = {'accelerate', 'onnx', 'onnxscript', 'safetensors', 'torch', *BENCH}
 MESSAGES = {'builtin_interfaces', 'action_msgs', 'diagnostic_msgs', 'geometry_msgs'}

@@ -34,6 +34,7 @@ REQUIRED = set(CONFIG['options']['install_requires'].split())
 APT = {
     'python3-numpy': 'numpy',
     'python3-opencv': 'opencv-python-headless',
+    'python3-rich': 'rich',
     'python3-scipy': 'scipy',
     'python3-yaml': 'PyYAML',
 }

@@ -40,11 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, default=0, help='another seed, other objects')
     parser.add_argument('--frames', type=int, default=40, metavar='N', help='at 10 Hz')
     parser.add_argument('--size', default='640x480', metavar='WxH', help='of the images')
+    parser.add_argument('--view', action='store_true', help='end in a page that shows the result')
+    parser.add_argument('--port', type=int, default=8080, help='of the page; 0 = any that is free')
+    parser.add_argument(
+        '--screenshot', type=Path, metavar='FILE', help='write a picture of the page instead'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Make, play, collect, compare; 0 when every object was found where it is."""
-    from sam3d_ros.cli.demo_table import compare, text
+    from sam3d_ros.cli.console import print_table, progress
+    from sam3d_ros.cli.demo_table import compare, table
     from sam3d_ros.messages.topics import DETECTIONS
     from sam3d_ros.nodes.collector import collecting
     from sam3d_ros.viewer.snapshot import write_snapshot
@@ -60,8 +66,11 @@ def run(args: argparse.Namespace) -> int:
     with _graph(args.out / LOGS) as processes:
         _say(begin, 'nodes started as separate processes; making the recording')
         truth = _make_world(args)
-        show, total = _progress('frame processed'), len(truth.frames)
-        with collecting(args.out / RESULT, lambda done: show(done, total)) as collector:
+        total = len(truth.frames)
+        with (
+            progress('frames processed') as show,
+            collecting(args.out / RESULT, lambda done: show(done, total)) as collector,
+        ):
             _say(begin, 'waiting for the nodes to find each other')
             _wait_for_graph(collector, processes)
             _say(begin, f'playing {len(truth.frames)} frames')
@@ -75,10 +84,16 @@ def run(args: argparse.Namespace) -> int:
         failures = [f'{death} while stopping' for death in processes.stop()]
     write_snapshot(args.out / SNAPSHOT, frame, tracks, scene)
     verdict = compare(scene, truth)
-    print(text(verdict))
-    _say(begin, f'results in {args.out}')
+    print_table(table(verdict))
+    _say(begin, f'results in {args.out}, a picture in {args.out / SNAPSHOT}')
     for failure in failures:
         print(failure, file=sys.stderr)
+    if args.view or args.screenshot:
+        from sam3d_ros.cli.view import show as show_page
+        from sam3d_ros.viewer.results import ResultFolder
+
+        source = ResultFolder(args.out)
+        show_page(source, 'localhost', args.port, args.screenshot, heading='sam3d · demo')
     return 0 if verdict.good and not failures else 1
 
 
@@ -97,13 +112,15 @@ def _graph(logs: Path) -> Iterator[Processes]:
 
 
 def _make_world(args: argparse.Namespace) -> Truth:
+    from sam3d_ros.cli.console import progress
     from sam3d_ros.world.recording import write_episode
     from sam3d_ros.world.suites import make_episode
 
     width, _, height = args.size.partition('x')
     size_px = (int(width), int(height))
     episode = make_episode('demo', args.seed, frames=args.frames, size_px=size_px)
-    return write_episode(episode, args.out / WORLD, progress=_progress('frame drawn'))
+    with progress('frames drawn') as show:
+        return write_episode(episode, args.out / WORLD, progress=show)
 
 
 def _wait_for_graph(collector: Collector, processes: Processes) -> None:
@@ -168,19 +185,6 @@ def _wait(condition: Callable[[], bool], processes: Processes, timeout_s: float)
             return False
         pause.wait(0.1)
     return True
-
-
-def _progress(what: str) -> Callable[[int, int], None]:
-    """Return a progress line: rewritten on a terminal, every tenth elsewhere."""
-
-    def show(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            end = '\n' if done == total else ''
-            print(f'\r  {what}: {done} of {total}', end=end, file=sys.stderr, flush=True)
-        elif done % 10 == 0 or done == total:
-            print(f'  {what}: {done} of {total}', file=sys.stderr, flush=True)
-
-    return show
 
 
 def _say(begin: float, sentence: str) -> None:

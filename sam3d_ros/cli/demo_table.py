@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
+from sam3d_ros.cli.console import position_text, size_text, state_text
 from sam3d_ros.core.types import FloatArray, ObjectState, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.world.truth import Truth
@@ -77,26 +79,24 @@ def compare(scene: Scene, truth: Truth) -> Verdict:
     return Verdict(rows, extra)
 
 
-def text(verdict: Verdict) -> str:
+def table(verdict: Verdict) -> Table:
     """Return the table, one line an object."""
-    head = f'{"object":<10} {"id":>3} {"state":<12} {"size, cm":<18} {"position, m":<24} error'
-    lines = [head, '-' * len(head)]
+    made = Table(title='true objects, and what was found for them')
+    for name in ('object', 'id', 'state', 'size, cm', 'position, m', 'error'):
+        made.add_column(name, justify='right' if name in ('id', 'error') else 'left')
     for row in verdict.rows:
         if row.found is None:
-            lines.append(f'{row.name:<10} missing')
+            made.add_row(row.name, '', '[red]missing[/]')
         else:
-            mark = '' if row.good else f'  more than {1e3 * MOST_ERROR_M:.0f} mm'
-            lines.append(
-                f'{row.name:<10} {_described(row.found)} {1e3 * row.error_m:4.1f} mm{mark}'
-            )
-    lines += [f'{"(extra)":<10} {_described(item)}' for item in verdict.extra]
-    return '\n'.join(lines)
+            mark = '' if row.good else f' [red]more than {1e3 * MOST_ERROR_M:.0f} mm[/]'
+            made.add_row(row.name, *_described(row.found), f'{1e3 * row.error_m:.1f} mm{mark}')
+    for item in verdict.extra:
+        made.add_row('(extra)', *_described(item))
+    return made
 
 
-def _described(item: SceneObject) -> str:
-    size = ' x '.join(f'{100 * value:.1f}' for value in item.size_m)
-    position = ' '.join(f'{value:7.3f}' for value in item.T_fixed_obj[:3, 3])
-    return f'{item.id:>3} {item.state.name.lower():<12} {size:<18} {position:<24}'
+def _described(item: SceneObject) -> tuple[str, str, str, str]:
+    return str(item.id), state_text(item), size_text(item), position_text(item)
 
 
 def _box_center(T_fixed_obj: FloatArray, vertices_m: FloatArray | np.ndarray) -> FloatArray:  # type: ignore[type-arg]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from sam3d_ros.bags.recording import Recording
+from sam3d_ros.cli.console import objects_table, print_table, progress
 from sam3d_ros.cli.inputs import (
     add_camera_argument,
     add_reading_arguments,
@@ -23,7 +24,13 @@ from sam3d_ros.cli.inputs import (
 )
 from sam3d_ros.cli.prompts import Asked, add_prompt_arguments, asked_of, prompt_config
 from sam3d_ros.core.config import flatten
-from sam3d_ros.core.errors import ConfigurationError, PromptError, RecordingError, Sam3dError
+from sam3d_ros.core.errors import (
+    BackendError,
+    ConfigurationError,
+    PromptError,
+    RecordingError,
+    Sam3dError,
+)
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.export import scene_files, scene_json
@@ -67,7 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--pointmaps', action='store_true', help='put the point clouds into result/ too'
     )
     parser.add_argument(
-        '--snapshot', action='store_true', help=f'render the last frame into {SNAPSHOT}'
+        '--snapshot',
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help=f'render the last frame into {SNAPSHOT}',
     )
 
 
@@ -81,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         pointmaps=reading_config(args, config.pointmaps),
         prompts=prompt_config(args, config.prompts),
     )
-    notes = Notes(lambda text: _say(f'\rnote: {text}\n'))
+    notes = Notes(lambda text: _say(f'note: {text}\n'))
     with Recording(args.recording) as recording:
         overrides = overrides_of(
             recording,
@@ -120,7 +130,8 @@ def run(args: argparse.Namespace) -> int:
             cameras=[reader.camera_id for reader in readers.values()],
         ) as bag:
             asked = {(first.camera_id, args.prompt_frame): asked_of(args)}
-            last = process_all(readers, session, collected, (bag, folder), asked)
+            with progress('frames processed') as show:
+                last = process_all(readers, session, collected, (bag, folder), asked, show)
         for sentence in recording.notes:
             notes.add(sentence)
         folder.close()
@@ -156,6 +167,7 @@ def process_all(
     collected: Report,
     sinks: Sequence[Sink],
     asked: Mapping[tuple[str, int], Asked],
+    show: Callable[[int, int], None] = lambda done, total: None,
 ) -> FrameResult | None:
     """Process and write every frame; return what is known after the last that could be processed.
 
@@ -166,6 +178,7 @@ def process_all(
     :param collected: is told how long everything took, and what was left out.
     :param sinks: take what the session makes of each frame.
     :param asked: by camera and number of its frame, from 0, that the pixels are of.
+    :param show: is told how many frames are done, of how many.
     :raises PromptError: when a prompt cannot be served.
     :raises NotFoundError: when an object that is to be corrected is not known.
     """
@@ -179,7 +192,7 @@ def process_all(
             frame = next(coming)
         except RecordingError as error:
             collected.refused.append(f'frames {number + 1} to {total}: {error}')
-            _say(f'\nframes {number + 1} to {total} left out: {error}\n')
+            _say(f'frames {number + 1} to {total} left out: {error}\n')
             break
         read_s = perf_counter() - start_s
         camera = frame.camera_id
@@ -189,14 +202,14 @@ def process_all(
             collected.bad.append(result)
             whose = f' of {camera}' if camera else ''
             text = f'frame {number + 1}{whose} at {result.stamp_ns} ns left out'
-            _say(f'\r{text}: {result.reason}\n')
+            _say(f'{text}: {result.reason}\n')
+            show(number + 1, total)
             continue
         start_s = perf_counter()
         for sink in sinks:
             sink.write(result)
         collected.add(result, read_s, perf_counter() - start_s)
-        known = len(result.scene.objects)
-        _say(f'\r{number + 1}/{total} frames, {known} objects ', only_terminal=True)
+        show(number + 1, total)
         last = result
     return last
 
@@ -276,17 +289,19 @@ def _finish(
             f'none of {total} frames could be processed; the first: {reasons[0]}',
             wanted='at least one',
         )
+    print_table(objects_table(last.scene))
     if args.snapshot:
         from sam3d_ros.viewer.snapshot import write_snapshot
 
-        write_snapshot(args.out / SNAPSHOT, last.frame, last.tracks, last.scene)
+        try:
+            write_snapshot(args.out / SNAPSHOT, last.frame, last.tracks, last.scene)
+            _say(f'picture: {args.out / SNAPSHOT}\n')
+        except BackendError as error:
+            _say(f'no picture: {error}\n')
     bad = f', {len(collected.bad)} left out' if collected.bad else ''
-    _say(f'\r{collected.frames} frames{bad}, {len(last.scene.objects)} objects: {args.out}\n')
+    _say(f'{collected.frames} frames{bad}, {len(last.scene.objects)} objects: {args.out}\n')
 
 
-def _say(text: str, *, only_terminal: bool = False) -> None:
-    """Report progress; lines that overwrite themselves go to terminals alone."""
-    if only_terminal and not sys.stderr.isatty():
-        return
+def _say(text: str) -> None:
     sys.stderr.write(text)
     sys.stderr.flush()

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -60,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the recording and say where it is and what it shows."""
+    from sam3d_ros.cli.console import progress
     from sam3d_ros.core.errors import ConfigurationError
     from sam3d_ros.world.episode import outermost, with_moved, with_removed, with_rings
     from sam3d_ros.world.recording import RECORDING, write_episode
@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
         episode = with_moved(episode, outermost(episode), 0.12)
     if args.taken_away:
         episode = with_removed(episode, len(episode.objects) - 1, len(episode.stamps_ns) // 2)
-    truth = write_episode(episode, args.out, args.depth_encoding, _show)
+    with progress('frames drawn') as show:
+        truth = write_episode(episode, args.out, args.depth_encoding, show)
     took_s = time.perf_counter() - begun
     print(f'{args.out / RECORDING}: {len(truth.frames)} frames in {took_s:.1f} s')
     print(f'objects from {truth.source}: {", ".join(solid.name for solid in truth.objects)}')
@@ -96,9 +97,3 @@ def run(args: argparse.Namespace) -> int:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition('x')
     return int(width), int(height)
-
-
-def _show(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        end = '\n' if done == total else ''
-        print(f'\rframe {done} of {total}', end=end, file=sys.stderr, flush=True)
