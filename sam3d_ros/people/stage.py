@@ -185,7 +185,7 @@ class PeopleStage:
         for k, body in enumerate(bodies):
             owner = owners[k]
             if owner is None:
-                if len(self._known) >= self._config.max_people:
+                if not body.is_free or len(self._known) >= self._config.max_people:
                     continue
                 owner = self._born(frame, places[k], sigmas[k], colors[k])
             known = self._known[owner]

@@ -6,6 +6,8 @@ touch are one thing. A thing is tall when it reaches high enough, is as broad as
 down to the floor, or to the rim of the image, or behind something nearer; a thing on a table is
 explained by the table. It works in the dark and from behind. It cannot tell a person from a
 mannequin, a column or a coat stand: hence ``tall_mover``, the name of what nobody has looked at.
+What goes on at the same range beside its outline, as a shelf of a bookcase does, is a part of
+something larger: it does not stand free, and nobody new.
 """
 
 from __future__ import annotations
@@ -31,6 +33,11 @@ LOW_M = 0.4
 """A body's lowest part in sight is no higher over the floor, unless something hides the rest."""
 WHOLE = 0.5
 """A body is in one piece, by this share of what is in sight; things that hide it cut it."""
+FREE = 0.85
+"""Of the outline of what stands free, more has something farther away beside it."""
+BESIDE = 3
+"""Cells from the outline to what is beside it: mixed pixels lie between."""
+BESIDE_M = 0.1
 DEEP_M = 0.09
 """The middle of a body lies so far behind its surface."""
 
@@ -46,6 +53,7 @@ class Tall:
     :param top_m: height over the camera where it ends in sight.
     :param radius_m: of an upright capsule about it.
     :param sigma_m: one-sigma error of its place on the ground.
+    :param is_free: whether it stands before what is beside it, and is not a part of that.
     """
 
     cells: BoolArray
@@ -54,6 +62,7 @@ class Tall:
     top_m: float
     radius_m: float
     sigma_m: float
+    is_free: bool
 
 
 def find_tall(scenery: Scenery, tall_m: float) -> list[Tall]:
@@ -150,7 +159,7 @@ def _measured(scenery: Scenery, cells: BoolArray, tall_m: float) -> Tall | None:
     start = floor if floor is not None else min(bottom, top - 1.0)
     sigma = float(np.median(scenery.sigma_m[cells])) + 0.03
     place = np.array([middle[0], middle[1], (start + top) / 2])
-    return Tall(cells, place, start, top, radius, sigma)
+    return Tall(cells, place, start, top, radius, sigma, _stands_free(scenery, cells))
 
 
 def _scattered(scenery: Scenery, cells: BoolArray) -> bool:
@@ -182,3 +191,24 @@ def _hidden_below(scenery: Scenery, cells: BoolArray) -> bool:
         else:
             resting += 1
     return hidden > resting
+
+
+def _stands_free(scenery: Scenery, cells: BoolArray) -> bool:
+    """Return whether there is something farther away beside most of a thing's outline.
+
+    The ground under it, what hides it, and where nothing came back tell nothing.
+    """
+    distance = np.linalg.norm(scenery.points[..., :2], axis=-1)
+    rows, columns = np.nonzero(cells)
+    farther = same = 0
+    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        next_to = rows + BESIDE * down, columns + BESIDE * right
+        inside = (next_to[0] >= 0) & (next_to[0] < cells.shape[0])
+        inside &= (next_to[1] >= 0) & (next_to[1] < cells.shape[1])
+        at, beside = (rows[inside], columns[inside]), (next_to[0][inside], next_to[1][inside])
+        told = ~cells[at[0] + down, at[1] + right] & ~cells[beside] & ~scenery.level[beside]
+        step = (distance[beside] - distance[at])[told]
+        reach = (BESIDE_M + 2 * scenery.sigma_m[at])[told]
+        farther += int((step > reach).sum())
+        same += int((np.abs(step) <= reach).sum())
+    return farther > FREE * (farther + same)

@@ -10,7 +10,7 @@ import pytest
 from sam3d_ros.core.types import Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.people.scenery import find_scenery, level_axes
-from sam3d_ros.people.tall import Tall, find_tall
+from sam3d_ros.people.tall import Tall, _stands_free, find_tall
 
 
 def bodies(frame: Frame) -> list[Tall]:
@@ -109,6 +109,20 @@ def test_flat_things_and_things_on_tables_are_no_bodies(
 ) -> None:
     frame = drawn('standing', seed=1)[1][0].frame()
     assert len(bodies(room(frame, solid))) == count
+
+
+def test_a_part_of_something_larger_does_not_stand_free(drawn: Callable) -> None:
+    frame = room(drawn('standing', seed=1)[1][0].frame(), column)
+    scenery = find_scenery(frame, 6.0)
+    (body,) = find_tall(scenery, 0.7)
+    assert body.is_free
+    # What is beside it is now no farther than itself, as beside a shelf of a bookcase.
+    points = scenery.points.copy()
+    beyond = ~body.cells & ~scenery.level
+    away = np.linalg.norm(points[..., :2], axis=-1)
+    nearest = float(np.median(away[body.cells]))
+    points[beyond, :2] *= (nearest / away[beyond])[:, None]
+    assert not _stands_free(replace(scenery, points=points), body.cells)
 
 
 def test_a_frame_without_depth_shows_no_body(drawn: Callable) -> None:
