@@ -53,6 +53,22 @@ class Tracker(Protocol):
         """Forget one track, if it is known; what it stood for is another one when seen again."""
         ...
 
+    def split(self, track_id: int, other_id: int) -> None:
+        """Let one track forget the surface that is another's; both may be unknown.
+
+        :param track_id: the one that is less from now on.
+        :param other_id: the one whose surface it is.
+        """
+        ...
+
+    def merge(self, track_id: int, other_id: int) -> None:
+        """Let one track be what two were taken for; both may be unknown.
+
+        :param track_id: the one that stays, and is seen whole from now on.
+        :param other_id: the one that ends.
+        """
+        ...
+
     def move(self, moved: Callable[[int], FloatArray]) -> None:
         """Move all tracks with the map, whose way to the camera has jumped.
 

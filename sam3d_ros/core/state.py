@@ -104,9 +104,9 @@ def _read(kind: Any, tree: Any) -> Any:
         return _read(kind, tree)
     if dataclasses.is_dataclass(kind):
         fields = _fields(cast(type, kind))
-        if fields.keys() != tree.keys():
+        if not _required(cast(type, kind)) <= tree.keys() <= fields.keys():
             raise ValueError(f'{sorted(tree)} where {sorted(fields)} are wanted')
-        return cast(Any, kind)(**{name: _read(fields[name], tree[name]) for name in fields})
+        return cast(Any, kind)(**{name: _read(fields[name], tree[name]) for name in tree})
     if origin is dict:
         return {inner[0](key): _read(inner[1], item) for key, item in tree.items()}
     if origin is tuple and inner[-1] is not Ellipsis:
@@ -114,6 +114,17 @@ def _read(kind: Any, tree: Any) -> Any:
     if origin in (list, tuple, set, frozenset):
         return origin(_read(inner[0], item) for item in tree)
     return kind(tree)
+
+
+@cache
+def _required(kind: type) -> frozenset[str]:
+    """Return the fields that a dataclass is not made without; others may be newer than a tree."""
+    missing = dataclasses.MISSING
+    return frozenset(
+        item.name
+        for item in dataclasses.fields(kind)
+        if item.init and item.default is missing and item.default_factory is missing
+    )
 
 
 @cache

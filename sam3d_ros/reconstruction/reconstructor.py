@@ -11,6 +11,7 @@ import numpy as np
 
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
+    ByteArray,
     EvidenceScore,
     FloatArray,
     Frame,
@@ -21,7 +22,7 @@ from sam3d_ros.core.types import (
     Tracks,
     TrackState,
 )
-from sam3d_ros.geometry.transforms import adjoint_rotation, inverse
+from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse
 from sam3d_ros.reconstruction.appearance.texture import TextureSource
 from sam3d_ros.reconstruction.completion.completer import STAND_IN, Completed, Job
 from sam3d_ros.reconstruction.completion.lane import CompletionHere, CompletionLane
@@ -30,6 +31,7 @@ from sam3d_ros.reconstruction.memory import TrackMemory
 from sam3d_ros.reconstruction.pose.following import Expected, followed
 from sam3d_ros.reconstruction.pose.layout import Placed, measure_poses
 from sam3d_ros.reconstruction.pose.relocation import relocated
+from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View, crop_view
 
 LEAST_POINTS = 30
@@ -170,6 +172,40 @@ class ObjectReconstructor:
             return None
         self._adopt(completed)
         return _published(completed.track_id, memory, frame) if memory.shape is not None else None
+
+    def surface(self, track_id: int, backend: str) -> tuple[FloatArray, ByteArray] | None:
+        """Return the (N, 3) points that were seen of an object, fixed frame, and their RGB.
+
+        :param track_id: the object.
+        :param backend: who must have made its shape.
+        :return: None when the object is not known, has no shape by that backend, or is locked.
+        """
+        memory = self._memories.get(track_id)
+        if memory is None or memory.shape is None or memory.is_poor or memory.is_locked:
+            return None
+        if memory.shape.provenance.backend != backend:
+            return None
+        points = memory.points
+        return apply(memory.T_fixed_obj, points.vertices_m.astype(np.float64)), points.colors
+
+    def complete(self, job: Job) -> Future[Completed]:
+        """Have something completed when there is time, whether it is an object or not."""
+        return self._lane.order(job, patient=True)
+
+    def merge(self, track_id: int, other_id: int, view: View, shape: Shape) -> None:
+        """Let one object be what two were thought to be.
+
+        :param track_id: the object, which is known from now on as what follows.
+        :param other_id: the one that is no more.
+        :param view: of both, with the fixed frame as ref.
+        :param shape: of both, in the fixed frame.
+        """
+        self.forget(other_id)
+        memory = self._memories[track_id] = TrackMemory()
+        memory.offer(view, self._config)
+        memory.frame_final = True
+        memory.adopt(shape, self._config)
+        memory.backends = (shape.provenance.backend,)
 
     def texture_source(self, track_id: int) -> TextureSource | None:
         """Return what the texture of a track's mesh, as it is now, can be made from.

@@ -45,6 +45,7 @@ class Shape:
     :param scale_sigma: relative one-sigma uncertainty of size.
     :param score: agreement with the evidence it was made from.
     :param own_inliers: share of the observed points that the completion itself had met.
+    :param denied: share of its matter that the completion had put where nothing of it can be.
     """
 
     mesh: Mesh
@@ -54,6 +55,7 @@ class Shape:
     score: EvidenceScore
     own_inliers: float
     provenance: Provenance
+    denied: float = 0.0
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -104,6 +106,7 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
     normals = vertex_normals(vertices, faces)
     _, colors = coloured(vertices, normals, evidence)
     area = lengths(face_normals(vertices, faces))
+    matter = completion.probability
     seen = float(area[labels == FaceLabel.OBSERVED].sum() / max(area.sum(), 1e-20))
     shape = Shape(
         mesh=Mesh(vertices, faces, colors, labels, confidence),
@@ -113,5 +116,6 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
         score=score,
         own_inliers=completion_inliers(completion.distance_m, evidence),
         provenance=Provenance(completion.backend, completion.weights_hash, completion.seed),
+        denied=float(matter[evidence.empty].sum() / max(matter.sum(), 1e-6)),
     )
     return shape.moved(evidence.grid.T_ref_grid)

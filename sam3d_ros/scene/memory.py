@@ -67,6 +67,7 @@ class ObjectMemory:
         self._dismissed: set[int] = set()
         self._names: dict[int, str] = {}
         self._removed: list[int] = []
+        self._notes: dict[int, str] = {}
         self._opinions: dict[int, dict[str, tuple[int, int]]] = {}
         self._stamp_ns: int | None = None
         self._elapsed_s = 0.0
@@ -77,6 +78,7 @@ class ObjectMemory:
         self._removed += sorted(self._objects)
         self._objects = {}
         self._opinions = {}
+        self._notes = {}
         self._dismissed = set()
         self._names = {}
         self._stamp_ns = None
@@ -136,9 +138,14 @@ class ObjectMemory:
 
     def forget(self, object_id: int) -> None:
         """Forget one object, if it is known; what it stood for is another one when seen again."""
+        self._notes.pop(object_id, None)
         if self._objects.pop(object_id, None) is not None:
             self._opinions.pop(object_id, None)
             self._removed.append(object_id)
+
+    def note(self, object_id: int, reason: str) -> None:
+        """Tell why an object is taken for what it is, beside the reason of its state."""
+        self._notes[object_id] = reason
 
     def move(self, moves: Mapping[int, FloatArray]) -> None:
         """Move objects with the map.
@@ -191,6 +198,7 @@ class ObjectMemory:
             if object_id not in alive:
                 del self._objects[object_id]
                 self._opinions.pop(object_id, None)
+                self._notes.pop(object_id, None)
                 self._removed.append(object_id)
         for track in tracks.items:
             if track.id in self._dismissed:
@@ -218,6 +226,7 @@ class ObjectMemory:
             'objects': to_tree(self._objects),
             'dismissed': to_tree(self._dismissed),
             'names': to_tree(self._names),
+            'notes': to_tree(self._notes),
             'stamp_ns': self._stamp_ns,
             'up': self._up,
         }
@@ -230,6 +239,7 @@ class ObjectMemory:
         self._objects = from_tree(dict[int, SceneObject], state['objects'])
         self._dismissed = from_tree(set[int], state['dismissed'])
         self._names = from_tree(dict[int, str], state['names'])
+        self._notes = from_tree(dict[int, str], state.get('notes', {}))
         self._stamp_ns = state['stamp_ns']
         self._up = state['up']
 
@@ -275,7 +285,7 @@ class ObjectMemory:
         return SceneObject(
             id=track.id,
             state=state,
-            state_reason=REASONS[state],
+            state_reason=self._told(track.id, REASONS[state]),
             label=self._names.get(track.id) or instance.label,
             score=float(instance.score * rebuilt.confidence),
             first_seen_ns=track.first_seen_ns,
@@ -293,9 +303,14 @@ class ObjectMemory:
         if track.state == TrackState.CONFIRMED:
             state = self._combined(frame, track.id, self._state_out_of_sight(frame, known))
             reason = UNSEGMENTED if state == ObjectState.VISIBLE else REASONS[state]
+            reason = self._told(track.id, reason)
         return replace(
             known, state=state, state_reason=reason, covariance=covariance, missed=track.missed
         )
+
+    def _told(self, object_id: int, reason: str) -> str:
+        note = self._notes.get(object_id)
+        return f'{reason}; {note}' if note else reason
 
     def _combined(self, frame: Frame, object_id: int, state: ObjectState) -> ObjectState:
         """Return the state of an object by all cameras: seen, else hidden, else out of view.

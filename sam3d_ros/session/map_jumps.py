@@ -60,9 +60,11 @@ class MapJump:
     shares: FloatArray
 
     @property
-    def shift_m(self) -> float:
-        """How far the map's origin was moved, metres."""
-        return float(np.linalg.norm(self.T_new_old[:3, 3]))
+    def sentence(self) -> str:
+        """What has happened, in words."""
+        shift_m = float(np.linalg.norm(self.T_new_old[:3, 3]))
+        turn_deg = np.degrees(rotation_angle(self.T_new_old))
+        return f'the map jumped by {shift_m:.3f} m and {turn_deg:.1f} deg'
 
     def of(self, stamp_ns: int) -> FloatArray:
         """Return how that has moved which was seen last at a stamp, (4, 4) fixed frame."""

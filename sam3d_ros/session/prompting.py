@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.errors import BackendError, PromptError, Sam3dError
 from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
@@ -33,6 +33,7 @@ from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import depth_tolerance
+from sam3d_ros.session.outside import require_fit
 
 SLACK_M = 0.025
 """How far an anchor may be off. Depth this and the sensor's noise behind it proves it gone."""
@@ -136,7 +137,20 @@ class StandingPrompts:
         :param frame: what is looked at.
         :param outside: what somebody else has found in it, in place of everything and of what the
             phrases of the start ask for.
+        :raises InputError: when these masks have another size than the frame.
+        :raises BackendError: when a backend fails, which costs this frame alone.
         """
+        if outside is not None:
+            require_fit(outside, frame)
+        try:
+            return self._segment(segmenter, frame, outside)
+        except Sam3dError:
+            raise
+        except Exception as error:  # a backend may be anybody's code
+            name = type(segmenter).__name__
+            raise BackendError(f'{name} failed: {type(error).__name__}: {error}') from error
+
+    def _segment(self, segmenter: Segmenter, frame: Frame, outside: Instances | None) -> Instances:
         seen = self._in_view(frame)
         points = (PointPrompt((pixel,), (1,)) for pixel in seen)
         phrases = self._phrases if outside is None else ()

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.core.errors import BackendError, InputError, NotFoundError, Sam3dError
+from sam3d_ros.core.errors import InputError, NotFoundError
 from sam3d_ros.core.interfaces import Segmenter, Tracker
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import (
@@ -31,7 +31,7 @@ from sam3d_ros.core.types import (
     SceneObject,
     Tracks,
 )
-from sam3d_ros.geometry.transforms import apply, rotation_angle
+from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.people.masks import with_held, without_people
 from sam3d_ros.people.stage import PeopleStage
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
@@ -43,7 +43,8 @@ from sam3d_ros.session.admission import Admission
 from sam3d_ros.session.autosave import Autosave
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
 from sam3d_ros.session.map_jumps import MapJump, MapJumps
-from sam3d_ros.session.outside import OutsideMasks, require_fit
+from sam3d_ros.session.merging import Merging, Split, Union
+from sam3d_ros.session.outside import OutsideMasks
 from sam3d_ros.session.prompting import StandingPrompts
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
 from sam3d_ros.session.recognition import settled
@@ -95,6 +96,7 @@ class Session:
         self._autosave: Autosave | None = None
         self._admission = Admission()
         self._jumps = MapJumps()
+        self._merging = Merging(reconstructor)
         self._follows_map = options.map_jumps
         stages: dict[str, Stage] = {
             TRACKS: tracker,
@@ -170,13 +172,14 @@ class Session:
         if instances is None:
             instances = self._outside.take(frame)
         before = self._followed(frame, hurry)
+        verdict: Union | Split | None = None
         if instances is None and not prompts and before is not None:
             people = self._people.update(frame)
             clock += [clock[0], *[perf_counter()] * 2]
             tracks, reconstructions = self._reconstructor.follow(frame, before)
         else:
             self._turns.segmented(frame)
-            instances = self._segmented(frame, instances)
+            instances = self._prompts.segment(self.segmenter, frame, instances)
             clock.append(perf_counter())
             people = self._people.update(frame, instances.supports)
             instances = without_people(instances, self._people.pixels)
@@ -184,6 +187,7 @@ class Session:
             tracks = self._tracker.update(frame, instances)
             clock.append(perf_counter())
             reconstructions = self._reconstructor.reconstruct(frame, tracks)
+            verdict = self._merging.update(frame, tracks)
         clock.append(perf_counter())
         self._memory.rebuilt(frame, self._reconstructor.late(frame))
         scene = self._memory.update(frame, tracks, reconstructions)
@@ -191,6 +195,7 @@ class Session:
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
         people = with_held(people, frame, tracks)
         self._recent.add(Kept(frame, tracks, self._reconstructor.places(), self._people.pixels))
+        self._settle(verdict)
         self._offer_to_save()
         return FrameResult(frame, tracks, reconstructions, scene, times, people)
 
@@ -219,7 +224,8 @@ class Session:
         self._outside.heard(frame)
         if self._turns.is_late(frame):
             return None
-        instances = without_people(self._segmented(frame, instances), then.people)
+        instances = self._prompts.segment(self.segmenter, frame, instances)
+        instances = without_people(instances, then.people)
         tracks = self._tracker.update(frame, instances)
         reconstructions = self._reconstructor.rejoin(frame, tracks, then.places)
         self._turns.segmented(frame)
@@ -403,6 +409,7 @@ class Session:
         self._outside.clear()
         self._admission.clear()
         self._jumps.clear()
+        self._merging.clear()
         self._turns.clear()
         self._people.reset()
 
@@ -429,22 +436,6 @@ class Session:
             self._autosave = None
         self._people.close()
 
-    def _segmented(self, frame: Frame, outside: Instances | None) -> Instances:
-        """Have a frame segmented, or masks from outside completed by what prompts stand for.
-
-        :raises InputError: when these masks have another size than the frame.
-        :raises BackendError: when a backend fails, which costs this frame alone.
-        """
-        if outside is not None:
-            require_fit(outside, frame)
-        try:
-            return self._prompts.segment(self.segmenter, frame, outside)
-        except Sam3dError:
-            raise
-        except Exception as error:  # a backend may be anybody's code
-            name = type(self.segmenter).__name__
-            raise BackendError(f'{name} failed: {type(error).__name__}: {error}') from error
-
     def _admit(self, frame: Frame) -> None:
         """Take note of a frame, begin anew when need be, and go along when the map jumps."""
         if reason := self._admission.objection(frame):
@@ -470,11 +461,19 @@ class Session:
         doubles = self._memory.doubles()
         for object_id in doubles:
             self._forget_object(object_id)
-        self._say(
-            f'the map jumped by {jump.shift_m:.3f} m and '
-            f'{np.degrees(rotation_angle(jump.T_new_old)):.1f} deg: {len(moves)} objects went '
-            f'along, {len(doubles)} of which were known already'
-        )
+        went = f'{len(moves)} objects went along, {len(doubles)} of which were known already'
+        self._say(f'{jump.sentence}: {went}')
+
+    def _settle(self, verdict: Union | Split | None) -> None:
+        if isinstance(verdict, Union):
+            self._tracker.merge(verdict.kept, verdict.gone)
+            self._reconstructor.merge(verdict.kept, verdict.gone, verdict.view, verdict.shape)
+            self._memory.forget(verdict.gone)
+        elif isinstance(verdict, Split):
+            self._tracker.split(verdict.kept, verdict.other)
+            self._reconstructor.forget(verdict.kept)
+        if verdict is not None:
+            self._memory.note(verdict.kept, verdict.reason)
 
     def _forget_object(self, object_id: int) -> None:
         self._tracker.forget(object_id)

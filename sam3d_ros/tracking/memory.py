@@ -50,6 +50,10 @@ class Sighting:
         points = np.concatenate([self.points_fixed, other.points_fixed[chosen]])
         return self.thinned(points, np.concatenate([self.colors, other.colors[chosen]]))
 
+    def part(self, chosen: BoolArray) -> Sighting:
+        """Return some of the points, (N,) bool, at least one."""
+        return Sighting(self.points_fixed[chosen], self.colors[chosen])
+
     def moved(self, T_new_old: FloatArray) -> Sighting:
         """Return this after a rigid motion, (4, 4) in the fixed frame."""
         return Sighting(apply(T_new_old, self.points_fixed), self.colors)

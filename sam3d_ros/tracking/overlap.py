@@ -110,6 +110,25 @@ class OverlapTracker:
         )
         self._next_id = max(self._next_id, track_id + 1)
 
+    def split(self, track_id: int, other_id: int) -> None:
+        """Let one track forget another's surface; see :class:`core.interfaces.Tracker`."""
+        known = {memory.id: memory for memory in self._memories}
+        if (kept := known.get(track_id)) and (other := known.get(other_id)):
+            distance, _ = other.tree.query(kept.sighting.points_fixed)
+            own = distance > SPACING_M
+            if own.any():
+                kept.remember(kept.sighting.part(own))
+            kept.whole = 0.0
+
+    def merge(self, track_id: int, other_id: int) -> None:
+        """Let one track be what two were taken for; see :class:`core.interfaces.Tracker`."""
+        known = {memory.id: memory for memory in self._memories}
+        if (kept := known.get(track_id)) and (gone := known.get(other_id)):
+            every = np.ones(len(gone.sighting.points_fixed), bool)
+            kept.remember(kept.sighting.and_of(gone.sighting, every))
+            kept.whole = np.inf
+            self.forget(other_id)
+
     def move(self, moved: Callable[[int], FloatArray]) -> None:
         """Move all tracks with the map; see :class:`core.interfaces.Tracker`."""
         for memory in [*self._memories, *self._absent]:

@@ -147,6 +147,16 @@ def test_who_waits_in_person_is_told_of_the_end(held, lane, view):
         order.result(WAIT_S)
 
 
+def test_who_is_patient_comes_last(held, lane, view):
+    patient = lane.order(job(view, 5), patient=True)
+    lane.ask([job(view, 3)])
+    order = lane.order(job(view, 6))
+    os.kill(held, signal.SIGCONT)
+    assert patient.result(WAIT_S).track_id == 5
+    assert order.done()
+    assert [item.track_id for item in lane.finished()] == [1, 3]
+
+
 def test_an_order_that_is_cancelled_while_it_waits_costs_nothing(held, lane, view):
     first, second = lane.order(job(view, 5)), lane.order(job(view, 6))
     assert second.cancel()

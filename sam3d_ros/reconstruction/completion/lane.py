@@ -43,9 +43,11 @@ class CompletionLane(Protocol):
         """Return what was finished since the last call."""
         ...
 
-    def order(self, job: Job) -> Future[Completed]:
+    def order(self, job: Job, *, patient: bool = False) -> Future[Completed]:
         """Have a job done for somebody who waits for it, before all that nobody waits for.
 
+        :param job: the object.
+        :param patient: after all others instead.
         :return: what comes of it, or BackendError when its backend cannot be loaded or fails; if
             cancelled, the job is given up.
         """
@@ -103,7 +105,7 @@ class CompletionHere:
         finished, self._finished = self._finished, []
         return finished
 
-    def order(self, job: Job) -> Future[Completed]:
+    def order(self, job: Job, *, patient: bool = False) -> Future[Completed]:
         """Do a job; see :meth:`CompletionLane.order`."""
         future: Future[Completed] = Future()
         try:
@@ -120,12 +122,14 @@ class CompletionHere:
 class _Order:
     """A job that waits, with who waits for it, if anybody does in person."""
 
-    def __init__(self, job: Job, number: int, future: Future[Completed] | None) -> None:
+    def __init__(
+        self, job: Job, number: int, future: Future[Completed] | None, patient: bool
+    ) -> None:
         self.job = job
         self.future = future
         self.is_dropped = False
-        # Persons first, then objects without any shape, then the newest need.
-        self.urgency = (future is not None, job.is_first, number)
+        # Persons first, then objects without any shape, then the newest need; the patient last.
+        self.urgency = (not patient, future is not None, job.is_first, number)
 
     @property
     def is_wanted(self) -> bool:
@@ -197,11 +201,11 @@ class CompletionWorker:
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting and self._running is None)
 
-    def order(self, job: Job) -> Future[Completed]:
+    def order(self, job: Job, *, patient: bool = False) -> Future[Completed]:
         """Have a job done for somebody who waits; see :meth:`CompletionLane.order`."""
         future: Future[Completed] = Future()
         with self._changed:
-            self._add(job, future)
+            self._add(job, future, patient)
         return future
 
     def keep(self, track_ids: Collection[int]) -> None:
@@ -226,11 +230,11 @@ class CompletionWorker:
         self._thread.join()
         self._process.close()
 
-    def _add(self, job: Job, future: Future[Completed] | None) -> None:
+    def _add(self, job: Job, future: Future[Completed] | None, patient: bool = False) -> None:
         if self._closing:
             raise BackendError('completion has ended', wanted='a job before that')
         self._count += 1
-        self._waiting.append(_Order(job, self._count, future))
+        self._waiting.append(_Order(job, self._count, future, patient))
         self._changed.notify_all()
 
     def _run(self) -> None:

@@ -78,6 +78,16 @@ class VideoTracker:
         self._memory.forget()
         self._tracks.adopt(track_id, points_fixed, colors, stamp_ns)
 
+    def split(self, track_id: int, other_id: int) -> None:
+        """Let one track forget another's surface; see :class:`core.interfaces.Tracker`."""
+        self._memory.forget()
+        self._tracks.split(track_id, other_id)
+
+    def merge(self, track_id: int, other_id: int) -> None:
+        """Let one track be what two were taken for; see :class:`core.interfaces.Tracker`."""
+        self._memory.forget()
+        self._tracks.merge(track_id, other_id)
+
     def move(self, moved: Callable[[int], FloatArray]) -> None:
         """Move all tracks with the map; see :class:`core.interfaces.Tracker`."""
         self._tracks.move(moved)

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Are two tracks one thing? What their union completes to, and what the parts do, tells.
+
+A completion puts solid matter where it expects the rest of an object. Of a part it expects some
+where rays have proved that nothing is, or a neighbour's surface; of the whole it does not: the
+shape that needs no contradiction wins. Its say is weighed against how alike the colours are and
+how much of the surfaces touch by logistic regression, trained on made-up worlds of scanned things
+(the split ``train``, look-alikes among them); views add up as means of the log-odds.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sam3d_ros.core.types import Frame, Tracks, TrackState
+from sam3d_ros.masks3d.mending import joined
+from sam3d_ros.reconstruction.completion.completer import Completed, Job
+from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
+from sam3d_ros.reconstruction.shape import Shape
+from sam3d_ros.reconstruction.views import View, crop_view
+from sam3d_ros.tracking.likeness import palette
+from sam3d_ros.tracking.memory import Sighting
+
+LEARNED = 'volume'
+"""The backend whose completions were looked at in training."""
+PER_ALIKE, PER_TOUCH, PER_DENIED, BIAS = 4.6, 4.3, -59.0, -6.4
+"""Log-odds that two tracks are one: of the likeness of their colours, of the share of the surface
+of one that touches the other, of the share of the union's matter that is denied less the mean of
+the parts', and of nothing."""
+WORTH_ASKING = -3.5
+"""Log-odds by colours and touch alone below which nobody is asked to complete anything."""
+TOUCH_M, NEAR_M = 0.009, 0.012
+"""Points of two surfaces that touch; tracks that are farther apart are two."""
+TWO, MELTED = -1.0, 0.5
+"""Log-odds below which they are surely two, and the share of one's surface on the other from which
+the other has it wrongly then."""
+LEAST_VIEWS = 2
+EVERY_NS, ASK_AGAIN_NS = 200_000_000, 500_000_000
+"""Pairs are looked for so often; one is asked about again after this time, then after twice it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two tracks that are two things, though one of them knows the other's surface as its own.
+
+    :param kept: id of the one that is less from now on, with a shape made anew.
+    :param other: that of the other, whose surface it is.
+    :param reason: why, in words.
+    """
+
+    kept: int
+    other: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Union:
+    """Two tracks that are one thing.
+
+    :param kept: id of the older one, which stays.
+    :param gone: that of the other.
+    :param view: what a frame showed of both.
+    :param shape: what that completes to, in the fixed frame.
+    :param reason: why, in words.
+    """
+
+    kept: int
+    gone: int
+    view: View
+    shape: Shape
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What two surfaces have in common.
+
+    :param touch: share of the smaller one that lies on the larger.
+    :param is_first_larger: whether that is the first one.
+    """
+
+    touch: float
+    is_first_larger: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    """What was asked of the completion about two tracks, and what is to be added to its answer."""
+
+    pair: tuple[int, int]
+    shared: _Shared
+    view: View
+    log_odds: float
+    futures: list[Future[Completed]]
+
+
+@dataclass(slots=True, eq=False)
+class _Opinion:
+    """Log-odds of every view of a pair, and when it may be asked about again."""
+
+    log_odds: list[float] = field(default_factory=list)
+    next_ns: int = 0
+
+
+class Merging:
+    """Asks about pairs of tracks, one at a time, beside the poses.
+
+    :param reconstructor: knows surfaces and shapes, and has them completed.
+    """
+
+    def __init__(self, reconstructor: ObjectReconstructor) -> None:
+        self._reconstructor = reconstructor
+        self._opinions: dict[tuple[int, int], _Opinion] = {}
+        self._question: _Question | None = None
+        self._next_ns = 0
+
+    def clear(self) -> None:
+        """Forget all, as when time begins anew."""
+        self._opinions.clear()
+        self._question = None
+        self._next_ns = 0
+
+    def update(self, frame: Frame, tracks: Tracks) -> Union | Split | None:
+        """Return two tracks that have turned out to be one, or two after all; None = neither.
+
+        :param frame: the latest frame, which was segmented.
+        :param tracks: after it.
+        """
+        seen = {
+            track.id: track.instance
+            for track in tracks.items
+            if track.instance >= 0 and track.state is TrackState.CONFIRMED
+        }
+        if self._question is None and frame.stamp_ns >= self._next_ns:
+            self._next_ns = frame.stamp_ns + EVERY_NS
+            alive = {track.id for track in tracks.items}
+            self._opinions = {k: v for k, v in self._opinions.items() if alive.issuperset(k)}
+            self._ask(frame, tracks, seen)
+        question = self._question
+        if question is None or not all(future.done() for future in question.futures):
+            return None
+        self._question = None
+        return self._answered(question) if seen.keys() >= set(question.pair) else None
+
+    def _ask(self, frame: Frame, tracks: Tracks, seen: dict[int, int]) -> None:
+        """Ask about the pair that is likeliest to be one, of those whose turn it is."""
+        surfaces = {
+            track_id: Sighting.thinned(*surface)
+            for track_id in sorted(seen)
+            if (surface := self._reconstructor.surface(track_id, LEARNED)) is not None
+        }
+        bounds = {
+            track_id: (it.points_fixed.min(axis=0) - NEAR_M, it.points_fixed.max(axis=0))
+            for track_id, it in surfaces.items()
+        }
+        due: list[tuple[float, tuple[int, int], _Shared]] = []
+        for pair in combinations(surfaces, 2):
+            (low, high), (other_low, other_high) = (bounds[track_id] for track_id in pair)
+            opinion = self._opinions.get(pair)
+            if (low > other_high).any() or (other_low > high).any():
+                continue
+            if opinion is None or frame.stamp_ns >= opinion.next_ns:
+                one, other = (surfaces[track_id] for track_id in pair)
+                if (shared := _shared(one, other)) is not None:
+                    due.append((_log_odds(one, other, shared), pair, shared))
+        log_odds, pair, shared = max(
+            due, key=lambda item: item[0], default=(-np.inf, (0, 0), None)
+        )
+        if log_odds < WORTH_ASKING or shared is None:
+            return
+        indices = [seen[track_id] for track_id in pair]
+        both = joined(tracks.instances, [sorted(indices)])
+        views = [
+            crop_view(frame, both, min(indices)),
+            *(crop_view(frame, tracks.instances, index) for index in indices),
+        ]
+        opinion = self._opinions.setdefault(pair, _Opinion())
+        wait_ns = ASK_AGAIN_NS << min(len(opinion.log_odds), 20)
+        opinion.next_ns = frame.stamp_ns + wait_ns
+        futures = [self._reconstructor.complete(Job(pair[0], (view,), LEARNED)) for view in views]
+        self._question = _Question(pair, shared, views[0], log_odds, futures)
+
+    def _answered(self, question: _Question) -> Union | Split | None:
+        """Take in what came of a question; return what it tells for sure."""
+        if any(future.cancelled() or future.exception() for future in question.futures):
+            return None
+        shapes = [future.result().shape for future in question.futures]
+        if any(shape is None or shape.provenance.backend != LEARNED for shape in shapes):
+            return None
+        whole, *parts = (shape for shape in shapes if shape is not None)
+        denied = float(np.mean([part.denied for part in parts]))
+        opinion = self._opinions.setdefault(question.pair, _Opinion())
+        opinion.log_odds.append(question.log_odds + PER_DENIED * (whole.denied - denied))
+        mean = float(np.mean(opinion.log_odds))
+        if len(opinion.log_odds) < LEAST_VIEWS or TWO <= mean <= 0:
+            return None
+        one, other = question.pair
+        why = (
+            f'of what both complete to {whole.denied:.0%} is where nothing can be, of what the '
+            f'parts do {denied:.0%}'
+        )
+        if mean > 0:
+            return Union(one, other, question.view, whole, f'one with {other}: {why}')
+        if question.shared.touch < MELTED:
+            return None
+        del self._opinions[question.pair]
+        if not question.shared.is_first_larger:
+            one, other = other, one
+        return Split(one, other, f'not one with {other}: {why}')
+
+
+def _shared(one: Sighting, other: Sighting) -> _Shared | None:
+    """Return what two surfaces have in common, None when they are apart."""
+    touch = []
+    for surface, base in ((one, other), (other, one)):
+        distance, _ = cKDTree(base.points_fixed).query(
+            surface.points_fixed, distance_upper_bound=NEAR_M
+        )
+        if not np.isfinite(distance).any():
+            return None
+        touch.append(float((distance < TOUCH_M).mean()))
+    return _Shared(max(touch), touch[0] < touch[1])
+
+
+def _log_odds(one: Sighting, other: Sighting, shared: _Shared) -> float:
+    """Return the log-odds by colours and touch that two surfaces are of one thing."""
+    alike = float(np.sqrt(palette(one.colors) * palette(other.colors)).sum())
+    return PER_ALIKE * alike + PER_TOUCH * shared.touch + BIAS
