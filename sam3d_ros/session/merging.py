@@ -36,7 +36,7 @@ WORTH_ASKING = -3.5
 """Log-odds by colours and touch alone below which nobody is asked to complete anything."""
 TOUCH_M, NEAR_M = 0.009, 0.012
 """Points of two surfaces that touch; tracks that are farther apart are two."""
-TWO, MELTED = -1.0, 0.5
+TWO, MELTED = -3.0, 0.5
 """Log-odds below which they are surely two, and the share of one's surface on the other from which
 the other has it wrongly then."""
 LEAST_VIEWS = 2
