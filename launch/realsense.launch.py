@@ -37,7 +37,7 @@ def generate_launch_description() -> LaunchDescription:
             IncludeLaunchDescription(
                 PathJoinSubstitution([SHARE, 'launch', 'sam3d.launch.py']),
                 launch_arguments={
-                    'config': PathJoinSubstitution([SHARE, 'config', 'realsense.yaml']),
+                    'preset': 'realsense',
                     'rgb': [CAMERA, '/color/image_raw'],
                     'info': [CAMERA, '/color/camera_info'],
                     'depth': [CAMERA, '/aligned_depth_to_color/image_raw'],

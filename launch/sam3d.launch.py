@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nodes, each a process of its own, and RViz on request."""
 
+from pathlib import Path
+from typing import Any
+
+import yaml
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
@@ -10,12 +14,13 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 CONFIG = PathJoinSubstitution([FindPackageShare('sam3d_ros'), 'config'])
+PRESETS = [*('sam3d', 'realsense', 'zed', 'orbbec', 'oak', 'azure', 'lidar', 'two_cameras', 'sim')]
 INPUTS = {
-    'rgb': ('rgb/image_rect_color', 'colour image'),
-    'info': ('rgb/camera_info', 'CameraInfo of the colour image'),
-    'depth': ('depth_registered/image_rect', 'depth image, 16UC1 or 32FC1'),
-    'depth_info': ('depth_registered/camera_info', 'CameraInfo of the depth image'),
-    'points': ('points', 'LiDAR cloud, read where source is points'),
+    'rgb': 'colour image',
+    'info': 'CameraInfo of the colour image',
+    'depth': 'depth image, 16UC1 or 32FC1',
+    'depth_info': 'CameraInfo of the depth image',
+    'points': 'LiDAR cloud, read where source is points',
 }
 CAMERA = '{camera}'
 OPTIONAL = {'segmentation': 'segment', 'reconstruction': 'complete shapes'}
@@ -26,9 +31,16 @@ def generate_launch_description() -> LaunchDescription:
     arguments = [
         DeclareLaunchArgument('namespace', default_value='/sam3d', description='of every node'),
         DeclareLaunchArgument(
+            'preset',
+            default_value='sam3d',
+            choices=PRESETS,
+            description='camera: its topics, its errors and its range, from config/PRESET.yaml; '
+            'sam3d = none, with the defaults',
+        ),
+        DeclareLaunchArgument(
             'config',
-            default_value=PathJoinSubstitution([CONFIG, 'sam3d.yaml']),
-            description='ROS parameter file',
+            default_value=[CONFIG, '/', LaunchConfiguration('preset'), '.yaml'],
+            description='ROS parameter file in place of that of the preset',
         ),
         DeclareLaunchArgument(
             'use_sim_time',
@@ -40,18 +52,21 @@ def generate_launch_description() -> LaunchDescription:
             'cameras',
             default_value='',
             description='names of several cameras, separated by commas: each has a node, whose '
-            f'topics begin with its name, and in topics named here {CAMERA} stands for it',
+            f'topics begin with its name, and in topics named here {CAMERA} stands for it; '
+            'empty = session.cameras of the parameter file',
         ),
         DeclareLaunchArgument(
             'source',
-            default_value='depth',
-            choices=['depth', 'points'],
-            description='where range comes from: depth images, or the clouds of a LiDAR',
+            default_value='',
+            choices=['', 'depth', 'points'],
+            description='where range comes from: depth images, or points = the clouds of a LiDAR; '
+            'empty = inputs.source of the parameter file',
         ),
         DeclareLaunchArgument(
             'device',
-            default_value='auto',
-            description='where networks run: auto, cpu, cuda:N or tensorrt:N',
+            default_value='',
+            description='where networks run: auto, cpu, cuda:N or tensorrt:N; empty = as the '
+            'parameter file says',
         ),
         *(
             DeclareLaunchArgument(
@@ -66,8 +81,12 @@ def generate_launch_description() -> LaunchDescription:
             'rviz', default_value='false', choices=['true', 'false'], description='start RViz'
         ),
         *(
-            DeclareLaunchArgument(name, default_value=topic, description=description)
-            for name, (topic, description) in INPUTS.items()
+            DeclareLaunchArgument(
+                name,
+                default_value='',
+                description=f'topic of the {what}; empty = inputs.{name} of the parameter file',
+            )
+            for name, what in INPUTS.items()
         ),
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=stages), rviz()])
@@ -75,63 +94,60 @@ def generate_launch_description() -> LaunchDescription:
 
 def stages(context: LaunchContext) -> list[Node]:
     """Return a node that makes frames for each camera, those asked for, and the session's."""
-    cameras = [name.strip() for name in value('cameras', context).split(',')]
-    if len(cameras) > 1 and is_shared(value('rgb', context)):
-        raise ValueError(f'rgb:={value("rgb", context)} has no {CAMERA}: one image for {cameras}')
-    device = value('device', context)
-    options = {
-        'session.cameras': ','.join(cameras),
-        'segmentation.device': device,
-        'reconstruction.device': device,
-    }
+    named = value('cameras', context) or configured('session', context).get('cameras', '')
+    cameras = [name.strip() for name in named.split(',')]
+    rgb = value('rgb', context)
+    if len(cameras) > 1 and rgb and CAMERA not in rgb:
+        raise ValueError(f'rgb:={rgb} has no {CAMERA}: one image for {cameras}')
+    options = {'session.cameras': ','.join(cameras)}
+    if device := value('device', context):
+        options |= {f'{stage}.device': device for stage in OPTIONAL}
     return [
         *(pointmap_node(camera, context) for camera in cameras),
         *(
-            stage_node(name, name, options, [])
+            stage_node(name, name, options, context)
             for name in OPTIONAL
             if value(f'{name}_node', context) == 'true'
         ),
-        stage_node('objects', 'objects', options, []),
+        stage_node('objects', 'objects', options, context),
     ]
 
 
 def pointmap_node(camera: str, context: LaunchContext) -> Node:
     """Return the process that makes the frames of a camera; ``''`` is the only one."""
-    below = f'{camera}/' if camera else ''
-    remappings = []
-    for key, (name, _) in INPUTS.items():
-        topic = value(key, context)
-        start = '' if CAMERA in topic or is_shared(topic) else below
-        remappings.append((f'{below}{name}', start + topic.replace(CAMERA, camera)))
-    options = {'pointmaps.camera_id': camera, 'inputs.source': value('source', context)}
+    options = {'pointmaps.camera_id': camera}
+    for name in ('source', *INPUTS):
+        if text := value(name, context):
+            options[f'inputs.{name}'] = text
     name = f'pointmap_{camera}' if camera else 'pointmap'
-    return stage_node('pointmap', name, options, remappings)
+    return stage_node('pointmap', name, options, context)
 
 
-def stage_node(
-    stage: str, name: str, options: dict[str, str], remappings: list[tuple[str, str]]
-) -> Node:
+def stage_node(stage: str, name: str, options: dict[str, str], context: LaunchContext) -> Node:
     """Return the process of a stage; it configures and activates itself."""
-    texts = {key: ParameterValue(text, value_type=str) for key, text in options.items()}
+    given = {key: ParameterValue(text, value_type=str) for key, text in options.items()}
+    if value('use_sim_time', context) == 'true':
+        given['use_sim_time'] = ParameterValue('true', value_type=bool)
     return Node(
         package='sam3d_ros',
         executable=f'{stage}_node',
         name=name,
         namespace=LaunchConfiguration('namespace'),
-        parameters=[LaunchConfiguration('config'), {'use_sim_time': use_sim_time(), **texts}],
-        remappings=[*remappings, ('clicked_point', '/clicked_point')],
+        parameters=[LaunchConfiguration('config'), given],
+        remappings=[('clicked_point', '/clicked_point')],
         output='screen',
     )
+
+
+def configured(group: str, context: LaunchContext) -> dict[str, Any]:
+    """Return a group of options of the parameter file."""
+    tree = yaml.safe_load(Path(value('config', context)).read_text())
+    return dict(tree['/**']['ros__parameters'].get(group, {}))
 
 
 def value(argument: str, context: LaunchContext) -> str:
     """Return the value of a launch argument."""
     return str(LaunchConfiguration(argument).perform(context))
-
-
-def is_shared(topic: str) -> bool:
-    """Return whether all cameras have this very topic."""
-    return topic.startswith('/') and CAMERA not in topic
 
 
 def rviz() -> Node:
@@ -141,11 +157,8 @@ def rviz() -> Node:
         executable='rviz2',
         name='rviz',
         arguments=['-d', PathJoinSubstitution([CONFIG, 'sam3d.rviz'])],
-        parameters=[{'use_sim_time': use_sim_time()}],
+        parameters=[
+            {'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)}
+        ],
         condition=IfCondition(LaunchConfiguration('rviz')),
     )
-
-
-def use_sim_time() -> ParameterValue:
-    """Return the launch argument as a boolean parameter."""
-    return ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)

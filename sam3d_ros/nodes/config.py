@@ -36,6 +36,28 @@ class InputConfig:
         choices=('depth', 'points'),
         read_only=True,
     )
+    rgb: str = option(
+        '',
+        'topic of the colour image, {camera} in it = pointmaps.camera_id; empty = the relative '
+        'name rgb/image_rect_color, for remapping',
+        read_only=True,
+    )
+    info: str = option(
+        '', 'topic of its CameraInfo; empty = the relative name rgb/camera_info', read_only=True
+    )
+    depth: str = option(
+        '',
+        'topic of the depth image; empty = the relative name depth_registered/image_rect',
+        read_only=True,
+    )
+    depth_info: str = option(
+        '',
+        'topic of its CameraInfo; empty = the relative name depth_registered/camera_info',
+        read_only=True,
+    )
+    points: str = option(
+        '', 'topic of the cloud of a LiDAR; empty = the relative name points', read_only=True
+    )
     color_transport: str = option(
         'raw',
         'image transport of the colour image',

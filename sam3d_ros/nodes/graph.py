@@ -17,6 +17,15 @@ from sam3d_ros.session.config import load_config
 CAMERA = '{camera}'
 """Stands for the name of each camera in the topics of several."""
 
+INPUTS = {
+    'rgb': 'rgb/image_rect_color',
+    'info': 'rgb/camera_info',
+    'depth': 'depth_registered/image_rect',
+    'depth_info': 'depth_registered/camera_info',
+    'points': 'points',
+}
+"""Relative names of the inputs, by the option of the group ``inputs`` that names another."""
+
 
 class GraphNode(NamedTuple):
     """One node of the graph.
@@ -41,8 +50,8 @@ class GraphOptions:
 
     :param namespace: absolute, e.g. ``/sam3d``.
     :param config: ROS parameter file for every node, or None.
-    :param rgb, depth, info, points: absolute input topics, with ``{camera}`` where several
-        differ; empty = the relative names of image_pipeline stay, each camera's below its name.
+    :param rgb, depth, info, points: input topics, with ``{camera}`` where several differ; empty =
+        as configured, else the relative names of image_pipeline, each camera's below its name.
         The CameraInfo of colour defaults to the one beside the image.
     :param fixed_frame: empty = as configured.
     :param use_sim_time: take time from ``/clock``.
@@ -99,8 +108,8 @@ class GraphOptions:
     def _pointmap(self, camera: str) -> GraphNode:
         """Return the node that makes the frames of a camera."""
         arguments = self.ros_arguments()
-        for name, topic in self.inputs(camera):
-            arguments += ['-r', f'{name}:={topic}']
+        for name, topic in self.inputs().items():
+            arguments += ['-p', f'inputs.{name}:={topic}']
         if not camera:
             return GraphNode('pointmap', 'pointmap', arguments)
         name = f'pointmap_{camera}'
@@ -118,17 +127,16 @@ class GraphOptions:
             chosen['depth_transport'] = 'compressedDepth'
         return chosen
 
-    def inputs(self, camera: str = '') -> list[tuple[str, str]]:
-        """Return (relative name, topic) for every input of a camera that was named."""
-        pairs = [
-            ('rgb/image_rect_color', self.rgb),
-            ('rgb/camera_info', self.info or beside(self.rgb)),
-            ('depth_registered/image_rect', self.depth),
-            ('depth_registered/camera_info', beside(self.depth)),
-            ('points', self.points),
-        ]
-        below = f'{camera}/' if camera else ''
-        return [(below + name, topic.replace(CAMERA, camera)) for name, topic in pairs if topic]
+    def inputs(self) -> dict[str, str]:
+        """Return the topics that were named, by their option of the group ``inputs``."""
+        topics = {
+            'rgb': self.rgb,
+            'info': self.info or beside(self.rgb),
+            'depth': self.depth,
+            'depth_info': beside(self.depth),
+            'points': self.points,
+        }
+        return {name: topic for name, topic in topics.items() if topic}
 
     def ros_arguments(self) -> list[str]:
         """Return the ROS arguments that every node of the graph gets."""

@@ -15,18 +15,18 @@ def parse(*arguments: str) -> GraphOptions:
     return options_from(parser.parse_args(arguments))
 
 
-def test_named_inputs_become_remappings_with_the_camera_info_beside_the_image() -> None:
+def test_named_inputs_become_parameters_with_the_camera_info_beside_the_image() -> None:
     options = parse('--rgb', '/camera/color/image_raw', '--depth', '/camera/depth/image_raw')
-    assert dict(options.inputs()) == {
-        'rgb/image_rect_color': '/camera/color/image_raw',
-        'rgb/camera_info': '/camera/color/camera_info',
-        'depth_registered/image_rect': '/camera/depth/image_raw',
-        'depth_registered/camera_info': '/camera/depth/camera_info',
+    assert options.inputs() == {
+        'rgb': '/camera/color/image_raw',
+        'info': '/camera/color/camera_info',
+        'depth': '/camera/depth/image_raw',
+        'depth_info': '/camera/depth/camera_info',
     }
 
 
 def test_without_named_inputs_the_relative_names_stay() -> None:
-    assert parse().inputs() == []
+    assert parse().inputs() == {}
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_each_camera_has_a_node_with_its_name_and_topics() -> None:
     assert {
         '__node:=pointmap_right',
         'pointmaps.camera_id:=right',
-        'right/rgb/image_rect_color:=/right/color/image_raw',
-        'right/rgb/camera_info:=/right/color/camera_info',
-        'right/points:=/lidar',
+        'inputs.rgb:=/{camera}/color/image_raw',
+        'inputs.info:=/{camera}/color/camera_info',
+        'inputs.points:=/lidar',
     } <= set(right.arguments)
     assert not any('left' in word for word in right.arguments)
     assert 'session.cameras:=left,right' in objects.arguments

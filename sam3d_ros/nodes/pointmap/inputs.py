@@ -16,14 +16,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from sam3d_ros.messages.headers import NS_PER_S, nanoseconds
 from sam3d_ros.nodes.config import InputConfig
+from sam3d_ros.nodes.graph import CAMERA, INPUTS
 from sam3d_ros.nodes.pointmap.live_clocks import LiveClocks
 from sam3d_ros.ros.qos import sensor_profile
 from sam3d_ros.ros.sync import Synchronizer
 from sam3d_ros.ros.upstream import message_filters
-
-COLOR, COLOR_INFO = 'rgb/image_rect_color', 'rgb/camera_info'
-DEPTH, DEPTH_INFO = 'depth_registered/image_rect', 'depth_registered/camera_info'
-POINTS = 'points'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,12 +125,12 @@ class SensorInputs:
             return lambda stamp_ns: clocks.stamp(topic, stamp_ns, now().nanoseconds)
 
         self._color = _Source(node, color_kind, color_topic, restamp=restamp(color_topic))
-        self._color_info = _Source(node, CameraInfo, resolved(node, COLOR_INFO, camera_id))
+        self._color_info = _Source(node, CameraInfo, input_topic(node, config, 'info', camera_id))
         self._range_info: _Source | None = None
         if config.source == 'depth':
             depth_kind = Image if config.depth_transport == 'raw' else CompressedImage
             self._range = _Source(node, depth_kind, range_topic, restamp=restamp(range_topic))
-            info_topic = resolved(node, DEPTH_INFO, camera_id)
+            info_topic = input_topic(node, config, 'depth_info', camera_id)
             self._range_info = _Source(node, CameraInfo, info_topic, needed=False)
         else:
             self._range = _Source(node, PointCloud2, range_topic, restamp=restamp(range_topic))
@@ -256,20 +253,25 @@ def input_topics(node: Node, config: InputConfig, camera_id: str = '') -> tuple[
     :param config: kinds and transports.
     :param camera_id: goes before their names; empty for the only camera.
     """
-    color = _transported(resolved(node, COLOR, camera_id), config.color_transport)
+    color = _transported(input_topic(node, config, 'rgb', camera_id), config.color_transport)
     if config.source == 'points':
-        return color, resolved(node, POINTS, camera_id)
-    return color, _transported(resolved(node, DEPTH, camera_id), config.depth_transport)
+        return color, input_topic(node, config, 'points', camera_id)
+    depth = input_topic(node, config, 'depth', camera_id)
+    return color, _transported(depth, config.depth_transport)
 
 
-def resolved(node: Node, name: str, camera_id: str) -> str:
+def input_topic(node: Node, config: InputConfig, name: str, camera_id: str) -> str:
     """Return the topic that an input of a camera is listened to on, remappings applied.
 
     :param node: whose namespace and remappings count.
-    :param name: the input's relative name.
-    :param camera_id: goes before it; empty for the only camera.
+    :param config: names topics; where it does not, it is the relative name, below the camera's.
+    :param name: of the input and of its option: ``rgb``, ``info``, ``depth``, ``depth_info`` or
+        ``points``.
+    :param camera_id: empty for the only camera.
     """
-    return str(node.resolve_topic_name(f'{camera_id}/{name}' if camera_id else name))
+    below = f'{camera_id}/' if camera_id else ''
+    topic = getattr(config, name).replace(CAMERA, camera_id) or f'{below}{INPUTS[name]}'
+    return str(node.resolve_topic_name(topic))
 
 
 def _same_stamp(a: Any, b: Any) -> bool:
