@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README's table of packages, row by row against the imports."""
+"""The docs' table of packages, row by row against the imports."""
 
 import ast
 import re
@@ -24,7 +24,12 @@ CARD = {
 
 def rows() -> dict[str, set[str]]:
     """Return the rooms that the table names for each package."""
-    part = (ROOT / 'README.md').read_text().partition('### Design card')[2].partition('\n#')[0]
+    part = (
+        (ROOT / 'docs/reference/backends.md')
+        .read_text()
+        .partition('## Design card')[2]
+        .partition('\n#')[0]
+    )
     found = re.findall(r'^\| ([\w-]+) \| (.+?) \|', part, flags=re.MULTILINE)
     return {
         name: set(re.findall(r'`([\w/]+)`', rooms)) for name, rooms in found if name != 'package'

@@ -8,6 +8,7 @@ Against a stand-in of ours for the calls that they make, and against the sources
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -214,3 +215,25 @@ def test_realsense_gives_values_to_arguments_that_exist(described, context) -> N
     started(description, context)
     assert {name for name, _ in ours.launch_arguments} <= known
     assert ours.visit(context)
+
+
+def test_launch_lines_of_the_docs_name_arguments_that_exist(described) -> None:
+    texts = [file.read_text() for file in (ROOT / 'README.md', *(ROOT / 'docs').rglob('*.md'))]
+    lines = re.findall(
+        r'^ros2 launch sam3d_ros (\S+)(.*)$',
+        '\n'.join(texts).replace('\\\n', ' '),
+        re.MULTILINE,
+    )
+    assert len(lines) > 8
+    for file, arguments in lines:
+        known = {item.name: item for item in described(file).get_launch_arguments()}
+        for argument, value in re.findall(r"(\w+):='?([^\s']+)", arguments):
+            assert argument in known, f'{file} {argument}'
+            assert known[argument].choices is None or value in known[argument].choices
+
+
+@pytest.mark.parametrize('file', FILES, ids=lambda file: file.name)
+def test_arguments_stand_in_the_reference(described, file: Path) -> None:
+    text = (ROOT / 'docs' / 'reference' / 'launch.md').read_text()
+    for argument in described(file.name).get_launch_arguments():
+        assert f'`{argument.name}`' in text

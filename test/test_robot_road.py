@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A robot with ROS from apt: what README's robot line and package.xml bring is all that is needed.
+"""A robot with ROS from apt: what the docs' robot line and package.xml bring suffices.
 
 The wheels of the extra ``ros`` stand in for apt's packages; every other module is blocked.
 """
@@ -87,14 +87,14 @@ rclpy.shutdown()
 
 
 def robot_line() -> set[str]:
-    """Return what README has pip install on a robot."""
-    (line,) = re.findall(r'^pip install -c \S+constraints.txt (.+)$', readme_part(), re.MULTILINE)
+    """Return what docs/install.md has pip install on a robot."""
+    (line,) = re.findall(r'^pip install -c \S+constraints.txt (.+)$', robot_part(), re.MULTILINE)
     return set(line.split())
 
 
-def readme_part() -> str:
-    text = (ROOT / 'README.md').read_text()
-    return text.partition('### On a robot')[2].partition('\n### ')[0]
+def robot_part() -> str:
+    text = (ROOT / 'docs/install.md').read_text()
+    return text.partition('## On a robot')[2].partition('\n## ')[0]
 
 
 def dependencies() -> set[str]:

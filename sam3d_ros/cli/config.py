@@ -23,7 +23,9 @@ WIDTH = 99
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``sam3d config``."""
     parser.add_argument(
-        '--markdown', action='store_true', help='print tables, as in README, instead of YAML'
+        '--markdown',
+        action='store_true',
+        help='print tables, as in docs/reference/options.md, instead of YAML',
     )
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     'world': 'write a made-up recording with its truth',
     'config': 'print every option with its default, as a parameter file',
     'weights': 'list, fetch and check the weights of learned backends',
+    'docs': 'build the pages of docs/ as a site, and check their links',
     'version': 'versions of this project and of what results depend on',
 }
 """Each is a module ``sam3d_ros.cli.<name>`` with ``add_arguments(parser)`` and ``run(args)``."""
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(
             name,
             f'the Python package "{error.name}" is not installed. ./sam3d setup installs what '
-            'this command needs; README, section Install, names the extras.',
+            'this command needs; docs/install.md names the extras.',
         )
 
 

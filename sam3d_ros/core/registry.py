@@ -49,7 +49,7 @@ def load_backend(stage: str, name: str) -> Any:
                 raise BackendError(
                     f'{stage} backend "{name}" cannot be imported: {error}',
                     wanted='its packages installed',
-                    remedy='README, section Backends, names the extra to install.',
+                    remedy='docs/reference/backends.md names the extra to install.',
                 ) from error
     raise BackendError(
         f'no {stage} backend "{name}"',

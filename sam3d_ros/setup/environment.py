@@ -26,12 +26,16 @@ STAMP = VENV / 'sam3d.stamp'
 CACHE = ROOT / '.cache'
 PROFILES = {
     'default': ('ros', 'viewer', 'bench'),
-    'test': ('ros', 'viewer', 'bench', 'dev', 'sam', 'flow'),
+    'docs': ('ros', 'viewer', 'bench', 'docs'),
+    'test': ('ros', 'viewer', 'bench', 'docs', 'dev', 'sam', 'flow'),
 }
+"""Extras of each; a later one covers those before it."""
+
 SIZES = {
     'default': 'about 0.5 GB to download, 1.4 GB on disk',
+    'docs': 'about 0.5 GB to download, 1.5 GB on disk',
     'test': 'with PyTorch: about 0.8 GB to download, 2.5 GB on disk as a CPU build; several GB '
-    'more where your package index has only the CUDA build (README, "PyTorch")',
+    'more where your package index has only the CUDA build (docs/install.md, "PyTorch")',
 }
 
 
@@ -62,19 +66,20 @@ def ensure_environment(profile: str, key: str) -> None:
 def stamp(profile: str, key: str) -> str:
     """Return what the stamp of a fresh environment says; it names the place, should it move.
 
-    :param profile: how much is installed: ``default`` or ``test``.
+    :param profile: how much is installed, of :data:`PROFILES`.
     :param key: of what defines the environment.
     """
     return f'{key} {ROOT} {profile}\n'
 
 
 def is_fresh(profile: str, key: str) -> bool:
-    """Return True when the stamp covers ``profile``; the widest one covers both.
+    """Return True when the stamp covers ``profile``.
 
     :param key: of what defines the environment.
     """
     written = STAMP.read_text() if STAMP.is_file() else ''
-    return written in {stamp(profile, key), stamp('test', key)}
+    wider = list(PROFILES)[list(PROFILES).index(profile) :]
+    return written in {stamp(name, key) for name in wider}
 
 
 def is_usable(venv: Path) -> bool:

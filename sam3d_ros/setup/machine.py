@@ -32,7 +32,7 @@ def require_supported() -> None:
     if platform.machine() != 'x86_64':
         raise SetupError(
             f'The ROS 2 wheels exist for x86-64 only, not for {platform.machine()}: install '
-            'ROS 2 by apt and follow "On a robot" in README.md.'
+            'ROS 2 by apt and follow "On a robot" in docs/install.md.'
         )
     if sys.version_info[:2] not in PYTHONS:
         raise SetupError(
@@ -42,7 +42,7 @@ def require_supported() -> None:
 
 
 def missing_packages() -> list[str]:
-    """Return the apt packages that the computer lacks, in the order of README.md."""
+    """Return the apt packages that the computer lacks, in the order of docs/install.md."""
     missing = []
     if importlib.util.find_spec('ensurepip') is None:
         missing.append('python3-venv')

@@ -63,8 +63,11 @@ def test_stale_is_refreshed_once_and_arguments_arrive(place: Path) -> None:
 def test_profiles(place: Path) -> None:
     assert call(place, 'setup').stdout.startswith('set-up default\n')
     checks = 'python -m sam3d_ros.setup.checks -k one\n'
+    assert call(place, 'docs').stdout == 'set-up docs\ninner docs\n'
+    assert call(place, 'setup').stdout.startswith('sam3d: ready')
     assert call(place, 'test', '-k', 'one').stdout == f'set-up test\n{checks}'
     assert call(place, 'demo').stdout == 'inner demo\n'
+    assert call(place, 'docs').stdout == 'inner docs\n'
 
 
 @pytest.mark.parametrize('changed', ['constraints.txt', 'setup.cfg', 'msgs/msg/A.msg'])
