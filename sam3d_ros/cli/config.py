@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Iterator
 
 from sam3d_ros.core.config import Option, options
+from sam3d_ros.export.rviz import rviz_file
+from sam3d_ros.messages.topics import NAMESPACE
 from sam3d_ros.nodes.config import InputConfig, NodeConfig
 from sam3d_ros.session.config import config_kind
 
@@ -28,10 +30,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='print tables, as in docs/reference/options.md, instead of YAML',
     )
 
+    parser.add_argument(
+        '--rviz', action='store_true', help='print a file for rviz2 -d instead: all that is shown'
+    )
+    parser.add_argument(
+        '--namespace', default=NAMESPACE, metavar='NS', help='with --rviz: of the nodes'
+    )
+    parser.add_argument(
+        '--fixed-frame', default='world', metavar='F', help='with --rviz: that all is shown in'
+    )
+
 
 def run(args: argparse.Namespace) -> int:
-    """Print the options."""
-    print(markdown() if args.markdown else parameter_file(), end='')
+    """Print the options, or what RViz is to show."""
+    if args.rviz:
+        text = rviz_file(f'/{args.namespace.strip("/")}', args.fixed_frame)
+    else:
+        text = markdown() if args.markdown else parameter_file()
+    print(text, end='')
     return 0
 
 

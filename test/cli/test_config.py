@@ -4,11 +4,10 @@
 import dataclasses
 
 import pytest
-import yaml
 
 from sam3d_ros.cli.config import NODE_GROUPS, every_option, markdown, parameter_file
 from sam3d_ros.core.config import build, flatten
-from sam3d_ros.messages.topics import MARKERS, OVERLAY, POINTS, Quality
+from sam3d_ros.export.rviz import rviz_file
 from sam3d_ros.session.config import Config, load_config, parameters
 
 REFRESH = '`./sam3d config > config/sam3d.yaml` and `./sam3d config --markdown` refresh them'
@@ -41,18 +40,9 @@ def test_every_option_is_explained_and_its_default_in_range():
         assert item.check(item.default) == item.default
 
 
-def test_rviz_file_shows_our_topics_with_their_quality(root):
-    tree = yaml.safe_load((root / 'config' / 'sam3d.rviz').read_text())
-    topics = {
-        display['Topic']['Value']: display['Topic']
-        for display in tree['Visualization Manager']['Displays']
-        if 'Topic' in display
-    }
-    assert set(topics) == {topic.resolve() for topic in (POINTS, MARKERS, OVERLAY)}
-    assert topics[MARKERS.resolve()]['Durability Policy'] == 'Transient Local'
-    for topic in (POINTS, OVERLAY):
-        assert topic.quality is Quality.SENSOR_DATA
-        assert topics[topic.resolve()]['Reliability Policy'] == 'Best Effort'
+def test_shipped_rviz_file_is_what_the_command_prints(root):
+    refresh = '`./sam3d config --rviz > config/sam3d.rviz` refreshes it'
+    assert (root / 'config' / 'sam3d.rviz').read_text() == rviz_file(), refresh
 
 
 @pytest.mark.parametrize('kind', [Config, *NODE_GROUPS.values()])

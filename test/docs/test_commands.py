@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from doc_pages import PAGES, ROOT, blocks, commands, name
 from made_up_recordings import frames, messages, write
-from pages import PAGES, ROOT, blocks, commands, name
 
 from sam3d_ros.cli.main import available, main
 from sam3d_ros.core.config import build

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pages import PAGES, ROOT, name
+from doc_pages import PAGES, ROOT, name
 
 from sam3d_ros.cli.config import every_option
 from sam3d_ros.cli.docs import build_site
@@ -13,6 +13,7 @@ from sam3d_ros.cli.main import COMMANDS
 from sam3d_ros.core.errors import Sam3dError
 from sam3d_ros.messages import topics
 
+FILES = {'.py', '.glb', '.json', '.mcap', '.ply'}
 GROUPS = {item.name.partition('.')[0] for item in every_option()} | {'replay'}
 
 
@@ -64,7 +65,7 @@ def test_options_that_are_named_exist(page: Path) -> None:
     starts = '|'.join(sorted(GROUPS - {'replay'}))
     for option in re.findall(rf'`((?:{starts})\.\w[\w.]*)`', page.read_text()):
         above = any(item.startswith(f'{option}.') for item in known)
-        assert option in known or above or option.endswith('.py'), option
+        assert option in known or above or Path(option).suffix in FILES, option
 
 
 def test_every_topic_stands_in_the_reference_with_its_type(root: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_scenes import STAMP_NS, ball, points_of, pose, scene, scene_object
+from made_up_scenes import STAMP_NS, ball, points_of, scene, scene_object
+from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.types import ObjectState
@@ -59,7 +60,7 @@ def test_every_layer_in_the_objects_frame():
     for (_, number), marker in viewer.shown.items():
         assert marker.header.frame_id == f'object_{number}'
         assert marker.frame_locked
-        assert marker.pose.orientation.w == 1.0
+        assert marker.pose.orientation.w == 1.0 or marker.ns == 'covariance'
         assert marker.lifetime.sec == marker.lifetime.nanosec == 0
         stamp = marker.header.stamp
         assert stamp.sec * 10**9 + stamp.nanosec == STAMP_NS
@@ -84,6 +85,27 @@ def test_triangles_are_what_rviz_takes():
     encode(viewer.update(scene()), 'visualization_msgs/msg/MarkerArray')
 
 
+def test_the_ellipsoid_is_two_sigma_in_the_objects_axes():
+    viewer = Viewer()
+    item = scene_object(3)
+    viewer.update(scene(item))
+    marker = viewer.shown['covariance', 3]
+    q, s = marker.pose.orientation, marker.scale
+    axes = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
+    half_m = np.diag([s.x, s.y, s.z]) / 2
+    rotation = item.T_fixed_obj[:3, :3] @ axes
+    drawn = rotation @ (half_m / 2) ** 2 @ rotation.T
+    assert np.allclose(drawn, item.covariance[:3, :3], rtol=1e-6, atol=1e-12)
+
+
+def test_a_growing_uncertainty_is_drawn_in_few_steps():
+    viewer = Viewer()
+    item = scene_object(3)
+    for grown in np.linspace(1.0, 4.0, 30):
+        viewer.update(scene(replace(item, covariance=item.covariance * grown)))
+    assert 2 <= viewer.arrays <= 1 + 3 * 3
+
+
 def test_large_meshes_are_decimated():
     viewer = Viewer(OutputConfig(marker_faces=100))
     viewer.library = MeshLibrary(100)
@@ -95,7 +117,9 @@ def test_a_new_pose_or_stamp_makes_no_new_array():
     viewer = Viewer()
     item = scene_object(3)
     viewer.update(scene(item))
-    moved = replace(item, T_fixed_obj=pose(9), score=item.score + 0.001)
+    T_fixed_obj = item.T_fixed_obj.copy()
+    T_fixed_obj[:3, 3] += 0.3
+    moved = replace(item, T_fixed_obj=T_fixed_obj, score=item.score + 0.001)
     assert viewer.update(scene(moved, stamp_ns=STAMP_NS + 1)) is None
     hidden = replace(item, state=ObjectState.OCCLUDED)
     assert viewer.update(scene(hidden)) is not None
@@ -191,6 +215,6 @@ def test_generated_classes_serve_as_well():
 def test_before_its_surface_an_object_is_a_box_with_a_name():
     viewer = Viewer()
     viewer.update(scene(scene_object(3, mesh=points_of(ball(3)))))
-    assert {layer for layer, _ in viewer.shown} == {'bbox', 'label', 'axes'}
+    assert {layer for layer, _ in viewer.shown} == {'bbox', 'label', 'axes', 'covariance'}
     viewer.update(scene(scene_object(3)))
     assert {layer for layer, _ in viewer.shown} == set(LAYERS)

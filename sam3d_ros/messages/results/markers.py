@@ -22,14 +22,15 @@ from sam3d_ros.messages.results.colors import OBSERVED_RGB, OCCLUDED_RGB, id_col
 from sam3d_ros.messages.results.products import MeshProducts
 from sam3d_ros.messages.types import MessageTypes
 
-LAYERS = ('mesh', 'observed', 'hallucinated', 'bbox', 'label', 'axes')
+LAYERS = ('mesh', 'observed', 'hallucinated', 'bbox', 'label', 'axes', 'covariance')
 
-LINE_LIST, TEXT_VIEW_FACING, MESH_RESOURCE, TRIANGLE_LIST = 5, 9, 10, 11
+SPHERE, LINE_LIST, TEXT_VIEW_FACING, MESH_RESOURCE, TRIANGLE_LIST = 2, 5, 9, 10, 11
 ADD, DELETE, DELETEALL = 0, 2, 3
 
 _DELETE_REPEATS = 3
 _LINE_M = 0.002
 _TEXT_M = 0.025
+_THINNEST_M = 1e-4
 _LIGHT = np.array([0.35, 0.2, 0.9]) / np.linalg.norm([0.35, 0.2, 0.9])
 
 
@@ -74,7 +75,14 @@ class MarkerState:
         files = files or {}
         shown = [item for item in scene.objects if item.state != ObjectState.TENTATIVE]
         signature = tuple(
-            (item.id, products[item.id].hash, _text(item), _opacity(item), files.get(item.id))
+            (
+                item.id,
+                products[item.id].hash,
+                _text(item),
+                _opacity(item),
+                files.get(item.id),
+                _spread(item),
+            )
             for item in shown
         )
         if signature == self._signature and not self._gone:
@@ -129,6 +137,7 @@ class MarkerState:
         yield self._box(scene, item)
         yield self._label(scene, item)
         yield self._axes(scene, item)
+        yield self._ellipsoid(scene, item)
 
     def _mesh(
         self, scene: Scene, item: SceneObject, products: MeshProducts, file: Path | None
@@ -194,6 +203,22 @@ class MarkerState:
             color=self._color(np.ones(3), 1.0),
         )
 
+    def _ellipsoid(self, scene: Scene, item: SceneObject) -> Any:
+        """Return two sigma of the position, around the object's origin."""
+        variances, axes = np.linalg.eigh(_covariance_obj(item))
+        T_obj_ellipsoid = np.eye(4)
+        T_obj_ellipsoid[:3, :3] = axes * np.sign(np.linalg.det(axes))
+        diameters_m = np.maximum(4 * np.sqrt(np.maximum(variances, 0.0)), _THINNEST_M)
+        return self._new(
+            scene,
+            item.id,
+            'covariance',
+            type=SPHERE,
+            scale=vector_message(self._types, diameters_m),
+            pose=pose_message(self._types, T_obj_ellipsoid),
+            color=self._color(id_color(item.id), 0.35),
+        )
+
     def _new(
         self, scene: Scene, object_id: int, layer: str, action: int = ADD, **fields: Any
     ) -> Any:
@@ -228,6 +253,18 @@ def _text(item: SceneObject) -> str:
     if item.state != ObjectState.VISIBLE:
         words.append(f'({item.state.name.lower().replace("_", " ")})')
     return ' '.join(word for word in words if word)
+
+
+def _covariance_obj(item: SceneObject) -> FloatArray:
+    """Return the (3, 3) covariance of the position, in the object's axes."""
+    rotation = item.T_fixed_obj[:3, :3]
+    return np.asarray(rotation.T @ item.covariance[:3, :3] @ rotation)
+
+
+def _spread(item: SceneObject) -> tuple[int, ...]:
+    """Return the sigmas along the object's axes in steps of 1.4, so that they rarely change."""
+    variances = np.maximum(np.diag(_covariance_obj(item)), _THINNEST_M**2)
+    return tuple(np.round(np.log2(variances)).astype(int).tolist())
 
 
 def _opacity(item: SceneObject) -> float:

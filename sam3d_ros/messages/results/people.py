@@ -130,6 +130,13 @@ def keep_out_message(types: MessageTypes, people: People, speed_m_s: float) -> A
     )
 
 
+LAYERS = (
+    *('capsules', 'capsule_starts', 'capsule_ends', 'skeleton'),
+    *('body_observed', 'body_hallucinated', 'label'),
+)
+"""Namespaces of people's markers, below ``people/``."""
+
+
 def people_markers(types: MessageTypes, people: People) -> Any:
     """Return the MarkerArray of a frame: skeletons, capsules, names; complete every time."""
     everything = _marker(types, people, 0, '', action=3)
