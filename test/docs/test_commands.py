@@ -29,6 +29,7 @@ ELSEWHERE = {
     './sam3d setup': 'test/setup/test_script.py',
     './sam3d test': 'test/setup/test_script.py',
     './sam3d up': 'test/cli/test_up.py',
+    './sam3d view': 'test/viewer/test_page.py',
     'ros2 launch sam3d_ros': 'test/test_launch.py',
     'python -m sam3d_ros.setup.interfaces': 'test/setup/test_interfaces.py',
     'pip install -c': 'test/test_robot_road.py',
