@@ -10,7 +10,7 @@ from pathlib import Path
 from sam3d_ros.core.errors import Sam3dError
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / 'config' / 'mkdocs.yml'
+CONFIG = ROOT / '.ci' / 'mkdocs.yml'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
