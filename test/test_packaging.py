@@ -100,7 +100,17 @@ def size(name: str) -> int:
 
 def test_profiles_name_extras_that_exist() -> None:
     assert {extra for extras in environment.PROFILES.values() for extra in extras} <= EXTRAS.keys()
-    assert EXTRAS.keys() == {'ros', 'viewer', 'gpu', 'bench', 'sam', 'flow', 'train', 'docs', 'dev'}
+    assert EXTRAS.keys() == {
+        'ros',
+        'viewer',
+        'gpu',
+        'bench',
+        'sam',
+        'flow',
+        'train',
+        'docs',
+        'dev',
+    }
 
 
 def test_programs_load() -> None:

@@ -37,7 +37,7 @@ def rviz_file(
     def topic(shown: Topic) -> dict[str, Any]:
         return {'Value': shown.resolve(namespace)} | _policies(shown.quality.value)
 
-    displays = [
+    displays: list[dict[str, Any]] = [
         {
             'Class': f'{plugins}/Grid',
             'Name': 'Grid',

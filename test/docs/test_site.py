@@ -12,6 +12,7 @@ from sam3d_ros.cli.docs import build_site
 from sam3d_ros.cli.main import COMMANDS
 from sam3d_ros.core.errors import Sam3dError
 from sam3d_ros.messages import topics
+from sam3d_ros.session.config import parameters
 
 FILES = {'.py', '.glb', '.json', '.mcap', '.ply'}
 GROUPS = {item.name.partition('.')[0] for item in every_option()} | {'replay'}
@@ -66,6 +67,22 @@ def test_options_that_are_named_exist(page: Path) -> None:
     for option in re.findall(rf'`((?:{starts})\.\w[\w.]*)`', page.read_text()):
         above = any(item.startswith(f'{option}.') for item in known)
         assert option in known or above or Path(option).suffix in FILES, option
+
+
+@pytest.mark.parametrize(
+    'page', [page for page in PAGES if page.parent.name == 'sensors'], ids=name
+)
+def test_pages_of_sensors_say_what_their_presets_say(page: Path) -> None:
+    if page.stem in ('index', 'two_cameras'):
+        assert f'preset:={page.stem}' in page.read_text() or page.stem == 'index'
+        return
+    text = page.read_text()
+    values = parameters(ROOT / 'config' / f'{page.stem}.yaml')
+    for option, value in values['inputs'].items():
+        assert option == 'source' or f'(`{option}:=`) | `{value}` |' in text
+    for option, value in values['pointmaps'].items():
+        shown = str(value).lower() if isinstance(value, bool) else value
+        assert f'| `pointmaps.{option}` | `{shown}` |' in text
 
 
 def test_every_topic_stands_in_the_reference_with_its_type(root: Path) -> None:
