@@ -9,15 +9,19 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from sam3d_ros.core.people import INDEX, People
-from sam3d_ros.core.types import BoolArray, Frame, Instances, Tracks
+from sam3d_ros.core.people import INDEX, People, Person
+from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Instances, Tracks
 from sam3d_ros.geometry.masks import mask_box
-from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.people.capsules import clearance
+from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.people.capsules import LIMBS, clearance
 from sam3d_ros.people.scenery import Scenery
 
 SLACK_M = 0.05
 """Clothes and errors: a body reaches so far beyond its capsules."""
+ALONG_M = (-0.2, -0.1, 0.1, 0.2)
+"""Errors of a limb's place along the line of sight that are allowed for."""
+ALONG = 0.25
+"""What a difference in depth counts for where it is asked which limb is seen at a place."""
 REACH_M = 0.25
 """What is no farther from a wrist, and beyond the capsules, may be held and stays an object's."""
 HELD_M = 0.1
@@ -27,6 +31,10 @@ MOVING_M_S = 0.25
 """Furniture does not move that fast."""
 PART = 0.05
 """Less of a body that may be a shelf may be a thing on it."""
+ROUND_M = 0.4
+"""No part of a body is farther from its joints than this, errors along the line of sight too."""
+HAND_CAPSULES = [k for k, (start, _, _) in enumerate(LIMBS) if start.endswith('wrist')]
+LIMB_CAPSULES = [k for k in range(len(LIMBS)) if k not in HAND_CAPSULES]
 HANDS = [INDEX[f'{side}_{part}'] for side in ('left', 'right') for part in ('wrist', 'index')]
 
 
@@ -59,6 +67,7 @@ def people_pixels(
     T_fixed_level[:3, :3] = frame.T_fixed_cam[:3, :3] @ scenery.R_level_cam.T
     T_fixed_level[:3, 3] = frame.T_fixed_cam[:3, 3]
     points = apply(T_fixed_level, scenery.points)
+    T_cam_fixed = inverse(frame.T_fixed_cam)
     for person in people.items:
         mine = cells.get(person.id)
         if person.skeleton is None:
@@ -72,19 +81,54 @@ def people_pixels(
                 else:
                     tall.append(fine_mask(frame, scenery, mine))
             continue
-        where = np.argwhere(scenery.standing if mine is None else mine | scenery.standing)
+        # A forearm held level and a flat chest are looked at too, else they are table and wall.
+        ends = np.array([(item.start_m, item.end_m) for item in person.capsules])
+        low, high = ends.min(axis=(0, 1)) - ROUND_M, ends.max(axis=(0, 1)) + ROUND_M
+        near = ((points > low) & (points < high)).all(axis=-1)
+        where = np.argwhere(near if mine is None else near | mine)
         if not len(where):
             continue
         here = points[where[:, 0], where[:, 1]]
         inside = clearance(here, person.capsules) < SLACK_M
+        # The image places limbs worse along the line of sight than aside.
+        sight = here - frame.T_fixed_cam[:3, 3]
+        sight /= np.linalg.norm(sight, axis=1, keepdims=True)
+        limbs = [person.capsules[k] for k in LIMB_CAPSULES]
+        for shift_m in ALONG_M:
+            inside |= clearance(here + shift_m * sight, limbs) < 0
         if mine is not None:
             to_hand = np.linalg.norm(here[:, None] - person.skeleton.points_m[HANDS], axis=-1)
-            inside |= mine[where[:, 0], where[:, 1]] & (to_hand.min(axis=1) > REACH_M)
+            held = (to_hand.min(axis=1) < REACH_M) & _by_hands(here, T_cam_fixed, person)
+            inside |= mine[where[:, 0], where[:, 1]] & ~held
         chosen = where[inside]
         sure[chosen[:, 0], chosen[:, 1]] = True
     if not sure.any() and not tall:
         return None
     return PeoplePixels(fine_mask(frame, scenery, sure), tuple(tall))
+
+
+def _by_hands(points_m: FloatArray, T_cam_fixed: FloatArray, person: Person) -> BoolArray:
+    """Return (N,) bool, which points are seen nearer to somebody's hands than to other limbs.
+
+    :param points_m: (N, 3), fixed frame.
+    """
+    distance_m = float((T_cam_fixed @ [*person.position_m, 1.0])[2])
+
+    def seen(points: FloatArray) -> FloatArray:
+        """Depth, in which joints err most, counts for little."""
+        points = apply(T_cam_fixed, points)
+        z = np.maximum(points[..., 2:], 0.1)
+        return np.concatenate([points[..., :2] / z * distance_m, ALONG * z], axis=-1)
+
+    drawn = [
+        replace(item, start_m=seen(item.start_m), end_m=seen(item.end_m))
+        for item in person.capsules[: len(LIMBS)]
+    ]
+    here = seen(points_m)
+    to_hands = clearance(here, [drawn[k] for k in HAND_CAPSULES])
+    to_others = clearance(here, [drawn[k] for k in LIMB_CAPSULES])
+    nearer: BoolArray = to_hands < to_others
+    return nearer
 
 
 def without_people(instances: Instances, pixels: PeoplePixels | None) -> Instances:

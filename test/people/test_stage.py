@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from sam3d_ros.core.people import INDEX
 from sam3d_ros.core.types import Frame, Instance, Instances, Track, Tracks, TrackState
+from sam3d_ros.geometry.cameras import pointmap_from_depth, project
+from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.people.config import PeopleConfig
 from sam3d_ros.people.masks import PeoplePixels, with_held, without_people
 from sam3d_ros.people.stage import PeopleStage
@@ -167,7 +170,6 @@ def test_what_a_hand_holds_is_held(drawn: Callable) -> None:
 
 def held_tracks(frame: Frame, at_fixed: np.ndarray) -> tuple[Frame, Tracks]:
     """Return a frame with a thing at a place of the fixed frame, and its track."""
-    from sam3d_ros.geometry.transforms import apply, inverse
 
     thing = instance(slice(10, 30), slice(10, 30))
     pointmap = frame.pointmap.copy()
@@ -175,3 +177,34 @@ def held_tracks(frame: Frame, at_fixed: np.ndarray) -> tuple[Frame, Tracks]:
     track = Track(7, TrackState.CONFIRMED, 5, 0, 0, 0, 0)
     instances = Instances(frame.stamp_ns, (thing,))
     return replace(frame, pointmap=pointmap), Tracks(frame.stamp_ns, instances, (track,))
+
+
+def test_who_is_recognised_is_people_to_the_fingertips(drawn: Callable) -> None:
+    # Somebody on a stool: the forearm is held level, as a table is.
+    episode, samples = drawn('sitting', seed=21, frames=4, distance_m=1.8)
+    stage = PeopleStage(PeopleConfig())
+    for sample in samples:
+        frame = sample.frame()
+        people = stage.update(frame)
+    assert people.items[0].skeleton is not None and stage.pixels is not None
+    shown = episode.masks(sample)[0] & np.isfinite(frame.depth_m)
+    assert (stage.pixels.sure & shown).sum() > 0.97 * shown.sum()
+    assert (stage.pixels.sure & ~episode.masks(sample)[0]).sum() < 0.5 * shown.sum()
+
+
+def test_what_is_beyond_a_hand_is_not_people(drawn: Callable) -> None:
+    _, samples = drawn('reaching', seed=1, frames=4)
+    stage = PeopleStage(PeopleConfig())
+    for sample in samples[:3]:
+        people = stage.update(sample.frame())
+    hand = people.items[0].skeleton.points_m[[INDEX['right_wrist'], INDEX['right_index']]]
+    frame = samples[3].frame()
+    beyond = apply(inverse(frame.T_fixed_cam), hand[1] + 1.5 * (hand[1] - hand[0]))
+    column, row = np.rint(project(beyond, frame.camera)).astype(int)
+    part = np.s_[row - 8 : row + 9, column - 8 : column + 9]
+    depth = frame.depth_m.copy()
+    depth[part] = beyond[2]
+    points = pointmap_from_depth(depth, frame.camera)
+    stage.update(replace(frame, pointmap=points))
+    assert stage.pixels is not None
+    assert stage.pixels.sure.any() and not stage.pixels.sure[part].any()
