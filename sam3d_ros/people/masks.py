@@ -98,7 +98,9 @@ def people_pixels(
             inside |= clearance(here + shift_m * sight, limbs) < 0
         if mine is not None:
             to_hand = np.linalg.norm(here[:, None] - person.skeleton.points_m[HANDS], axis=-1)
-            held = (to_hand.min(axis=1) < REACH_M) & _by_hands(here, T_cam_fixed, person)
+            held = (to_hand.min(axis=1) < REACH_M) & _by_hands(
+                here.astype(np.float64), T_cam_fixed, person
+            )
             inside |= mine[where[:, 0], where[:, 1]] & ~held
         chosen = where[inside]
         sure[chosen[:, 0], chosen[:, 1]] = True

@@ -199,9 +199,9 @@ def test_what_is_beyond_a_hand_is_not_people(drawn: Callable) -> None:
         people = stage.update(sample.frame())
     hand = people.items[0].skeleton.points_m[[INDEX['right_wrist'], INDEX['right_index']]]
     frame = samples[3].frame()
-    beyond = apply(inverse(frame.T_fixed_cam), hand[1] + 1.5 * (hand[1] - hand[0]))
+    beyond = apply(inverse(frame.T_fixed_cam), hand[1] + 2.0 * (hand[1] - hand[0]))
     column, row = np.rint(project(beyond, frame.camera)).astype(int)
-    part = np.s_[row - 8 : row + 9, column - 8 : column + 9]
+    part = np.s_[row - 5 : row + 6, column - 5 : column + 6]
     depth = frame.depth_m.copy()
     depth[part] = beyond[2]
     points = pointmap_from_depth(depth, frame.camera)
