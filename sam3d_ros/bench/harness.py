@@ -33,6 +33,7 @@ BENCHES: Mapping[str, str] = {
     'latency': 'sam3d_ros.bench.latency',
     'sensors': 'sam3d_ros.bench.spectrum',
     'memory': 'sam3d_ros.bench.memory',
+    'pointmaps': 'sam3d_ros.bench.ranges.pointmaps',
 }
 """Name to module, in the order of the report."""
 

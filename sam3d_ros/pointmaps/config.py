@@ -17,20 +17,16 @@ class LidarConfig:
     """How a sparse cloud becomes a pointmap."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {
-        'noise_m': 'pointmaps.sensor names the model of the sensor, which says how far it is off.'
+        'noise_m': 'pointmaps.sensor names the model of the sensor, which says how far it is off.',
+        'occlusion_margin': 'what is hidden now follows from the errors of the sensor.',
     }
 
     radius_px: int = option(
-        8,
-        'reach of the local plane fit that closes gaps between LiDAR returns, px',
+        64,
+        'farthest that the plane fit reaches which closes gaps between LiDAR returns, px; less '
+        'where returns are dense; 0 = returns alone',
         minimum=0,
-        maximum=64,
-    )
-    occlusion_margin: float = option(
-        0.08,
-        'a return this much farther (relative) than a near neighbour is taken as hidden by it',
-        minimum=0.0,
-        maximum=1.0,
+        maximum=256,
     )
 
 

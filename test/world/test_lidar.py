@@ -60,3 +60,16 @@ def test_path_is_interpolated_and_held_at_its_ends():
     middle = interpolate(T_0, T_1, 0.25)
     assert np.allclose(R[1], middle[:3, :3]) and np.allclose(t[1], middle[:3, 3])
     assert np.allclose(t[[0, 2]], [T_0[:3, 3], T_1[:3, 3]])
+
+
+def test_a_rosette_looks_ahead_and_never_twice_the_same_way():
+    lidar = Lidar(6, 2000, field_of_view_rad=np.radians(70), pattern='rosette')
+    first, second = (swept(lidar, np.zeros(1), np.eye(4)[None], start_s=s) for s in (0.0, 0.1))
+    direction = first.points_m / np.linalg.norm(first.points_m, axis=1, keepdims=True)
+    assert len(first.points_m) == 12000 and direction[:, 0].min() > np.cos(np.radians(37))
+    cells = [
+        np.unique(np.rint(200 * s.points_m[:, 1:] / s.points_m[:, :1]), axis=0)
+        for s in (first, second)
+    ]
+    both = np.unique(np.concatenate(cells), axis=0)
+    assert len(both) > 1.5 * max(map(len, cells))

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage, PointCloud
+from sam3d_ros.pointmaps.rectification import rectify_color
 from sam3d_ros.pointmaps.sources.depth import within_range
 from sam3d_ros.pointmaps.sources.lidar import depth_from_cloud
 from sam3d_ros.pointmaps.sources.ranges import (
@@ -48,6 +51,6 @@ class CloudSource:
         with np.errstate(invalid='ignore'):
             points_cam = points_cam[(points_cam[:, 2] >= near) & (points_cam[:, 2] <= far)]
         model = start_model(self._config, 'lidar')
-        camera, options = color.lens.rectified, self._config.lidar
-        depth_m, sensor = depth_from_cloud(points_cam, camera, options, model)
-        return RangeMap(within_range(depth_m, near, far), sensor)
+        camera, rgb = color.lens.rectified, rectify_color(color.rgb, color.lens)
+        found = depth_from_cloud(points_cam, rgb, camera, self._config.lidar, model)
+        return replace(found, depth_m=within_range(found.depth_m, near, far))

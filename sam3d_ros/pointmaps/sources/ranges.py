@@ -29,11 +29,14 @@ class RangeMap:
     :param depth_m: (H, W) float32 z-depth, metres, NaN = not known.
     :param sensor: what its errors look like.
     :param measured: (H, W) bool, False where a range was inferred; None = all were measured.
+    :param sigma_m: (H, W) float32 one-sigma error of each range, metres; None = that of
+        ``sensor``.
     """
 
     depth_m: Float32Array
     sensor: SensorModel
     measured: BoolArray | None = None
+    sigma_m: Float32Array | None = None
 
 
 class RangeSource(Protocol):
