@@ -15,7 +15,7 @@ from sam3d_ros.core.types import ByteArray, Float32Array
 from sam3d_ros.geometry.lenses import Lens
 from sam3d_ros.messages.headers import frame_name, nanoseconds
 from sam3d_ros.messages.sensors.cameras import has_size, lens_from
-from sam3d_ros.messages.sensors.clouds import decode_cloud
+from sam3d_ros.messages.sensors.clouds import decode_cloud, decode_fields
 from sam3d_ros.messages.sensors.images import (
     AnyArray,
     color_encoding,
@@ -25,6 +25,7 @@ from sam3d_ros.messages.sensors.images import (
     metres_from,
     rgb_from,
 )
+from sam3d_ros.messages.sensors.point_times import point_times
 from sam3d_ros.messages.topic_names import is_rectified
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
@@ -117,7 +118,8 @@ class Decoder:
             if blind.any():
                 points_m = np.where(blind[..., None], np.float32(np.nan), points_m)
             stamp_ns = nanoseconds(message.header.stamp) if stamp_ns is None else stamp_ns
-            return PointCloud(stamp_ns, self.frame_of(message, topic), points_m)
+            times_s = point_times(decode_fields(message), nanoseconds(message.header.stamp))
+            return PointCloud(stamp_ns, self.frame_of(message, topic), points_m, times_s)
 
     def lens(self, info: Any, size_px: tuple[int, int], topic: str) -> Lens:
         """Return the lens of a topic's images of (width, height) pixels.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sam3d_ros.core.types import ByteArray, Float32Array
+from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray
 from sam3d_ros.geometry.lenses import Lens
 
 
@@ -35,8 +35,12 @@ class DepthImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointCloud:
-    """A cloud as delivered: ``points_m`` is (..., 3) float32 metres in ``frame_id``."""
+    """A cloud as delivered: ``points_m`` is (..., 3) float32 metres in ``frame_id``.
+
+    :param times_s: (N,) seconds from the stamp to when each point was measured; None = not said.
+    """
 
     stamp_ns: int
     frame_id: str
     points_m: Float32Array
+    times_s: FloatArray | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement
 from sam3d_ros.bench.ranges.densification import densified
+from sam3d_ros.bench.ranges.motion import deskewed
 
 
 def run(options: BenchOptions) -> Measurement:
@@ -12,5 +13,6 @@ def run(options: BenchOptions) -> Measurement:
 
     :param options: of the bench.
     """
-    table, values, pictures = densified(options)
-    return Measurement('pointmaps', values, (table,), tuple(pictures))
+    dense, values, pictures = densified(options)
+    motion, more = deskewed(options.seed)
+    return Measurement('pointmaps', {**values, **more}, (dense, motion), tuple(pictures))

@@ -8,17 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from sam3d_ros.geometry.transform_tree import TransformTree
-from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage, PointCloud
 from sam3d_ros.pointmaps.rectification import rectify_color
 from sam3d_ros.pointmaps.sources.depth import within_range
+from sam3d_ros.pointmaps.sources.deskew import as_seen_at_once
 from sam3d_ros.pointmaps.sources.lidar import depth_from_cloud
 from sam3d_ros.pointmaps.sources.ranges import (
     Measurement,
     RangeMap,
     start_model,
-    transform_between,
 )
 
 
@@ -36,16 +35,14 @@ class CloudSource:
     def range_of(self, color: ColorImage, measured: Measurement, tree: TransformTree) -> RangeMap:
         """See :class:`RangeSource`.
 
-        The cloud is moved as one body by TF between both stamps; motion while it was swept
-        remains.
+        Motion while the cloud was swept is undone, where its points say when they were measured.
 
         :param color: the image.
         :param measured: the cloud that came with it.
         :param tree: all of TF that is known.
         """
         assert isinstance(measured, PointCloud)
-        points = measured.points_m.reshape(-1, 3)
-        points_cam = apply(transform_between(color, measured, tree), points)
+        points_cam = as_seen_at_once(color, measured, tree)
         # What is out of range is no return either, and hides nothing.
         near, far = self._config.min_depth_m, self._config.max_depth_m
         with np.errstate(invalid='ignore'):
