@@ -15,7 +15,9 @@ from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import Decoder, Foreign
 from sam3d_ros.pointmaps.frames import build_frame, fixed_frame_of
+from sam3d_ros.pointmaps.inputs import ColorImage, PointCloud
 from sam3d_ros.pointmaps.plausibility import suspected_axes
+from sam3d_ros.pointmaps.ray_camera import suspected_calibration
 from sam3d_ros.pointmaps.sources.ranges import Measurement, RangeSource
 
 
@@ -72,6 +74,8 @@ class Intake:
         source, measured = self._measurement(other)
         ranges = source.range_of(image, measured, tree)
         frame = build_frame(image, ranges, tree, fixed_frame, self._config)
+        if not self._is_looked_at and isinstance(measured, PointCloud):
+            self._compare_rays(measured, image, other.topic)
         self._look_at(frame, other.topic, tree)
         return frame
 
@@ -106,6 +110,14 @@ class Intake:
             return self.source('points'), cloud
         depth = self.decoder.depth(other.message, other.info, other.topic, other.stamp_ns)
         return self.source('depth'), depth
+
+    def _compare_rays(self, cloud: PointCloud, image: ColorImage, topic: str) -> None:
+        """Note a CameraInfo that is not of the camera whose pixels a cloud has."""
+        is_same = cloud.points_m.shape[:-1] == image.rgb.shape[:2]
+        if is_same and cloud.frame_id == image.frame_id:
+            suspicion = suspected_calibration(cloud.points_m, image.lens)
+            if suspicion:
+                self._notes.add(f'{topic}: {suspicion}')
 
     def _look_at(self, frame: Frame, topic: str, tree: TransformTree) -> None:
         """Note frames without depth, and axes that look wrong in the first one that has some."""

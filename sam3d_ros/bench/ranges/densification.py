@@ -53,7 +53,8 @@ def densified(options: BenchOptions) -> tuple[Table, dict[str, Value], list[Pict
 
     :param options: of the bench.
     """
-    rows, values, pictures = [], {}, []
+    rows, pictures = [], []
+    values: dict[str, Value] = {}
     for name, lidar in LIDARS.items():
         found = []
         for seed in range(FIRST_SEED, FIRST_SEED + WORLDS[options.quick]):

@@ -28,7 +28,8 @@ def deskewed(seed: int) -> tuple[Table, dict[str, Value]]:
 
     :param seed: of the points.
     """
-    rows, values = [], {}
+    rows = []
+    values: dict[str, Value] = {}
     for rate_hz in TF_RATES_HZ:
         with_times, as_one_body = errors_m(np.random.default_rng(seed), rate_hz)
         values[f'deskew_{rate_hz}hz_p95_m'] = float(np.percentile(with_times, 95))

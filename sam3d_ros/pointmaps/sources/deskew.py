@@ -37,9 +37,9 @@ def as_seen_at_once(color: ColorImage, cloud: PointCloud, tree: TransformTree) -
     T = _poses(tree, root, cloud, knots_s)
     # The stamp's own pose is in T_color_stamp already.
     T = T_color_stamp @ np.linalg.inv(tree.lookup(root, cloud.frame_id, cloud.stamp_ns)) @ T
-    share = (times_s - first) / max(last - first, 1e-9) * (len(knots_s) - 1)
-    before = np.minimum(share.astype(np.intp), len(knots_s) - 2)
-    share = (share - before).astype(np.float32)[:, None]
+    at = (times_s - first) / max(last - first, 1e-9) * (len(knots_s) - 1)
+    before = np.minimum(at.astype(np.intp), len(knots_s) - 2)
+    share = (at - before).astype(np.float32)[:, None]
     moved = np.empty((len(points), 3), np.float32)
     for k in range(len(knots_s) - 1):
         chosen = np.flatnonzero(before == k)

@@ -19,10 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.sensors import SensorModel
-from sam3d_ros.core.types import BoolArray, ByteArray, Camera, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import BoolArray, ByteArray, Camera, Float32Array, FloatArray
 from sam3d_ros.pointmaps.config import LidarConfig
 from sam3d_ros.pointmaps.sources.depth import splat
 from sam3d_ros.pointmaps.sources.ranges import RangeMap
+
+Pixels = npt.NDArray[np.intp]
 
 # Sigma of the narrow fit: in gaps between rings, in mean distances of returns, and at least, px.
 _GAPS, _PITCHES, _LEAST_PX = 0.65, 1.2, 1.5
@@ -58,8 +60,8 @@ class _Returns:
     x: FloatArray
     y: FloatArray
     inverse: FloatArray
-    column: IndexArray
-    row: IndexArray
+    column: Pixels
+    row: Pixels
     rgb: FloatArray
 
 
@@ -95,7 +97,7 @@ class _Grid:
         self.x = ((column - camera.cx) / camera.fx).astype(np.float32)
         self.y = ((row - camera.cy) / camera.fy).astype(np.float32)[:, None]
 
-    def cell(self, column: IndexArray, row: IndexArray) -> IndexArray:
+    def cell(self, column: Pixels, row: Pixels) -> Pixels:
         """Return the flat index of the cell of each pixel."""
         return np.asarray(row // self.cell_px[1] * self.shape[1] + column // self.cell_px[0])
 
@@ -167,11 +169,11 @@ class _Layer:
     """One of two surfaces around each cell: a trusted plane, its returns, and their colours."""
 
     inverse: Float32Array
-    count: FloatArray
+    count: Float32Array
     color: Float32Array
     variance: Float32Array
 
-    def surprise(self, rgb: Float32Array, cell: IndexArray) -> Float32Array:
+    def surprise(self, rgb: Float32Array, cell: Pixels) -> Float32Array:
         """Return how unlike (P, 3) colours are those of the returns about their cells, in nats."""
         unlike = np.square(rgb - self.color.reshape(-1, 3)[cell]).sum(axis=1)
         surprise: Float32Array = 0.5 * unlike / self.variance.reshape(-1)[cell]
@@ -214,7 +216,8 @@ def _densified(
     wide = grid.fit(grid.blurred(grid.sums(returns, slice(None)), _WIDER), _WIDER)
     cell = grid.cell(returns.column, returns.row)
     is_far, reach = _behind_others(returns, grid, wide, cell, sensor)
-    layers, spreads = [], []
+    layers: list[_Layer] = []
+    spreads = []
     for chosen in (~is_far, is_far):
         mean = grid.blurred(grid.sums(returns, chosen))
         narrow = grid.fit(mean)
@@ -258,7 +261,9 @@ def _returns_in(points_m: Float32Array, rgb: ByteArray, camera: Camera) -> _Retu
     inside = (z > 0) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
     at = column[inside].astype(np.intp), row[inside].astype(np.intp)
     rays = x[inside].astype(np.float64), y[inside].astype(np.float64)
-    return _Returns(*rays, 1.0 / z[inside].astype(np.float64), *at, rgb[at[1], at[0]] * 1.0)
+    return _Returns(
+        *rays, 1.0 / z[inside].astype(np.float64), *at, rgb[at[1], at[0]].astype(np.float64)
+    )
 
 
 def _widths(
@@ -281,7 +286,7 @@ def _widths(
     return pitch_px, (x, y)
 
 
-def _gap(across: IndexArray, along: IndexArray, size: tuple[int, int]) -> float:
+def _gap(across: Pixels, along: Pixels, size: tuple[int, int]) -> float:
     """Return the distance of rings along an axis: that of runs of returns in strips, px."""
     is_there: npt.NDArray[np.bool_] = np.zeros((size[0] // _STRIP_PX + 1, size[1]), bool)
     is_there[across // _STRIP_PX, along] = True
@@ -292,7 +297,7 @@ def _gap(across: IndexArray, along: IndexArray, size: tuple[int, int]) -> float:
 
 
 def _behind_others(
-    returns: _Returns, grid: _Grid, wide: _Fit, cell: IndexArray, sensor: SensorModel
+    returns: _Returns, grid: _Grid, wide: _Fit, cell: Pixels, sensor: SensorModel
 ) -> tuple[BoolArray, Float32Array]:
     """Return which returns (N,) are of the farther of two surfaces, and how far apart both are.
 
