@@ -35,7 +35,11 @@ class DepthVerdict:
 
 
 def judge(
-    points_cam: FloatArray, camera: Camera, depth_m: Float32Array, tolerance_m: FloatArray | float
+    points_cam: FloatArray,
+    camera: Camera,
+    depth_m: Float32Array,
+    tolerance_m: FloatArray | float,
+    measured: BoolArray | None = None,
 ) -> DepthVerdict:
     """Compare (N, 3) optical points with (H, W) z-depth (metres, NaN = no return).
 
@@ -43,6 +47,8 @@ def judge(
     :param camera: whose depth it is.
     :param depth_m: (H, W) float32 z-depth, metres, NaN = no return.
     :param tolerance_m: scalar or (N,) distance along z within which a return confirms a point.
+    :param measured: (H, W) bool, False where a range was inferred, which sees through nothing;
+        None = all were measured.
     """
     z = points_cam[:, 2]
     in_front = z > 1e-6
@@ -58,6 +64,8 @@ def judge(
         confirmed = np.abs(beyond_m) <= tolerance_m
         hidden = beyond_m < -tolerance_m
         seen_through = beyond_m > tolerance_m
+    if measured is not None:
+        seen_through &= measured[rows, columns]
     return DepthVerdict(rows, columns, in_view, confirmed, hidden, seen_through)
 
 

@@ -46,6 +46,8 @@ class View:
         dominant support, else -y.
     :param support: the plane the object stands on, optical frame, or None.
     :param sensor: what the errors of the pointmap look like.
+    :param measured: (h, w) bool, False where range was inferred, which proves no free space;
+        None = all was measured.
     """
 
     pointmap: Float32Array
@@ -57,6 +59,7 @@ class View:
     up_cam: FloatArray
     support: Plane | None = None
     sensor: SensorModel = STRUCTURED_LIGHT
+    measured: BoolArray | None = None
 
     @property
     def own(self) -> BoolArray:
@@ -93,6 +96,7 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
         up_cam=_up(frame.up_cam, instances.supports),
         support=support,
         sensor=frame.sensor,
+        measured=None if frame.measured is None else np.ascontiguousarray(frame.measured[part]),
     )
 
 

@@ -178,7 +178,7 @@ def _is_disproved(saved: Scene, frame: Frame) -> bool:
         vertices = item.mesh.vertices_m[::step].astype(np.float64)
         points_cam = apply(inverse(frame.T_fixed_cam) @ item.T_fixed_obj, vertices)
         tolerance_m = depth_tolerance(points_cam[:, 2], frame.sensor, REACH_M)
-        verdict = judge(points_cam, frame.camera, frame.depth_m, tolerance_m)
+        verdict = judge(points_cam, frame.camera, frame.depth_m, tolerance_m, frame.measured)
         known = int((verdict.confirmed | verdict.seen_through).sum())
         if known >= LEAST_SHARE * len(vertices):
             votes.append(int(verdict.seen_through.sum()) > GONE_SHARE * known)

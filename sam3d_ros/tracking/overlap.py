@@ -222,7 +222,7 @@ class OverlapTracker:
     ) -> DepthVerdict:
         points_cam = apply(inverse(frame.T_fixed_cam), memory.sighting.points_fixed)
         tolerance = depth_tolerance(points_cam[:, 2], frame.sensor, slack_m, sigmas)
-        return judge(points_cam, frame.camera, frame.depth_m, tolerance)
+        return judge(points_cam, frame.camera, frame.depth_m, tolerance, frame.measured)
 
     @staticmethod
     def _votes(verdicts: list[DepthVerdict], index_image: IndexArray, count: int) -> IndexArray:

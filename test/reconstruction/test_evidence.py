@@ -120,6 +120,19 @@ def test_views_accumulate_and_free_space_wins(scenes, box):
     assert set(np.unique(all_views.points.views)) == {0, 1, 2}
 
 
+def test_inferred_range_gives_a_surface_and_proves_no_free_space(scenes, box):
+    frame, instances = scenes.see([box])
+    view = crop_view(frame, instances, 0)
+    grid = build_evidence([view], CONFIG).grid
+    guessed = replace(frame, measured=np.zeros(frame.depth_m.shape, bool))
+    inferred = build_evidence([crop_view(guessed, instances, 0)], CONFIG, grid)
+    assert not inferred.free.any() and not inferred.clear.any() and not inferred.empty.any()
+    assert inferred.surface.sum() > 0 and len(inferred.points.views)
+    known = replace(frame, measured=np.ones(frame.depth_m.shape, bool))
+    same = build_evidence([crop_view(known, instances, 0)], CONFIG, grid)
+    np.testing.assert_array_equal(same.free, build_evidence([view], CONFIG, grid).free)
+
+
 def test_every_view_is_judged_by_its_own_sensor(scenes, box):
     white, coarse = MODELS['white'], MODELS['lidar']
     one, other = (

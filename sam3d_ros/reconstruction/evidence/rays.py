@@ -59,6 +59,7 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
     kind, gap = kinds[pixel], depths[pixel] - z
     tolerance = (config.free_sigmas * sigmas + half_m)[pixel]
     own, other = kind == OWN, kind >= FOREIGN
+    proven = own if view.measured is None else own & np.append(view.measured, False)[pixel]
     through, hidden = gap > tolerance, gap < -tolerance
     near = own & (gap > -truncation_m)
     surface = np.zeros_like(gap)
@@ -68,7 +69,7 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
     return ViewRays(
         looks=kind != NOTHING,
         in_mask=own | (kind == BLIND_OWN),
-        free=(own | other) & through,
+        free=(proven | other) & through,
         clear=_cleared(view, config)[pixel] > z + half_m,
         outside=other & ~hidden,
         behind=own & hidden,
@@ -82,16 +83,22 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
 def _pixels(view: View) -> tuple[np.ndarray, Float32Array]:
     """Kind and depth of every pixel (flat), and one more for "outside the crop" at the end."""
     depth = view.pointmap[..., 2]
-    seen = np.isfinite(depth)
+    seen = _seen(view)
     kinds = np.full(depth.size + 1, NOTHING, np.uint8)
     kind = kinds[:-1].reshape(depth.shape)
     kind[seen] = OTHER
     kind[seen & view.foreign] = FOREIGN
     kind[view.mask] = BLIND_OWN
-    kind[view.mask & seen] = OWN
+    kind[view.own] = OWN
     depths = np.zeros(depth.size + 1, np.float32)
-    depths[:-1] = np.where(seen, depth, 0.0).ravel()
+    depths[:-1] = np.where(seen | view.own, depth, 0.0).ravel()
     return kinds, depths
+
+
+def _seen(view: View) -> BoolArray:
+    """Return (h, w) which pixels were measured; what was inferred tells nothing of free space."""
+    seen: BoolArray = np.isfinite(view.pointmap[..., 2])
+    return seen if view.measured is None else seen & view.measured
 
 
 def _cleared(view: View, config: EvidenceConfig) -> Float32Array:
@@ -100,7 +107,7 @@ def _cleared(view: View, config: EvidenceConfig) -> Float32Array:
     Lateral noise and rounding make a ray as wide as its neighbours.
     """
     depth = view.pointmap[..., 2]
-    seen = np.isfinite(depth)
+    seen = _seen(view)
     window = np.ones((3, 3), np.uint8)
     nearest = np.asarray(
         cv2.erode(np.where(seen, depth, np.float32(FARTHEST_M)), window), np.float32
