@@ -5,6 +5,7 @@ import argparse
 import contextlib
 import importlib
 import io
+import re
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,6 +88,14 @@ def test_it_runs(command: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert main(shlex.split(words)[1:]) == 0
     if file:
         Path(file).write_text(output.getvalue())
+
+
+def test_what_is_said_to_come_out_comes_out(place: Path) -> None:
+    folder = place / 'out' / 'listed'
+    assert main(['process', str(place / 'recording.mcap'), '--out', str(folder)]) == 0
+    page = (ROOT / 'docs' / 'first_robot.md').read_text()
+    listed = re.findall(r'^\| `([\w./]+)` \|', page.partition('## 3.')[2], re.MULTILINE)
+    assert {file.name for file in folder.iterdir()} == {name.strip('/') for name in listed}
 
 
 @pytest.mark.parametrize('command', [command for command in COMMANDS if command not in RUN])

@@ -85,6 +85,18 @@ def test_pages_of_sensors_say_what_their_presets_say(page: Path) -> None:
         assert f'| `pointmaps.{option}` | `{shown}` |' in text
 
 
+def test_sentences_of_the_troubleshooting_are_those_of_the_code(root: Path) -> None:
+    code = ''.join(file.read_text() for file in (root / 'sam3d_ros').rglob('*.py'))
+    code = re.sub(r"'\s*\n\s*f?'", '', code)
+    page = (root / 'docs/troubleshooting.md').read_text()
+    cells = re.findall(r'^\| ([^|]*)', page, re.MULTILINE)
+    quotes = [quote for cell in cells for quote in re.findall('"([^"]+)"', cell)]
+    assert len(quotes) > 4
+    for quote in quotes:
+        for part in quote.split('...'):
+            assert part.strip(' ,().') in code, quote
+
+
 def test_every_topic_stands_in_the_reference_with_its_type(root: Path) -> None:
     rows = (root / 'docs/reference/topics.md').read_text().splitlines()
     for topic in vars(topics).values():

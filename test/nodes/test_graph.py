@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from sam3d_ros.cli import up
+from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.nodes.config import InputConfig
 from sam3d_ros.nodes.graph import GraphOptions, beside, options_from
+from sam3d_ros.session.config import parameters
 
 
 def parse(*arguments: str) -> GraphOptions:
@@ -116,3 +119,28 @@ def test_every_node_of_the_graph_is_a_module() -> None:
             *node.arguments,
         ]
         assert find_spec(f'sam3d_ros.nodes.{node.stage}.{node.stage}_node') is not None
+
+
+@pytest.mark.parametrize(
+    ('preset', 'camera', 'topic'),
+    [
+        ('realsense', '', '/camera/camera/aligned_depth_to_color/image_raw'),
+        ('lidar', '', '/ouster/points'),
+        ('two_cameras', 'right', '/right/aligned_depth_to_color/image_raw'),
+        ('sam3d', '', '/sam3d/depth_registered/image_rect'),
+        ('sam3d', 'left', '/sam3d/left/depth_registered/image_rect'),
+    ],
+)
+def test_the_node_listens_to_what_the_configuration_names(
+    root: Path, preset: str, camera: str, topic: str
+) -> None:
+    pytest.importorskip('rclpy')
+    from sam3d_ros.nodes.pointmap.inputs import input_topics
+
+    class Node:
+        def resolve_topic_name(self, name: str) -> str:
+            return name if name.startswith('/') else f'/sam3d/{name}'
+
+    values = parameters(root / 'config' / f'{preset}.yaml')
+    config = build(InputConfig, values['inputs'])
+    assert input_topics(Node(), config, camera)[1] == topic
