@@ -142,7 +142,7 @@ def stage_node(stage: str, name: str, options: dict[str, str], context: LaunchCo
 def configured(group: str, context: LaunchContext) -> dict[str, Any]:
     """Return a group of options of the parameter file."""
     tree = yaml.safe_load(Path(value('config', context)).read_text())
-    return dict(tree['/**']['ros__parameters'].get(group, {}))
+    return dict(tree.get('/**', {}).get('ros__parameters', {}).get(group, {}))
 
 
 def value(argument: str, context: LaunchContext) -> str:

@@ -195,6 +195,13 @@ def test_each_preset_is_a_file_of_known_options_that_the_nodes_get(
     assert [node.node_name for node in nodes] == names
 
 
+def test_a_file_may_hold_options_of_one_node_alone(described, context, tmp_path: Path) -> None:
+    file = tmp_path / 'mine.yaml'
+    file.write_text('/sam3d/objects: {ros__parameters: {session: {folder: known}}}')
+    nodes = started(described('sam3d.launch.py'), context, config=str(file))
+    check_names(nodes, GraphOptions())
+
+
 def test_presets_are_those_that_are_offered(described) -> None:
     arguments = described('sam3d.launch.py').get_launch_arguments()
     (offered,) = [item.choices for item in arguments if item.name == 'preset']
