@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -23,6 +22,7 @@ INPUTS = {
     'points': 'LiDAR cloud, read where source is points',
 }
 CAMERA = '{camera}'
+SHOWN = ('pointmap/points', 'scene/markers', 'people/markers', 'segmentation/overlay')
 OPTIONAL = {'segmentation': 'segment', 'reconstruction': 'complete shapes'}
 
 
@@ -41,6 +41,12 @@ def generate_launch_description() -> LaunchDescription:
             'config',
             default_value=[CONFIG, '/', LaunchConfiguration('preset'), '.yaml'],
             description='ROS parameter file in place of that of the preset',
+        ),
+        DeclareLaunchArgument(
+            'fixed_frame',
+            default_value='',
+            description='frame that objects are kept and shown in; empty = as the parameter file '
+            'says, and world in RViz',
         ),
         DeclareLaunchArgument(
             'use_sim_time',
@@ -89,11 +95,11 @@ def generate_launch_description() -> LaunchDescription:
             for name, what in INPUTS.items()
         ),
     ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=stages), rviz()])
+    return LaunchDescription([*arguments, OpaqueFunction(function=nodes)])
 
 
-def stages(context: LaunchContext) -> list[Node]:
-    """Return a node that makes frames for each camera, those asked for, and the session's."""
+def nodes(context: LaunchContext) -> list[Node]:
+    """Return a node that makes frames for each camera, those asked for, the session's, RViz."""
     named = value('cameras', context) or configured('session', context).get('cameras', '')
     cameras = [name.strip() for name in named.split(',')]
     rgb = value('rgb', context)
@@ -110,6 +116,7 @@ def stages(context: LaunchContext) -> list[Node]:
             if value(f'{name}_node', context) == 'true'
         ),
         stage_node('objects', 'objects', options, context),
+        *([rviz(context)] if value('rviz', context) == 'true' else []),
     ]
 
 
@@ -119,6 +126,8 @@ def pointmap_node(camera: str, context: LaunchContext) -> Node:
     for name in ('source', *INPUTS):
         if text := value(name, context):
             options[f'inputs.{name}'] = text
+    if frame := value('fixed_frame', context):
+        options['pointmaps.fixed_frame'] = frame
     name = f'pointmap_{camera}' if camera else 'pointmap'
     return stage_node('pointmap', name, options, context)
 
@@ -150,15 +159,20 @@ def value(argument: str, context: LaunchContext) -> str:
     return str(LaunchConfiguration(argument).perform(context))
 
 
-def rviz() -> Node:
-    """Return RViz with the project's displays."""
+def rviz(context: LaunchContext) -> Node:
+    """Return RViz with the project's displays, on the topics of this graph."""
+    namespace = value('namespace', context)
+    frame = value('fixed_frame', context)
     return Node(
         package='rviz2',
         executable='rviz2',
         name='rviz',
-        arguments=['-d', PathJoinSubstitution([CONFIG, 'sam3d.rviz'])],
+        arguments=[
+            *('-d', PathJoinSubstitution([CONFIG, 'sam3d.rviz'])),
+            *(('--fixed-frame', frame) if frame else ()),
+        ],
         parameters=[
             {'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)}
         ],
-        condition=IfCondition(LaunchConfiguration('rviz')),
+        remappings=[(f'/sam3d/{topic}', f'{namespace}/{topic}') for topic in SHOWN],
     )

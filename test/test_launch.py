@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sam3d_ros.core.config import build, flatten, options
 from sam3d_ros.nodes.config import InputConfig
@@ -139,10 +140,22 @@ def test_one_image_for_several_cameras_is_refused(described, context) -> None:
         started(described('sam3d.launch.py'), context, cameras='left,right', rgb='/color')
 
 
-def test_rviz_starts_on_request(described, context) -> None:
-    nodes = started(described('sam3d.launch.py'), context, rviz='true', namespace='/robot')
-    assert [node.node_executable for node in nodes][-1] == 'rviz2'
+def test_rviz_starts_on_request(made_by, described, context) -> None:
+    values = {'rviz': 'true', 'namespace': '/robot', 'fixed_frame': 'map'}
+    *nodes, rviz = started(described('sam3d.launch.py'), context, **values)
+    assert rviz.node_executable == 'rviz2'
     assert nodes[0].node_name == '/robot/pointmap'
+    displays = yaml.safe_load((ROOT / 'config' / 'sam3d.rviz').read_text())
+    shown = [item for item in displays['Visualization Manager']['Displays'] if 'Topic' in item]
+    wanted = [item['Topic']['Value'] for item in shown]
+    remapped = dict(rviz.expanded_remapping_rules)
+    assert {remapped[topic] for topic in wanted} == {
+        topic.replace('/sam3d', '/robot') for topic in wanted
+    }
+    if made_by == 'upstream':
+        return
+    assert list(rviz.arguments[2:]) == ['--fixed-frame', 'map']
+    assert nodes[0].expanded_parameters['pointmaps.fixed_frame'] == 'map'
 
 
 def test_defaults_name_files_that_exist(described, context) -> None:

@@ -22,7 +22,7 @@ class Node:
     ):
         self.node_package, self.node_executable = package, executable
         self.condition, self.parameters, self.remappings = condition, parameters, remappings
-        self._name, self._namespace = name, namespace
+        self._name, self._namespace, self.arguments = name, namespace, arguments
 
     @property
     def node_name(self):
