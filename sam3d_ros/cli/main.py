@@ -19,6 +19,7 @@ COMMANDS = {
     'segment3d': 'one click to one object in every frame, its points and Gaussians',
     'demo': 'a made-up recording through the real nodes, checked against its truth',
     'view': 'a page of a recording, a result or the running graph',
+    'top': 'the running graph in a terminal: rates, latencies, drops, objects',
     'up': 'start the nodes',
     'replay': 'publish a recording',
     'doctor': 'what is wrong with the inputs, live or recorded',

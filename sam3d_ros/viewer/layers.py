@@ -44,6 +44,7 @@ SIGMAS = 3.0
 _LOW_RGB, _HIGH_RGB = np.array([0.85, 0.30, 0.20]), np.array([0.10, 0.55, 0.45])
 GREY = (128, 134, 142)
 _MOST_SPLATS = 200_000
+_LEAST_UPRIGHT = 0.2
 
 
 @dataclass(slots=True)
@@ -320,8 +321,8 @@ def overview(scene: Scene, view: View | None) -> tuple[FloatArray, FloatArray, F
     """
     places = [_corners(item) for item in scene.objects if len(item.mesh.vertices_m)]
     up = np.array([0.0, 0.0, 1.0]) if scene.up is None else scene.up
-    if view is not None and scene.up is None:
-        up = -view.T_fixed_cam[:3, 1]
+    if view is not None and scene.up is None and -view.T_fixed_cam[2, 1] < _LEAST_UPRIGHT:
+        up = -view.T_fixed_cam[:3, 1]  # the fixed frame is the camera's own
     if places:
         points = np.concatenate(places)
         middle = (points.min(axis=0) + points.max(axis=0)) / 2
