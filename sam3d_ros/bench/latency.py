@@ -202,7 +202,7 @@ def _measure(suite: str, options: BenchOptions) -> Run:
             processes.start('graph', up_command(options))
             wait_for_graph(arrivals, processes)
             processes.start('replay', replay_command(Path(folder) / 'world'))
-            cpu = _follow(arrivals, processes)
+            cpu = follow(arrivals, processes)
             ends_s = {stage: arrivals.times_s(topic.name) for stage, topic in ENDS.items()}
             stages_s = stage_times(arrivals.times_s(SENT.name), ends_s, WARM_UP_FRAMES)
             if not stages_s['total']:
@@ -230,7 +230,7 @@ def wait_for_graph(arrivals: Arrivals, processes: Processes) -> None:
     wait(lambda: arrivals.count_subscribers(recording.DEPTH.name) > 0, processes, START_TIMEOUT_S)
 
 
-def _follow(arrivals: Arrivals, processes: Processes) -> tuple[float, float]:
+def follow(arrivals: Arrivals, processes: Processes) -> tuple[float, float]:
     """Watch the graph until the recording has been played.
 
     :return: its CPU seconds a frame, and its share of a core, after the warm-up.
@@ -271,7 +271,7 @@ def own_domain() -> Iterator[None]:
 
 def up_command(options: BenchOptions) -> list[str]:
     """Return the command that brings the graph up on a world's topics."""
-    command = [*_PROGRAM, 'up', '--rgb', recording.COLOR.name, '--depth', recording.DEPTH.name]
+    command = [*PROGRAM, 'up', '--rgb', recording.COLOR.name, '--depth', recording.DEPTH.name]
     if options.config_file is not None:
         command += ['--config', str(options.config_file)]
     return command
@@ -282,10 +282,10 @@ def replay_command(world: Path, rate: float = RATE) -> list[str]:
 
     :param rate: multiple of real time.
     """
-    return [*_PROGRAM, 'replay', str(world / recording.RECORDING), '--rate', f'{rate}']
+    return [*PROGRAM, 'replay', str(world / recording.RECORDING), '--rate', f'{rate}']
 
 
-_PROGRAM = (sys.executable, '-m', 'sam3d_ros.cli.main')
+PROGRAM = (sys.executable, '-m', 'sam3d_ros.cli.main')
 
 
 def wait(condition: Callable[[], bool], processes: Processes, timeout_s: float) -> None:

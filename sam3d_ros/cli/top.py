@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``sam3d top``: the running graph in a terminal: rates, latencies, drops, objects, and why not."""
+"""``sam3d top``: the running graph in a terminal: rates, latencies, drops, objects and why."""
 
 from __future__ import annotations
 
