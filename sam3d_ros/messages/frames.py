@@ -46,6 +46,22 @@ def encode_frame(frame: Frame) -> bytes:
     return encode(message, FRAMES.type)
 
 
+def every(frame: Frame, step: int) -> Frame:
+    """Return a frame of every ``step``-th pixel of every ``step``-th row; 1 = itself."""
+    if step == 1:
+        return frame
+    rgb, measured = frame.rgb[::step, ::step], frame.measured
+    K = frame.camera.K.copy()
+    K[:2] /= step
+    return replace(
+        frame,
+        rgb=np.ascontiguousarray(rgb),
+        pointmap=np.ascontiguousarray(frame.pointmap[::step, ::step]),
+        measured=None if measured is None else np.ascontiguousarray(measured[::step, ::step]),
+        camera=Camera(rgb.shape[1], rgb.shape[0], K),
+    )
+
+
 def decode_frame(data: bytes) -> Frame:
     """Return the frame in CDR bytes; its arrays are read-only views of ``data``."""
     message: Any = typestore().deserialize_cdr(data, FRAMES.type)

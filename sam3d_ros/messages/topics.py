@@ -74,6 +74,7 @@ CAMERA_INFO = Topic('pointmap/camera_info', 'sensor_msgs/msg/CameraInfo', Qualit
 INSTANCES = Topic('segmentation/instances', 'sam3d_msgs/msg/InstanceArray', Quality.RELIABLE)
 OVERLAY = Topic('segmentation/overlay', 'sensor_msgs/msg/Image', Quality.SENSOR_DATA)
 VIEW = Topic('view/frames', 'sam3d_msgs/msg/Frame', Quality.NEWEST)
+VIEW_INSTANCES = Topic('view/instances', 'sam3d_msgs/msg/InstanceArray', Quality.NEWEST)
 EXTERNAL_INSTANCES = Topic(
     'objects/external_instances', 'sam3d_msgs/msg/InstanceArray', Quality.RELIABLE
 )

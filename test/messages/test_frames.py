@@ -6,7 +6,8 @@ import pytest
 
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.core.types import Camera, Frame
-from sam3d_ros.messages.frames import decode_frame, encode_frame
+from sam3d_ros.geometry.cameras import project
+from sam3d_ros.messages.frames import decode_frame, encode_frame, every
 
 
 def make_frame(up_cam: np.ndarray | None) -> Frame:
@@ -43,3 +44,14 @@ def test_the_sensor_survives_the_wire(name: str) -> None:
     for sensor in (model, model.measured(1.0 / 3.0, ((0.0, 0.1), (3.0, 0.9)))):
         sent = replace(make_frame(None), sensor=sensor)
         assert decode_frame(encode_frame(sent)).sensor == sensor
+
+
+def test_every_second_pixel_lies_where_it_lay() -> None:
+    frame = make_frame(None)
+    small = decode_frame(encode_frame(every(frame, 2)))
+    assert np.array_equal(small.rgb, frame.rgb[::2, ::2])
+    assert np.array_equal(small.pointmap, frame.pointmap[::2, ::2], equal_nan=True)
+    assert (small.camera.width, small.camera.height) == (4, 3)
+    point = np.array([0.1, 0.05, 1.0])
+    assert np.allclose(2 * project(point, small.camera), project(point, frame.camera))
+    assert every(frame, 1) is frame

@@ -9,21 +9,29 @@ from pathlib import Path
 
 from rclpy.publisher import Publisher
 
-from sam3d_ros.core.types import Frame, Scene
+from sam3d_ros.core.types import Frame, Scene, Tracks
 from sam3d_ros.export.mesh_folder import MeshFolder
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.config import OutputConfig, TfConfig
-from sam3d_ros.messages.frames import encode_frame
-from sam3d_ros.messages.topics import COLLISION_OBJECTS, OVERLAY, VIEW, Topic
+from sam3d_ros.messages.frames import encode_frame, every
+from sam3d_ros.messages.results.instances import tracks_message
+from sam3d_ros.messages.topics import (
+    COLLISION_OBJECTS,
+    OVERLAY,
+    VIEW,
+    VIEW_INSTANCES,
+    Topic,
+)
+from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.nodes.objects.overlay import overlay_bytes
 from sam3d_ros.nodes.worker import Worker
 from sam3d_ros.session.result import FrameResult
 from sam3d_ros.sinks.messages import TOPICS, Message, ResultMessages
 
-FOR_EYES = (OVERLAY, VIEW)
+FOR_EYES = (OVERLAY, VIEW, VIEW_INSTANCES)
 """What is told on for people to look at, while somebody does."""
-VIEW_PERIOD_NS = 300_000_000
-"""So often at most is a frame of a camera sent to viewers: it is large."""
+VIEW_PERIOD_NS, VIEW_PX = 500_000_000, 320
+"""So often at most are frames of a camera sent to viewers, about so wide: they are large."""
 
 
 class RosSink:
@@ -91,15 +99,20 @@ class RosSink:
         if self._is_heard(OVERLAY):
             self._publishers[OVERLAY.name].publish(overlay_bytes(result.frame, result.tracks))
         if self._is_heard(VIEW):
-            self._show(result.frame)
+            self._show(result.frame, result.tracks)
         self._tell_changes()
 
-    def _show(self, frame: Frame) -> None:
-        """Send a frame to viewers, if it is time to."""
+    def _show(self, frame: Frame, tracks: Tracks) -> None:
+        """Send a frame to viewers, if it is time to: every so manieth pixel, and its masks."""
         waited_ns = frame.stamp_ns - self._viewed_ns.get(frame.camera_name, 0)
-        if not 0 <= waited_ns < VIEW_PERIOD_NS:
-            self._viewed_ns[frame.camera_name] = frame.stamp_ns
-            self._publishers[VIEW.name].publish(encode_frame(frame))
+        if 0 <= waited_ns < VIEW_PERIOD_NS:
+            return
+        self._viewed_ns[frame.camera_name] = frame.stamp_ns
+        size_px = (frame.camera.width, frame.camera.height)
+        small = every(frame, max(1, frame.camera.width // VIEW_PX))
+        self._publishers[VIEW.name].publish(encode_frame(small))
+        masks = tracks_message(StoreTypes(), tracks, frame.frame_id, size_px)
+        self._send([(VIEW_INSTANCES, masks)])
 
     def _tell_changes(self) -> None:
         if self.scene is not None:

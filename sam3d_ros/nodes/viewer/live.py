@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,19 @@ from sam3d_msgs.action import Reconstruct
 from sam3d_msgs.srv import AddPrompt, CorrectObject, EditObject, RemoveObject, SaveScene
 
 from sam3d_ros.core.errors import InputError, NotReadyError
-from sam3d_ros.core.types import Mesh, Prompt, Scene
+from sam3d_ros.core.types import BoxPrompt, Mesh, PointPrompt, Prompt, Scene
 from sam3d_ros.messages.frames import decode_frame
 from sam3d_ros.messages.prompts import prompt_message
 from sam3d_ros.messages.results.instances import tracks_from
 from sam3d_ros.messages.results.people import people_from
-from sam3d_ros.messages.topics import DETECTIONS, INSTANCES, NAMESPACE, OBJECTS, PEOPLE, VIEW
+from sam3d_ros.messages.topics import (
+    DETECTIONS,
+    NAMESPACE,
+    OBJECTS,
+    PEOPLE,
+    VIEW,
+    VIEW_INSTANCES,
+)
 from sam3d_ros.messages.types import ClassTypes, import_message
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.links import stamp_of
@@ -38,7 +46,7 @@ from sam3d_ros.viewer.moments import Moment, Timeline, view_of
 from sam3d_ros.viewer.results import placed, scene_of
 from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT
 
-LISTENED = (VIEW, INSTANCES, OBJECTS, DETECTIONS, PEOPLE)
+LISTENED = (VIEW, VIEW_INSTANCES, OBJECTS, DETECTIONS, PEOPLE)
 KEPT = 12
 """Messages of a topic that wait for those of the same frame."""
 ANSWER_S = 60.0
@@ -71,6 +79,7 @@ class LiveGraph:
         self._meshes: dict[str, Mesh] = {}
         self._scene: Scene | None = None
         self._shown_ns = -1
+        self._step = 1
         for topic in LISTENED:
             self._node.create_subscription(
                 import_message(topic.type),
@@ -104,14 +113,14 @@ class LiveGraph:
 
     def prompt(self, prompt: Prompt, stamp_ns: int) -> str:
         """Look for something from now on; see :class:`Source`."""
-        message = prompt_message(ClassTypes(), prompt, stamp_ns)
+        message = prompt_message(ClassTypes(), enlarged(prompt, self._step), stamp_ns)
         answer = self._call(AddPrompt, prompt=message)
         ids = ', '.join(answer.track_ids)
         return f'this is object {ids}' if ids else str(answer.message)
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int) -> str:
         """Say which surface an object is; see :class:`Source`."""
-        message = prompt_message(ClassTypes(), prompt, stamp_ns)
+        message = prompt_message(ClassTypes(), enlarged(prompt, self._step), stamp_ns)
         return str(self._call(CorrectObject, id=str(object_id), prompt=message).message)
 
     def edit(self, object_id: int, label: str, locked: bool) -> str:
@@ -196,7 +205,7 @@ class LiveGraph:
     def _read_frame(self) -> None:
         """Show the newest frame whose masks and poses have come."""
         views, masks, poses, people = (
-            self._kept[topic.name] for topic in (VIEW, INSTANCES, DETECTIONS, PEOPLE)
+            self._kept[topic.name] for topic in (VIEW, VIEW_INSTANCES, DETECTIONS, PEOPLE)
         )
         with self._lock:
             whole = [ns for ns in views if ns in masks and ns in poses]
@@ -208,12 +217,33 @@ class LiveGraph:
             for kept in (views, masks, poses, people):
                 for old in [ns for ns in kept if ns <= stamp_ns]:
                     del kept[old]
-        tracks = tracks_from(_decoded(mask, INSTANCES.type))
+        tracks = tracks_from(_decoded(mask, VIEW_INSTANCES.type))
         detections = _decoded(pose, DETECTIONS.type)
         scene = placed(self._scene or Scene(stamp_ns, ''), detections)
         seen = NOBODY if somebody is None else people_from(_decoded(somebody, PEOPLE.type))
-        self.timeline.add(Moment(stamp_ns, scene, seen, view_of(decode_frame(view), tracks)))
+        frame = decode_frame(view)
+        # The frame has every so manieth pixel of what the masks are of.
+        whole_masks = tracks.instances.items
+        if whole_masks:
+            self._step = round(whole_masks[0].mask.shape[1] / frame.camera.width)
+        step = self._step
+        small = tuple(replace(it, mask=it.mask[::step, ::step]) for it in whole_masks)
+        tracks = replace(tracks, instances=replace(tracks.instances, items=small))
+        self.timeline.add(Moment(stamp_ns, scene, seen, view_of(frame, tracks)))
         self._shown_ns = stamp_ns
+
+
+def enlarged(prompt: Prompt, step: int) -> Prompt:
+    """Return a prompt in pixels of the camera's image.
+
+    :param prompt: in pixels of every ``step``-th of its columns and rows; phrases stay.
+    """
+    match prompt:
+        case PointPrompt(points_px, labels):
+            return PointPrompt(tuple((step * u, step * v) for u, v in points_px), labels)
+        case BoxPrompt((left, top, right, bottom)):
+            return BoxPrompt((step * left, step * top, step * right, step * bottom))
+    return prompt
 
 
 def _decoded(data: bytes, kind: str) -> Any:
