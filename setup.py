@@ -17,7 +17,7 @@ setup(
         ('share/ament_index/resource_index/packages', ['resource/sam3d_ros']),
         (SHARE, ['package.xml']),
         (f'{SHARE}/launch', sorted(glob('launch/*.launch.py'))),
-        (f'{SHARE}/config', sorted(glob('config/*.yaml') + glob('config/*.rviz'))),
+        (f'{SHARE}/config', sorted(glob('config/*.*'))),
         (f'{SHARE}/models', sorted(glob('models/*.*'))),
     ],
 )
