@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
 from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.core.inference import device_option
 from sam3d_ros.core.sensors import MODELS
 
 
@@ -28,6 +29,18 @@ class LidarConfig:
         minimum=0,
         maximum=256,
     )
+
+
+@dataclass(frozen=True)
+class DepthAnythingConfig:
+    """Depth Anything V2, where it is the source of range."""
+
+    checkpoint: str = option(
+        'depth-anything/Depth-Anything-V2-Small-hf',
+        'folder or cached hub id of a relative or metric checkpoint',
+        read_only=True,
+    )
+    device: str = device_option()
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,7 @@ class PointmapConfig:
         read_only=True,
     )
     lidar: LidarConfig = group(LidarConfig)
+    depth_anything: DepthAnythingConfig = group(DepthAnythingConfig)
 
     @property
     def stamp_offsets_s(self) -> dict[str, float]:

@@ -10,15 +10,19 @@ from sam3d_ros.core.errors import InputError
 from sam3d_ros.pointmaps.sources.alignment import align
 
 
-def references(seed, outliers, count=400, noise=0.01):
-    """Return inferred, measured and sigma of a room between 0.6 and 4 m, in disparity."""
+def references(seed, outliers, count=400, noise_m=0.02):
+    """Return inferred, measured and sigma of a room between 0.6 and 4 m, in disparity.
+
+    A LiDAR's error is the same at every range: in disparity that of near things is far larger.
+    """
     rng = np.random.default_rng(seed)
-    disparity = 1 / rng.uniform(0.6, 4.0, count)
+    z = rng.uniform(0.6, 4.0, count)
+    disparity = 1 / z
     scale, shift = rng.uniform(0.2, 5.0), rng.uniform(-0.3, 0.3)
-    measured = disparity + noise * disparity * rng.standard_normal(count)
+    measured = 1 / (z + noise_m * rng.standard_normal(count))
     wrong = rng.random(count) < outliers
     measured[wrong] = 1 / rng.uniform(0.3, 6.0, int(wrong.sum()))
-    return (disparity - shift) / scale, measured, noise * disparity, scale, shift
+    return (disparity - shift) / scale, measured, noise_m * measured**2, scale, shift
 
 
 @given(st.integers(0, 10_000))
@@ -29,7 +33,7 @@ def test_scale_and_shift_are_found_among_outliers(seed):
         found = align(inferred, measured, sigma)
         assert found.scale == pytest.approx(scale, rel=most)
         assert abs(found(inferred) - (scale * inferred + shift)).max() < 2 * most
-        assert found.sigma(inferred).max() < 0.05
+        assert found.sigma(inferred).max() < 0.1
 
 
 def test_residual_and_covariance_say_how_well_it_holds():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement
 from sam3d_ros.bench.ranges.densification import densified
+from sam3d_ros.bench.ranges.inferring import aligned, cameras_of_rays
 from sam3d_ros.bench.ranges.motion import deskewed
 
 
@@ -14,5 +15,8 @@ def run(options: BenchOptions) -> Measurement:
     :param options: of the bench.
     """
     dense, values, pictures = densified(options)
-    motion, more = deskewed(options.seed)
-    return Measurement('pointmaps', {**values, **more}, (dense, motion), tuple(pictures))
+    tables = [dense]
+    for table, more in (deskewed(options.seed), aligned(options), cameras_of_rays(options)):
+        tables.append(table)
+        values |= more
+    return Measurement('pointmaps', values, tuple(tables), tuple(pictures))

@@ -26,8 +26,8 @@ _TRIALS = 300
 _ROUNDS = 12
 # Share of the references that a hypothesis explains, and how much farther off the others are.
 _THIRD, _OUTSIDE = 0.3, 5.0
-# Normal deviates beyond so many sigmas are outliers; and sigma over mean absolute deviation.
-_OUTLIER, _SIGMA = 3.0, 1.2533
+# Deviates beyond so many sigmas are outliers; and the median of absolute normal deviates.
+_OUTLIER, _MEDIAN = 3.0, 0.6745
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,14 +97,17 @@ def align(
     best = int(np.argmax(np.maximum(1 - residuals / threshold, 0).sum(axis=1)))
     scale, shift = float(scales[best]), float(shifts[best])
     agrees = np.abs(y - scale * x - shift) < threshold
+    noise = np.hypot(s, threshold / _OUTLIER)
     for _ in range(_ROUNDS):
         if agrees.sum() < 2:
             break
-        scale, shift = _weighted(x[agrees], y[agrees], s[agrees])
-        residual = y - scale * x - shift
-        spread = _SIGMA * _deviation(residual[agrees])
-        # Among what agrees the threshold is that of fewer outliers: it shrinks until none is left.
-        closer = np.abs(residual) < np.maximum(_OUTLIER * 0.85 * spread, _OUTLIER * s)
+        scale, shift = _weighted(x[agrees], y[agrees], noise[agrees])
+        residual = np.abs(y - scale * x - shift)
+        # What references that agree are off by beyond their own errors, the network is; where most
+        # are right this shrinks, and with it the outliers among them.
+        beyond = np.median(residual[agrees]) ** 2 / _MEDIAN**2 - np.median(s[agrees]) ** 2
+        noise = np.hypot(s, np.sqrt(max(beyond, 0.0)))
+        closer = residual < _OUTLIER * noise
         if np.array_equal(closer, agrees):
             break
         agrees = closer
@@ -114,11 +117,10 @@ def align(
             wanted=f'at least {FEWEST} and {LEAST_SHARE:.0%}',
             remedy='The network sees something else than the sensor: check calibration and TF.',
         )
-    scale, shift = _weighted(x[agrees], y[agrees], s[agrees])
+    scale, shift = _weighted(x[agrees], y[agrees], noise[agrees])
     spread = float(np.std(y[agrees] - scale * x[agrees] - shift))
     design = np.stack([x[agrees], np.ones(int(agrees.sum()))], axis=1)
-    noise = np.maximum(s[agrees], spread)
-    information = design.T @ (design / noise[:, None] ** 2)
+    information = design.T @ (design / noise[agrees, None] ** 2)
     if np.linalg.cond(information / np.outer(*[np.sqrt(np.diag(information))] * 2)) > 1e10:
         raise _undetermined(x[agrees], 'all are of one range')
     covariance = np.linalg.inv(information)
