@@ -357,6 +357,8 @@ class SceneObject:
     :param state_reason: why it has its state, in words.
     :param moved_ns: stamp of the frame that last showed it elsewhere than before; 0 = it rests.
     :param locked: whether its shape is to stay as it is, and nobody may remove it.
+    :param contact: how it was moved and cut so that it stands on something and in nothing, in
+        words; empty = it was not.
     """
 
     id: int
@@ -378,6 +380,7 @@ class SceneObject:
     state_reason: str = ''
     moved_ns: int = 0
     locked: bool = False
+    contact: str = ''
 
 
 class RelationKind(IntEnum):

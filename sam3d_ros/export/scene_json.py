@@ -62,6 +62,7 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
         'backend': item.provenance.backend,
         'last_seen_ns': int(item.last_seen_ns),
         'moved_ns': int(item.moved_ns),
+        'contact': item.contact,
         **({'locked': True} if item.locked else {}),
     }
 
@@ -121,5 +122,6 @@ def _object(folder: Path, item: Mapping[str, Any]) -> SceneObject:
         missed=0,
         state_reason=str(item.get('state_reason', '')),
         moved_ns=int(item.get('moved_ns', 0)),
+        contact=str(item.get('contact', '')),
         locked=bool(item.get('locked', False)),
     )

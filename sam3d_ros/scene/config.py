@@ -35,3 +35,12 @@ class SceneConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    contacts: bool = option(
+        True, 'Publish objects that stand on something and in nothing: moved and cut a little.'
+    )
+    contact_sigmas: float = option(
+        2.5,
+        'An object is moved into contact by no more than so many sigmas of its position.',
+        minimum=0.0,
+        maximum=10.0,
+    )

@@ -33,6 +33,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse
 from sam3d_ros.geometry.visibility import depth_tolerance, judge
 from sam3d_ros.scene.config import SceneConfig
+from sam3d_ros.scene.contacts import Contacts
 
 SAMPLES = 400
 """Vertices of a mesh that are enough to tell hidden from out of view."""
@@ -63,6 +64,7 @@ class ObjectMemory:
 
     def __init__(self, config: SceneConfig) -> None:
         self._config = config
+        self._contacts = Contacts(config)
         self._objects: dict[int, SceneObject] = {}
         self._dismissed: set[int] = set()
         self._names: dict[int, str] = {}
@@ -79,6 +81,7 @@ class ObjectMemory:
         self._objects = {}
         self._opinions = {}
         self._notes = {}
+        self._contacts.clear()
         self._dismissed = set()
         self._names = {}
         self._stamp_ns = None
@@ -141,6 +144,7 @@ class ObjectMemory:
         self._notes.pop(object_id, None)
         if self._objects.pop(object_id, None) is not None:
             self._opinions.pop(object_id, None)
+            self._contacts.forget(object_id)
             self._removed.append(object_id)
 
     def note(self, object_id: int, reason: str) -> None:
@@ -159,6 +163,7 @@ class ObjectMemory:
                 T_fixed_obj=T_new_old @ known.T_fixed_obj,
                 covariance=adjoint_rotation(known.covariance, T_new_old[:3, :3]),
             )
+            self._contacts.move(object_id, T_new_old)
 
     def doubles(self) -> tuple[int, ...]:
         """Return the ids of objects in the place of older ones that were never seen beside them.
@@ -196,10 +201,7 @@ class ObjectMemory:
         alive = {track.id: track for track in tracks.items}
         for object_id in sorted(self._objects):
             if object_id not in alive:
-                del self._objects[object_id]
-                self._opinions.pop(object_id, None)
-                self._notes.pop(object_id, None)
-                self._removed.append(object_id)
+                self.forget(object_id)
         for track in tracks.items:
             if track.id in self._dismissed:
                 continue
@@ -227,6 +229,7 @@ class ObjectMemory:
             'dismissed': to_tree(self._dismissed),
             'names': to_tree(self._names),
             'notes': to_tree(self._notes),
+            'supports': to_tree(self._contacts.state()),
             'stamp_ns': self._stamp_ns,
             'up': self._up,
         }
@@ -240,6 +243,7 @@ class ObjectMemory:
         self._dismissed = from_tree(set[int], state['dismissed'])
         self._names = from_tree(dict[int, str], state['names'])
         self._notes = from_tree(dict[int, str], state.get('notes', {}))
+        self._contacts.restore(from_tree(dict[int, tuple[FloatArray, int]], state['supports']))
         self._stamp_ns = state['stamp_ns']
         self._up = state['up']
 
@@ -254,8 +258,12 @@ class ObjectMemory:
         :param stamp_ns: of the scene.
         :param fixed_frame: that the objects are in.
         """
+        scene = self.listed(stamp_ns, fixed_frame)
+        if self._config.contacts:
+            settled = self._contacts.settled(scene.objects, scene.up)
+            scene = replace(scene, objects=settled)
         removed, self._removed = tuple(sorted(self._removed)), []
-        return replace(self.listed(stamp_ns, fixed_frame), removed=removed)
+        return replace(scene, removed=removed)
 
     def listed(self, stamp_ns: int, fixed_frame: str) -> Scene:
         """Return what is known now.
@@ -278,6 +286,10 @@ class ObjectMemory:
         self, frame: Frame, tracks: Tracks, track: Track, rebuilt: Reconstruction
     ) -> SceneObject:
         instance = tracks.instances.items[track.instance]
+        if instance.support >= 0:
+            support = tracks.instances.supports[instance.support]
+            plane = np.append(support.normal, support.offset_m) @ inverse(frame.T_fixed_cam)
+            self._contacts.stood_on(track.id, plane)
         confirmed = track.state == TrackState.CONFIRMED
         state = self._combined(frame, track.id, ObjectState.VISIBLE)
         state = state if confirmed else ObjectState.TENTATIVE

@@ -86,6 +86,7 @@ def scene_object(
         missed=1,
         state_reason='seen',
         moved_ns=STAMP_NS - 2 * 10**9,
+        contact='moved 1.2 mm onto its support',
     )
 
 

@@ -104,6 +104,7 @@ def object_message(
         missed=int(item.missed),
         state_reason=item.state_reason,
         moved=time_message(types, item.moved_ns),
+        contact=item.contact,
         locked=bool(item.locked),
     )
 
@@ -144,5 +145,6 @@ def object_from(item: Any) -> SceneObject:
         missed=int(item.missed),
         state_reason=str(item.state_reason),
         moved_ns=nanoseconds(item.moved),
+        contact=str(item.contact),
         locked=bool(item.locked),
     )
