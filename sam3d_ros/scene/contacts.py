@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
@@ -39,6 +40,8 @@ CLEAR_M = 0.0001
 """So far from its plane is a surface that was cut."""
 TOLD_M = 0.0005
 """Moves and cuts that are smaller are not worth a word."""
+SIGNS = np.array(list(product((-1.0, 1.0), repeat=3)))
+"""Corners of a box, in halves of its size."""
 SAME_PLANE_M, SAME_NORMAL = 0.001, 0.01
 """Planes that differ by less leave a mesh that was cut as it is, so that it is not sent again."""
 
@@ -125,8 +128,9 @@ class _Placed:
 
     @property
     def box(self) -> FloatArray:
-        """(2, 3) lowest and highest corner, fixed frame."""
-        points = apply(self.T_fixed_obj, self.vertices)
+        """(2, 3) lowest and highest corner of the oriented box, fixed frame."""
+        half = 0.5 * self.item.size_m
+        points = apply(self.T_fixed_obj, self.item.box_center_m + SIGNS * half)
         return np.stack([points.min(axis=0), points.max(axis=0)])
 
     def sigma_m(self, direction: FloatArray) -> float:
@@ -217,7 +221,8 @@ class Contacts:
         if body.item.id not in self._supports:
             return
         plane, _ = self._supports[body.item.id]
-        heights = apply(body.T_fixed_obj, body.vertices) @ plane[:3] + plane[3]
+        plane_obj = plane @ body.T_fixed_obj
+        heights = body.vertices @ plane_obj[:3] + plane_obj[3]
         lowest = float(heights.min())
         sigma = float(np.hypot(body.sigma_m(plane[:3]), SUPPORT_SIGMA_M))
         if abs(lowest) <= self._config.contact_sigmas * sigma:

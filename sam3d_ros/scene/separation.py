@@ -66,9 +66,10 @@ def separation(a: FloatArray, b: FloatArray, seen_a: FloatArray, seen_b: FloatAr
     normal = normals[best]
     whole_a, whole_b = float(((a - middle) @ normal).max()), float(((b - middle) @ normal).min())
     end_a, end_b = float(ends_a[best]), float(ends_b[best])
-    # Between what was seen of both, as near as can be to the middle of what overlaps.
-    offset = np.clip(0.5 * (whole_a + whole_b), *sorted((end_a, end_b)))
-    offset = float(offset) if end_a < end_b else 0.5 * (end_a + end_b)
+    offset = 0.5 * (end_a + end_b)
+    if end_a < end_b:
+        # Between what was seen of both, as near as can be to the middle of what overlaps.
+        offset = min(max(0.5 * (whole_a + whole_b), end_a), end_b)
     return Separation(normal, offset + float(normal @ middle), whole_a - whole_b, end_a - end_b)
 
 
