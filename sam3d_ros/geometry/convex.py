@@ -27,6 +27,7 @@ _FULL = 0.92  # of its hull: as good as convex
 _CUTS = (0.3, 0.5, 0.7)
 _THICKNESS_M = 1e-4
 _GRID_M = 1e-8
+_SAME_NORMAL = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +151,9 @@ def _outer(hull: ConvexHull) -> ConvexHull:
     edges = triangles[:, 1:] - triangles[:, :1]
     areas = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
     candidates = hull.equations[:, :3]
+    # Of a face that rounding has broken into many, all count.
+    _, face = np.unique(np.round(candidates / _SAME_NORMAL), axis=0, return_inverse=True)
+    areas = np.bincount(face.ravel(), areas)[face.ravel()] + areas
     normals = np.concatenate([np.eye(3), -np.eye(3)])
     novelty = 1.0 - (candidates @ normals.T).max(axis=1)
     while len(normals) < _PLANES:

@@ -36,6 +36,7 @@ MOST_CUT_M, MOST_SEEN_M = 0.06, 0.012
 """Two things that overlap by more, all in all or where they were seen, are not parted."""
 UPRIGHT = 0.7
 """What lies on another thing is parted from it by a plane whose normal is so far upward."""
+ROUNDS = 4
 CLEAR_M = 0.0001
 """So far from its plane is a surface that was cut."""
 TOLD_M = 0.0005
@@ -81,11 +82,12 @@ class _Trimmed:
         vertices, told = source.vertices_m.astype(np.float64), []
         is_guess = np.ones(len(vertices), bool)
         is_guess[source.faces[source.face_labels == FaceLabel.OBSERVED]] = False
-        for cut in cuts:
+        # What one plane moves may get over another one: alternating projections end over all.
+        for place, cut in enumerate(ROUNDS * tuple(cuts)):
             heights = vertices @ cut.plane[:3] + cut.plane[3]
             below = np.where(heights < np.where(is_guess, cut.level_m, 0.0), heights, 0.0)
             vertices = vertices - below[:, None] * cut.plane[:3]
-            if (depth_m := -float(below.min())) > TOLD_M:
+            if place < len(cuts) and (depth_m := -float(below.min())) > TOLD_M:
                 told.append(f'cut by up to {1e3 * depth_m:.1f} mm at {cut.at}')
         mesh = replace(source, vertices_m=vertices.astype(np.float32))
         return cls(source, tuple(cuts), mesh, tuple(told))
