@@ -145,7 +145,7 @@ def _closest(a: _Body, b: _Body) -> RelationKind | None:
         return RelationKind.IN
     middle_z = a.points[:, 2].mean()
     contact_z = _contact_heights(a, b)
-    if len(contact_z) >= LEAST_CELLS and np.median(contact_z) < middle_z:
+    if len(contact_z) >= LEAST_CELLS and np.median(contact_z) < 0.5 * (a.low[2] + middle_z):
         return RelationKind.ON
     distance, _ = b.tree.query(a.few, distance_upper_bound=NEXT_M)
     nearest = float(distance.min())
