@@ -384,7 +384,7 @@ class Session:
             item.id: source
             for item in scene.objects
             if (source := self._reconstructor.texture_source(item.id)) is not None
-            and source.mesh.vertices_m is item.mesh.vertices_m
+            and source.mesh.faces is item.mesh.faces
         }
 
     def textured(self, scene: Scene) -> Scene:
