@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the made-up recordings of the recording tests importable."""
+"""Makes the made-up recordings and scenes of other tests importable."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / 'bags'))
+for folder in ('bags', 'messages'):
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``sam3d view`` says when there is nothing to show, or nothing to show it with."""
+
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+from made_up_scenes import scene, scene_object
+
+from sam3d_ros.cli.main import main
+from sam3d_ros.export.scene_files import write_scene
+from sam3d_ros.export.surfel_ply import write_gaussians
+from sam3d_ros.viewer import screenshot
+from sam3d_ros.viewer.results import gaussians
+
+
+@pytest.mark.parametrize(
+    ('made', 'reason'), [(False, 'does not exist'), (True, 'is empty')], ids=['missing', 'empty']
+)
+def test_nothing_to_show_is_a_sentence(tmp_path, capsys, made, reason):
+    folder = tmp_path / 'results'
+    if made:
+        folder.mkdir()
+    assert main(['view', str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert reason in said and 'a recording or a folder of results' in said
+
+
+def test_a_picture_without_a_browser_is_a_sentence(tmp_path, capsys, monkeypatch):
+    write_scene(scene(scene_object(1)), tmp_path)
+    monkeypatch.setattr(screenshot, 'BROWSERS', ())
+    picture = tmp_path / 'page.png'
+    assert main(['view', str(tmp_path), '--screenshot', str(picture)]) == 2
+    assert 'apt-get install chromium' in capsys.readouterr().err
+    assert not picture.exists()
+
+
+def test_gaussians_come_back_from_their_file(tmp_path):
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(50, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    points, colors = rng.normal(size=(50, 3)), rng.uniform(20, 230, (50, 3))
+    surfels = MagicMock(points_fixed=points, normals_fixed=normals, colors=colors, spacing_m=0.004)
+    surfels.__len__.return_value = len(points)
+    write_gaussians(tmp_path / 'splats.ply', surfels, np.full(50, 0.7))
+    read = gaussians(tmp_path / 'splats.ply')
+    assert np.allclose(read['centers'], points, atol=1e-5)
+    assert np.allclose(255 * read['rgbs'], colors, atol=0.1)
+    assert np.allclose(read['opacities'], 0.7, atol=1e-5)
+    values, axes = np.linalg.eigh(read['covariances'])
+    assert np.allclose(np.abs(np.einsum('ni,ni->n', axes[:, :, 0], normals)), 1, atol=1e-4)
+    assert np.all(values[:, 0] < 0.1 * values[:, 1])
