@@ -255,6 +255,14 @@ class Texture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ConvexPart:
+    """A convex polyhedron: (V, 3) float64 corners in metres, (F, 3) int32 faces, outward."""
+
+    corners_m: FloatArray
+    faces: IndexArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
     """A triangle mesh; without faces, the points that were seen of an object so far.
 
@@ -265,6 +273,7 @@ class Mesh:
     :param face_confidence: (F,) float32, 0..1 probability that the true surface is within 5 mm,
         or two sigma of the sensor where that is more, of the face.
     :param texture: made for files, on demand; None elsewhere.
+    :param parts: convex parts that cover it, object frame, where they were made with it.
     """
 
     vertices_m: Float32Array
@@ -273,6 +282,7 @@ class Mesh:
     face_labels: ByteArray
     face_confidence: Float32Array
     texture: Texture | None = None
+    parts: tuple[ConvexPart, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

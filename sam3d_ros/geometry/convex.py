@@ -8,13 +8,12 @@ many corners are replaced by an outer approximation made of few planes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.spatial import ConvexHull, HalfspaceIntersection, QhullError
 
-from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import ConvexPart, Float32Array, FloatArray, IndexArray
 
 MOST_PARTS = 8
 MOST_CORNERS = 64
@@ -28,14 +27,6 @@ _CUTS = (0.3, 0.5, 0.7)
 _THICKNESS_M = 1e-4
 _GRID_M = 1e-8
 _SAME_NORMAL = 0.03
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ConvexPart:
-    """A convex polyhedron: (V, 3) float64 corners in metres, (F, 3) int32 faces, outward."""
-
-    corners_m: FloatArray
-    faces: IndexArray
 
 
 def convex_parts(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
+from itertools import combinations
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -89,37 +90,54 @@ def relations(scene: Scene) -> tuple[Relation, ...]:
     which holds both ways and is told once, the lower id first. None are told when the scene does
     not know where up is.
     """
-    if scene.up is None:
-        return ()
-    bodies = [_body(item, scene.up) for item in scene.objects if len(item.mesh.faces)]
-    found: dict[tuple[int, int], RelationKind] = {}
-    for a, b in permutations(bodies, 2):
-        if _gap_m(a, b) > NEXT_M or (b.id, a.id) in found:
-            continue
-        kind = _closest(a, b)
-        if kind is not None and not (kind == RelationKind.NEXT_TO and _closest(b, a) != kind):
-            found[a.id, b.id] = kind
-    return tuple(Relation(kind, *pair) for pair, kind in sorted(found.items()))
+    return KnownRelations().of(scene)
 
 
 class KnownRelations:
-    """The relations of a scene that changes; found out anew only when one of its objects has."""
+    """The relations of a scene that changes; of objects that stay, they are found out once."""
 
     def __init__(self) -> None:
-        self._found: tuple[Relation, ...] = ()
-        self._objects: dict[int, SceneObject] = {}
-        self._knew_up = False
+        self._up: FloatArray | None = None
+        self._bodies: dict[int, tuple[SceneObject, _Body]] = {}
+        self._found: dict[tuple[int, int], Relation | None] = {}
 
     def of(self, scene: Scene) -> tuple[Relation, ...]:
         """Return what :func:`relations` says of a scene, or said of one that looked the same."""
-        objects = {item.id: item for item in scene.objects}
-        knows_up = scene.up is not None
-        if (knows_up, objects.keys()) != (self._knew_up, self._objects.keys()) or any(
-            _has_changed(self._objects[id_], item) for id_, item in objects.items()
-        ):
-            self._objects, self._knew_up = objects, knows_up
-            self._found = relations(scene)
-        return self._found
+        if scene.up is None:
+            return ()
+        up = scene.up / np.linalg.norm(scene.up)
+        if self._up is None or np.linalg.norm(up - self._up) > SAME_RAD:
+            self._up, self._bodies = up, {}
+        before, self._bodies = self._bodies, {}
+        same: set[int] = set()
+        for item in sorted(scene.objects, key=attrgetter('id')):
+            if not len(item.mesh.faces):
+                continue
+            known = before.get(item.id)
+            if known is not None and not _has_changed(known[0], item):
+                self._bodies[item.id] = known
+                same.add(item.id)
+            else:
+                self._bodies[item.id] = item, _body(item, self._up)
+        found = {pair: kind for pair, kind in self._found.items() if same.issuperset(pair)}
+        for (_, a), (_, b) in combinations(self._bodies.values(), 2):
+            if (a.id, b.id) not in found:
+                found[a.id, b.id] = _relation(a, b)
+        self._found = found
+        told = [relation for relation in found.values() if relation is not None]
+        return tuple(sorted(told, key=attrgetter('subject', 'other')))
+
+
+def _relation(a: _Body, b: _Body) -> Relation | None:
+    """Return how two objects stand to each other, None = not at all; a has the lower id."""
+    if _gap_m(a, b) > NEXT_M:
+        return None
+    for one, other in ((a, b), (b, a)):
+        kind = _closest(one, other)
+        holds = kind != RelationKind.NEXT_TO or _closest(other, one) == kind
+        if kind is not None and holds:
+            return Relation(kind, one.id, other.id)
+    return None
 
 
 def _has_changed(before: SceneObject, now: SceneObject) -> bool:
@@ -130,10 +148,9 @@ def _has_changed(before: SceneObject, now: SceneObject) -> bool:
 
 
 def _body(item: SceneObject, up: FloatArray) -> _Body:
-    z = up / np.linalg.norm(up)
-    x = np.cross(np.eye(3)[int(np.argmin(np.abs(z)))], z)
+    x = np.cross(np.eye(3)[int(np.argmin(np.abs(up)))], up)
     x = x / np.linalg.norm(x)
-    R = np.stack([x, np.cross(z, x), z])
+    R = np.stack([x, np.cross(up, x), up])
     vertices = item.mesh.vertices_m[:: -(-len(item.mesh.vertices_m) // MOST_POINTS)]
     points = apply(item.T_fixed_obj, vertices.astype(np.float64)) @ R.T
     return _Body(item.id, points, points.min(axis=0), points.max(axis=0))

@@ -158,7 +158,10 @@ class ObjectReconstructor:
         memory = self._memories.get(track_id)
         if memory is None:
             return None
-        return self._lane.order(Job(track_id, memory.views, backend or self._config.completer))
+        backend = backend or self._config.completer
+        return self._lane.order(
+            Job(track_id, memory.views, backend, T_ref_obj=memory.T_anchor_obj)
+        )
 
     def deliver(self, frame: Frame, completed: Completed) -> Reconstruction | None:
         """Take over what was ordered; return the track's reconstruction as it is now.
@@ -312,7 +315,7 @@ class ObjectReconstructor:
             return []
         memory.is_asked = True
         backend = STAND_IN if previews and is_first else self._config.completer
-        return [Job(track.id, memory.views, backend, is_first)]
+        return [Job(track.id, memory.views, backend, is_first, memory.T_anchor_obj)]
 
     def _take_over(self) -> None:
         """Take over what the lane has finished."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import (
+    ConvexPart,
     EvidenceScore,
     FaceLabel,
     Float32Array,
@@ -17,9 +19,10 @@ from sam3d_ros.core.types import (
     Mesh,
     Provenance,
 )
+from sam3d_ros.geometry.convex import convex_parts
 from sam3d_ros.geometry.decimate import decimated
 from sam3d_ros.geometry.meshes import lengths
-from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.appearance.appearance import coloured
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.completion.consistent import consistent_distance
@@ -81,14 +84,28 @@ class Shape:
         agreement = self.score.observed_inliers * (1.0 - self.score.free_volume)
         return float(agreement * self.mesh.face_confidence.mean()) if len(self.mesh.faces) else 0.0
 
+    def with_parts(self, T_ref_obj: FloatArray) -> Shape:
+        """Return the shape with convex parts, cut along the axes of another frame.
+
+        :param T_ref_obj: (4, 4) from that frame to the shape's.
+        """
+        vertices = apply(inverse(T_ref_obj), self.mesh.vertices_m)
+        parts = _moved(convex_parts(vertices, self.mesh.faces), T_ref_obj)
+        return replace(self, mesh=replace(self.mesh, parts=parts))
+
     def moved(self, T_new_old: FloatArray) -> Shape:
         """Return the shape expressed in another frame."""
-        vertices = apply(T_new_old, self.mesh.vertices_m)
+        mesh = self.mesh
+        parts = None if mesh.parts is None else _moved(mesh.parts, T_new_old)
         return replace(
             self,
-            mesh=replace(self.mesh, vertices_m=vertices),
+            mesh=replace(mesh, vertices_m=apply(T_new_old, mesh.vertices_m), parts=parts),
             normals=self.normals @ T_new_old[:3, :3].T.astype(np.float32),
         )
+
+
+def _moved(parts: Iterable[ConvexPart], T_new_old: FloatArray) -> tuple[ConvexPart, ...]:
+    return tuple(replace(part, corners_m=apply(T_new_old, part.corners_m)) for part in parts)
 
 
 def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> Shape:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results to messages, for the wire and for recordings alike: what is told, when, in which order.
 
-TF and detections go out with every frame. Meshes are large: the list of objects and their markers
-go out when a confirmed object comes, goes, or has another state, name or shape, else once in
-``outputs.list_period_s`` at most, markers only when they change; so do collision objects.
+TF and detections go out with every frame. Meshes are large: the list of objects goes out when a
+confirmed object comes, goes, or has another state, name or shape, else once in
+``outputs.list_period_s`` at most. Markers, which are larger, are not drawn again for every shape
+that is made anew: only an object's first one is shown at once. Collision objects go out when they
+change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,32 @@ TOPICS = (
 Message = tuple[Topic, Any]
 
 
+class _Due:
+    """When a message of all objects is told: at once where what counts has changed, else once in
+    a period.
+    """
+
+    def __init__(self, period_ns: int) -> None:
+        self._period_ns = period_ns
+        self._told: Sequence[Any] | None = None
+        self._told_ns = 0
+        self._is_behind = False
+
+    def is_due(self, content: Sequence[Any], stamp_ns: int) -> bool:
+        """Return whether to tell it now, and take note of that."""
+        self._is_behind = content == self._told and 0 <= stamp_ns - self._told_ns < self._period_ns
+        if not self._is_behind:
+            self._told, self._told_ns = content, stamp_ns
+        return not self._is_behind
+
+    def catches_up(self, stamp_ns: int) -> bool:
+        """Return whether the last content was not told, and take note that it is now."""
+        if self._is_behind:
+            self._told_ns = stamp_ns
+        was_behind, self._is_behind = self._is_behind, False
+        return was_behind
+
+
 class ResultMessages:
     """Makes the messages of one receiver; remembers what it was told.
 
@@ -89,11 +117,10 @@ class ResultMessages:
         self._library = MeshLibrary(outputs.marker_faces)
         self._markers = MarkerState(self._types, outputs, same_host=same_host)
         self._collisions = CollisionState(self._types, outputs)
-        self._listed: tuple[Any, ...] | None = None
-        self._listed_ns = 0
         self._relations = KnownRelations()
-        self._period_ns = round(outputs.list_period_s * NS_PER_S)
-        self._held: Scene | None = None
+        period_ns = round(outputs.list_period_s * NS_PER_S)
+        self._list, self._drawing = _Due(period_ns), _Due(period_ns)
+        self._last: Scene | None = None
 
     def of_frame(
         self, result: FrameResult, wanted: Callable[[Topic], bool] = lambda topic: True
@@ -152,36 +179,38 @@ class ResultMessages:
     def of_changes(self, scene: Scene) -> Iterator[Message]:
         """Yield what is large, where it has changed: list of objects, markers, for planners."""
         products, files = self._products(scene)
-        content = tuple(
-            (item.id, item.state, item.label, item.locked, products[item.id].hash)
-            for item in scene.objects
-            if item.state != ObjectState.TENTATIVE
-        )
-        waited_ns = scene.stamp_ns - self._listed_ns
-        self._held = scene
-        if content != self._listed or not 0 <= waited_ns < self._period_ns:
-            self._listed = content
-            yield from self._list(scene, products, files)
+        confirmed = [item for item in scene.objects if item.state != ObjectState.TENTATIVE]
+        seen = [(item.id, item.state, item.label, len(item.mesh.faces) > 0) for item in confirmed]
+        shapes = [(item.locked, products[item.id].hash) for item in confirmed]
+        if self._list.is_due((seen, shapes), scene.stamp_ns):
+            yield OBJECTS, self._listing(scene, products, files)
+        if self._drawing.is_due(seen, scene.stamp_ns):
+            yield from self._drawn(scene, products, files)
         for message in self._collisions.update(scene, products):
             yield COLLISION_OBJECTS, message
-
-    def _list(
-        self, scene: Scene, products: Mapping[int, MeshProducts], files: Mapping[int, Path]
-    ) -> Iterator[Message]:
-        """Yield what shows all objects with their meshes."""
-        self._listed_ns = scene.stamp_ns
-        self._held = None
-        related = self._relations.of(scene)
-        yield OBJECTS, scene_message(self._types, scene, products, files, related)
-        markers = self._markers.update(scene, products, files)
-        if markers is not None:
-            yield MARKERS, markers
+        self._last = scene
 
     def held_back(self) -> Iterator[Message]:
         """Yield what shows all objects and was not due, for when nothing follows."""
-        if self._held is not None:
-            scene = self._held
-            yield from self._list(scene, *self._products(scene))
+        if (scene := self._last) is None:
+            return
+        products, files = self._products(scene)
+        if self._list.catches_up(scene.stamp_ns):
+            yield OBJECTS, self._listing(scene, products, files)
+        if self._drawing.catches_up(scene.stamp_ns):
+            yield from self._drawn(scene, products, files)
+
+    def _listing(
+        self, scene: Scene, products: Mapping[int, MeshProducts], files: Mapping[int, Path]
+    ) -> Any:
+        return scene_message(self._types, scene, products, files, self._relations.of(scene))
+
+    def _drawn(
+        self, scene: Scene, products: Mapping[int, MeshProducts], files: Mapping[int, Path]
+    ) -> Iterator[Message]:
+        markers = self._markers.update(scene, products, files)
+        if markers is not None:
+            yield MARKERS, markers
 
     def all_collision_objects(self, scene: Scene) -> Iterator[Message]:
         """Yield every object for a planner that was not listening before."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from made_up_scenes import ball, scene, scene_object
 
+from sam3d_ros.geometry.convex import convex_hull
 from sam3d_ros.messages.results.meshes import mesh_hash
 from sam3d_ros.messages.results.products import MeshLibrary
 
@@ -54,3 +55,10 @@ def test_the_hash_is_of_the_content():
     recolored = mesh.colors.copy()
     recolored[0, 0] ^= 1
     assert mesh_hash(mesh) != mesh_hash(replace(mesh, colors=recolored))
+
+
+def test_convex_parts_that_came_with_the_mesh_are_not_made_again():
+    item = scene_object(3)
+    parts = (convex_hull(item.mesh.vertices_m.astype(np.float64)),)
+    known = MeshLibrary(100).update(scene(replace(item, mesh=replace(item.mesh, parts=parts))))
+    assert known[3].hulls.parts is parts

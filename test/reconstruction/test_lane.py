@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.workers.process import CancelledError
+from sam3d_ros.geometry.convex import convex_parts
+from sam3d_ros.geometry.transforms import inverse, transform
 from sam3d_ros.reconstruction.completion.completer import Job
 from sam3d_ros.reconstruction.completion.lane import CompletionHere, CompletionWorker
 from sam3d_ros.reconstruction.config import ReconstructionConfig
@@ -67,7 +70,9 @@ def held(lane, view):
 
 
 def test_the_worker_makes_the_same_shape(lane, view):
-    lane.ask([job(view, 7, is_first=True)])
+    R = Rotation.from_rotvec([0.0, 0.4, 1.0]).as_matrix()
+    T_ref_obj = transform(R, np.array([1.0, 2.0, 3.0]))
+    lane.ask([replace(job(view, 7, is_first=True), T_ref_obj=T_ref_obj)])
     here = CompletionHere(CONFIG)
     here.ask([job(view, 7)])
     (there,), (expected,) = collect(lane, 1), here.finished()
@@ -78,6 +83,13 @@ def test_the_worker_makes_the_same_shape(lane, view):
         np.testing.assert_array_equal(
             getattr(there.shape.mesh, name), getattr(expected.shape.mesh, name)
         )
+    # Its convex parts come with it, cut along the axes of the object frame.
+    in_object = there.shape.moved(inverse(T_ref_obj)).mesh
+    wanted = convex_parts(in_object.vertices_m, in_object.faces)
+    spans, wanted_spans = (
+        [np.ptp(part.corners_m, axis=0) for part in parts] for parts in (in_object.parts, wanted)
+    )
+    np.testing.assert_allclose(spans, wanted_spans, atol=1e-4)
     assert lane.finished() == [] == here.finished()
 
 

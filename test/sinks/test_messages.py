@@ -55,6 +55,16 @@ def test_what_changes_is_told_at_once(change):
     assert OBJECTS in told(messages, 1, replace(ITEM, **change))
 
 
+def test_markers_of_a_shape_made_again_wait_for_a_second_and_are_not_lost():
+    messages = ResultMessages(OutputConfig(), TfConfig())
+    sizes = [ITEM.mesh.vertices_m * np.float32(1 + 0.001 * n) for n in range(14)]
+    shapes = [replace(ITEM, mesh=replace(ITEM.mesh, vertices_m=size)) for size in sizes]
+    drawn = [MARKERS in told(messages, n, shape) for n, shape in enumerate(shapes)]
+    assert [n for n, there in enumerate(drawn) if there] == [0, 10]
+    assert [topic for topic, _ in messages.held_back()] == [MARKERS]
+    assert list(messages.held_back()) == []
+
+
 def test_what_comes_and_goes_is_told_at_once():
     messages = ResultMessages(OutputConfig(), TfConfig())
     told(messages, 0, ITEM)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.core.errors import ConfigurationError
-from sam3d_ros.core.types import FaceLabel, FloatArray, Mesh, ObjectState, Scene, SceneObject
+from sam3d_ros.core.types import FaceLabel, FloatArray, ObjectState, Scene, SceneObject
 from sam3d_ros.messages.config import OutputConfig
 from sam3d_ros.messages.headers import header_message, pose_message, vector_message
 from sam3d_ros.messages.results.colors import OBSERVED_RGB, OCCLUDED_RGB, id_color
@@ -31,7 +31,6 @@ _DELETE_REPEATS = 3
 _LINE_M = 0.002
 _TEXT_M = 0.025
 _THINNEST_M = 1e-4
-_LIGHT = np.array([0.35, 0.2, 0.9]) / np.linalg.norm([0.35, 0.2, 0.9])
 
 
 class MarkerState:
@@ -129,7 +128,7 @@ class MarkerState:
             ('hallucinated', ~observed, OCCLUDED_RGB),
         ):
             if chosen.any():
-                points = mesh.vertices_m[mesh.faces[chosen]].reshape(-1, 3)
+                points = products.triangles[chosen].reshape(-1, 3)
                 color = self._color(np.array(rgb), 1.0)
                 yield self._new(
                     scene, item.id, layer, type=TRIANGLE_LIST, points=points, color=color
@@ -153,14 +152,13 @@ class MarkerState:
                 mesh_use_embedded_materials=True,
                 color=self._color(np.zeros(3), 0.0),
             )
-        mesh = products.drawn
         return self._new(
             scene,
             item.id,
             'mesh',
             type=TRIANGLE_LIST,
-            points=mesh.vertices_m[mesh.faces].reshape(-1, 3),
-            colors=_shaded(mesh),
+            points=products.triangles.reshape(-1, 3),
+            colors=products.shaded,
             color=self._color(np.ones(3), 1.0),
         )
 
@@ -270,17 +268,6 @@ def _spread(item: SceneObject) -> tuple[int, ...]:
 def _opacity(item: SceneObject) -> float:
     """Return the score in steps of a tenth, so that a label does not flicker."""
     return float(np.clip(round(item.score, 1), 0.3, 1.0))
-
-
-def _shaded(mesh: Mesh) -> np.ndarray[Any, Any]:
-    """Return (3 F, 4) float32 vertex colours with light baked in: RViz lights none of its own."""
-    corners = mesh.vertices_m[mesh.faces].astype(np.float64)
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    light = 0.75 + 0.25 * (normals @ _LIGHT)
-    colors = np.ones((len(mesh.faces), 3, 4), np.float32)
-    colors[..., :3] = mesh.colors[mesh.faces] * (light[:, None, None] / 255.0)
-    return colors.reshape(-1, 4)
 
 
 def box_edges() -> FloatArray:

@@ -9,10 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from sam3d_ros.core.types import FloatArray, Mesh, Scene
-from sam3d_ros.geometry.convex import ConvexPart, convex_parts
+from sam3d_ros.core.types import ConvexPart, Float32Array, FloatArray, Mesh, Scene
+from sam3d_ros.geometry.convex import convex_parts
 from sam3d_ros.geometry.decimate import decimated
 from sam3d_ros.messages.results.meshes import mesh_hash
+
+_LIGHT = np.array([0.35, 0.2, 0.9]) / np.linalg.norm([0.35, 0.2, 0.9])
 
 HULL_TOLERANCE_M = 0.002
 """Convex parts are kept as long as the mesh's extent changed by no more than this."""
@@ -42,6 +44,22 @@ class MeshProducts:
         return decimated(self.mesh, self._marker_faces)
 
     @cached_property
+    def triangles(self) -> FloatArray:
+        """(F, 3, 3) float64 corners of :attr:`drawn`, object frame."""
+        return self.drawn.vertices_m[self.drawn.faces].astype(np.float64)
+
+    @cached_property
+    def shaded(self) -> Float32Array:
+        """(3 F, 4) colours of these corners with light baked in: RViz lights none of its own."""
+        corners = self.triangles
+        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        light = 0.75 + 0.25 * (normals @ _LIGHT)
+        colors = np.ones((len(corners), 3, 4), np.float32)
+        colors[..., :3] = self.drawn.colors[self.drawn.faces] * (light[:, None, None] / 255.0)
+        return colors.reshape(-1, 4)
+
+    @cached_property
     def hulls(self) -> Hulls:
         """Convex parts that cover the mesh; the same object as before while they still fit."""
         if self._fitting is not None and self._fitting.fit(self.mesh):
@@ -63,8 +81,9 @@ class Hulls:
 
     @classmethod
     def of(cls, mesh: Mesh) -> Hulls:
-        """Return the convex parts of a mesh."""
-        return cls(convex_parts(mesh.vertices_m, mesh.faces), _reach(mesh))
+        """Return the convex parts of a mesh, those that it came with if it has any."""
+        parts = mesh.parts if mesh.parts is not None else convex_parts(mesh.vertices_m, mesh.faces)
+        return cls(parts, _reach(mesh))
 
     def fit(self, mesh: Mesh) -> bool:
         """Return whether these parts still serve for ``mesh``."""

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.core.registry import make_backend
+from sam3d_ros.core.types import FloatArray
 from sam3d_ros.reconstruction.completion.completion import CompletionBackend
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
@@ -26,12 +29,14 @@ class Job:
     :param views: what was seen of it, all with the same ref; the first gives the volume its axes.
     :param backend: who completes it.
     :param is_first: it has no shape at all yet.
+    :param T_ref_obj: (4, 4) float64 from the object frame to the views' ref.
     """
 
     track_id: int
     views: tuple[View, ...]
     backend: str
     is_first: bool = False
+    T_ref_obj: FloatArray = field(default_factory=lambda: np.eye(4))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

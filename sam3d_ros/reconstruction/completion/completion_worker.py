@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import traceback
+from dataclasses import replace
 from functools import partial
 
 from sam3d_ros.core.config import build
@@ -33,7 +34,12 @@ def answer(completer: Completer, message: Message) -> Message:
         if message.kind == Kind.LOAD:
             completer.load(message.fields['backend'])
             return Message(Kind.RESULT)
-        return message_of(Kind.RESULT, completer.complete([value_of(Job, message)])[0])
+        job = value_of(Job, message)
+        completed = completer.complete([job])[0]
+        if completed.shape is not None:
+            # Made here, since whoever tells of the shape is the one who finds poses.
+            completed = replace(completed, shape=completed.shape.with_parts(job.T_ref_obj))
+        return message_of(Kind.RESULT, completed)
     except Sam3dError as error:
         reason = str(error)
     except Exception:
