@@ -28,8 +28,9 @@ class OutputConfig:
     )
     list_period_s: float = option(
         1.0,
-        'Shortest time between two lists of objects in which poses alone differ, seconds; TF and '
-        'detections come with every frame.',
+        'Shortest time between two lists of objects in which poses alone differ, and between two '
+        'arrays of markers in which shapes alone do, seconds; TF and detections come with every '
+        'frame.',
         minimum=0.0,
         maximum=60.0,
     )
