@@ -9,6 +9,7 @@ import pytest
 
 from sam3d_ros.core.config import build, option
 from sam3d_ros.core.errors import BackendError, ConfigurationError
+from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.registry import backend_names, with_options
 from sam3d_ros.core.sensors import sensor_model
 from sam3d_ros.core.types import Camera
@@ -130,3 +131,12 @@ def test_a_source_that_is_not_there_is_named():
         BackendError, match='no range backend "radar"; wanted one of depth, points'
     ):
         Intake(PointmapConfig(range='radar')).frame(COLOR, DEPTH, TransformTree())
+
+
+def test_a_camera_info_that_is_not_of_the_cloud_s_camera_is_noted_once():
+    notes = Notes()
+    intake = Intake(notes=notes)
+    for _ in range(2):
+        intake.frame(COLOR, CLOUD, TransformTree())
+    (said,) = (note for note in notes.sentences if 'CameraInfo says' in note)
+    assert said.startswith('/points: ') and 'fy 40.0' in said and 'fy 29.0' in said
