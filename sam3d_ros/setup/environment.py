@@ -32,7 +32,7 @@ PROFILES = {
 """Extras of each; a later one covers those before it."""
 
 SIZES = {
-    'default': 'about 0.5 GB to download, 1.6 GB on disk',
+    'default': 'about 0.5 GB to download, 1.5 GB on disk',
     'docs': 'about 0.5 GB to download, 1.6 GB on disk',
     'test': 'with PyTorch: about 0.8 GB to download, 2.5 GB on disk as a CPU build; several GB '
     'more where your package index has only the CUDA build (docs/install.md, "PyTorch")',
