@@ -159,8 +159,11 @@ class ResultFolder:
     def _read(self, messages: Path, made_of: Path) -> None:
         try:
             told = told_by(messages) if messages.is_dir() else {}
-        except Sam3dError as error:
-            self._status = str(error)
+        except (Sam3dError, AttributeError) as error:
+            # A field that is missing: another version has written the messages.
+            self._status = f'only the scene at the end: {messages} cannot be read ({error})'
+            if self._end is not None:
+                self.timeline.add(Moment(self._end.stamp_ns, self._end))
             return
         if not told:
             self._status = 'a saved scene'

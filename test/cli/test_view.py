@@ -10,7 +10,7 @@ from made_up_scenes import scene, scene_object
 from sam3d_ros.cli.main import main
 from sam3d_ros.export.scene_files import write_scene
 from sam3d_ros.export.surfel_ply import write_gaussians
-from sam3d_ros.viewer import screenshot
+from sam3d_ros.viewer import results, screenshot
 from sam3d_ros.viewer.results import gaussians
 
 
@@ -50,3 +50,17 @@ def test_gaussians_come_back_from_their_file(tmp_path):
     values, axes = np.linalg.eigh(read['covariances'])
     assert np.allclose(np.abs(np.einsum('ni,ni->n', axes[:, :, 0], normals)), 1, atol=1e-4)
     assert np.all(values[:, 0] < 0.1 * values[:, 1])
+
+
+def test_a_result_of_another_version_shows_its_scene(tmp_path, monkeypatch):
+    def told_by(path):
+        raise AttributeError("no attribute 'contact'")
+
+    monkeypatch.setattr(results, 'told_by', told_by)
+    write_scene(scene(scene_object(1)), tmp_path)
+    (tmp_path / 'result').mkdir()
+    source = results.ResultFolder(tmp_path)
+    source._thread.join(5.0)
+    assert [item.id for item in source.timeline.at(-1).scene.objects] == [1]
+    assert 'cannot be read' in source.status() and 'contact' in source.status()
+    source.close()
