@@ -21,7 +21,7 @@ LAYERS = (
     ('export',),
     ('session',),
     ('pipeline',),
-    ('scene', 'tracking', 'reconstruction', 'segmentation', 'people', 'pointmaps'),
+    ('scene', 'language', 'tracking', 'reconstruction', 'segmentation', 'people', 'pointmaps'),
     ('masks3d',),
     ('world',),
     ('bags',),

@@ -30,6 +30,7 @@ BENCHES: Mapping[str, str] = {
     'physics': 'sam3d_ros.bench.physics',
     'views': 'sam3d_ros.bench.views',
     'people': 'sam3d_ros.bench.people',
+    'words': 'sam3d_ros.bench.language.phrases',
     'latency': 'sam3d_ros.bench.latency',
     'sensors': 'sam3d_ros.bench.spectrum',
     'memory': 'sam3d_ros.bench.memory',

@@ -16,6 +16,7 @@ from sam3d_ros.setup.shadowing import shadowing_variables
 
 COMMANDS = {
     'process': 'a recording to meshes, poses and a result recording, without ROS',
+    'find': 'the objects that a phrase means, in results or in a recording',
     'segment3d': 'one click to one object in every frame, its points and Gaussians',
     'demo': 'a made-up recording through the real nodes, checked against its truth',
     'view': 'a page of a recording, a result or the running graph',

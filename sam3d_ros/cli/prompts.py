@@ -32,7 +32,7 @@ def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
         '--text',
         default='',
         metavar='PHRASE[,PHRASE]',
-        help='list only what these noun phrases name, for backends that read them',
+        help='list only what these noun phrases mean, e.g. "the red cup left of the box"',
     )
     add_pixel_prompt_arguments(parser)
     parser.add_argument(

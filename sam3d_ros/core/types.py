@@ -369,6 +369,11 @@ class SceneObject:
     :param locked: whether its shape is to stay as it is, and nobody may remove it.
     :param contact: how it was moved and cut so that it stands on something and in nothing, in
         words; empty = it was not.
+    :param label: what it is called; empty = not known.
+    :param label_score: probability of that name, 0..1; 0 where there is no name.
+    :param labels: the likeliest names and their probabilities, the likeliest first.
+    :param colors: colour names and the share of what was seen of it that goes by each, as under
+        white light; empty = not known.
     """
 
     id: int
@@ -391,6 +396,19 @@ class SceneObject:
     moved_ns: int = 0
     locked: bool = False
     contact: str = ''
+    label_score: float = 0.0
+    labels: tuple[tuple[str, float], ...] = ()
+    colors: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an object is called: the fields of :class:`SceneObject` of the same names."""
+
+    label: str = ''
+    label_score: float = 0.0
+    labels: tuple[tuple[str, float], ...] = ()
+    colors: tuple[tuple[str, float], ...] = ()
 
 
 class RelationKind(IntEnum):
@@ -416,7 +434,8 @@ class Scene:
     """All objects known after one frame.
 
     ``removed`` holds the ids that left since the frame before (absent, removed by request);
-    ``up`` is the (3,) direction against gravity in the fixed frame, None = not known.
+    ``up`` is the (3,) direction against gravity in the fixed frame, and ``T_fixed_cam`` (4, 4)
+    where the camera of the latest frame was; None = not known.
     """
 
     stamp_ns: int
@@ -424,3 +443,4 @@ class Scene:
     objects: tuple[SceneObject, ...] = ()
     removed: tuple[int, ...] = field(default=())
     up: FloatArray | None = None
+    T_fixed_cam: FloatArray | None = None

@@ -38,7 +38,9 @@ def write_scene_json(folder: Path, scene: Scene, meshes: Mapping[int, str]) -> N
         }
         for item in relations(scene)
     ]
-    tail = f'"relations": {json.dumps(related)}, "up": {up}, "version": {VERSION}'
+    camera = 'null' if scene.T_fixed_cam is None else json.dumps(_pose(scene.T_fixed_cam))
+    tail = f'"relations": {json.dumps(related)}, "up": {up}, "camera": {camera}'
+    tail += f', "version": {VERSION}'
     (folder / FILE).write_text(f'{head}, "objects": [\n{lines}\n], {tail}}}\n')
 
 
@@ -48,10 +50,12 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
         'state': item.state.name.lower(),
         'state_reason': item.state_reason,
         'label': item.label,
+        'label_score': float(item.label_score),
+        'labels': [[name, round(share, 4)] for name, share in item.labels],
+        'colors': [[name, round(share, 4)] for name, share in item.colors],
         'score': float(item.score),
         'pose': {
-            'position': _numbers(item.T_fixed_obj[:3, 3]),
-            'orientation': _numbers(quaternion(item.T_fixed_obj)),
+            **_pose(item.T_fixed_obj),
             'covariance': _numbers(item.covariance),
         },
         'size': _numbers(item.size_m),
@@ -65,6 +69,10 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
         'contact': item.contact,
         **({'locked': True} if item.locked else {}),
     }
+
+
+def _pose(T: FloatArray) -> dict[str, list[float]]:
+    return {'position': _numbers(T[:3, 3]), 'orientation': _numbers(quaternion(T))}
 
 
 def _numbers(values: FloatArray) -> list[float]:
@@ -92,23 +100,32 @@ def read_scene_json(folder: Path) -> Scene:
             )
         objects = tuple(_object(folder, item) for item in tree['objects'])
         up = np.array(tree['up'], np.float64) if tree.get('up') else None
-        return Scene(int(tree['stamp_ns']), str(tree['frame']), objects, up=up)
+        camera = _matrix(tree['camera']) if tree.get('camera') else None
+        stamp_ns, frame = int(tree['stamp_ns']), str(tree['frame'])
+        return Scene(stamp_ns, frame, objects, up=up, T_fixed_cam=camera)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f'{path} cannot be read: {type(error).__name__}: {error}', wanted='a saved scene'
         ) from error
 
 
+def _matrix(pose: Mapping[str, Any]) -> FloatArray:
+    return from_quaternion(np.array(pose['orientation']), np.array(pose['position']))
+
+
+def _pairs(item: Mapping[str, Any], key: str) -> tuple[tuple[str, float], ...]:
+    return tuple((str(name), float(share)) for name, share in item.get(key, ()))
+
+
 def _object(folder: Path, item: Mapping[str, Any]) -> SceneObject:
     pose = item['pose']
     mesh: Mesh = read_ply(folder / item['mesh'])
-    position, orientation = np.array(pose['position']), np.array(pose['orientation'])
     return SceneObject(
         id=int(item['id']),
         state=ObjectState[item['state'].upper()],
         label=str(item['label']),
         score=float(item['score']),
-        T_fixed_obj=from_quaternion(orientation, position),
+        T_fixed_obj=_matrix(pose),
         covariance=np.array(pose['covariance'], np.float64).reshape(6, 6),
         size_m=np.array(item['size'], np.float64),
         box_center_m=np.array(item['box_center'], np.float64),
@@ -124,4 +141,7 @@ def _object(folder: Path, item: Mapping[str, Any]) -> SceneObject:
         moved_ns=int(item.get('moved_ns', 0)),
         contact=str(item.get('contact', '')),
         locked=bool(item.get('locked', False)),
+        label_score=float(item.get('label_score', 0.0)),
+        labels=_pairs(item, 'labels'),
+        colors=_pairs(item, 'colors'),
     )

@@ -18,6 +18,7 @@ from sam3d_ros.core.types import (
     Provenance,
     Reconstruction,
     Reconstructions,
+    Scene,
     Track,
     Tracks,
     TrackState,
@@ -228,6 +229,18 @@ class ObjectReconstructor:
         """
         if track_id in self._memories:
             self._memories[track_id].is_locked = locked
+
+    def texture_sources(self, scene: Scene) -> dict[int, TextureSource]:
+        """Return by id what the textures of a scene's meshes can be made from.
+
+        An object that came from a file, or whose mesh is no longer the latest, has none.
+        """
+        return {
+            item.id: source
+            for item in scene.objects
+            if (source := self.texture_source(item.id)) is not None
+            and source.mesh.faces is item.mesh.faces
+        }
 
     def forget(self, track_id: int) -> None:
         """Forget one object, which starts anew when it is seen next."""

@@ -21,6 +21,7 @@ from sam3d_ros.core.types import (
     FloatArray,
     Frame,
     Mesh,
+    Named,
     ObjectState,
     Reconstruction,
     Reconstructions,
@@ -74,6 +75,7 @@ class ObjectMemory:
         self._stamp_ns: int | None = None
         self._elapsed_s = 0.0
         self._up: FloatArray | None = None
+        self._T_fixed_cam: FloatArray | None = None
 
     def clear(self) -> None:
         """Forget every object; the next scene lists the forgotten ids as removed."""
@@ -130,7 +132,7 @@ class ObjectMemory:
         item = self.get(object_id)
         if label is not None:
             self._names[object_id] = label
-            item = replace(item, label=label)
+            item = replace(item, label=label, label_score=float(bool(label)))
         self._objects[object_id] = item if locked is None else replace(item, locked=locked)
 
     def adopt(self, item: SceneObject) -> None:
@@ -187,14 +189,22 @@ class ObjectMemory:
                     break
         return tuple(doubles)
 
-    def update(self, frame: Frame, tracks: Tracks, reconstructions: Reconstructions) -> Scene:
+    def update(
+        self,
+        frame: Frame,
+        tracks: Tracks,
+        reconstructions: Reconstructions,
+        names: Mapping[int, Named] | None = None,
+    ) -> Scene:
         """Return every known object after a frame.
 
         :param frame: one that joins late, older than others before it, lets no time pass.
         :param tracks: all living tracks after it; what is not among them is forgotten.
         :param reconstructions: of the tracks seen in it.
+        :param names: what they are called, by id; others keep the names that they have.
         """
         self._advance(frame.stamp_ns)
+        self._T_fixed_cam = frame.T_fixed_cam
         if frame.up_cam is not None:
             self._up = frame.T_fixed_cam[:3, :3] @ frame.up_cam
         rebuilt = {item.track_id: item for item in reconstructions.items}
@@ -206,7 +216,8 @@ class ObjectMemory:
             if track.id in self._dismissed:
                 continue
             if track.id in rebuilt:
-                self._objects[track.id] = self._seen(frame, tracks, track, rebuilt[track.id])
+                name = (names or {}).get(track.id)
+                self._objects[track.id] = self._seen(frame, tracks, track, rebuilt[track.id], name)
             elif track.id in self._objects:
                 self._objects[track.id] = self._unseen(frame, track, self._objects[track.id])
         return self.snapshot(frame.stamp_ns, frame.fixed_frame)
@@ -232,6 +243,7 @@ class ObjectMemory:
             'supports': to_tree(self._contacts.state()),
             'stamp_ns': self._stamp_ns,
             'up': self._up,
+            'T_fixed_cam': self._T_fixed_cam,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -246,6 +258,7 @@ class ObjectMemory:
         self._contacts.restore(from_tree(dict[int, tuple[FloatArray, int]], state['supports']))
         self._stamp_ns = state['stamp_ns']
         self._up = state['up']
+        self._T_fixed_cam = state['T_fixed_cam']
 
     def _advance(self, stamp_ns: int) -> None:
         previous_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
@@ -280,10 +293,15 @@ class ObjectMemory:
             if self._objects[object_id].state != ObjectState.TENTATIVE
             or self._objects[object_id].missed == 0
         )
-        return Scene(stamp_ns, fixed_frame, listed, up=self._up)
+        return Scene(stamp_ns, fixed_frame, listed, up=self._up, T_fixed_cam=self._T_fixed_cam)
 
     def _seen(
-        self, frame: Frame, tracks: Tracks, track: Track, rebuilt: Reconstruction
+        self,
+        frame: Frame,
+        tracks: Tracks,
+        track: Track,
+        rebuilt: Reconstruction,
+        name: Named | SceneObject | None,
     ) -> SceneObject:
         instance = tracks.instances.items[track.instance]
         if instance.support >= 0:
@@ -294,11 +312,16 @@ class ObjectMemory:
         state = self._combined(frame, track.id, ObjectState.VISIBLE)
         state = state if confirmed else ObjectState.TENTATIVE
         known = self._objects.get(track.id)
+        name = name or known or Named()
+        given = self._names.get(track.id)
         return SceneObject(
             id=track.id,
             state=state,
             state_reason=self._told(track.id, REASONS[state]),
-            label=self._names.get(track.id) or instance.label,
+            label=given or name.label,
+            label_score=1.0 if given else name.label_score,
+            labels=name.labels,
+            colors=name.colors,
             score=float(instance.score * rebuilt.confidence),
             first_seen_ns=track.first_seen_ns,
             last_seen_ns=track.last_seen_ns,

@@ -14,6 +14,7 @@ import yaml
 from sam3d_ros.core.config import build, group, option
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.registry import with_options
+from sam3d_ros.language.config import LanguageConfig
 from sam3d_ros.masks3d.config import Masks3DConfig
 from sam3d_ros.messages.config import OutputConfig, TfConfig
 from sam3d_ros.people.config import PeopleConfig
@@ -30,8 +31,8 @@ class PromptConfig:
 
     text: str = option(
         '',
-        'noun phrases, separated by commas, for backends that read them; empty = everything that '
-        'stands on a support',
+        'noun phrases, separated by commas: only what they mean is listed; empty = everything '
+        'that stands on a support',
     )
     only: bool = option(False, 'list what prompts ask for and nothing else', read_only=True)
     keep_frames: int = option(
@@ -127,6 +128,7 @@ class Config:
     reconstruction: ReconstructionConfig = group(ReconstructionConfig)
     scene: SceneConfig = group(SceneConfig)
     people: PeopleConfig = group(PeopleConfig)
+    language: LanguageConfig = group(LanguageConfig)
     prompts: PromptConfig = group(PromptConfig)
     session: SessionConfig = group(SessionConfig)
     outputs: OutputConfig = group(OutputConfig)

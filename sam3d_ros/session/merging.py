@@ -17,12 +17,14 @@ from itertools import combinations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from sam3d_ros.core.interfaces import Tracker
 from sam3d_ros.core.types import Frame, Tracks, TrackState
 from sam3d_ros.masks3d.mending import joined
 from sam3d_ros.reconstruction.completion.completer import Completed, Job
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View, crop_view
+from sam3d_ros.scene.memory import ObjectMemory
 from sam3d_ros.tracking.likeness import palette
 from sam3d_ros.tracking.memory import Sighting
 
@@ -231,3 +233,27 @@ def _log_odds(one: Sighting, other: Sighting, shared: _Shared) -> float:
     """Return the log-odds by colours and touch that two surfaces are of one thing."""
     alike = float(np.sqrt(palette(one.colors) * palette(other.colors)).sum())
     return PER_ALIKE * alike + PER_TOUCH * shared.touch + BIAS
+
+
+def settle(
+    verdict: Union | Split | None,
+    tracker: Tracker,
+    reconstructor: ObjectReconstructor,
+    memory: ObjectMemory,
+) -> None:
+    """Have the stages of a session follow a verdict.
+
+    :param verdict: None = there is none.
+    :param tracker: merges or splits the tracks.
+    :param reconstructor: merges the shapes, or forgets the one that was of both.
+    :param memory: forgets what is gone, and notes why.
+    """
+    if isinstance(verdict, Union):
+        tracker.merge(verdict.kept, verdict.gone)
+        reconstructor.merge(verdict.kept, verdict.gone, verdict.view, verdict.shape)
+        memory.forget(verdict.gone)
+    elif isinstance(verdict, Split):
+        tracker.split(verdict.kept, verdict.other)
+        reconstructor.forget(verdict.kept)
+    if verdict is not None:
+        memory.note(verdict.kept, verdict.reason)

@@ -2,13 +2,14 @@
 """Prompts that stand: what was once pointed at is found again in every later frame.
 
 A point, box or mask names a piece of surface. Its place in the fixed frame is kept, projected into
-each new frame and prompted there again, for as long as no ray sees through it.
+each new frame and prompted there again, for as long as no ray sees through it; so are the places
+that it was said not to mean. What was boxed is boxed again, as far as it went then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,16 +40,35 @@ SLACK_M = 0.025
 """How far an anchor may be off. Depth this and the sensor's noise behind it proves it gone."""
 LOST_FRAMES = 5
 """Frames in a row that must prove it."""
+BOXED_POINTS = 200
+"""So many surface points say how far what was boxed goes."""
 SAME_MASK = 0.5
 """Share of its own pixels that an automatic mask may lose to a prompted one and live."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchor:
-    """A surface point that was asked for: (3,) fixed frame, metres, and how often it was gone."""
+    """What was pointed at, in the fixed frame, metres.
+
+    :param point_fixed: (3,) surface point that was asked for.
+    :param gone: in how many frames in a row it was seen to be gone.
+    :param off_fixed: (N, 3) surface points that are not meant.
+    :param boxed_fixed: (N, 3) surface points of what a box or mask meant; none for a point.
+    """
 
     point_fixed: FloatArray
     gone: int = 0
+    off_fixed: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
+    boxed_fixed: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
+
+    def moved(self, T_new_old: FloatArray) -> Anchor:
+        """Return it after a move of the map, (4, 4) in the fixed frame."""
+        return replace(
+            self,
+            point_fixed=apply(T_new_old, self.point_fixed),
+            off_fixed=apply(T_new_old, self.off_fixed),
+            boxed_fixed=apply(T_new_old, self.boxed_fixed),
+        )
 
 
 class StandingPrompts:
@@ -90,9 +110,7 @@ class StandingPrompts:
 
     def move(self, T_new_old: FloatArray) -> None:
         """Move what was pointed at with the map, (4, 4) in the fixed frame."""
-        self._anchors = [
-            replace(it, point_fixed=apply(T_new_old, it.point_fixed)) for it in self._anchors
-        ]
+        self._anchors = [anchor.moved(T_new_old) for anchor in self._anchors]
 
     def add(self, prompt: Prompt, segmenter: Segmenter, frame: Frame) -> Instance:
         """Answer a prompt on a frame and keep it standing; return the best answer.
@@ -111,7 +129,7 @@ class StandingPrompts:
         elif isinstance(prompt, TextPrompt):
             self._concepts.append(prompt)
         else:
-            self._anchors.append(Anchor(_surface_point(best.mask, frame)))
+            self._anchors.append(_anchor(prompt, best, frame))
         return best
 
     def add_surface(self, prompt: Prompt, segmenter: Segmenter, frame: Frame) -> Instance:
@@ -152,20 +170,20 @@ class StandingPrompts:
 
     def _segment(self, segmenter: Segmenter, frame: Frame, outside: Instances | None) -> Instances:
         seen = self._in_view(frame)
-        points = (PointPrompt((pixel,), (1,)) for pixel in seen)
+        points = [prompt for _, prompt in seen]
         phrases = self._phrases if outside is None else ()
         prompts = [*phrases, *self._concepts, *points]
         asked = segmenter.segment(frame, prompts) if prompts else Instances(frame.stamp_ns)
-        chosen = _one_each(asked, seen)
+        chosen = _one_each(asked, [pixel for pixel, _ in seen])
         if outside is not None and (self._phrases or not self._only):
             return merged(outside, chosen)
         if self._only:
             return replace(asked, items=tuple(chosen))
         return merged(segmenter.segment(frame), chosen)
 
-    def _in_view(self, frame: Frame) -> list[tuple[float, float]]:
-        """Return the pixels of the anchors whose surface the frame shows; drop what is gone."""
-        pixels, kept = [], []
+    def _in_view(self, frame: Frame) -> list[tuple[tuple[float, float], Prompt]]:
+        """Return the anchors whose surface a frame shows: pixel and prompt; drop what is gone."""
+        seen, kept = [], []
         for anchor in self._anchors:
             point_cam = apply(inverse(frame.T_fixed_cam), anchor.point_fixed)
             pixel = project(point_cam, frame.camera)
@@ -175,9 +193,10 @@ class StandingPrompts:
             if gone < LOST_FRAMES:
                 kept.append(replace(anchor, gone=gone))
             if abs(behind_m) <= tolerance_m:
-                pixels.append((float(pixel[0]), float(pixel[1])))
+                place = float(pixel[0]), float(pixel[1])
+                seen.append((place, _prompt_again(anchor, place, frame)))
         self._anchors = kept
-        return pixels
+        return seen
 
 
 def merged(automatic: Instances, prompted: list[Instance]) -> Instances:
@@ -206,6 +225,49 @@ def _one_each(asked: Instances, pixels: list[tuple[float, float]]) -> list[Insta
             rest = [item for item in rest if not any(item is other for other in here)]
     points = [item for item in rest if not item.source.endswith(':point')]
     return points + chosen
+
+
+def _anchor(prompt: PointPrompt | BoxPrompt | MaskPrompt, best: Instance, frame: Frame) -> Anchor:
+    """Return what stands of a prompt that a frame has answered."""
+    anchor = Anchor(_surface_point(best.mask, frame))
+    if isinstance(prompt, PointPrompt):
+        pixels = [
+            (round(u), round(v))
+            for (u, v), label in zip(prompt.points_px, prompt.labels, strict=True)
+            if label == 0
+        ]
+        off = [frame.pointmap[v, u] for u, v in pixels]
+        points = np.array(off, np.float64).reshape(-1, 3)
+        seen = points[np.isfinite(points).all(axis=1)]
+        return replace(anchor, off_fixed=apply(frame.T_fixed_cam, seen))
+    points = frame.pointmap[best.mask & np.isfinite(frame.depth_m)].astype(np.float64)
+    few = points[:: -(-len(points) // BOXED_POINTS)]
+    return replace(anchor, boxed_fixed=apply(frame.T_fixed_cam, few))
+
+
+def _prompt_again(anchor: Anchor, place: tuple[float, float], frame: Frame) -> Prompt:
+    """Return the prompt that means an anchor in a frame that shows it.
+
+    :param anchor: what was pointed at.
+    :param place: its pixel.
+    :param frame: what is looked at.
+    """
+    T_cam_fixed = inverse(frame.T_fixed_cam)
+    if len(anchor.boxed_fixed):
+        pixels = project(apply(T_cam_fixed, anchor.boxed_fixed), frame.camera)
+        low, high = np.nanmin(pixels, axis=0), np.nanmax(pixels, axis=0)
+        size = frame.camera.width, frame.camera.height
+        if (low >= 0).all() and (high < size).all():
+            (left, top), (right, bottom) = low, high
+            return BoxPrompt((float(left), float(top), float(right) + 1, float(bottom) + 1))
+    points, labels = [place], [1]
+    for point_cam in apply(T_cam_fixed, anchor.off_fixed):
+        pixel = project(point_cam, frame.camera)
+        tolerance_m = float(depth_tolerance(point_cam[2], frame.sensor, SLACK_M))
+        if abs(_depth_at(frame, pixel) - point_cam[2]) <= tolerance_m:
+            points.append((float(pixel[0]), float(pixel[1])))
+            labels.append(0)
+    return PointPrompt(tuple(points), tuple(labels))
 
 
 def _surface_point(mask: BoolArray, frame: Frame) -> FloatArray:

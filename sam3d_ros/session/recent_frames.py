@@ -7,10 +7,15 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sam3d_ros.core.errors import NotFoundError, NotReadyError
+import numpy as np
+
+from sam3d_ros.core.errors import NotFoundError, NotReadyError, PromptError
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Tracks
-from sam3d_ros.geometry.masks import mask_iou
+from sam3d_ros.geometry.masks import mask_box, mask_iou
 from sam3d_ros.people.masks import PeoplePixels
+
+LEAST_FIT = 0.4
+"""IoU of a box with that of the object that it is drawn around."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +55,37 @@ class Kept:
             if 2 * seen[window].sum() > seen.sum()
         )
 
+    def filling(self, box_px: tuple[float, float, float, float]) -> int:
+        """Return the id of the track that a box is drawn around.
+
+        :param box_px: left, top, right, bottom, half open.
+        :raises PromptError: when no object fills it.
+        """
+        left, top, right, bottom = (max(0, round(edge)) for edge in box_px)
+        boxed = np.zeros(self.frame.depth_m.shape, bool)
+        boxed[top:bottom, left:right] = True
+        fits = {
+            track_id: mask_iou(boxed, _boxed(seen)) for track_id, seen in self._masks().items()
+        }
+        best = max(fits, key=lambda key: fits[key], default=0)
+        if not best or fits[best] < LEAST_FIT:
+            raise PromptError(
+                f'no object fills the box {tuple(map(round, box_px))} px',
+                wanted='a box close around one that has depth and a mask',
+            )
+        return best
+
     def _masks(self) -> dict[int, BoolArray]:
         items = self.tracks.instances.items
         return {it.id: items[it.instance].mask for it in self.tracks.items if it.instance >= 0}
+
+
+def _boxed(mask: BoolArray) -> BoolArray:
+    box = mask_box(mask)
+    filled = np.zeros(mask.shape, bool)
+    if box is not None:
+        filled[box[1] : box[3], box[0] : box[2]] = True
+    return filled
 
 
 class RecentFrames:

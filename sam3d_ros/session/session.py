@@ -29,9 +29,11 @@ from sam3d_ros.core.types import (
     Reconstructions,
     Scene,
     SceneObject,
+    TextPrompt,
     Tracks,
 )
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.language.naming import NamingStage
 from sam3d_ros.people.masks import with_held, without_people
 from sam3d_ros.people.stage import PeopleStage
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
@@ -43,15 +45,15 @@ from sam3d_ros.session.admission import Admission
 from sam3d_ros.session.autosave import Autosave
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
 from sam3d_ros.session.map_jumps import MapJump, MapJumps
-from sam3d_ros.session.merging import Merging, Split, Union
+from sam3d_ros.session.merging import Merging, Split, Union, settle
 from sam3d_ros.session.outside import OutsideMasks
-from sam3d_ros.session.prompting import StandingPrompts
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
 from sam3d_ros.session.recognition import settled
 from sam3d_ros.session.result import FrameResult, StageTimes
 from sam3d_ros.session.saved import TRACKS, SavedState, Stage
 from sam3d_ros.session.store import SessionStore
 from sam3d_ros.session.turns import Turns
+from sam3d_ros.session.words import Phrases, serves_concepts, standing_prompts
 
 LOG = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Session:
     :param options: how often it looks anew; None = the defaults.
     :param say: takes what a user should know, a sentence at a time.
     :param people: finds people, whose pixels are no object's; None = nobody looks for them.
+    :param names: says what objects are called.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Session:
         options: SessionConfig | None = None,
         say: Say = LOG.warning,
         people: PeopleStage | None = None,
+        names: NamingStage | None = None,
     ) -> None:
         prompts, options = prompts or PromptConfig(), options or SessionConfig()
         self.segmenter = segmenter
@@ -88,7 +92,9 @@ class Session:
         self._reconstructor = reconstructor
         self._memory = memory
         self._people = people or PeopleStage()
-        self._prompts = StandingPrompts(prompts.phrases, only=prompts.only)
+        self._prompts = standing_prompts(prompts, segmenter)
+        self._phrases = Phrases(() if serves_concepts(segmenter) else prompts.phrases)
+        self._names = names or NamingStage()
         self._recent = RecentFrames(prompts.keep_frames)
         self._outside = OutsideMasks(options.external_wait_s)
         self._turns = Turns(options.segment_every, options.hurry_s)
@@ -104,6 +110,8 @@ class Session:
             'scene': memory,
             'prompts': self._prompts,
             'people': self._people,
+            'names': self._names,
+            'phrases': self._phrases,
         }
         self._saved = SavedState(stages, self._admission)
 
@@ -131,6 +139,7 @@ class Session:
             config.session,
             say,
             PeopleStage(config.people, say, wait=lane is None),
+            NamingStage(config.language, wait=lane is None),
         )
         if config.session.folder:
             store = SessionStore(Path(config.session.folder).expanduser())
@@ -190,12 +199,13 @@ class Session:
             verdict = self._merging.update(frame, tracks)
         clock.append(perf_counter())
         self._memory.rebuilt(frame, self._reconstructor.late(frame))
-        scene = self._memory.update(frame, tracks, reconstructions)
+        names = self._names.update(frame, tracks, reconstructions)
+        scene = self._phrases.listed(self._memory.update(frame, tracks, reconstructions, names))
         clock.append(perf_counter())
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
         people = with_held(people, frame, tracks)
         self._recent.add(Kept(frame, tracks, self._reconstructor.places(), self._people.pixels))
-        self._settle(verdict)
+        settle(verdict, self._tracker, self._reconstructor, self._memory)
         self._offer_to_save()
         return FrameResult(frame, tracks, reconstructions, scene, times, people)
 
@@ -236,7 +246,7 @@ class Session:
             scene = replace(now, removed=(*scene.removed, *now.removed))
         self._recent.add(replace(latest, tracks=tracks, places=self._reconstructor.places()))
         self._offer_to_save()
-        return scene
+        return self._phrases.listed(scene)
 
     def late(self) -> Scene | None:
         """Return the scene if shapes were finished after the last frame, else None."""
@@ -255,6 +265,8 @@ class Session:
         :raises NotReadyError, NotFoundError: when there is no such frame.
         """
         kept = self._recent.at(stamp_ns)
+        if not serves_concepts(self.segmenter) and isinstance(prompt, TextPrompt | ExemplarPrompt):
+            return self._phrases.add(prompt, kept, self.known())
         if isinstance(prompt, ExemplarPrompt):
             prompt = replace(prompt, frame=kept.frame)
             kept = self._recent.at(None)
@@ -262,9 +274,9 @@ class Session:
         return kept.showing(answer.mask)
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int | None = None) -> None:
-        """Say which surface an object is: its shape is made anew from there, its id stays.
+        """Say which surface an object is: its shape is made anew there, its id stays.
 
-        The object that was thought to be there is forgotten.
+        What was thought to be there is forgotten.
 
         :param object_id: a living track's.
         :param prompt: points, a box or a mask in pixels of the frame of ``stamp_ns``.
@@ -296,8 +308,12 @@ class Session:
 
         Ids that have left since the last call or frame are listed as removed.
         """
-        known = self._admission.fixed_frame
-        return self._memory.snapshot(self._admission.stamp_ns, known) if known else None
+        listed, known = self._phrases.listed, self._admission.fixed_frame
+        return listed(self._memory.snapshot(self._admission.stamp_ns, known)) if known else None
+
+    def known(self) -> Scene:
+        """Return what is known now, whatever phrases say; nothing counts as told by it."""
+        return self._memory.listed(self._admission.stamp_ns, self._admission.fixed_frame)
 
     def get(self, object_id: int) -> SceneObject:
         """Return one object as it is known now.
@@ -330,8 +346,7 @@ class Session:
         """
         fixed_frame = self._admission.fixed_frame
         latest = self._recent.latest()
-        now = self._memory.listed(self._admission.stamp_ns, fixed_frame)
-        scene, found = settled(scene, now, latest.frame if latest else None, fixed_frame)
+        scene, found = settled(scene, self.known(), latest.frame if latest else None, fixed_frame)
         self._admission.begin(scene)
         for object_id in found.pairs.values() if found else ():
             self._forget_object(object_id)
@@ -376,16 +391,8 @@ class Session:
         return self._recent.at(None).inside(region_px)
 
     def texture_sources(self, scene: Scene) -> dict[int, TextureSource]:
-        """Return by id what the textures of a scene's meshes can be made from.
-
-        An object that came from a file, or whose mesh is no longer the latest, has none.
-        """
-        return {
-            item.id: source
-            for item in scene.objects
-            if (source := self._reconstructor.texture_source(item.id)) is not None
-            and source.mesh.faces is item.mesh.faces
-        }
+        """Return by id what the textures of a scene's meshes can be made from."""
+        return self._reconstructor.texture_sources(scene)
 
     def textured(self, scene: Scene) -> Scene:
         """Return a scene of this session with textures on its meshes, as files want them."""
@@ -405,6 +412,8 @@ class Session:
         self._reconstructor.clear()
         self._memory.clear()
         self._prompts.clear()
+        self._names.clear()
+        self._phrases.clear()
         self._recent.clear()
         self._outside.clear()
         self._admission.clear()
@@ -463,17 +472,6 @@ class Session:
             self._forget_object(object_id)
         went = f'{len(moves)} objects went along, {len(doubles)} of which were known already'
         self._say(f'{jump.sentence}: {went}')
-
-    def _settle(self, verdict: Union | Split | None) -> None:
-        if isinstance(verdict, Union):
-            self._tracker.merge(verdict.kept, verdict.gone)
-            self._reconstructor.merge(verdict.kept, verdict.gone, verdict.view, verdict.shape)
-            self._memory.forget(verdict.gone)
-        elif isinstance(verdict, Split):
-            self._tracker.split(verdict.kept, verdict.other)
-            self._reconstructor.forget(verdict.kept)
-        if verdict is not None:
-            self._memory.note(verdict.kept, verdict.reason)
 
     def _forget_object(self, object_id: int) -> None:
         self._tracker.forget(object_id)

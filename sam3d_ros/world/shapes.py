@@ -10,7 +10,16 @@ from manifold3d import Manifold
 
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.world.appearance.paint import random_paint
-from sam3d_ros.world.families import boxy, food, free, handled, lying, revolved, ware
+from sam3d_ros.world.families import (
+    boxy,
+    food,
+    free,
+    handled,
+    household,
+    lying,
+    revolved,
+    ware,
+)
 from sam3d_ros.world.solid import Solid, solid_from_manifold
 
 FAMILIES: dict[str, Callable[[np.random.Generator], Manifold]] = {
@@ -45,7 +54,9 @@ FAMILIES: dict[str, Callable[[np.random.Generator], Manifold]] = {
 
 SPECIAL_FAMILIES: dict[str, Callable[[np.random.Generator], Manifold]] = {
     'apple': food.apple,
+    'bag': household.bag,
     'banana': food.banana,
+    'block': household.block,
     'board': ware.board,
     'book': lying.book,
     'burger': food.burger,
@@ -55,7 +66,9 @@ SPECIAL_FAMILIES: dict[str, Callable[[np.random.Generator], Manifold]] = {
     'cutlery': lying.cutlery,
     'doughnut': food.doughnut,
     'floret': food.floret,
+    'fork': lying.fork,
     'jug': ware.jug,
+    'knife': lying.knife,
     'leaf': food.leaf,
     'nugget': food.nugget,
     'open_box': ware.open_box,
@@ -63,8 +76,12 @@ SPECIAL_FAMILIES: dict[str, Callable[[np.random.Generator], Manifold]] = {
     'phone': lying.phone,
     'platter': ware.platter,
     'pot': ware.pot,
+    'remote': household.remote,
+    'scissors': household.scissors,
     'serving_tray': ware.serving_tray,
     'slice': food.slice_of,
+    'sponge': household.sponge,
+    'spoon': lying.spoon,
     'tumbler': ware.tumbler,
     'wine_glass': ware.wine_glass,
 }

@@ -137,7 +137,7 @@ def test_a_corrected_object_is_what_was_pointed_at(process, recorded):
         (('--correct', '1', '--point', '9,5', '--prompt-frame', '2'), '0 to 1, a frame of'),
         (('--point', '999,5'), 'wanted a point in the image of 320 x 240 pixels'),
         (('--box', '500,500,600,600'), 'points at nothing'),
-        (('--text', 'mug'), 'sam3'),
+        (('--text', 'the red elephant'), '"elephant"'),
         (('--point', '9,5', '--prompt-frame', '3'), 'wanted 0 to 2, a frame of the recording'),
     ],
 )

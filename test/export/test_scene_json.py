@@ -19,6 +19,9 @@ KEYS = {
     'id',
     'state',
     'label',
+    'label_score',
+    'labels',
+    'colors',
     'score',
     'pose',
     'size',
@@ -35,7 +38,9 @@ def test_exactly_the_documented_keys(tmp_path):
     item = scene_object(3)
     write_scene(scene(item), tmp_path)
     tree = json.loads((tmp_path / 'scene.json').read_text())
-    assert set(tree) == {'frame', 'stamp_ns', 'objects', 'relations', 'up', 'version'}
+    assert set(tree) == {
+        'frame', 'stamp_ns', 'objects', 'relations', 'up', 'camera', 'version',
+    }  # fmt: skip
     assert (tree['frame'], tree['stamp_ns']) == ('world', STAMP_NS)
     (entry,) = tree['objects']
     assert set(entry) == KEYS

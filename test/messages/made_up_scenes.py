@@ -87,6 +87,9 @@ def scene_object(
         state_reason='seen',
         moved_ns=STAMP_NS - 2 * 10**9,
         contact='moved 1.2 mm onto its support',
+        label_score=0.5,
+        labels=(('cup', 0.5), ('bowl', 0.25)),
+        colors=(('red', 0.75),),
     )
 
 

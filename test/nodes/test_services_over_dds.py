@@ -18,6 +18,7 @@ from sam3d_msgs.srv import (
     ClearScene,
     CorrectObject,
     EditObject,
+    FindObjects,
     GetTexture,
     LoadScene,
     RemoveObject,
@@ -205,6 +206,23 @@ def test_a_prompt_that_cannot_be_served_says_why(
     answer = graph.call(AddPrompt, 'segmentation/add_prompt', prompt=prompt)
     assert (answer.success, answer.code) == (False, code)
     assert answer.message
+
+
+def test_a_phrase_finds_objects_and_says_what_it_does_not_understand(
+    graph, camera, objects, frames, play
+):
+    known = ids(play(camera, objects, frames(3)))
+    answer = graph.call(FindObjects, 'scene/find', phrase='the leftmost thing')
+    assert answer.success, answer.message
+    assert len(answer.ids) == len(answer.scores) == len(answer.reasons) == 1
+    assert answer.ids[0] in known and answer.presence > 0.5 and answer.frame == 'camera'
+    absent = graph.call(FindObjects, 'scene/find', phrase='the turquoise ball')
+    assert absent.success and not absent.ids and absent.presence < 0.5
+    like = graph.call(FindObjects, 'scene/find', like=[known[0]])
+    assert known[0] in like.ids
+    for phrase in ('', 'the red elephant', 'the cup and the bowl'):
+        refused = graph.call(FindObjects, 'scene/find', phrase=phrase)
+        assert (refused.success, refused.code) == (False, BAD_REQUEST) and refused.message
 
 
 def test_a_corrected_object_is_elsewhere_under_its_id(graph, camera, objects, frames, play):

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import ExemplarPrompt, Instance, Instances, PointPrompt, TextPrompt
+from sam3d_ros.core.types import (
+    BoxPrompt,
+    ExemplarPrompt,
+    Instance,
+    Instances,
+    PointPrompt,
+    TextPrompt,
+)
 from sam3d_ros.session.prompting import LOST_FRAMES, StandingPrompts, merged
 
 BOXES = (
@@ -152,3 +159,44 @@ def test_an_automatic_mask_that_loses_most_of_itself_is_dropped():
     most[:4] = False
     automatic = Instances(0, (instance(whole, 'all'),))
     assert merged(automatic, [instance(most, 'point')]).items[0].source == 'point'
+
+
+def test_what_is_not_meant_stays_so_in_later_frames(seen):
+    oracle, frames = seen
+    truth = oracle.truth[0]
+    prompts = StandingPrompts()
+    answers = []
+
+    class Recorder:
+        def segment(self, frame, asked=()):
+            answers.append(tuple(asked))
+            index = oracle.truth[frame.stamp_ns]
+            return Instances(frame.stamp_ns, (instance(index == 0, 'oracle:point'),))
+
+    off = pixel_of(truth, 1)
+    prompts.add(PointPrompt((pixel_of(truth, 0), off), (1, 0)), Recorder(), frames[0])
+    prompts.segment(Recorder(), frames[1])
+    (prompt,) = next(asked for asked in answers[1:] if asked)
+    assert prompt.labels == (1, 0)
+    (u, v) = prompt.points_px[1]
+    assert oracle.truth[1][round(v), round(u)] == 1
+
+
+def test_a_box_is_a_box_again_in_later_frames(seen):
+    oracle, frames = seen
+    prompts, answers = StandingPrompts(), []
+
+    class Recorder:
+        def segment(self, frame, asked=()):
+            answers.append(tuple(asked))
+            index = oracle.truth[frame.stamp_ns]
+            return Instances(frame.stamp_ns, (instance(index == 0, 'oracle:box'),))
+
+    rows, columns = np.nonzero(oracle.truth[0] == 0)
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    prompts.add(BoxPrompt(tuple(map(float, box))), Recorder(), frames[0])
+    prompts.segment(Recorder(), frames[2])
+    (prompt,) = next(asked for asked in answers[1:] if asked)
+    rows, columns = np.nonzero(oracle.truth[2] == 0)
+    true = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert np.abs(np.subtract(prompt.box_px, true)).max() < 12

@@ -25,6 +25,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.language.grounding import find
 from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
 from sam3d_ros.session.session import Session
@@ -293,8 +294,8 @@ def test_prompts_that_cannot_be_served_say_why(frames):
         running.prompt(PointPrompt(((500.0, 10.0),), (1,)))
     with pytest.raises(PromptError, match='points at nothing'):
         running.prompt(BoxPrompt((500.0, 500.0, 600.0, 600.0)))
-    with pytest.raises(PromptError, match='sam3'):
-        running.prompt(TextPrompt('mug'))
+    with pytest.raises(PromptError, match='elephant'):
+        running.prompt(TextPrompt('elephant'))
     with pytest.raises(NotFoundError, match=r'prompts\.keep_frames'):
         running.prompt(PointPrompt(((1.0, 1.0),), (1,)), stamp_ns=5)
     blind = replace(
@@ -383,3 +384,36 @@ def test_shapes_that_come_late_are_told_whether_their_objects_are_seen_or_not(fr
     assert running.late() is None
     running.close()
     lane.close()
+
+
+def test_a_phrase_lists_only_what_it_means(frames):
+    running = session(frames, prompts=PromptConfig(text='the red thing'))
+    assert len(ids(running.scene())) == 1
+    everything = session(frames)
+    (red,) = find(everything.known(), 'the red thing').objects
+    assert red.id == ids(running.scene())[0]
+    sides = [
+        find(everything.known(), f'the thing {side} of the red one') for side in ('left', 'right')
+    ]
+    (green,) = find(everything.known(), 'the green thing').objects
+    assert [item.id for answer in sides for item in answer.objects] == [green.id] != [red.id]
+    assert find(everything.known(), 'the blue thing').objects == ()
+
+
+def test_phrases_and_exemplars_are_prompts_that_stand(frames):
+    running = session(frames[:3])
+    red = find(running.known(), 'the red thing').objects[0].id
+    assert running.prompt(TextPrompt('the red thing')) == (red,)
+    with pytest.raises(PromptError, match='nothing here is'):
+        running.prompt(TextPrompt('the blue thing'))
+    with pytest.raises(PromptError, match='cannot be grounded'):
+        running.prompt(TextPrompt('the red elephant'))
+    u, v = pixel(frames[2], BOXES[0][0])
+    assert red in running.prompt(ExemplarPrompt((u - 9, v - 11, u + 9, v + 11)))
+    with pytest.raises(PromptError, match='no object fills the box'):
+        running.prompt(ExemplarPrompt((0, 0, 5, 5)))
+
+
+def test_a_phrase_of_the_start_that_cannot_be_understood_stops_at_once():
+    with pytest.raises(PromptError, match='names two things'):
+        session(prompts=PromptConfig(text='the cup and the bowl'))

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sam3d_ros.core.types import ObjectState, Provenance, Relation, Scene, SceneObject
 from sam3d_ros.geometry.relations import relations
 from sam3d_ros.messages.headers import (
@@ -106,6 +108,11 @@ def object_message(
         moved=time_message(types, item.moved_ns),
         contact=item.contact,
         locked=bool(item.locked),
+        label_score=float(item.label_score),
+        label_names=[name for name, _ in item.labels],
+        label_probabilities=np.array([share for _, share in item.labels], np.float32),
+        color_names=[name for name, _ in item.colors],
+        color_shares=np.array([share for _, share in item.colors], np.float32),
     )
 
 
@@ -119,6 +126,10 @@ def scene_from(message: Any) -> Scene:
         fixed_frame=str(message.header.frame_id),
         objects=tuple(object_from(item) for item in message.objects),
     )
+
+
+def _pairs(names: Sequence[str], shares: Sequence[float]) -> tuple[tuple[str, float], ...]:
+    return tuple((str(name), float(share)) for name, share in zip(names, shares, strict=True))
 
 
 def object_from(item: Any) -> SceneObject:
@@ -147,4 +158,7 @@ def object_from(item: Any) -> SceneObject:
         moved_ns=nanoseconds(item.moved),
         contact=str(item.contact),
         locked=bool(item.locked),
+        label_score=float(item.label_score),
+        labels=_pairs(item.label_names, item.label_probabilities),
+        colors=_pairs(item.color_names, item.color_shares),
     )

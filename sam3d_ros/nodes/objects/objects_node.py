@@ -17,6 +17,7 @@ from sam3d_msgs.srv import (
     ClearScene,
     CorrectObject,
     EditObject,
+    FindObjects,
     GetTexture,
     LoadScene,
     RemoveObject,
@@ -27,6 +28,7 @@ from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import Frame, Instances, ObjectState, Scene, SceneObject
 from sam3d_ros.export.scene_files import read_scene, write_scene
+from sam3d_ros.language.grounding import find
 from sam3d_ros.messages.headers import frame_name
 from sam3d_ros.messages.prompts import prompt_from, stamp_from
 from sam3d_ros.messages.results.external import external_instances, labelled_instances
@@ -67,6 +69,7 @@ class ObjectsNode(StageNode):
         self.serve(ClearScene, 'scene/clear', self._clear)
         self.serve(CorrectObject, 'scene/correct', self._correct)
         self.serve(EditObject, 'scene/edit', self._edit)
+        self.serve(FindObjects, 'scene/find', self._find)
         self.serve(RemoveObject, 'scene/remove', self._remove)
         self.serve(SaveScene, 'scene/save', self._save)
         self.serve(LoadScene, 'scene/load', self._load)
@@ -209,6 +212,17 @@ class ObjectsNode(StageNode):
         self.ask_worker(edit)
         name = f'"{request.label}"' if request.label else 'named by segmentation'
         return f'object {object_id} is {name}' + ', locked' * request.locked
+
+    def _find(self, request: Any, response: Any) -> str:
+        like, unlike = map(id_from, request.like), map(id_from, request.unlike)
+        exemplars = tuple(like), tuple(unlike)
+        answer = find(self.ask_worker(self._session.known), request.phrase, *exemplars)
+        response.presence = float(answer.presence)
+        response.ids = [str(item.id) for item in answer.objects]
+        response.scores = array('f', [item.score for item in answer.objects])
+        response.reasons = [item.why for item in answer.objects]
+        response.frame = answer.frame
+        return f'{len(answer.objects)} objects, presence {answer.presence:.2f}'
 
     def _remove(self, request: Any, response: Any) -> str:
         object_id = id_from(request.id)

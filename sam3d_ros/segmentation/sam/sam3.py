@@ -35,6 +35,9 @@ TRACKER_KEYS = {
 class Sam3Segmenter:
     """Serves every kind of prompt with one SAM 3 checkpoint."""
 
+    concepts = True
+    """It reads phrases and exemplars itself."""
+
     def __init__(self, config: SegmentationConfig) -> None:
         from transformers import CLIPTokenizer, Sam3Model, Sam3TrackerModel
 

@@ -31,13 +31,32 @@ def slate(size_m: tuple[float, float, float], corner_m: float, bevel_m: float = 
     return outline.extrude(z - bevel_m) + bevel
 
 
-def cutlery(rng: Rng) -> Manifold:
-    """Return a knife, fork or spoon lying along x, bent a little along its length."""
+def knife(rng: Rng) -> Manifold:
+    """Return a table knife lying along x."""
+    return cutlery(rng, 0)
+
+
+def fork(rng: Rng) -> Manifold:
+    """Return a fork lying along x."""
+    return cutlery(rng, 1)
+
+
+def spoon(rng: Rng) -> Manifold:
+    """Return a spoon lying along x."""
+    return cutlery(rng, 2)
+
+
+def cutlery(rng: Rng, which: int | None = None) -> Manifold:
+    """Return a knife, fork or spoon lying along x, bent a little along its length.
+
+    :param rng: draws all that is left to chance.
+    :param which: 0 = a knife, 1 = a fork, 2 = a spoon; None = any.
+    """
     length, handle = rng.uniform(0.13, 0.23), rng.uniform(0.008, 0.02)
     head = rng.uniform(0.28, 0.4) * length
     wide = rng.uniform(0.017, 0.042)
     neck, thick = rng.uniform(0.35, 0.6) * handle, rng.uniform(0.0015, 0.004)
-    kind = int(rng.integers(3))
+    kind = int(rng.integers(3)) if which is None else which
     grip = CrossSection([_spindle(length - head, handle, neck)])
     if kind == 0:
         blade = [

