@@ -53,10 +53,17 @@ def clearance(points_m: Float32Array | FloatArray, capsules: Sequence[Capsule]) 
 
     :param points_m: (N, 3), the capsules' frame.
     """
-    nearest = np.full(len(points_m), np.inf)
-    for capsule in capsules:
-        off = points_m - nearest_on(capsule, points_m)
-        nearest = np.minimum(nearest, np.sqrt(np.einsum('ij,ij->i', off, off)) - capsule.radius_m)
+    start = np.array([item.start_m for item in capsules])
+    along = np.array([item.end_m for item in capsules]) - start
+    square = np.maximum(np.square(along).sum(axis=1), 1e-12)
+    middle = start.mean(axis=0)
+    points, start = points_m - middle, start - middle
+    dot = points @ along.T - np.einsum('ij,ij->i', start, along)
+    share = np.clip(dot / square, 0, 1)
+    apart = np.square(points).sum(axis=1)[:, None] - 2 * points @ start.T
+    apart += np.square(start).sum(axis=1) + share * (share * square - 2 * dot)
+    radius = np.array([item.radius_m for item in capsules])
+    nearest: FloatArray = (np.sqrt(np.maximum(apart, 0)) - radius).min(axis=1)
     return nearest
 
 

@@ -87,23 +87,19 @@ def lift(frame: Frame, landmarks: Landmarks, size: float | None = None) -> Lifte
     rays = _rays(landmarks.points_px, camera)
     shown = (landmarks.visibility > SHOWN) & _inside(landmarks.points_px, camera)
     root = _by_size(rays, relative * (size or 1.0), landmarks.visibility > SHOWN)
-    around = [_returns(frame, landmarks.points_px[j], root) for j in range(len(JOINTS))]
+    around = _returns(frame, landmarks.points_px, root)
     scale = size or 1.0
+    votes = _quantiles(around, 0.5) + scale * (INSIDE_M - relative[:, 2])
     # The median of all joints, those of the trunk thrice: a wrist's pixel may show the wall.
-    votes = [
-        float(np.median(around[j])) + scale * (INSIDE_M[j] - relative[j, 2])
-        for j in (*range(len(JOINTS)), *TRUNK, *TRUNK)
-        if shown[j] and len(around[j])
-    ]
-    is_placed = len(votes) >= 4
-    middle_z = float(np.median(votes)) if is_placed else root
+    voters = np.array([*range(len(JOINTS)), *TRUNK, *TRUNK])
+    voters = voters[shown[voters] & np.isfinite(votes[voters])]
+    is_placed = len(voters) >= 4
+    middle_z = float(np.median(votes[voters])) if is_placed else root
     depth = middle_z + scale * relative[:, 2]
-    measured = np.zeros(len(JOINTS), bool)
-    for j in np.flatnonzero(shown) if is_placed else ():
-        mine = around[j][np.abs(around[j] + INSIDE_M[j] - depth[j]) < BAND_M]
-        if len(mine) >= 3:
-            depth[j] = float(np.quantile(mine, 0.4)) + scale * INSIDE_M[j]
-            measured[j] = True
+    is_mine = np.abs(around + (INSIDE_M - depth)[:, None]) < BAND_M
+    measured = shown & (is_mine.sum(axis=1) >= 3) & is_placed
+    mine = _quantiles(np.where(is_mine, around, np.nan), 0.4)
+    depth = np.where(measured, mine + scale * INSIDE_M, depth)
     sigma = np.nan_to_num(frame.sensor.axial_sigma(depth.astype(np.float32)), nan=0.05)
     returned = np.hypot(0.02, sigma)
     if measured.any():
@@ -137,13 +133,12 @@ def measured_size(points_m: FloatArray, relative_m: FloatArray, measured: BoolAr
     :param relative_m: (33, 3) the same of a body of usual size.
     :param measured: (33,) which of the joints count.
     """
-    ratios = [
-        float(np.linalg.norm(points_m[a] - points_m[b]))
-        / max(float(np.linalg.norm(relative_m[a] - relative_m[b])), 0.05)
-        for a, b in BONES
-        if measured[a] and measured[b]
-    ]
-    return float(np.median(ratios)) if len(ratios) >= 3 else float('nan')
+    start, end = np.array([(a, b) for a, b in BONES if measured[a] and measured[b]] or [(0, 0)]).T
+    if len(start) < 3:
+        return float('nan')
+    here = np.linalg.norm(points_m[start] - points_m[end], axis=1)
+    usual = np.linalg.norm(relative_m[start] - relative_m[end], axis=1)
+    return float(np.median(here / np.maximum(usual, 0.05)))
 
 
 def measured_extent(points_m: FloatArray, relative_m: FloatArray, measured: BoolArray) -> float:
@@ -186,14 +181,34 @@ def _by_size(rays: FloatArray, relative: FloatArray, used: BoolArray) -> float:
     return float(np.clip(solution[2], 0.2, 30.0))
 
 
-def _returns(frame: Frame, pixel: FloatArray, distance_m: float) -> FloatArray:
-    """Return the depths, metres, around a pixel, within 3 cm at about this distance."""
+def _returns(frame: Frame, pixels: FloatArray, distance_m: float) -> FloatArray:
+    """Return (N, K) depths, metres, around (N, 2) pixels, within 3 cm at about this distance.
+
+    What is not in the picture, or came not back, is NaN.
+    """
     radius = int(np.clip(0.03 * frame.camera.fx / max(distance_m, 0.3), 2, 12))
-    column, row = np.rint(np.clip(pixel, -1e4, 1e4)).astype(int)
-    rows = slice(max(0, row - radius), max(0, row + radius + 1))
-    columns = slice(max(0, column - radius), max(0, column + radius + 1))
-    depth = frame.depth_m[rows, columns].ravel()
-    return depth[np.isfinite(depth)].astype(np.float64)
+    around = np.arange(-radius, radius + 1)
+    at = np.rint(np.clip(pixels, -1e4, 1e4)).astype(int)
+    columns, rows = at[:, :1] + around, at[:, 1:] + around
+    height, width = frame.depth_m.shape
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
+        :, None
+    ]
+    depth = frame.depth_m[
+        rows.clip(0, height - 1)[:, :, None], columns.clip(0, width - 1)[:, None]
+    ]
+    return np.where(inside, depth, np.nan).reshape(len(at), -1).astype(np.float64)
+
+
+def _quantiles(values: FloatArray, share: float) -> FloatArray:
+    """Return (N,) a quantile of each row of (N, K) values, NaN apart; NaN where all are."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    last = np.maximum(np.isfinite(ordered).sum(axis=1) - 1, 0)
+    low = np.floor(share * last).astype(int)
+    rows = np.arange(len(values))
+    below, above = ordered[rows, low], ordered[rows, np.minimum(low + 1, last)]
+    quantiles: FloatArray = below + (share * last - low) * (above - below)
+    return quantiles
 
 
 def _place_hidden(
@@ -202,10 +217,10 @@ def _place_hidden(
     """Move joints without depth of their own to the relative depth of the nearest that have it."""
     if not measured.any():
         return
-    known = np.flatnonzero(measured)
-    for j in np.flatnonzero(~measured):
-        apart = np.linalg.norm(relative[known] - relative[j], axis=1)
-        nearest = known[np.argsort(apart)[:3]]
-        weights = 1 / (0.05 + np.sort(apart)[:3])
-        offsets = points[nearest, 2] + scale * (relative[j, 2] - relative[nearest, 2])
-        points[j] = rays[j] * max(0.1, float(np.average(offsets, weights=weights)))
+    known, hidden = np.flatnonzero(measured), np.flatnonzero(~measured)
+    apart = np.linalg.norm(relative[hidden, None] - relative[known], axis=-1)
+    order = np.argsort(apart, axis=1)[:, :3]
+    nearest, weights = known[order], 1 / (0.05 + np.take_along_axis(apart, order, axis=1))
+    offsets = points[nearest, 2] + scale * (relative[hidden, None, 2] - relative[nearest, 2])
+    z = np.maximum((weights * offsets).sum(axis=1) / weights.sum(axis=1), 0.1)
+    points[hidden] = rays[hidden] * z[:, None]

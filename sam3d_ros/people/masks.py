@@ -88,20 +88,22 @@ def people_pixels(
         where = np.argwhere(near if mine is None else near | mine)
         if not len(where):
             continue
-        here = points[where[:, 0], where[:, 1]]
+        here = points[where[:, 0], where[:, 1]].astype(np.float64)
         inside = clearance(here, person.capsules) < SLACK_M
         # The image places limbs worse along the line of sight than aside.
         sight = here - frame.T_fixed_cam[:3, 3]
         sight /= np.linalg.norm(sight, axis=1, keepdims=True)
         limbs = [person.capsules[k] for k in LIMB_CAPSULES]
         for shift_m in ALONG_M:
-            inside |= clearance(here + shift_m * sight, limbs) < 0
+            rest = np.flatnonzero(~inside)
+            inside[rest] = clearance(here[rest] + shift_m * sight[rest], limbs) < 0
         if mine is not None:
-            to_hand = np.linalg.norm(here[:, None] - person.skeleton.points_m[HANDS], axis=-1)
-            held = (to_hand.min(axis=1) < REACH_M) & _by_hands(
-                here.astype(np.float64), T_cam_fixed, person
-            )
-            inside |= mine[where[:, 0], where[:, 1]] & ~held
+            rest = np.flatnonzero(~inside & mine[where[:, 0], where[:, 1]])
+            to_hand = np.linalg.norm(
+                here[rest, None] - person.skeleton.points_m[HANDS], axis=-1
+            ).min(axis=1)
+            held = (to_hand < REACH_M) & _by_hands(here[rest], T_cam_fixed, person)
+            inside[rest] = ~held
         chosen = where[inside]
         sure[chosen[:, 0], chosen[:, 1]] = True
     if not sure.any() and not tall:
