@@ -31,6 +31,9 @@ SIZE_SIGMA = 0.12
 """Spread of the size of people, relative."""
 SIZES = (0.45, 1.35)
 """Smallest and largest size of a person over the usual."""
+LEAST_HEAD = 0.7
+"""Smallest size of a head over the usual: those of children are nearly as large."""
+HEAD = np.arange(len(JOINTS)) < INDEX['left_shoulder']
 LEAST_MEASURED = 6
 """From fewer joints that depth has measured nobody's size is told."""
 INSIDE_M = np.full(len(JOINTS), 0.025)
@@ -74,7 +77,8 @@ class Lifted:
     @property
     def is_too_small(self) -> bool:
         """Whether it cannot be a person: a toy, or a heap of things that looks like one."""
-        return self.extent < SIZES[0]
+        is_head = (self.measured & ~HEAD).sum() < 3
+        return self.extent < (LEAST_HEAD if is_head else SIZES[0])
 
 
 def lift(frame: Frame, landmarks: Landmarks, size: float | None = None) -> Lifted:

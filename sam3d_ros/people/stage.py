@@ -260,6 +260,8 @@ class PeopleStage:
         owner = _owner(on, cells)
         lifted = lift(frame, landmarks, known.joints.size if known is not None else None)
         if lifted.is_too_small or not (np.isnan(lifted.size) or SIZES[0] < lifted.size < SIZES[1]):
+            if known is not None and known.depth_ns is None:
+                del self._known[known.id]  # only a picture of a body, and that of a toy
             return
         if known is not None and owner not in (None, known.id):
             return  # the square has slipped to somebody else

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sam3d_ros.core.people import BONES, INDEX
+from sam3d_ros.core.people import BONES, INDEX, JOINTS
 from sam3d_ros.core.types import Frame
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.people.blazepose.detector import Square
 from sam3d_ros.people.blazepose.landmarks import Landmarks
 from sam3d_ros.people.joints import JointFilter
-from sam3d_ros.people.lifting import lift
+from sam3d_ros.people.lifting import SIZES, lift
 
 HIPS = [INDEX['left_hip'], INDEX['right_hip']]
 
@@ -112,3 +112,13 @@ def test_bones_keep_their_lengths() -> None:
     before = np.trace(skeleton.covariance[0])
     joints.predict(2 * 10**9)
     assert np.trace(joints.skeleton().covariance[0]) > before
+
+
+def test_a_head_alone_may_not_be_half_as_large(drawn: Callable) -> None:
+    episode, samples = drawn('standing', seed=2)
+    frame = samples[0].frame()
+    is_head = np.arange(len(JOINTS)) < INDEX['left_shoulder']
+    landmarks = seen_landmarks(frame, episode.joints_m[0, 0], is_head, 0.0)
+    ball = replace(frame, pointmap=frame.pointmap * np.float32(0.55))
+    assert not lift(frame, landmarks).is_too_small
+    assert lift(ball, landmarks).is_too_small and lift(ball, landmarks).extent > SIZES[0]

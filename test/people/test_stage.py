@@ -18,6 +18,7 @@ from sam3d_ros.people.masks import PeoplePixels, with_held, without_people
 from sam3d_ros.people.stage import PeopleStage
 from sam3d_ros.world.people.episodes import people_episode
 from sam3d_ros.world.samples import samples as drawn_samples
+from sam3d_ros.world.suites import make_episode
 
 
 def test_somebody_is_told_at_once_and_recognised_soon(drawn: Callable) -> None:
@@ -151,6 +152,13 @@ def test_a_body_that_may_be_a_shelf_keeps_what_stands_on_it() -> None:
     cup, door = instance(slice(60, 80), slice(105, 125)), instance(slice(90, 200), slice(60, 160))
     pixels = PeoplePixels(np.zeros_like(body), (body,))
     assert without_people(Instances(0, (cup, door)), pixels).items == (cup,)
+
+
+def test_a_table_with_things_has_nobody() -> None:
+    # Of the things on it a ball looks to the image like a head, half as large.
+    stage = PeopleStage(PeopleConfig(use='image'))
+    for sample in drawn_samples(make_episode('demo', 0, frames=20, size_px=(640, 480))):
+        assert not stage.update(sample.frame()).items
 
 
 def test_what_a_hand_holds_is_held(drawn: Callable) -> None:
