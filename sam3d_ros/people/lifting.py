@@ -31,8 +31,8 @@ SIZE_SIGMA = 0.12
 """Spread of the size of people, relative."""
 SIZES = (0.45, 1.35)
 """Smallest and largest size of a person over the usual."""
-LEAST_HEAD = 0.7
-"""Smallest size of a head over the usual: those of children are nearly as large."""
+LEAST_HEAD = 0.6
+"""Smallest size of a head over the usual: those of children are not much smaller."""
 HEAD = np.arange(len(JOINTS)) < INDEX['left_shoulder']
 LEAST_MEASURED = 6
 """From fewer joints that depth has measured nobody's size is told."""
