@@ -51,7 +51,8 @@ class History:
         items = [item for item in scene.objects if item.state != ObjectState.TENTATIVE]
         found = np.array([apply(i.T_fixed_obj, i.box_center_m) for i in items]).reshape(-1, 3)
         distance = np.linalg.norm(found[:, None] - self.true_bounds.mean(axis=1)[None], axis=2)
-        rows, columns = linear_sum_assignment(distance)
+        # An object that was not found, wherever it is, may not decide between two that were.
+        rows, columns = linear_sum_assignment(np.minimum(distance, NEAR_M))
         near = distance[rows, columns] < NEAR_M
         inside = int(within_region(found, self.true_bounds).sum())
         self.ghosts.append(inside - int(near.sum()))

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -30,6 +31,7 @@ from sam3d_ros.language.crops import crop
 from sam3d_ros.language.kinds import KINDS
 from sam3d_ros.language.shape import features, measure
 
+LOG = logging.getLogger(__name__)
 FADES = 0.9
 """What a frame leaves of the weight of the colours that were seen before it."""
 MOST_PIXELS = 400
@@ -95,10 +97,17 @@ class NamingStage:
     """Names and colours of all tracks.
 
     :param config: what is looked at.
+    :param say: takes what a user should know, a sentence at a time.
     :param wait: whether a frame waits for all looks that are due, instead of one.
     """
 
-    def __init__(self, config: LanguageConfig | None = None, *, wait: bool = True) -> None:
+    def __init__(
+        self,
+        config: LanguageConfig | None = None,
+        say: Callable[[str], object] = LOG.warning,
+        *,
+        wait: bool = True,
+    ) -> None:
         self._config = config or LanguageConfig(names=False)
         self._wait = wait
         self._known: dict[int, Impression] = {}
@@ -106,7 +115,10 @@ class NamingStage:
         if self._config.names:
             from sam3d_ros.language.looking.namer import LookNamer
 
-            self._namer = LookNamer(self._config.device)
+            try:
+                self._namer = LookNamer(self._config.device)
+            except ModuleNotFoundError as error:
+                say(f'language: {error}: nothing is named by its looks; for names install it')
 
     def clear(self) -> None:
         """Forget every track."""

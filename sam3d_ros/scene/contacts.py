@@ -32,8 +32,9 @@ FOOT_M, FOOT_SHARE = 0.005, 0.1
 bottoms are not quite level."""
 REACH_M = 0.02
 """Things whose boxes are farther apart have nothing to do with each other."""
-MOST_CUT_M, MOST_SEEN_M = 0.06, 0.012
-"""Two things that overlap by more, all in all or where they were seen, are not parted."""
+MOST_CUT, MOST_SEEN_M = 0.4, 0.012
+"""Two things that overlap by more, all in all (share of the thinner one) or where they were seen,
+are not parted: each is the other, or a part of it."""
 UPRIGHT = 0.7
 """What lies on another thing is parted from it by a plane whose normal is so far upward."""
 ROUNDS = 4
@@ -297,12 +298,14 @@ class Contacts:
 
 def _cut(lower: _Placed, upper: _Placed, found: Separation) -> None:
     """Cut two objects that overlap at the plane between them, or tell that none is."""
-    if found.seen_m > MOST_SEEN_M or found.overlap_m > MOST_CUT_M:
+    T_lower_upper = inverse(lower.T_fixed_obj) @ upper.T_fixed_obj
+    normal_upper = T_lower_upper[:3, :3].T @ found.normal
+    thick_m = min(np.ptp(lower.vertices @ found.normal), np.ptp(upper.vertices @ normal_upper))
+    if found.seen_m > MOST_SEEN_M or found.overlap_m > MOST_CUT * thick_m:
         for body, other in ((lower, upper), (upper, lower)):
             body.told.append(f'not parted from {other.item.id}, which was seen in it or around it')
         return
     plane = np.append(found.normal, -found.offset_m)
-    T_lower_upper = inverse(lower.T_fixed_obj) @ upper.T_fixed_obj
     room = np.array([0.0, 0.0, 0.0, CLEAR_M])
     lower.cuts.append(_Cut(-plane - room, 0.0, str(upper.item.id)))
     upper.cuts.append(_Cut((plane - room) @ T_lower_upper, 0.0, str(lower.item.id)))

@@ -139,7 +139,7 @@ class Session:
             config.session,
             say,
             PeopleStage(config.people, say, wait=lane is None),
-            NamingStage(config.language, wait=lane is None),
+            NamingStage(config.language, say, wait=lane is None),
         )
         if config.session.folder:
             store = SessionStore(Path(config.session.folder).expanduser())

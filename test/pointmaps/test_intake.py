@@ -128,7 +128,7 @@ def test_options_of_a_source_are_the_users_to_set(plugged_in):
 
 def test_a_source_that_is_not_there_is_named():
     with pytest.raises(
-        BackendError, match='no range backend "radar"; wanted one of depth, points'
+        BackendError, match='no range backend "radar"; wanted one of depth, depth_anything, points'
     ):
         Intake(PointmapConfig(range='radar')).frame(COLOR, DEPTH, TransformTree())
 
