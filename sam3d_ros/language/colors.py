@@ -27,6 +27,9 @@ NORM = 6
 """Exponent of the norm that the light is estimated by."""
 MOST_TINT = 0.25
 """How far the estimated light may be off white in a channel."""
+BRIGHT, MOST_GAIN = 0.7, 4.0
+"""A picture whose light is dimmer than this is brightened to it, by no more than this factor: what
+is black is darker than the rest, not just in the dark."""
 STEP = 8
 """Cells of the table of names, of 256 levels of a channel."""
 SOFT = 0.9
@@ -36,7 +39,7 @@ BURNT = 250
 
 
 def white_balance(rgb: ByteArray) -> FloatArray:
-    """Return (3,) factors on linear light that make the light of a picture white.
+    """Return (3,) factors on linear light that make the light of a picture white, and not dim.
 
     :param rgb: (H, W, 3) uint8; a small one will do.
     """
@@ -46,7 +49,7 @@ def white_balance(rgb: ByteArray) -> FloatArray:
         return np.ones(3)
     norm = (light[usable] ** NORM).mean(axis=0) ** (1 / NORM) + 1e-6
     tint = np.clip(norm / norm.mean(), 1 - MOST_TINT, 1 + MOST_TINT)
-    factors: FloatArray = 1 / tint
+    factors: FloatArray = np.clip(BRIGHT / norm.mean(), 1.0, MOST_GAIN) / tint
     return factors
 
 

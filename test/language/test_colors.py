@@ -35,11 +35,24 @@ def test_warm_light_is_taken_away():
     seen = encoded((linear(room.astype(np.uint8)) * warm).astype(np.float32))
     paint = encoded((linear(np.array([[205, 205, 205]], np.uint8)) * warm).astype(np.float32))
     factors = white_balance(seen)
-    assert factors[2] > 1.1 > 0.95 > factors[0]
+    tint = factors / factors.mean()
+    assert tint[2] > 1.1 > 0.95 > tint[0]
     grey = [
         applies('grey', told(paint, f)) + applies('white', told(paint, f)) for f in (None, factors)
     ]
     assert grey[1] > 0.9 > grey[0]
+
+
+def test_in_a_dim_room_things_keep_their_colours():
+    rng = np.random.default_rng(0)
+    walls = np.clip(rng.normal(190, 15, (400, 3)), 0, 249).astype(np.uint8)
+    for name, paint in PAINTS.items():
+        room = np.concatenate([walls, np.tile(paint, (60, 1))]).astype(np.uint8)[None]
+        dim = encoded(0.3 * linear(room))
+        factors = white_balance(dim)
+        assert 2 < factors.min() < 4
+        shown = told(dim[0, -60:], factors)
+        assert applies(name, shown) > 0.5 or max(shown, key=shown.get) == name, (name, shown)
 
 
 def test_highlights_do_not_make_a_thing_white():
