@@ -139,7 +139,9 @@ class Thing:
         if not known:
             return float(self.item.label in kinds) * (self.item.label_score or 1.0)
         rest = max(0.0, 1 - sum(known.values())) / max(1, len(KINDS) - len(known))
-        return min(1.0, sum(known.get(kind, rest) for kind in kinds))
+        share = min(1.0, sum(known.get(kind, rest) for kind in kinds))
+        # What is listed under a name answers to it, however unsure the name is.
+        return 0.5 + 0.5 * share if self.item.label in kinds else share
 
 
 def things_of(scene: Scene) -> tuple[Thing, ...]:

@@ -75,7 +75,7 @@ def test_left_turns_with_the_camera():
 def test_presence_and_reasons():
     answer = find(SCENE, 'the blue ball')
     assert answer.presence > 0.8 and answer.objects[0].why.startswith('blue ')
-    assert 'ball 0.90' in answer.objects[0].why
+    assert 'ball 0.95' in answer.objects[0].why
     assert find(SCENE, 'the red cup').presence < 0.2
 
 
