@@ -22,6 +22,7 @@ from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras
 from sam3d_ros.pipeline.frames import overrides_of
 from sam3d_ros.session.config import load_config
 from sam3d_ros.session.session import Session
+from sam3d_ros.viewer.answer import write_answer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f'an object that shows what it {text}; repeatable',
         )  # fmt: skip
     parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
+    parser.add_argument(
+        '--picture', type=Path, metavar='PNG', help='draw what was found, the rest in grey'
+    )
     parser.add_argument('--json', action='store_true', help='print the answer as JSON')
 
 
@@ -55,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
             raise
         print(f'sam3d find: {error}', file=sys.stderr)
         answer, unknown = Answer(args.phrase.strip(), 0.0), error.words
+    if args.picture is not None:
+        write_answer(args.picture, scene, [item.id for item in answer.objects])
     if args.json:
         print(json.dumps(_tree(answer, unknown)))
     else:

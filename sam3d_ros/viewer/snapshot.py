@@ -67,11 +67,11 @@ def snapshot(frame: Frame, tracks: Tracks, scene: Scene) -> ByteArray:
             middle = apply(inverse(T_fixed_view), apply(item.T_fixed_obj, item.box_center_m))
             u, v = project(middle, camera)
             if 0 <= u < camera.width and 0 <= v < camera.height:
-                _write(panel, str(item.id), (int(u), int(v)))
+                write_label(panel, str(item.id), (int(u), int(v)))
         panels.append(panel)
     for panel, title in zip(panels, ('input and masks', 'camera view', 'side view'), strict=True):
         (width, text_height), _ = cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-        _write(panel, title, (10 + width // 2, 10 + text_height // 2))
+        write_label(panel, title, (10 + width // 2, 10 + text_height // 2))
     return np.concatenate(panels, axis=1)
 
 
@@ -91,7 +91,7 @@ def _masked(frame: Frame, tracks: Tracks, size_px: tuple[int, int]) -> ByteArray
         cv2.drawContours(image, outlines, -1, color.tolist(), 2, cv2.LINE_AA)
         v, u = np.nonzero(mask)
         if len(u):
-            _write(image, str(track.id), (int(np.median(u)), int(np.median(v))))
+            write_label(image, str(track.id), (int(np.median(u)), int(np.median(v))))
     return image
 
 
@@ -238,7 +238,7 @@ def _outline(frame: Frame, scene: Scene) -> FloatArray:
     return ahead + np.array([[-0.3, -0.3, -0.3], [0.3, 0.3, 0.3]])
 
 
-def _write(image: ByteArray, text: str, middle_px: tuple[int, int]) -> None:
+def write_label(image: ByteArray, text: str, middle_px: tuple[int, int]) -> None:
     """Write white on a dark ground, readable on anything."""
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
     left, bottom = middle_px[0] - width // 2, middle_px[1] + height // 2

@@ -3,6 +3,8 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 from made_up_recordings import frames, messages, write
 
@@ -51,3 +53,14 @@ def test_process_lists_only_what_a_phrase_means(path, tmp_path, capsys):
         main(['process', str(path), '--out', str(tmp_path), '--text', 'the leftmost thing']) == 0
     )
     assert len(json.loads((tmp_path / 'scene.json').read_text())['objects']) == 1
+
+
+def test_the_picture_has_colours_where_the_answer_is(out, tmp_path, capsys):
+    (answer,) = found(capsys, out, 'the leftmost thing', '--picture', tmp_path / 'a.png')[
+        'objects'
+    ]
+    image = cv2.imread(str(picture)).astype(int)
+    is_colored = np.ptp(image, axis=-1) > 40
+    assert is_colored.any() and len(answer['objects']) == 1
+    left = np.nonzero(is_colored.any(axis=0))[0]
+    assert left.max() < np.nonzero((image < 200).any(axis=(0, 2)))[0].max() - 50
