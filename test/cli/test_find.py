@@ -56,9 +56,8 @@ def test_process_lists_only_what_a_phrase_means(path, tmp_path, capsys):
 
 
 def test_the_picture_has_colours_where_the_answer_is(out, tmp_path, capsys):
-    (answer,) = found(capsys, out, 'the leftmost thing', '--picture', tmp_path / 'a.png')[
-        'objects'
-    ]
+    picture = tmp_path / 'a.png'
+    answer = found(capsys, out, 'the leftmost thing', '--picture', picture)
     image = cv2.imread(str(picture)).astype(int)
     is_colored = np.ptp(image, axis=-1) > 40
     assert is_colored.any() and len(answer['objects']) == 1
