@@ -104,6 +104,7 @@ def test_profiles_name_extras_that_exist() -> None:
         'ros',
         'viewer',
         'gpu',
+        'rerun',
         'bench',
         'sam',
         'flow',

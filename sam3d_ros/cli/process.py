@@ -43,6 +43,7 @@ from sam3d_ros.sinks import report
 from sam3d_ros.sinks.bag import BagSink
 from sam3d_ros.sinks.folder import FolderSink
 from sam3d_ros.sinks.report import CameraInputs, Report
+from sam3d_ros.sinks.rerun import RerunSink
 from sam3d_ros.sinks.sink import Sink
 
 RESULT = 'result'
@@ -72,6 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
     parser.add_argument(
         '--pointmaps', action='store_true', help='put the point clouds into result/ too'
+    )
+    parser.add_argument(
+        '--rrd', type=Path, metavar='FILE', help='write a recording for the Rerun viewer too'
     )
     parser.add_argument(
         '--snapshot',
@@ -121,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
         )
         session = Session.from_config(config, notes.add)
         folder = FolderSink(args.out, session.textured)
+        sinks: list[Sink] = [folder] if args.rrd is None else [folder, RerunSink(args.rrd)]
         with BagSink(
             args.out / RESULT,
             transforms_of(readers.values()),
@@ -131,10 +136,11 @@ def run(args: argparse.Namespace) -> int:
         ) as bag:
             asked = {(first.camera_id, args.prompt_frame): asked_of(args)}
             with progress('frames processed') as show:
-                last = process_all(readers, session, collected, (bag, folder), asked, show)
+                last = process_all(readers, session, collected, (bag, *sinks), asked, show)
         for sentence in recording.notes:
             notes.add(sentence)
-        folder.close()
+        for sink in sinks:
+            sink.close()
         session.close()
     collected.notes += notes.sentences
     _finish(args, config, readers, collected, last)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the made-up scenes of the message tests importable."""
+"""Makes made-up scenes and recordings of other tests importable."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / 'messages'))
+for room in ('messages', 'bags'):
+    sys.path.insert(0, str(Path(__file__).parents[1] / room))
