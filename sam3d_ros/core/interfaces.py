@@ -14,7 +14,11 @@ from sam3d_ros.core.types import ByteArray, FloatArray, Frame, Instances, Prompt
 
 
 class Segmenter(Protocol):
-    """Frame and prompts to instances."""
+    """Frame and prompts to instances.
+
+    One that reads phrases and exemplars itself has an attribute ``concepts`` that is true; of others
+    they are not asked: what is known of the objects answers them.
+    """
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return the objects that ``prompts`` ask for; without prompts, all on the supports.

@@ -248,6 +248,8 @@ def test_a_corrected_object_is_elsewhere_under_its_id(graph, camera, objects, fr
 class LikeInColor:
     """A segmenter that finds what has the colour in the middle of an exemplar's box."""
 
+    concepts = True
+
     def __init__(self, usual):
         self.usual = usual
 

@@ -262,9 +262,10 @@ class ObjectsNode(StageNode):
     def _texture(self, request: Any, response: Any) -> str:
         """Take what a texture needs from the session, and make it while frames go on."""
         object_id = id_from(request.id)
-        _, sources = self.ask_worker(self._published)
+        scene, sources = self.ask_worker(self._published)
         source = sources.get(object_id)
-        if source is None or mesh_hash(source.mesh) != request.mesh_hash:
+        shown = {mesh_hash(item.mesh) for item in scene.objects if item.id == object_id}
+        if source is None or request.mesh_hash not in shown:
             raise NotFoundError(f'object {object_id} has no mesh {request.mesh_hash[:8]} here')
         texture = source.texture()
         response.uv = array('f', texture.uv.tobytes())
