@@ -16,8 +16,8 @@ from sam3d_ros.core.types import ByteArray, FloatArray, Frame, Instances, Prompt
 class Segmenter(Protocol):
     """Frame and prompts to instances.
 
-    One that reads phrases and exemplars itself has an attribute ``concepts`` that is true; where it
-    does not, what is known of the objects answers them.
+    One that reads phrases and exemplars itself has an attribute ``concepts`` that is true; where
+    it has none, what is known of the objects answers them.
     """
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
