@@ -112,7 +112,8 @@ def test_nine_objects_keep_ids_and_shapes_when_each_process_is_killed(ros, frame
                 assert after[number].id == item.id, name
                 assert after[number].first_seen_ns == item.first_seen_ns, name
                 assert after[number].hits > item.hits, name
-                np.testing.assert_allclose(after[number].size_m, item.size_m, atol=0.005)
+                # What a neighbour or the support cuts off may differ by millimetres.
+                np.testing.assert_allclose(after[number].size_m, item.size_m, atol=0.01)
         replay.stop()
         assert processes.stop() == []
     objects.close()
