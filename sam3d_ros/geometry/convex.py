@@ -74,6 +74,26 @@ def convex_hull(points: FloatArray) -> ConvexPart:
     return ConvexPart(corners, faces)
 
 
+def held_above(part: ConvexPart, plane: FloatArray, level_m: float) -> ConvexPart:
+    """Return a part that covers what it covered, with what is less high put onto a plane.
+
+    :param part: any.
+    :param plane: (4,) nx, ny, nz, d with n @ p + d = height over it; n is a unit vector.
+    :param level_m: what is less high than this, >= 0, is put there.
+    """
+    heights = part.corners_m @ plane[:3] + plane[3]
+    if heights.min() >= level_m - _GRID_M:
+        return part
+    start, end = part.faces.ravel(), np.roll(part.faces, -1, axis=1).ravel()
+    crosses = (heights[start] < level_m) & (heights[end] > level_m)
+    start, end = start[crosses], end[crosses]
+    share = ((level_m - heights[start]) / (heights[end] - heights[start]))[:, None]
+    crossings = part.corners_m[start] + share * (part.corners_m[end] - part.corners_m[start])
+    lowered = np.concatenate([part.corners_m[heights < level_m], crossings])
+    lowered = lowered - (lowered @ plane[:3] + plane[3])[:, None] * plane[:3]
+    return convex_hull(np.concatenate([part.corners_m[heights >= 0.0], lowered]))
+
+
 def _directions() -> FloatArray:
     """Return (26, 3) directions: those to a cube's faces, edges and corners."""
     grid = np.indices((3, 3, 3)).reshape(3, -1).T - 1.0

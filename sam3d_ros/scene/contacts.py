@@ -19,6 +19,7 @@ from itertools import product
 import numpy as np
 
 from sam3d_ros.core.types import FaceLabel, FloatArray, Mesh, SceneObject
+from sam3d_ros.geometry.convex import held_above
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.scene.config import SceneConfig
 from sam3d_ros.scene.separation import Separation, separation
@@ -81,6 +82,7 @@ class _Trimmed:
     def of(cls, source: Mesh, cuts: Sequence[_Cut]) -> _Trimmed:
         """Cut a mesh."""
         vertices, told = source.vertices_m.astype(np.float64), []
+        parts = source.parts
         is_guess = np.ones(len(vertices), bool)
         is_guess[source.faces[source.face_labels == FaceLabel.OBSERVED]] = False
         # What one plane moves may get over another one: alternating projections end over all.
@@ -88,9 +90,12 @@ class _Trimmed:
             heights = vertices @ cut.plane[:3] + cut.plane[3]
             below = np.where(heights < np.where(is_guess, cut.level_m, 0.0), heights, 0.0)
             vertices = vertices - below[:, None] * cut.plane[:3]
+            if parts is not None:
+                level_m = cut.level_m if place < len(cuts) else 0.0
+                parts = tuple(held_above(part, cut.plane, level_m) for part in parts)
             if place < len(cuts) and (depth_m := -float(below.min())) > TOLD_M:
                 told.append(f'cut by up to {1e3 * depth_m:.1f} mm at {cut.at}')
-        mesh = replace(source, vertices_m=vertices.astype(np.float32))
+        mesh = replace(source, vertices_m=vertices.astype(np.float32), parts=parts)
         return cls(source, tuple(cuts), mesh, tuple(told))
 
     def holds(self, source: Mesh, cuts: Sequence[_Cut]) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
-from sam3d_ros.geometry.convex import MOST_CORNERS, convex_hull, convex_parts
+from sam3d_ros.geometry.convex import MOST_CORNERS, convex_hull, convex_parts, held_above
 
 
 def box(low, high, steps: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -85,3 +85,19 @@ def test_an_l_shape_is_split_and_still_covered():
 
 def test_no_faces_no_parts():
     assert convex_parts(np.zeros((0, 3)), np.zeros((0, 3), np.int32)) == ()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.floats(-1.0, 1.0), st.floats(0.0, 0.3))
+def test_what_is_put_onto_a_plane_is_still_covered(seed, offset, level):
+    rng = np.random.default_rng(seed)
+    inside = rng.uniform(-1.0, 1.0, (300, 3))
+    part = convex_hull(inside)
+    normal = rng.normal(size=3)
+    plane = np.append(normal / np.linalg.norm(normal), offset)
+    held = held_above(part, plane, level)
+    heights = inside @ plane[:3] + plane[3]
+    moved = inside - np.where(heights < level, heights, 0.0)[:, None] * plane[:3]
+    assert outside_m(held, moved).max() < 1e-6
+    if len(held.corners_m) < MOST_CORNERS // 2:
+        assert (held.corners_m @ plane[:3] + plane[3]).min() > -2e-4

@@ -11,6 +11,7 @@ import pytest
 trimesh = pytest.importorskip('trimesh')
 
 from sam3d_ros.core.types import FaceLabel, Mesh, ObjectState, Provenance, SceneObject
+from sam3d_ros.geometry.convex import convex_parts
 from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.scene.config import SceneConfig
 from sam3d_ros.scene.contacts import Contacts
@@ -54,6 +55,24 @@ def settled(*objects, standing=(), contacts=None):
 
 def points(item):
     return apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
+
+
+def test_convex_parts_that_came_with_a_mesh_are_cut_with_it():
+    lower, upper = box(1, (0.0, 0.0, 0.05)), box(2, (0.0, 0.098, 0.05), grown=0.1)
+    came = [
+        replace(
+            item,
+            mesh=replace(item.mesh, parts=convex_parts(item.mesh.vertices_m, item.mesh.faces)),
+        )
+        for item in (lower, upper)
+    ]
+    out = settled(*came, standing=(1, 2))
+    for item in out:
+        assert item.contact
+        corners = np.concatenate([part.corners_m for part in item.mesh.parts])
+        low, high = item.mesh.vertices_m.min(axis=0), item.mesh.vertices_m.max(axis=0)
+        assert corners.min(axis=0) == pytest.approx(low, abs=0.001)
+        assert corners.max(axis=0) == pytest.approx(high, abs=0.001)
 
 
 @pytest.mark.parametrize('off_m', [0.003, -0.003])
