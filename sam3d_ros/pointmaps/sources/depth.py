@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from sam3d_ros.core.types import Camera, Float32Array, FloatArray
+from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray
 from sam3d_ros.geometry.cameras import scaled
 from sam3d_ros.geometry.transforms import inverse
 
@@ -18,6 +19,24 @@ _SAME_SURFACE = 0.03
 
 
 Planes = tuple[Float32Array, Float32Array, Float32Array]
+Pixels = npt.NDArray[np.intp]
+
+
+def seen_pixels(points: Planes, camera: Camera) -> tuple[BoolArray, Pixels, Pixels]:
+    """Return which optical points lie in the image, and column and row of each that does.
+
+    Points with NaN, behind the camera or outside the image do not.
+
+    :param points: x, y, z, each of the same shape, metres.
+    :param camera: the rectified pinhole model.
+    """
+    x, y, z = points
+    with np.errstate(divide='ignore', invalid='ignore'):
+        column = x / z * np.float32(camera.fx) + np.float32(camera.cx + 0.5)
+        row = y / z * np.float32(camera.fy) + np.float32(camera.cy + 0.5)
+    # Comparisons with NaN are false; the half pixel above makes truncation rounding.
+    inside = (z > 0) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    return inside, column[inside].astype(np.intp), row[inside].astype(np.intp)
 
 
 def splat(points: Planes, camera: Camera) -> Float32Array:
@@ -27,15 +46,9 @@ def splat(points: Planes, camera: Camera) -> Float32Array:
 
     :param points: x, y, z, each of the same shape, metres.
     """
-    x, y, z = points
-    with np.errstate(divide='ignore', invalid='ignore'):
-        column = x / z * np.float32(camera.fx) + np.float32(camera.cx + 0.5)
-        row = y / z * np.float32(camera.fy) + np.float32(camera.cy + 0.5)
-    # Comparisons with NaN are false; the half pixel above makes truncation rounding.
-    inside = (z > 0) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    at = row[inside].astype(np.intp) * camera.width + column[inside].astype(np.intp)
+    inside, column, row = seen_pixels(points, camera)
     nearest = np.full(camera.height * camera.width, np.inf, np.float32)
-    np.minimum.at(nearest, at, z[inside])
+    np.minimum.at(nearest, row * camera.width + column, points[2][inside])
     nearest[np.isinf(nearest)] = np.nan
     return nearest.reshape(camera.height, camera.width)
 

@@ -8,7 +8,7 @@ import numpy as np
 from sam3d_ros.core.errors import TransformError
 from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree
-from sam3d_ros.geometry.transforms import apply, moved_by, twist_between
+from sam3d_ros.geometry.transforms import apply, inverse, moved_by, twist_between
 from sam3d_ros.pointmaps.inputs import ColorImage, PointCloud
 from sam3d_ros.pointmaps.sources.ranges import transform_between
 
@@ -36,7 +36,7 @@ def as_seen_at_once(color: ColorImage, cloud: PointCloud, tree: TransformTree) -
     knots_s = np.linspace(first, last, max(int(np.ceil((last - first) / _STEP_S)), 1) + 1)
     T = _poses(tree, root, cloud, knots_s)
     # The stamp's own pose is in T_color_stamp already.
-    T = T_color_stamp @ np.linalg.inv(tree.lookup(root, cloud.frame_id, cloud.stamp_ns)) @ T
+    T = T_color_stamp @ inverse(tree.lookup(root, cloud.frame_id, cloud.stamp_ns)) @ T
     at = (times_s - first) / max(last - first, 1e-9) * (len(knots_s) - 1)
     before = np.minimum(at.astype(np.intp), len(knots_s) - 2)
     share = (at - before).astype(np.float32)[:, None]

@@ -21,10 +21,8 @@ import numpy.typing as npt
 from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import BoolArray, ByteArray, Camera, Float32Array, FloatArray
 from sam3d_ros.pointmaps.config import LidarConfig
-from sam3d_ros.pointmaps.sources.depth import splat
+from sam3d_ros.pointmaps.sources.depth import Pixels, seen_pixels, splat
 from sam3d_ros.pointmaps.sources.ranges import RangeMap
-
-Pixels = npt.NDArray[np.intp]
 
 # Sigma of the narrow fit: in gaps between rings, in mean distances of returns, and at least, px.
 _GAPS, _PITCHES, _LEAST_PX = 0.65, 1.2, 1.5
@@ -253,17 +251,11 @@ def _densified(
 
 def _returns_in(points_m: Float32Array, rgb: ByteArray, camera: Camera) -> _Returns:
     """Return what lies in the image of (N, 3) points in the optical frame."""
-    z = points_m[:, 2]
-    with np.errstate(divide='ignore', invalid='ignore'):
-        x, y = points_m[:, 0] / z, points_m[:, 1] / z
-        column = x * np.float32(camera.fx) + np.float32(camera.cx + 0.5)
-        row = y * np.float32(camera.fy) + np.float32(camera.cy + 0.5)
-    inside = (z > 0) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    at = column[inside].astype(np.intp), row[inside].astype(np.intp)
-    rays = x[inside].astype(np.float64), y[inside].astype(np.float64)
-    return _Returns(
-        *rays, 1.0 / z[inside].astype(np.float64), *at, rgb[at[1], at[0]].astype(np.float64)
-    )
+    inside, column, row = seen_pixels((points_m[:, 0], points_m[:, 1], points_m[:, 2]), camera)
+    x, y, z = points_m[inside].T
+    x, y = (x / z).astype(np.float64), (y / z).astype(np.float64)
+    inverse, colors = 1.0 / z.astype(np.float64), rgb[row, column].astype(np.float64)
+    return _Returns(x, y, inverse, column, row, colors)
 
 
 def _widths(
