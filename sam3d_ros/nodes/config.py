@@ -87,7 +87,7 @@ class InputConfig:
     tf_wait_s: float = option(
         1.0,
         'how long an image waits for the TF of its stamp; and how long the first images wait for '
-        'any TF at all before the camera itself is taken as the fixed frame',
+        'TF to say what the camera moves in, before the root known by then is the fixed frame',
         minimum=0.0,
         maximum=10.0,
         read_only=True,

@@ -19,6 +19,7 @@ from sam3d_ros.bags.clocks import OPTION
 from sam3d_ros.core.errors import TransformError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.geometry.transform_tree import ExtrapolationError, TransformTree
+from sam3d_ros.messages.topics import TF
 from sam3d_ros.messages.transforms import StampedTransform, transform_from
 from sam3d_ros.ros.clock import StampWatch
 from sam3d_ros.ros.tf_elsewhere import TfElsewhere
@@ -85,6 +86,12 @@ class LiveTransforms:
         """Take TF of the only namespace that has one, while /tf does not name the camera."""
         if not self.tree.knows(camera) and (note := self.elsewhere.search(camera)):
             self._notes.add(note)
+
+    @property
+    def may_move(self) -> bool:
+        """Whether somebody publishes TF that moves, heard already or not."""
+        topic = self._node.resolve_topic_name(f'{self.elsewhere.namespace}{TF.name}')
+        return self._node.count_publishers(topic) > 0
 
     def clear(self) -> None:
         """Forget all that moves; for jumps in time."""
@@ -218,12 +225,15 @@ class TransformWait(Generic[Item]):
 class FixedFrameChoice:
     """Decides once, live, which frame objects are kept in, so that it never changes below them.
 
-    A configured frame is taken as it is. Otherwise it is the root above the camera as soon as TF
-    names the camera, or the camera's own frame when TF has not by the deadline.
+    A configured frame is taken as it is. Otherwise it is the root above the camera: as soon as
+    something on the way there moves, since static TF mostly comes first and ends at the camera's
+    mount; as soon as TF names the camera, where nobody publishes TF that moves; and at the
+    deadline in any case, which is the camera's own frame when TF has not named it.
 
     :param tree: all of TF that is known.
-    :param deadline_s: how long TF may take to name the camera.
+    :param deadline_s: how long TF may take to say what the camera moves in.
     :param now: the steady clock, seconds.
+    :param may_move: returns whether TF that moves may still come.
     """
 
     def __init__(
@@ -232,10 +242,12 @@ class FixedFrameChoice:
         configured: str,
         deadline_s: float,
         now: Callable[[], float] = perf_counter,
+        may_move: Callable[[], bool] = lambda: False,
     ) -> None:
         self._tree = tree
         self._deadline_s = deadline_s
         self._now = now
+        self._may_move = may_move
         self._since: float | None = None
         self._is_configured = bool(configured)
         self.chosen: str | None = configured or None
@@ -245,8 +257,12 @@ class FixedFrameChoice:
         if self.chosen is None:
             now = self._now()
             self._since = now if self._since is None else self._since
-            if self._tree.knows(frame_id) or now - self._since >= self._deadline_s:
-                self.chosen = self._tree.root(frame_id)
+            root = self._tree.root(frame_id)
+            is_told = self._tree.knows(frame_id) and (
+                self._tree.bounds(root, frame_id) is not None or not self._may_move()
+            )
+            if is_told or now - self._since >= self._deadline_s:
+                self.chosen = root
         return self.chosen
 
     def complaint(self, frame_id: str) -> str:

@@ -45,6 +45,11 @@ class TfElsewhere:
             self._listen(f'{self._wanted}{TF_STATIC.name}')
             self._chosen = self._wanted
 
+    @property
+    def namespace(self) -> str:
+        """The namespace that TF is taken from beside the root's; empty = none so far."""
+        return self._chosen or ''
+
     def search(self, camera: str) -> str:
         """Look for TF that names the camera; call it while /tf does not.
 

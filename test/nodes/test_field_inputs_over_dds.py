@@ -149,6 +149,25 @@ def test_tf_later_than_images_loses_no_frame(ros, pointmaps, frames):
     assert each.node._waiting.dropped == 0
 
 
+def test_a_mount_that_is_known_first_is_not_the_fixed_frame(ros, pointmaps, frames):
+    """Static TF comes at once, TF of the robot after the first image; what is received is handed
+    to the node here."""
+    from sam3d_ros.nodes.pointmap.inputs import SensorData
+
+    each = pointmaps('/mounted', inputs__tf_wait_s=10.0)
+    (shown,) = frames(1, frame_id='mounted_camera')
+    m = each.camera.messages(shown)
+    mount, robot = (copy.deepcopy(m['tf'].transforms[0]) for _ in range(2))
+    mount.header.frame_id = robot.child_frame_id = 'mounted_base'
+    ros.until(lambda: each.node._transforms.may_move)
+    each.node._transforms.set_transform_static(mount, '')
+    each.node._take(SensorData(m['rgb'], m['rgb_info'], m['depth'], m['depth_info']))
+    each.node._transforms.set_transform(robot, '')
+    ros.until(lambda: each.stamps)
+    assert each.frames[0].fixed_frame == shown.fixed_frame
+    assert np.allclose(each.frames[0].T_fixed_cam, shown.T_fixed_cam @ shown.T_fixed_cam)
+
+
 def test_tf_of_the_only_namespace_is_taken(ros, pointmaps, frames):
     from sam3d_ros.ros.qos import profile
 

@@ -128,6 +128,17 @@ def test_the_fixed_frame_is_chosen_once():
     assert '"odom", chosen before TF named "map"' in choice.complaint('camera')
 
 
+def test_the_fixed_frame_is_not_the_mount_while_tf_that_moves_may_come():
+    tree, now = TransformTree(), Stopwatch()
+    tree.add('base', 'camera', np.eye(4))
+    late, choice = (FixedFrameChoice(tree, '', 2.0, now, lambda: True) for _ in range(2))
+    assert late('camera') is None
+    now.seconds = 2.0
+    assert late('camera') == 'base' and choice('camera') is None
+    tree.add('odom', 'base', np.eye(4), stamp_ns=5)
+    assert choice('camera') == 'odom' and choice.complaint('camera') == ''
+
+
 def test_without_tf_the_camera_itself_is_fixed_after_a_while():
     tree, now = TransformTree(), Stopwatch()
     choice = FixedFrameChoice(tree, '', 2.0, now)
@@ -163,7 +174,7 @@ def test_the_tree_hears_both_topics(graph):
         each=lambda: moving.publish(TFMessage(transforms=[wrong, stamped('map', 'base', 2.0, 3)])),
     )
     assert live.tree.lookup('map', 'camera', 3 * S)[0, 3] == 3 and news
-    assert live.tree.bounds('base', 'camera') is None
+    assert live.tree.bounds('base', 'camera') is None and live.may_move
     live.clear()
     assert not live.tree.knows('map') and live.tree.knows('camera')
     live.close()

@@ -103,7 +103,10 @@ class PointmapNode(StageNode):
             self, self._waiting.recheck, self._clocks.stamp_tf, self._config.tf_namespace
         )
         self._fixed = FixedFrameChoice(
-            self._transforms.tree, self._config.fixed_frame, inputs.tf_wait_s
+            self._transforms.tree,
+            self._config.fixed_frame,
+            inputs.tf_wait_s,
+            may_move=lambda: self._transforms.may_move,
         )
         self._inputs = SensorInputs(
             self, inputs, self._clocks, self._take, self._on_jump_back, self._config.camera_id
