@@ -129,3 +129,12 @@ def twist_between(T_from: FloatArray, T_to: FloatArray) -> FloatArray:
     """
     turn = Rotation.from_matrix(T_to[:3, :3] @ T_from[:3, :3].T).as_rotvec()
     return np.concatenate([T_to[:3, 3] - T_from[:3, 3], turn])
+
+
+def sphere_directions(count: int) -> FloatArray:
+    """Return (count, 3) unit vectors spread evenly over the sphere (a Fibonacci lattice)."""
+    k = np.arange(count) + 0.5
+    z = 1 - 2 * k / count
+    angle = np.pi * (1 + np.sqrt(5)) * k
+    ring = np.sqrt(1 - z**2)
+    return np.column_stack([ring * np.cos(angle), ring * np.sin(angle), z])

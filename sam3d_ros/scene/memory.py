@@ -254,7 +254,7 @@ class ObjectMemory:
         self._objects = from_tree(dict[int, SceneObject], state['objects'])
         self._dismissed = from_tree(set[int], state['dismissed'])
         self._names = from_tree(dict[int, str], state['names'])
-        self._notes = from_tree(dict[int, str], state.get('notes', {}))
+        self._notes = from_tree(dict[int, str], state['notes'])
         self._contacts.restore(from_tree(dict[int, tuple[FloatArray, int]], state['supports']))
         self._stamp_ns = state['stamp_ns']
         self._up = state['up']

@@ -9,12 +9,12 @@ SIGGRAPH 1996, section 5), coarse first, then closer and closer around the best.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from sam3d_ros.core.types import FloatArray
+from sam3d_ros.geometry.transforms import sphere_directions
 
 SEEN_SHARE = 0.95
 """So much of what was seen a plane has to leave: the rest are edges and leaks of masks."""
@@ -22,7 +22,8 @@ SEEN_SLACK_M = 0.002
 """What was seen may overlap by as much, which is noise."""
 SEEN_COST = 10.0
 SAMPLES = 200
-DIRECTIONS, TURNS = 128, 21
+DIRECTIONS = sphere_directions(128)
+TURNS = DIRECTIONS[::6]
 WIDTHS_RAD = (0.12, 0.04, 0.013)
 
 
@@ -53,14 +54,14 @@ def separation(a: FloatArray, b: FloatArray, seen_a: FloatArray, seen_b: FloatAr
     some_a, some_b, some_seen_a, some_seen_b = (
         points[:: max(1, len(points) // SAMPLES)] - middle for points in (a, b, seen_a, seen_b)
     )
-    normals = _directions()
+    normals = DIRECTIONS
     for width in (*WIDTHS_RAD, 0.0):
         overlap = (normals @ some_a.T).max(axis=1) - (normals @ some_b.T).min(axis=1)
         ends_a, ends_b = _ends(normals, some_seen_a), -_ends(-normals, some_seen_b)
         cost = overlap + SEEN_COST * np.maximum(ends_a - ends_b - SEEN_SLACK_M, 0.0)
         best = int(np.argmin(cost))
         if width:
-            turned = normals[best] + width * _directions()[:: DIRECTIONS // TURNS]
+            turned = normals[best] + width * TURNS
             turned /= np.linalg.norm(turned, axis=1)[:, None]
             normals = np.concatenate([normals[best : best + 1], turned])
     normal = normals[best]
@@ -78,13 +79,3 @@ def _ends(normals: FloatArray, seen: FloatArray) -> FloatArray:
     place = int(SEEN_SHARE * (len(seen) - 1))
     ends: FloatArray = np.partition(normals @ seen.T, place, axis=1)[:, place]
     return ends
-
-
-@cache
-def _directions() -> FloatArray:
-    """(N, 3) unit vectors spread evenly over the sphere (a Fibonacci lattice)."""
-    place = np.arange(DIRECTIONS) + 0.5
-    z = 1.0 - 2.0 * place / DIRECTIONS
-    turn = np.pi * (1.0 + np.sqrt(5.0)) * place
-    radius = np.sqrt(1.0 - z * z)
-    return np.stack([radius * np.cos(turn), radius * np.sin(turn), z], axis=1)

@@ -25,7 +25,7 @@ from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View, crop_view
 from sam3d_ros.scene.memory import ObjectMemory
-from sam3d_ros.tracking.likeness import palette
+from sam3d_ros.tracking.likeness import colors_alike
 from sam3d_ros.tracking.memory import Sighting
 
 LEARNED = 'volume'
@@ -231,8 +231,7 @@ def _shared(one: Sighting, other: Sighting) -> _Shared | None:
 
 def _log_odds(one: Sighting, other: Sighting, shared: _Shared) -> float:
     """Return the log-odds by colours and touch that two surfaces are of one thing."""
-    alike = float(np.sqrt(palette(one.colors) * palette(other.colors)).sum())
-    return PER_ALIKE * alike + PER_TOUCH * shared.touch + BIAS
+    return PER_ALIKE * colors_alike(one.colors, other.colors) + PER_TOUCH * shared.touch + BIAS
 
 
 def settle(

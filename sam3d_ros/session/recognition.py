@@ -26,7 +26,7 @@ from sam3d_ros.geometry.transforms import (
     transform,
 )
 from sam3d_ros.geometry.visibility import depth_tolerance, judge
-from sam3d_ros.tracking.likeness import palette
+from sam3d_ros.tracking.likeness import colors_alike
 
 LEAST_OBJECTS = 3
 LEAST_ALIKE = 0.55
@@ -191,8 +191,7 @@ def _alike(one: SceneObject, other: SceneObject) -> float:
     longest = [float(size[2]) for size in sizes]
     if max(longest) > MOST_RATIO * min(longest) or not min(longest):
         return 0.0
-    colours = [palette(item.mesh.colors) for item in (one, other)]
-    same = float(np.sqrt(colours[0] * colours[1]).sum())
+    same = colors_alike(one.mesh.colors, other.mesh.colors)
     return same if same >= LEAST_ALIKE else 0.0
 
 

@@ -23,7 +23,7 @@ MOST_RATIO = 1.65
 """What is seen from elsewhere looks larger or smaller by no more than this."""
 
 
-def palette(colors: ByteArray) -> FloatArray:
+def _palette(colors: ByteArray) -> FloatArray:
     """Return the histogram of (N, 3) uint8 RGB colours; it sums to 1."""
     lab = cv2.cvtColor(colors[None].astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)[0]
     share = (lab + [0.0, CHROMA, CHROMA]) / [100.0, 2 * CHROMA, 2 * CHROMA]
@@ -39,6 +39,15 @@ def palette(colors: ByteArray) -> FloatArray:
     return histogram / len(colors)
 
 
+def colors_alike(one: ByteArray, other: ByteArray) -> float:
+    """Return how alike the colours of two surfaces are, 0..1 (Bhattacharyya's coefficient).
+
+    :param one: (N, 3) uint8 RGB.
+    :param other: (M, 3) uint8 RGB.
+    """
+    return float(np.sqrt(_palette(one) * _palette(other)).sum())
+
+
 def likeness(known: Sighting, seen: Sighting) -> float:
     """Return how alike two things look, 0..1; 0 when their sizes differ too much.
 
@@ -48,4 +57,4 @@ def likeness(known: Sighting, seen: Sighting) -> float:
     for before, after in ((known.extent_m, seen.extent_m), (known.length_m, seen.length_m)):
         if max(before, after) > MOST_RATIO * min(before, after):
             return 0.0
-    return float(np.sqrt(palette(known.colors) * palette(seen.colors)).sum())
+    return colors_alike(known.colors, seen.colors)

@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
-from sam3d_ros.geometry.transforms import apply, inverse, transform
+from sam3d_ros.geometry.transforms import apply, inverse, sphere_directions, transform
 from sam3d_ros.world.rendering.surface import Surface
 from sam3d_ros.world.solid import Solid
 
@@ -34,7 +34,8 @@ class Body:
     def hull_m(self) -> FloatArray:
         """(P, 3) float64 vertices of the convex hull, thinned to the extreme ones."""
         vertices = self.solid.vertices_m
-        extreme = np.unique(np.argmax(vertices @ _directions().T.astype(np.float32), axis=0))
+        directions = np.vstack([sphere_directions(HULL_DIRECTIONS), np.eye(3), -np.eye(3)])
+        extreme = np.unique(np.argmax(vertices @ directions.T.astype(np.float32), axis=0))
         outer = vertices[extreme].astype(np.float64)
         return outer[ConvexHull(outer).vertices]
 
@@ -137,16 +138,6 @@ def _outward(hull_m: FloatArray) -> FloatArray:
     inward = np.einsum('ij,ij->i', normal, hull.equations[:, :3]) < 0
     corners[inward] = corners[inward][:, ::-1]
     return corners
-
-
-def _directions() -> FloatArray:
-    """Return directions evenly over the sphere (Fibonacci lattice), axes included."""
-    k = np.arange(HULL_DIRECTIONS) + 0.5
-    z = 1 - 2 * k / HULL_DIRECTIONS
-    angle = np.pi * (1 + np.sqrt(5)) * k
-    ring = np.sqrt(1 - z**2)
-    spread = np.column_stack([ring * np.cos(angle), ring * np.sin(angle), z])
-    return np.vstack([spread, np.eye(3), -np.eye(3)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
