@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from sam3d_ros.core.people import Body, Capsule
 from sam3d_ros.core.types import ByteArray, FaceLabel, FloatArray, IndexArray
-from sam3d_ros.people.capsules import nearest_on
+from sam3d_ros.people.capsules import line_distances
 
 SIDES, BANDS = 8, 3
 """Corners of a ring, and rings of a half sphere."""
@@ -33,14 +33,12 @@ def fitted(capsules: Sequence[Capsule], points_m: FloatArray) -> tuple[Capsule, 
     """
     if not len(points_m):
         return tuple(capsules)
-    apart = np.stack(
-        [np.linalg.norm(points_m - nearest_on(item, points_m), axis=1) for item in capsules]
-    )
+    apart = line_distances(points_m, capsules)
     usual = np.array([item.radius_m for item in capsules])
-    owner = np.argmin(np.abs(apart - usual[:, None]), axis=0)
+    owner = np.argmin(np.abs(apart - usual), axis=1)
     made = []
     for k, capsule in enumerate(capsules):
-        mine = apart[k, owner == k]
+        mine = apart[owner == k, k]
         radius = capsule.radius_m
         if len(mine) >= LEAST_POINTS:
             radius = float(np.clip(np.median(mine) / radius, THINNEST, THICKEST)) * radius

@@ -53,6 +53,16 @@ def clearance(points_m: Float32Array | FloatArray, capsules: Sequence[Capsule]) 
 
     :param points_m: (N, 3), the capsules' frame.
     """
+    radius = np.array([item.radius_m for item in capsules])
+    nearest: FloatArray = (line_distances(points_m, capsules) - radius).min(axis=1)
+    return nearest
+
+
+def line_distances(points_m: Float32Array | FloatArray, capsules: Sequence[Capsule]) -> FloatArray:
+    """Return (N, C) distances of points from the lines of capsules, metres.
+
+    :param points_m: (N, 3), the capsules' frame.
+    """
     start = np.array([item.start_m for item in capsules])
     along = np.array([item.end_m for item in capsules]) - start
     square = np.maximum(np.square(along).sum(axis=1), 1e-12)
@@ -62,18 +72,4 @@ def clearance(points_m: Float32Array | FloatArray, capsules: Sequence[Capsule]) 
     share = np.clip(dot / square, 0, 1)
     apart = np.square(points).sum(axis=1)[:, None] - 2 * points @ start.T
     apart += np.square(start).sum(axis=1) + share * (share * square - 2 * dot)
-    radius = np.array([item.radius_m for item in capsules])
-    nearest: FloatArray = (np.sqrt(np.maximum(apart, 0)) - radius).min(axis=1)
-    return nearest
-
-
-def nearest_on(capsule: Capsule, points_m: Float32Array | FloatArray) -> FloatArray:
-    """Return (N, 3) the nearest points of a capsule's line.
-
-    :param capsule: whose line.
-    :param points_m: (N, 3), the capsule's frame.
-    """
-    along = capsule.end_m - capsule.start_m
-    share = (points_m - capsule.start_m) @ along / max(float(along @ along), 1e-12)
-    nearest: FloatArray = capsule.start_m + np.clip(share, 0, 1)[:, None] * along
-    return nearest
+    return np.sqrt(np.maximum(apart, 0))
