@@ -14,7 +14,7 @@ from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Instances, Tracks
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.people.capsules import LIMBS, clearance
-from sam3d_ros.people.scenery import Scenery
+from sam3d_ros.people.scenery import Scenery, to_fixed
 
 SLACK_M = 0.05
 """Clothes and errors: a body reaches so far beyond its capsules."""
@@ -63,10 +63,7 @@ def people_pixels(
     tall = []
     if not people.items:
         return None
-    T_fixed_level = np.eye(4)
-    T_fixed_level[:3, :3] = frame.T_fixed_cam[:3, :3] @ scenery.R_level_cam.T
-    T_fixed_level[:3, 3] = frame.T_fixed_cam[:3, 3]
-    points = apply(T_fixed_level, scenery.points)
+    points = apply(to_fixed(frame, scenery), scenery.points)
     T_cam_fixed = inverse(frame.T_fixed_cam)
     for person in people.items:
         mine = cells.get(person.id)

@@ -104,6 +104,13 @@ def find_scenery(frame: Frame, range_m: float) -> Scenery:
     return Scenery(step, points, sigma, area, floor_m, level, flat, tables, R)
 
 
+def to_fixed(frame: Frame, scenery: Scenery) -> FloatArray:
+    """Return T_fixed_level: right, forward, up from the camera to the fixed frame."""
+    T_cam_level = np.eye(4)
+    T_cam_level[:3, :3] = scenery.R_level_cam.T
+    return frame.T_fixed_cam @ T_cam_level
+
+
 def _coarse(pointmap: Float32Array, step: int) -> Float32Array:
     """Return the median by depth of four points of every cell, (h, w, 3)."""
     if step == 1:

@@ -30,7 +30,7 @@ from sam3d_ros.people.lifting import SHOWN, SIZES, TRUNK, Lifted, lift
 from sam3d_ros.people.looking import Look, Looking, window_about
 from sam3d_ros.people.masks import PeoplePixels, fine_mask, people_pixels
 from sam3d_ros.people.sam3d_body.lane import BodyLane
-from sam3d_ros.people.scenery import Scenery, find_scenery
+from sam3d_ros.people.scenery import Scenery, find_scenery, to_fixed
 from sam3d_ros.people.tall import Tall, find_tall
 
 LOG = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class PeopleStage:
         self, frame: Frame, scenery: Scenery, bodies: Sequence[Tall]
     ) -> dict[int, BoolArray]:
         """Give the bodies of a frame their ids; return by id which cells are whose."""
-        T_fixed_level = _to_fixed(frame, scenery)
+        T_fixed_level = to_fixed(frame, scenery)
         places, sigmas, uprights, colors = [], [], [], []
         height, width = scenery.level.shape
         rgb = frame.rgb[:: scenery.step, :: scenery.step][:height, :width]
@@ -316,7 +316,7 @@ class PeopleStage:
         self, frame: Frame, scenery: Scenery, cells: BoolArray, known: Known
     ) -> FloatArray:
         """Return (N, 3) points of somebody's surface, fixed frame, among those of some cells."""
-        points = apply(_to_fixed(frame, scenery), scenery.points[cells].astype(np.float64))
+        points = apply(to_fixed(frame, scenery), scenery.points[cells].astype(np.float64))
         limbs = known.limbs(known.joints.skeleton())
         return points[np.abs(clearance(points, limbs)) < NEAR_BODY_M]
 
@@ -362,13 +362,6 @@ class PeopleStage:
             in_view = known.seen_ns == frame.stamp_ns or frame.camera_name in known.squares
             told.append(known.person(in_view))
         return People(frame.stamp_ns, frame.fixed_frame, tuple(told), self._period_s)
-
-
-def _to_fixed(frame: Frame, scenery: Scenery) -> FloatArray:
-    """Return T_fixed_level: right, forward, up from the camera to the fixed frame."""
-    T_cam_level = np.eye(4)
-    T_cam_level[:3, :3] = scenery.R_level_cam.T
-    return frame.T_fixed_cam @ T_cam_level
 
 
 def _level_in_fixed(frame: Frame) -> FloatArray:
