@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -100,12 +100,12 @@ lowest: lowest, bottommost, bottom, lowermost
 middle: middle, central, centermost, middlemost
 """)
 PLACES = _groups("""
-leftmost: on left, on left side, at left, to left, on far left
-rightmost: on right, on right side, at right, to right, on far right
+leftmost: on left, on left side, at left, to left
+rightmost: on right, on right side, at right, to right
 nearest: at front, in front, nearest to me, closest to me, nearest to camera, closest to
   camera, nearest me, nearest camera, closest to robot, nearest to robot
 farthest: at back, in back, farthest from me, farthest from camera, furthest from camera,
-  furthest from me, far away
+  furthest from me, away
 topmost: on top, at top
 lowest: at bottom
 middle: in middle, in center, in centre, at center
@@ -179,9 +179,9 @@ cup+bowl+bottle: vessel
 bottle+can+cup: drink
 """)
 PLAIN = _groups("""
-fillers: a, an, the, all, any, every, each, some, this, of, that, which, who, is, are, it, its,
+fillers: all, any, every, each, some, this, of, that, which, who, is, are, it, its,
   there, please, find, show, me, give, bring, get, take, pick, up, grasp, grab, fetch, locate,
-  search, look, for, i, want, need, where, can, you, could, standing, lying, sitting, placed,
+  search, look, for, i, want, need, where, you, could, standing, lying, sitting, placed,
   located, lies, stands, sits, side, colour, color, very, only, just, other, exactly, being,
   see, do, what, whatever
 things: thing, object, item, one, something, anything, everything, stuff, those, these, piece
@@ -209,11 +209,6 @@ def _plural(noun: str) -> Iterator[str]:
 def _table() -> dict[tuple[str, ...], Entry]:
     table: dict[tuple[str, ...], Entry] = {}
 
-    def add(role: Role, groups: Mapping[str, tuple[str, ...]]) -> None:
-        for meaning, words in groups.items():
-            for word in words:
-                table[tuple(word.split())] = Entry(role, meaning)
-
     def nouns(words: Iterable[str], meaning: str, kinds: tuple[str, ...]) -> None:
         for word in words:
             for form in _plural(word):
@@ -238,7 +233,9 @@ def _table() -> dict[tuple[str, ...], Entry]:
         (Role.RELATION, RELATIONS),
         (Role.FRAME, FRAMES),
     ):
-        add(role, groups)
+        for meaning, words in groups.items():
+            for word in words:
+                table[tuple(word.split())] = Entry(role, meaning)
     for word in ('not', 'non', "isn't", "aren't", 'no'):
         table[word,] = Entry(Role.NOT, 'not')
     for word in ('and', ','):

@@ -15,6 +15,8 @@ from sam3d_ros.language.grammar import UnknownWordsError, describe, parse
         ('Bring me the small, red box behind the blue cup', 'small red box behind the blue cup'),
         ('the cup on the left', 'leftmost cup'),
         ('the left cup', 'leftmost cup'),
+        ('the cup on the far left', 'leftmost cup'),
+        ('the cup far away', 'farthest cup'),
         ('the ball between the box and the can', 'ball between the box and the can'),
         ('the orange', 'fruit'),
         ('the orange thing', 'orange thing'),
