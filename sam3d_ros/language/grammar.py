@@ -13,8 +13,7 @@ box is left of the can. Articles, fillers and commas are skipped.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
 
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.language.kinds import KINDS
@@ -114,6 +113,7 @@ def parse(phrase: str, labels: frozenset[str] = frozenset()) -> Query:
 def _entries(tokens: list[str], phrase: str, labels: frozenset[str]) -> list[Entry]:
     """Return the entries of the words, the longest that fit, without fillers."""
     named = {tuple(label.lower().split()): label for label in labels}
+    # What is far left is left, and what is far away is away.
     tokens = [token for token in tokens if token not in {'the', 'a', 'an', 'far'}]
     entries: list[Entry] = []
     unknown: list[str] = []
@@ -179,10 +179,7 @@ class _Parser:
                 f'"{self._phrase}" is not understood from "{left.meaning}" on',
                 wanted='words, a noun, then a relation, as in "the small red box behind the cup"',
             )
-        return Query(
-            query.noun, query.kinds, query.words, query.extremes, query.related,
-            frames[0] if frames else 'camera',
-        )  # fmt: skip
+        return replace(query, frame=frames[0]) if frames else query
 
     def _role(self, ahead: int = 0) -> Role | None:
         at = self._at + ahead
@@ -222,7 +219,7 @@ class _Parser:
                 f'"{self._phrase}": {seen} where a thing should be named',
                 wanted='a noun phrase, as in "left of the box"',
             )
-        if noun == 'table' and (words or extremes):
+        if noun == 'table':
             words, extremes = [], []
         related = self._related(extremes)
         return Query(noun, kinds, tuple(words), tuple(extremes), related)
@@ -260,4 +257,4 @@ def describe(query: Query) -> str:
     for item in query.related:
         others = ' and '.join(f'the {describe(other)}' for other in item.others)
         parts.append(f'{item.relation} {others}')
-    return ' '.join(first for first, _ in pairwise([*parts, '']))
+    return ' '.join(parts)
