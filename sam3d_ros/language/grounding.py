@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -117,7 +118,6 @@ class _Meaning:
 
     def __init__(self, scene: Scene, things: Sequence[Thing], view: Viewpoint) -> None:
         self._scene, self._things, self._view = scene, things, view
-        self._stands: dict[tuple[int, int], RelationKind] | None = None
 
     def of(self, query: Query) -> tuple[FloatArray, list[list[str]]]:
         """Return (N,) how likely each thing is meant, and why."""
@@ -216,7 +216,6 @@ class _Meaning:
             sign, name = sizes[relation]
             own = np.array([getattr(t.measures, name) for t in things])
             return _sure(sign * np.log(own / getattr(other.measures, name)) / SAME_SHARE)
-        gaps = np.array([thing.gap_m(other) for thing in things])
         if relation in ('nearest to', 'farthest from'):
             sign = -1 if relation == 'nearest to' else 1
             own = np.arange(len(things)) == b
@@ -226,6 +225,7 @@ class _Meaning:
         if relation == 'next to':
             beside = np.array([self._stand(thing, other) is None for thing in things])
             beside |= np.array([self._stand(t, other) == RelationKind.NEXT_TO for t in things])
+            gaps = np.array([thing.gap_m(other) for thing in things])
             return beside * _sure((NEXT_M - gaps) / NEXT_SIGMA_M)
         return np.array([self._touches(relation, thing, other, b) for thing in things])
 
@@ -242,12 +242,10 @@ class _Meaning:
         return float(upper.is_over(lower))
 
     def _stand(self, thing: Thing, other: Thing, both: bool = True) -> RelationKind | None:
-        if self._stands is None:
-            found = relations(self._scene)
-            self._stands = {(item.subject, item.other): item.kind for item in found}
-        direct = self._stands.get((thing.item.id, other.item.id))
+        stands = _stands(self._scene)
+        direct = stands.get((thing.item.id, other.item.id))
         if direct is None and both:
-            direct = self._stands.get((other.item.id, thing.item.id))
+            direct = stands.get((other.item.id, thing.item.id))
         return direct
 
     def _on_ground(self, relation: str) -> FloatArray:
@@ -279,26 +277,32 @@ class _Meaning:
 
     def _measured(self, extreme: str, thing: Thing) -> float:
         """Return what is largest for the thing that a superlative means."""
-        shape, view = thing.measures, self._view
+        view = self._view
         middle = np.mean([other.center for other in self._things], axis=0)
         values: dict[str, Callable[[], float]] = {
             'leftmost': lambda: -float(thing.center @ view.right),
             'rightmost': lambda: float(thing.center @ view.right),
             'nearest': lambda: -view.distance(thing.center),
             'farthest': lambda: view.distance(thing.center),
-            'largest': lambda: shape.size_m,
-            'smallest': lambda: -shape.size_m,
-            'tallest': lambda: shape.height_m,
-            'shortest': lambda: -shape.height_m,
-            'longest': lambda: float(shape.extents_m[0]),
-            'thinnest': lambda: -float(shape.extents_m[1]),
-            'widest': lambda: float(shape.across_m[0]),
-            'flattest': lambda: -shape.height_m / float(shape.across_m[0]),
+            'largest': lambda: thing.measures.size_m,
+            'smallest': lambda: -thing.measures.size_m,
+            'tallest': lambda: thing.measures.height_m,
+            'shortest': lambda: -thing.measures.height_m,
+            'longest': lambda: float(thing.measures.extents_m[0]),
+            'thinnest': lambda: -float(thing.measures.extents_m[1]),
+            'widest': lambda: float(thing.measures.across_m[0]),
+            'flattest': lambda: -thing.measures.height_m / float(thing.measures.across_m[0]),
             'topmost': lambda: thing.top_m,
             'lowest': lambda: -thing.top_m,
             'middle': lambda: -float(np.linalg.norm(thing.center - middle)),
         }
         return values[extreme]()
+
+
+@lru_cache(maxsize=1)
+def _stands(scene: Scene) -> dict[tuple[int, int], RelationKind]:
+    """Return how objects of a scene stand to each other, by their ids; for all its phrases."""
+    return {(item.subject, item.other): item.kind for item in relations(scene)}
 
 
 def _between(a: Thing, thing: Thing, b: Thing) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -20,8 +20,8 @@ FEW = 400
 Z = np.array([0.0, 0.0, 1.0])
 OVER_SHARE = 0.4
 """Of a thing above another, so much of the smaller footprint lies over the other."""
-COLOR_SIGMA, SHAPE_SIGMA, LOOK_SIGMA = 0.45, 1.1, 0.35
-"""How far colours, shapes and looks of things of one sort differ."""
+COLOR_SIGMA, SHAPE_SIGMA = 0.45, 1.1
+"""How far colours and shapes of things of one sort differ."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ def viewpoint_of(scene: Scene, frame: str) -> Viewpoint:
     :param scene: knows where its camera was, or not.
     :param frame: ``camera``, or ``fixed``: along x of the fixed frame, with y to the left.
     """
-    up = Z if scene.up is None else scene.up / np.linalg.norm(scene.up)
+    up = _up_of(scene)
     if frame == 'fixed' or scene.T_fixed_cam is None:
         forward = np.array([1.0, 0, 0])
         return Viewpoint(
@@ -144,14 +144,15 @@ class Thing:
         return 0.5 + 0.5 * share if self.item.label in kinds else share
 
 
+@lru_cache(maxsize=1)
 def things_of(scene: Scene) -> tuple[Thing, ...]:
-    """Return the objects of a scene that have a surface."""
-    up = Z if scene.up is None else scene.up / np.linalg.norm(scene.up)
+    """Return the objects of a scene that have a surface; all its phrases share their measures."""
+    up = _up_of(scene)
     return tuple(Thing(item, up) for item in scene.objects if len(item.mesh.vertices_m) > 3)
 
 
 def likeness(a: Thing, b: Thing) -> float:
-    """Return how likely two things are of one sort: by colour, shape, size and look.
+    """Return how likely two things are of one sort: by colour, shape and size.
 
     :param a: a thing.
     :param b: another one, or the same.
@@ -162,6 +163,10 @@ def likeness(a: Thing, b: Thing) -> float:
     shape = np.abs(features(a.measures) - features(b.measures)).mean()
     energy = (color / COLOR_SIGMA) ** 2 + (shape / SHAPE_SIGMA) ** 2 * 4
     return float(np.exp(-0.7 * energy))
+
+
+def _up_of(scene: Scene) -> FloatArray:
+    return Z if scene.up is None else scene.up / np.linalg.norm(scene.up)
 
 
 def _shares(thing: Thing) -> Float32Array:
