@@ -16,7 +16,7 @@ from sam3d_ros.language.grammar import Query, Word, parse
 from sam3d_ros.language.kinds import KINDS
 from sam3d_ros.language.lexicon import ANYTHING
 from sam3d_ros.language.things import Thing, Viewpoint, likeness, things_of, viewpoint_of
-from sam3d_ros.language.words import word_probability
+from sam3d_ros.language.words import sure, word_probability
 
 LISTED = 0.5
 """Objects that are meant with at least this probability are returned."""
@@ -211,11 +211,11 @@ class _Meaning:
         }  # fmt: skip
         if relation in along:
             offset = np.array([(t.center - other.center) @ along[relation] for t in things])
-            return _sure(offset / SIDE_M)
+            return sure(offset / SIDE_M)
         if relation in sizes:
             sign, name = sizes[relation]
             own = np.array([getattr(t.measures, name) for t in things])
-            return _sure(sign * np.log(own / getattr(other.measures, name)) / SAME_SHARE)
+            return sure(sign * np.log(own / getattr(other.measures, name)) / SAME_SHARE)
         if relation in ('nearest to', 'farthest from'):
             sign = -1 if relation == 'nearest to' else 1
             own = np.arange(len(things)) == b
@@ -226,7 +226,7 @@ class _Meaning:
             beside = np.array([self._stand(thing, other) is None for thing in things])
             beside |= np.array([self._stand(t, other) == RelationKind.NEXT_TO for t in things])
             gaps = np.array([thing.gap_m(other) for thing in things])
-            return beside * _sure((NEXT_M - gaps) / NEXT_SIGMA_M)
+            return beside * sure((NEXT_M - gaps) / NEXT_SIGMA_M)
         return np.array([self._touches(relation, thing, other, b) for thing in things])
 
     def _touches(self, relation: str, thing: Thing, other: Thing, b: int) -> float:
@@ -314,12 +314,6 @@ def _between(a: Thing, thing: Thing, b: Thing) -> float:
         return 0.0
     share = float(own @ way) / length**2
     aside = np.linalg.norm(own - share * way)
-    inside = _sure(np.array([min(share, 1 - share) * length / SIDE_M]))[0]
+    inside = sure(min(share, 1 - share) * length / SIDE_M)
     reach = 0.25 * length + 0.5 * float(thing.measures.across_m[1])
-    return float(inside * _sure(np.array([(reach - aside) / SIDE_M]))[0])
-
-
-def _sure(sigmas: FloatArray) -> FloatArray:
-    """Return the probability that a value measured so many sigmas above zero is above it."""
-    probability: FloatArray = 1 / (1 + np.exp(-np.clip(1.7 * sigmas, -40, 40)))
-    return probability
+    return float(inside * sure((reach - aside) / SIDE_M))

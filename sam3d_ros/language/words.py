@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.special import expit
 
+from sam3d_ros.core.types import FloatArray
 from sam3d_ros.language.colors import applies
 from sam3d_ros.language.grammar import Word
 from sam3d_ros.language.lexicon import Role
@@ -53,9 +55,14 @@ def _compared(is_large: bool, own_m: float, all_m: Sequence[float]) -> float:
     return _above(sign * (np.log(own_m) - border), np.log(LARGE), SIZE_SPREAD)
 
 
+def sure(sigmas: FloatArray | float) -> FloatArray:
+    """Return the probability that a value measured so many sigmas above zero is above it."""
+    return np.asarray(expit(1.7 * sigmas))
+
+
 def _above(value: float, border: float, spread: float) -> float:
     """Return the probability that a value is above a border that is blurred so far."""
-    return float(1 / (1 + np.exp(-np.clip(1.7 * (value - border) / spread, -40, 40))))
+    return float(sure((value - border) / spread))
 
 
 def _round_outline(shape: Measures) -> float:
