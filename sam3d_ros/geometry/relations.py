@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from sam3d_ros.core.types import FloatArray, Relation, RelationKind, Scene, SceneObject
-from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.geometry.transforms import apply, upright_axes
 
 CellArray = npt.NDArray[np.int64]
 
@@ -148,11 +148,8 @@ def _has_changed(before: SceneObject, now: SceneObject) -> bool:
 
 
 def _body(item: SceneObject, up: FloatArray) -> _Body:
-    x = np.cross(np.eye(3)[int(np.argmin(np.abs(up)))], up)
-    x = x / np.linalg.norm(x)
-    R = np.stack([x, np.cross(up, x), up])
     vertices = item.mesh.vertices_m[:: -(-len(item.mesh.vertices_m) // MOST_POINTS)]
-    points = apply(item.T_fixed_obj, vertices.astype(np.float64)) @ R.T
+    points = apply(item.T_fixed_obj, vertices.astype(np.float64)) @ upright_axes(up).T
     return _Body(item.id, points, points.min(axis=0), points.max(axis=0))
 
 

@@ -41,6 +41,16 @@ def apply(T: FloatArray, points: npt.NDArray[F]) -> npt.NDArray[F]:
     return moved
 
 
+def upright_axes(up: FloatArray) -> FloatArray:
+    """Return (3, 3) orthonormal rows: two axes across ``up``, and ``up`` itself.
+
+    :param up: (3,) unit vector.
+    """
+    x = np.cross(np.eye(3)[int(np.argmin(np.abs(up)))], up)
+    x = x / np.linalg.norm(x)
+    return np.stack([x, np.cross(up, x), up])
+
+
 def from_quaternion(
     xyzw: Iterable[float], translation: Sequence[float] | FloatArray
 ) -> FloatArray:

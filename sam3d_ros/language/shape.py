@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
+from sam3d_ros.geometry.transforms import upright_axes
 
 LEAST_M = 1e-3
 MOST_POINTS = 1500
@@ -58,10 +59,11 @@ def measure(vertices_m: FloatArray, faces: IndexArray, up: FloatArray | None = N
     except (QhullError, ValueError):
         return _flat(few, up)
     corners = few[hull.vertices]
-    middle = corners.mean(axis=0)
-    height, across = _upright(corners - middle, up)
-    axes = _axes(corners - middle, up)
-    placed = (corners - middle) @ axes.T
+    corners = corners - corners.mean(axis=0)
+    across, upright = _upright(corners, up)
+    spread = np.linalg.svd(corners, full_matrices=False)[2]
+    axes = min((upright, spread), key=lambda axes: np.ptp(corners @ axes.T, axis=0).prod())
+    placed = corners @ axes.T
     low, high = placed.min(axis=0), placed.max(axis=0)
     extents = np.maximum(high - low, LEAST_M)
     order = np.argsort(-extents)
@@ -70,7 +72,7 @@ def measure(vertices_m: FloatArray, faces: IndexArray, up: FloatArray | None = N
     enclosed = _enclosed(vertices_m, faces) if len(faces) else volume
     return Measures(
         extents[order],
-        height,
+        float(np.ptp(corners @ up)),
         across,
         volume,
         float(np.clip(volume / extents.prod(), 0, 1)),
@@ -100,31 +102,14 @@ def _flat(points: FloatArray, up: FloatArray) -> Measures:
     return Measures(extents, height, extents[:2], float(extents.prod()), 1.0, np.ones(3), 1.0)
 
 
-def _upright(points: FloatArray, up: FloatArray) -> tuple[float, FloatArray]:
-    """Return the height of points and the sides of the smallest upright box, metres."""
-    x, y = _horizontal(up)
+def _upright(points: FloatArray, up: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the level sides of the smallest upright box around points, and its (3, 3) axes."""
+    x, y, _ = upright_axes(up)
     flat = np.stack([points @ x, points @ y], axis=1).astype(np.float32)
-    _, sides, _ = cv2.minAreaRect(flat)
-    return float(np.ptp(points @ up)), np.sort(np.asarray(sides, np.float64))[::-1]
-
-
-def _horizontal(up: FloatArray) -> tuple[FloatArray, FloatArray]:
-    x = np.cross(np.eye(3)[int(np.argmin(np.abs(up)))], up)
-    x = x / np.linalg.norm(x)
-    return x, np.cross(up, x)
-
-
-def _axes(points: FloatArray, up: FloatArray) -> FloatArray:
-    """Return (3, 3) axes of a small box around points: the upright one, or along the spread."""
-    x, y = _horizontal(up)
-    flat = np.stack([points @ x, points @ y], axis=1).astype(np.float32)
-    angle = np.radians(cv2.minAreaRect(flat)[2])
-    upright = np.stack(
-        [np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x, up]
-    )
-    spread = np.linalg.svd(points, full_matrices=False)[2]
-    boxes = [np.ptp(points @ axes.T, axis=0).prod() for axes in (upright, spread)]
-    return upright if boxes[0] <= boxes[1] else spread
+    _, sides, degrees = cv2.minAreaRect(flat)
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    axes = np.stack([c * x + s * y, c * y - s * x, up])
+    return np.sort(np.asarray(sides, np.float64))[::-1], axes
 
 
 def _outline(points: FloatArray, sides: FloatArray) -> float:

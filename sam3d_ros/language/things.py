@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import FaceLabel, Float32Array, FloatArray, Scene, SceneObject
-from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.geometry.transforms import apply, upright_axes
 from sam3d_ros.language.colors import TERMS, shares
 from sam3d_ros.language.kinds import KINDS
 from sam3d_ros.language.shape import Measures, features, measure
@@ -122,7 +122,7 @@ class Thing:
         """Whether it lies above another: higher, with footprints that overlap."""
         if (self.points @ self.up).min() < other.top_m - 0.01:
             return False
-        side = np.linalg.svd(np.eye(3) - np.outer(self.up, self.up))[0][:, :2]
+        side = upright_axes(self.up)[:2].T
         near = 0.01
         a, b = self.few @ side, other.few @ side
         shared = max(
