@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
+from scipy.special import softmax
 
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
@@ -87,10 +88,7 @@ class Impression:
     @property
     def probability(self) -> FloatArray:
         """(KINDS,) of each kind, by all looks together."""
-        mean = self.odds / max(self.looked, 1e-9)
-        raised = np.exp(mean - mean.max())
-        shares_of: FloatArray = raised / raised.sum()
-        return shares_of
+        return np.asarray(softmax(self.odds / max(self.looked, 1e-9)))
 
 
 class NamingStage:
@@ -147,7 +145,9 @@ class NamingStage:
         alive = {track.id for track in tracks.items}
         self._known = {key: known for key, known in self._known.items() if key in alive}
         seen = [track for track in tracks.items if track.instance >= 0]
-        light = white_balance(np.ascontiguousarray(frame.rgb[::COARSE, ::COARSE]))
+        light = None
+        if self._config.colors and seen:
+            light = white_balance(np.ascontiguousarray(frame.rgb[::COARSE, ::COARSE]))
         for track in seen:
             item = tracks.instances.items[track.instance]
             known = self._known.get(track.id, Impression())
@@ -155,7 +155,7 @@ class NamingStage:
                 votes = {name: FADES * share for name, share in known.votes.items()}
                 votes[item.label] = votes.get(item.label, 0.0) + 1.0
                 known = replace(known, votes=votes)
-            if self._config.colors:
+            if light is not None:
                 known = self._with_colors(known, frame.rgb, item, light)
             self._known[track.id] = known
         if self._namer is not None:
