@@ -33,7 +33,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.geometry.visibility import depth_tolerance
+from sam3d_ros.geometry.visibility import DepthVerdict, depth_tolerance, judge
 from sam3d_ros.session.outside import require_fit
 
 SLACK_M = 0.025
@@ -185,15 +185,12 @@ class StandingPrompts:
         """Return the anchors whose surface a frame shows: pixel and prompt; drop what is gone."""
         seen, kept = [], []
         for anchor in self._anchors:
-            point_cam = apply(inverse(frame.T_fixed_cam), anchor.point_fixed)
-            pixel = project(point_cam, frame.camera)
-            behind_m = _depth_at(frame, pixel) - point_cam[2]
-            tolerance_m = float(depth_tolerance(point_cam[2], frame.sensor, SLACK_M))
-            gone = anchor.gone + 1 if behind_m > tolerance_m else 0
+            pixels, verdict = _looked_at(anchor.point_fixed[None], frame)
+            gone = anchor.gone + 1 if verdict.seen_through[0] else 0
             if gone < LOST_FRAMES:
                 kept.append(replace(anchor, gone=gone))
-            if abs(behind_m) <= tolerance_m:
-                place = float(pixel[0]), float(pixel[1])
+            if verdict.confirmed[0]:
+                place = float(pixels[0, 0]), float(pixels[0, 1])
                 seen.append((place, _prompt_again(anchor, place, frame)))
         self._anchors = kept
         return seen
@@ -252,22 +249,24 @@ def _prompt_again(anchor: Anchor, place: tuple[float, float], frame: Frame) -> P
     :param place: its pixel.
     :param frame: what is looked at.
     """
-    T_cam_fixed = inverse(frame.T_fixed_cam)
     if len(anchor.boxed_fixed):
-        pixels = project(apply(T_cam_fixed, anchor.boxed_fixed), frame.camera)
+        pixels, _ = _looked_at(anchor.boxed_fixed, frame)
         low, high = np.nanmin(pixels, axis=0), np.nanmax(pixels, axis=0)
         size = frame.camera.width, frame.camera.height
         if (low >= 0).all() and (high < size).all():
             (left, top), (right, bottom) = low, high
             return BoxPrompt((float(left), float(top), float(right) + 1, float(bottom) + 1))
-    points, labels = [place], [1]
-    for point_cam in apply(T_cam_fixed, anchor.off_fixed):
-        pixel = project(point_cam, frame.camera)
-        tolerance_m = float(depth_tolerance(point_cam[2], frame.sensor, SLACK_M))
-        if abs(_depth_at(frame, pixel) - point_cam[2]) <= tolerance_m:
-            points.append((float(pixel[0]), float(pixel[1])))
-            labels.append(0)
-    return PointPrompt(tuple(points), tuple(labels))
+    pixels, verdict = _looked_at(anchor.off_fixed, frame)
+    off = [(float(u), float(v)) for u, v in pixels[verdict.confirmed]]
+    return PointPrompt((place, *off), (1, *[0] * len(off)))
+
+
+def _looked_at(points_fixed: FloatArray, frame: Frame) -> tuple[FloatArray, DepthVerdict]:
+    """Return the (N, 2) pixels of (N, 3) points, and whether the frame shows a surface there."""
+    points_cam = apply(inverse(frame.T_fixed_cam), points_fixed)
+    tolerance_m = depth_tolerance(points_cam[:, 2], frame.sensor, SLACK_M)
+    verdict = judge(points_cam, frame.camera, frame.depth_m, tolerance_m)
+    return project(points_cam, frame.camera), verdict
 
 
 def _surface_point(mask: BoolArray, frame: Frame) -> FloatArray:
@@ -278,13 +277,3 @@ def _surface_point(mask: BoolArray, frame: Frame) -> FloatArray:
     nearest = int(np.hypot(rows - np.median(rows), columns - np.median(columns)).argmin())
     point_cam = frame.pointmap[rows[nearest], columns[nearest]].astype(np.float64)
     return apply(frame.T_fixed_cam, point_cam)
-
-
-def _depth_at(frame: Frame, pixel: FloatArray) -> float:
-    """Return the depth at a pixel, metres; NaN outside the image or without a return."""
-    if not np.isfinite(pixel).all():
-        return float('nan')
-    column, row = (round(float(value)) for value in pixel)
-    if not (0 <= column < frame.camera.width and 0 <= row < frame.camera.height):
-        return float('nan')
-    return float(frame.depth_m[row, column])
