@@ -11,7 +11,7 @@ import numpy as np
 
 from sam3d_ros.core.errors import NotFoundError, NotReadyError, PromptError
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Tracks
-from sam3d_ros.geometry.masks import mask_box, mask_iou
+from sam3d_ros.geometry.masks import box_iou, mask_box, mask_iou
 from sam3d_ros.people.masks import PeoplePixels
 
 LEAST_FIT = 0.4
@@ -61,11 +61,13 @@ class Kept:
         :param box_px: left, top, right, bottom, half open.
         :raises PromptError: when no object fills it.
         """
-        left, top, right, bottom = (max(0, round(edge)) for edge in box_px)
-        boxed = np.zeros(self.frame.depth_m.shape, bool)
-        boxed[top:bottom, left:right] = True
+        height, width = self.frame.depth_m.shape
+        asked = np.clip(np.rint(box_px), 0, (width, height, width, height))
+        boxes = {track_id: mask_box(seen) for track_id, seen in self._masks().items()}
         fits = {
-            track_id: mask_iou(boxed, _boxed(seen)) for track_id, seen in self._masks().items()
+            track_id: box_iou(asked, np.array(box, np.float64))
+            for track_id, box in boxes.items()
+            if box is not None
         }
         best = max(fits, key=lambda key: fits[key], default=0)
         if not best or fits[best] < LEAST_FIT:
@@ -78,14 +80,6 @@ class Kept:
     def _masks(self) -> dict[int, BoolArray]:
         items = self.tracks.instances.items
         return {it.id: items[it.instance].mask for it in self.tracks.items if it.instance >= 0}
-
-
-def _boxed(mask: BoolArray) -> BoolArray:
-    box = mask_box(mask)
-    filled = np.zeros(mask.shape, bool)
-    if box is not None:
-        filled[box[1] : box[3], box[0] : box[2]] = True
-    return filled
 
 
 class RecentFrames:

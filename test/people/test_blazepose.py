@@ -11,7 +11,8 @@ import pytest
 from sam3d_ros.core.inference import open_session
 from sam3d_ros.core.people import INDEX
 from sam3d_ros.core.weights import find_weights, models_folder, verified_file
-from sam3d_ros.people.blazepose.detector import Detection, Square, anchors, blended, iou
+from sam3d_ros.geometry.masks import box_iou
+from sam3d_ros.people.blazepose.detector import Detection, Square, anchors, blended
 from sam3d_ros.people.blazepose.landmarks import BodyNetworks, HandNetworks
 from sam3d_ros.people.looking import find_in_photograph
 from sam3d_ros.training.people.convert import EVERY, NETWORKS, smooth_noise
@@ -57,7 +58,7 @@ def test_boxes_of_one_person_are_blended_and_others_kept() -> None:
     found = blended([at(0, 0.5), at(1, 1.0), at(30, 0.7)])
     assert [item.score for item in found] == [1.0, 0.7]
     assert found[0].points_px[0, 0] == pytest.approx(2 / 3)
-    assert iou(found[0].box_px, found[1].box_px) == 0
+    assert box_iou(found[0].box_px, found[1].box_px) == 0
 
 
 def test_a_turned_square_shows_its_content_upright() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from sam3d_ros.core.inference import open_session
 from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray
 from sam3d_ros.core.weights import verified_file
+from sam3d_ros.geometry.masks import box_iou
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -152,7 +153,7 @@ def blended(found: list[Detection]) -> list[Detection]:
     left = sorted(found, key=lambda item: -item.score)
     kept = []
     while left:
-        overlaps = [iou(item.box_px, left[0].box_px) for item in left]
+        overlaps = [box_iou(item.box_px, left[0].box_px) for item in left]
         group = [item for item, share in zip(left, overlaps, strict=True) if share >= SAME]
         left = [item for item, share in zip(left, overlaps, strict=True) if share < SAME]
         weights = np.array([item.score for item in group])
@@ -162,11 +163,3 @@ def blended(found: list[Detection]) -> list[Detection]:
         )
         kept.append(Detection(group[0].score, box, points))
     return kept
-
-
-def iou(a: FloatArray, b: FloatArray) -> float:
-    """Return the overlap of two boxes (left, top, right, bottom) over their union, 0..1."""
-    overlap = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    shared = float(np.prod(np.maximum(overlap, 0)))
-    union = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared
-    return shared / union if union > 0 else 1.0
