@@ -46,6 +46,17 @@ class FrameTruth:
     amodal: BoolArray
     occlusion: FloatArray
 
+    def object_of(self, mask: BoolArray) -> int | None:
+        """Return the index of the object whose visible pixels a mask is, None = of none.
+
+        :param mask: (H, W) bool, which agrees with them by an IoU of one half or more.
+        """
+        inside = np.bincount(self.instances[mask], minlength=len(self.amodal) + 1)[1:]
+        visible = np.bincount(self.instances.ravel(), minlength=len(self.amodal) + 1)[1:]
+        union = np.count_nonzero(mask) + visible - inside
+        found = np.flatnonzero((inside > 0) & (2 * inside >= union))
+        return int(found[0]) if len(found) else None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:

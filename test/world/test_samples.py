@@ -25,6 +25,19 @@ def test_moved_object_moves_in_truth_and_picture():
     assert np.array_equal(next(samples(still)).rgb, first.rgb)
 
 
+def test_a_mask_is_of_the_object_that_it_agrees_with_by_half():
+    truth = next(samples(make_episode('spaced', 2, frames=1, size_px=SMALL))).truth
+    for number in np.unique(truth.instances[truth.instances > 0]).astype(int):
+        mask = truth.instances == number
+        assert truth.object_of(mask) == number - 1
+        rows, columns = np.nonzero(mask)
+        mask[rows[::3], columns[::3]] = False
+        assert truth.object_of(mask) == number - 1
+        mask[rows[::2], columns[::2]] = mask[rows[1::3], columns[1::3]] = False
+        assert truth.object_of(mask) is None
+    assert truth.object_of(truth.instances == 0) is None
+
+
 def test_endless_stream_goes_on_with_the_next_seed():
     stream = list(islice(endless('single', 4, frames=2), 4))
     second = list(samples(make_episode('single', 5, frames=2)))

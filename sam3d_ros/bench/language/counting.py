@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which known object is which true one, and counts of right and wrong answers."""
+"""Worlds played to a session, which of its objects is which, and counts of right answers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from sam3d_ros.bench.language.queries import PhraseCase
-from sam3d_ros.geometry.masks import mask_iou
+from sam3d_ros.session.config import Config
 from sam3d_ros.session.result import FrameResult
-from sam3d_ros.world.samples import Sample
-
-FOUND_IOU = 0.5
+from sam3d_ros.session.session import Session
+from sam3d_ros.world.episode import Episode
+from sam3d_ros.world.samples import Sample, samples
 
 
 @dataclass(slots=True)
@@ -45,18 +43,28 @@ class Counts:
         return 2 * self.right / max(1, 2 * self.right + self.wrong + self.missed)
 
 
+def played(config: Config, episode: Episode) -> tuple[Sample, FrameResult]:
+    """Return the last sample of an episode, and what a session knows after it.
+
+    :param config: of the session, which looks for no people.
+    :param episode: what it sees.
+    """
+    session = Session.from_config(replace(config, people=replace(config.people, use='none')))
+    for sample in samples(episode):
+        result = session.step(sample.frame())
+    session.close()
+    return sample, result
+
+
 def matches(sample: Sample, result: FrameResult) -> dict[int, int | None]:
     """Return by id which true object each known object is at the last frame; None = none.
 
     :param sample: with the truth.
     :param result: what was made of it.
     """
-    truth = {int(v): sample.truth.instances == v for v in np.unique(sample.truth.instances) if v}
     found: dict[int, int | None] = {item.id: None for item in result.scene.objects}
     for track in result.tracks.items:
         if track.instance >= 0 and track.id in found:
             mask = result.tracks.instances.items[track.instance].mask
-            best = max(truth, key=lambda v: mask_iou(truth[v], mask), default=0)
-            if best and mask_iou(truth[best], mask) >= FOUND_IOU:
-                found[track.id] = best - 1
+            found[track.id] = sample.truth.object_of(mask)
     return found

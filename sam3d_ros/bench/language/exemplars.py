@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions
-from sam3d_ros.bench.language.counting import matches
+from sam3d_ros.bench.language.counting import matches, played
 from sam3d_ros.language.grounding import find
-from sam3d_ros.session.session import Session
 from sam3d_ros.world.meshes import LARGEST_M, list_scans, load_scan
-from sam3d_ros.world.samples import samples
 from sam3d_ros.world.setting.placing import Body
 from sam3d_ros.world.suites import make_episode
 
@@ -52,15 +50,11 @@ def mean_average_precision(options: BenchOptions) -> float:
     :param options: with a folder of scans.
     """
     assert options.objects is not None
-    config = replace(options.config, people=replace(options.config.people, use='none'))
     source, found = Alike(options.objects), []
     for seed in range(options.seed, options.seed + (QUICK_WORLDS if options.quick else WORLDS)):
         episode = make_episode('spaced', 11_000 + seed, source, frames=3)
-        session = Session.from_config(config)
-        drawn = list(samples(episode))
-        result = [session.step(sample.frame()) for sample in drawn][-1]
-        session.close()
-        known = matches(drawn[-1], result)
+        sample, result = played(options.config, episode)
+        known = matches(sample, result)
         for shown in [id_ for id_, k in known.items() if k is not None and k < COPIES]:
             answer = find(result.scene, '', like=(shown,)).objects
             ranked = [known[item.id] for item in answer if item.id != shown]

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Table
-from sam3d_ros.bench.language.counting import Counts, matches
+from sam3d_ros.bench.language.counting import Counts, matches, played
 from sam3d_ros.bench.language.queries import PhraseCase
 from sam3d_ros.core.types import SceneObject
 from sam3d_ros.language.grounding import find
 from sam3d_ros.language.kinds import KINDS, UNKNOWN, kind_of_name
-from sam3d_ros.session.session import Session
-from sam3d_ros.world.samples import samples
 from sam3d_ros.world.sources import ScanSource
 from sam3d_ros.world.suites import make_episode
 
@@ -80,15 +78,11 @@ def run_names(options: BenchOptions) -> tuple[dict[str, float], Table]:
     :param options: with a folder of scans.
     """
     assert options.objects is not None
-    config = replace(options.config, people=replace(options.config.people, use='none'))
     source, named, counts = ScanSource(options.objects, 'test'), Named(), Counts()
     for seed in range(options.seed, options.seed + (QUICK_WORLDS if options.quick else WORLDS)):
         episode = make_episode('spaced', 9_000 + seed, source)
-        session = Session.from_config(config)
-        drawn = list(samples(episode))
-        result = [session.step(sample.frame()) for sample in drawn][-1]
-        session.close()
-        known = matches(drawn[-1], result)
+        sample, result = played(options.config, episode)
+        known = matches(sample, result)
         kinds = [kind_of_name(solid.name) for solid in episode.objects]
         for item in result.scene.objects:
             number = known[item.id]

@@ -10,14 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Table
-from sam3d_ros.bench.language.counting import Counts, matches
+from sam3d_ros.bench.language.counting import Counts, matches, played
 from sam3d_ros.bench.language.exemplars import mean_average_precision
 from sam3d_ros.bench.language.names import run_names
 from sam3d_ros.bench.language.queries import PhraseCase, TrueThing, queries
 from sam3d_ros.core.types import Scene
 from sam3d_ros.language.grounding import find
-from sam3d_ros.session.session import Session
-from sam3d_ros.world.samples import samples
 from sam3d_ros.world.suites import make_episode
 
 SUITES = ('spaced', 'demo', 'clutter')
@@ -33,26 +31,19 @@ def asked_worlds(
     :param options: whose configuration makes the session.
     :param count: of phrases, at least.
     """
-    config = replace(
-        options.config,
-        people=replace(options.config.people, use='none'),
-        language=replace(options.config.language, names=False),
-    )
+    config = replace(options.config, language=replace(options.config.language, names=False))
     asked, seed = 0, options.seed
     while asked < count:
         suite = SUITES[seed % len(SUITES)]
         episode = make_episode(suite, 7_000 + seed, frames=FRAMES, clear_chance=0.0)
-        session = Session.from_config(config)
-        drawn = list(samples(episode))
-        result = [session.step(sample.frame()) for sample in drawn][-1]
-        session.close()
-        truth = drawn[-1].truth
+        sample, result = played(config, episode)
+        truth = sample.truth
         visible = [k for k in range(len(episode.objects)) if (truth.instances == k + 1).sum() > 50]
         things = [TrueThing(episode.objects[k], truth.T_fixed_obj[k]) for k in visible]
         cases = queries(episode, things, np.random.default_rng([seed, 16]))
         known = {
             id_: None if k is None or k not in visible else visible.index(k)
-            for id_, k in matches(drawn[-1], result).items()
+            for id_, k in matches(sample, result).items()
         }
         yield cases, result.scene, known
         asked, seed = asked + len(cases), seed + 1

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from sam3d_ros.core.errors import Sam3dError
-from sam3d_ros.geometry.masks import mask_iou
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.language.crops import crop
 from sam3d_ros.language.kinds import KINDS, UNKNOWN
@@ -29,7 +28,6 @@ from sam3d_ros.world.suites import make_episode
 
 LOG = logging.getLogger(__name__)
 
-FOUND_IOU = 0.5
 FRAMES = 2
 SWEEP_DEG = 25.0
 UNKNOWN_WEIGHT = 4.0
@@ -47,19 +45,17 @@ def looks_at(sample: Sample, result: FrameResult, names: list[str]) -> list[dict
     """
     records = []
     shapes = {item.id: item for item in result.scene.objects}
-    values = np.unique(sample.truth.instances)
-    truth = {int(v): sample.truth.instances == v for v in values if v}
     for track in result.tracks.items:
         if track.instance < 0 or track.id not in shapes:
             continue
         seen, item = result.tracks.instances.items[track.instance], shapes[track.id]
-        best = max(truth, key=lambda v: mask_iou(truth[v], seen.mask), default=0)
-        if not best or mask_iou(truth[best], seen.mask) < FOUND_IOU:
+        number = sample.truth.object_of(seen.mask)
+        if number is None:
             continue
         vertices = apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
         records.append(
             {
-                'name': names[best - 1],
+                'name': names[number],
                 'crop': crop(result.frame.rgb, seen.mask, seen.box_px),
                 'vertices': (vertices - vertices.mean(axis=0)).astype(np.float32),
                 'faces': item.mesh.faces,
