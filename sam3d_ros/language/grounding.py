@@ -313,7 +313,7 @@ def _between(a: Thing, thing: Thing, b: Thing) -> float:
     if length < 1e-6:
         return 0.0
     share = float(own @ way) / length**2
-    aside = np.linalg.norm(own - share * way)
-    inside = sure(min(share, 1 - share) * length / SIDE_M)
+    aside = float(np.linalg.norm(own - share * way))
+    inside = float(sure(min(share, 1 - share) * length / SIDE_M))
     reach = 0.25 * length + 0.5 * float(thing.measures.across_m[1])
-    return float(inside * sure((reach - aside) / SIDE_M))
+    return inside * float(sure((reach - aside) / SIDE_M))
