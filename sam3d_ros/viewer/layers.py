@@ -21,7 +21,7 @@ from sam3d_ros.core.types import (
     SceneObject,
 )
 from sam3d_ros.export.glb import encode_glb
-from sam3d_ros.geometry.transforms import quaternion, transform
+from sam3d_ros.geometry.transforms import apply, quaternion, transform
 from sam3d_ros.messages.results.colors import (
     CONTRADICTED_RGB,
     OBSERVED_RGB,
@@ -196,7 +196,7 @@ class SceneLayers:
                 point_shape='circle',
             )
             self._place(points, item.T_fixed_obj)
-        edges = item.box_center_m + (box_edges() - 0.5) * item.size_m
+        edges = box_edges(item)
         if show.boxes or is_selected:
             box = self._node(
                 f'{name}/box',
@@ -340,5 +340,4 @@ def overview(scene: Scene, view: View | None) -> tuple[FloatArray, FloatArray, F
 
 
 def _corners(item: SceneObject) -> FloatArray:
-    corners: FloatArray = item.box_center_m + (box_edges() - 0.5) * item.size_m
-    return corners @ item.T_fixed_obj[:3, :3].T + item.T_fixed_obj[:3, 3]
+    return apply(item.T_fixed_obj, box_edges(item))

@@ -169,7 +169,7 @@ class MarkerState:
             'bbox',
             type=LINE_LIST,
             scale=self._cube(_LINE_M),
-            points=item.box_center_m + (_BOX_EDGES - 0.5) * item.size_m,
+            points=box_edges(item),
             color=self._color(id_color(item.id), 1.0),
         )
 
@@ -270,8 +270,12 @@ def _opacity(item: SceneObject) -> float:
     return float(np.clip(round(item.score, 1), 0.3, 1.0))
 
 
-def box_edges() -> FloatArray:
-    """Return the (24, 3) ends of a unit cube's twelve edges."""
+def box_edges(item: SceneObject) -> FloatArray:
+    """Return the (24, 3) ends of the twelve edges of an object's box, object frame, metres."""
+    return item.box_center_m + _EDGES * item.size_m
+
+
+def _unit_edges() -> FloatArray:
     corners = np.indices((2, 2, 2)).reshape(3, -1).T
     ends = [
         (a, b)
@@ -279,7 +283,7 @@ def box_edges() -> FloatArray:
         for b in corners[number + 1 :]
         if np.abs(a - b).sum() == 1
     ]
-    return np.array(ends, np.float64).reshape(-1, 3)
+    return np.array(ends, np.float64).reshape(-1, 3) - 0.5
 
 
-_BOX_EDGES = box_edges()
+_EDGES = _unit_edges()
