@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -116,14 +116,17 @@ class InvertedResidual(nn.Module):
 
 
 class Eyes(nn.Module):
-    """Colours to features at four scales; with random weights until :meth:`load`."""
+    """Colours to features at four scales; with random weights until :meth:`load`.
 
-    def __init__(self) -> None:
+    :param table: of its stages, see :data:`STAGES`.
+    """
+
+    def __init__(self, table: Sequence[tuple[int, int, int, int, int]] = STAGES) -> None:
         super().__init__()
         self.stem = Conv(3, STEM, 3, stride=2)
         self.stages = nn.ModuleList()
         inputs = STEM
-        for kernel, stride, factor, outputs, count in STAGES:
+        for kernel, stride, factor, outputs, count in table:
             blocks = nn.Sequential()
             for k in range(count):
                 stride_now = stride if k == 0 else 1
@@ -170,7 +173,8 @@ class Eyes(nn.Module):
 
     def published(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each tensor, and that in the published file, which counts blocks."""
-        starts = [sum(stage[-1] for stage in STAGES[:k]) for k in range(len(STAGES))]
+        counts = [len(list(stage.children())) for stage in self.stages]
+        starts = [sum(counts[:k]) for k in range(len(counts))]
         for name in self.state_dict():
             *place, part, leaf = name.split('.')
             conv, norm = UPSTREAM[part]

@@ -21,13 +21,9 @@ from torch import Tensor, nn
 from sam3d_ros.language.crops import SIDE_PX
 from sam3d_ros.training.mini.eyes import (
     NORM,
-    OFFSET,
-    SCALE,
     STAGES,
-    STEM,
-    UPSTREAM,
     Conv,
-    InvertedResidual,
+    Eyes,
     published_weights,
 )
 
@@ -42,38 +38,23 @@ class Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        blocks, inputs = [], STEM
-        for kernel, stride, factor, outputs, count in ALL_STAGES:
-            for k in range(count):
-                first = stride if k == 0 else 1
-                blocks.append(InvertedResidual(inputs, outputs, kernel, first, factor))
-                inputs = outputs
-        self.stem = Conv(3, STEM, 3, stride=2)
-        self.blocks = nn.Sequential(*blocks)
-        self.head = Conv(inputs, FEATURES, 1)
+        self.eyes = Eyes(ALL_STAGES)
+        self.head = Conv(ALL_STAGES[-1][3], FEATURES, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return (B, 1280) features of (B, 3, SIDE, SIDE) RGB values, 0..255."""
-        colours = pictures / 127.5 - 1
-        x = self.head(self.blocks(self.stem(SCALE * colours + OFFSET)))
-        return x.mean(dim=(2, 3))
+        *_, last = self.eyes(pictures / 127.5 - 1)
+        features: Tensor = self.head(last).mean(dim=(2, 3))
+        return features
 
     def take(self, state: dict[str, Tensor]) -> None:
         """Take the published weights, by their names.
 
         :raises KeyError: when one is missing.
         """
-        own = {}
-        for name in self.state_dict():
-            *place, part, leaf = name.split('.')
-            conv, norm = UPSTREAM.get(part, ('', ''))
-            start = f'_blocks.{place[1]}.' if place else ''
-            if part == 'head':
-                conv, norm = '_conv_head', '_bn1'
-            own[name] = state[
-                start + (f'{norm}.{NORM[leaf]}' if leaf in NORM else f'{conv}.weight')
-            ]
-        self.load_state_dict(own)
+        self.eyes.load_state_dict({own: state[name] for own, name in self.eyes.published()})
+        names = {leaf: f'_bn1.{NORM[leaf]}' for leaf in NORM} | {'weight': '_conv_head.weight'}
+        self.head.load_state_dict({own: state[name] for own, name in names.items()})
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
