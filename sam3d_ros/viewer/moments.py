@@ -53,11 +53,6 @@ class View:
     T_fixed_cam: FloatArray
     camera_id: str = ''
 
-    def image(self) -> ByteArray:
-        """Return the (H, W, 3) uint8 RGB image."""
-        decoded = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
-        return np.asarray(decoded, np.uint8)
-
     def ids(self) -> IndexArray:
         """Return the (H, W) int32 track of each pixel, 0 = none."""
         decoded = cv2.imdecode(np.frombuffer(self.ids_png, np.uint8), cv2.IMREAD_UNCHANGED)

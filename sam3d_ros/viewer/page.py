@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page: 3D scene, image, list of objects, timeline, and what may be done with the objects.
 
-One thread draws, at most :data:`MOST_HZ` times a second and only the newest; another does what
-visitors ask for. All visitors see the same moment. A visitor who is slow or hangs gets less, and
-holds up nobody.
+One thread draws what has changed, at most :data:`MOST_HZ` times a second and only the newest;
+another does what visitors ask for. All visitors see the same moment. A visitor who is slow or
+hangs gets less, and holds up nobody.
 """
 
 from __future__ import annotations
@@ -82,11 +82,9 @@ class Page:
         self._is_playing = False
         self._follows = True
         self._index = 0
-        self._drawn: tuple[Any, ...] = ()
         self._moment: Moment | None = None
+        self._named = 0
         self._is_framed = False
-        self.draw_s = 0.0
-        """What drawing has cost so far, seconds of this process."""
         # viser would announce its own port, which is not the page's.
         rich.get_console().quiet = True
         self._server = ViserServer('127.0.0.1', 0, label=heading, verbose=False)
@@ -111,11 +109,6 @@ class Page:
         ]
         for thread in self._threads:
             thread.start()
-
-    @property
-    def visitors(self) -> int:
-        """How many browsers show the page."""
-        return len(self._server.get_clients())
 
     def close(self) -> None:
         """End the page and its source."""
@@ -346,17 +339,19 @@ class Page:
     # Drawing is done in one thread.
 
     def _draw_on(self) -> None:
-        due_s = time.monotonic()
+        due_s, drawn = time.monotonic(), (-1, '')
         while not self._closing.is_set():
-            self._dirty.wait(1.0 / MOST_HZ)
+            is_asked = self._dirty.wait(1.0 / MOST_HZ)
             self._dirty.clear()
-            begin_s = time.thread_time()
             try:
-                self._draw()
+                now = self._source.timeline.changes, self._source.status()
+                if is_asked or self._is_playing or now != drawn:
+                    self._draw()
+                drawn = now
             except Exception as error:  # the next moment gets its chance
                 LOG.exception('a moment was not shown')
                 self._status.content = f'This moment cannot be shown: {error}'
-            self.draw_s += time.thread_time() - begin_s
+                drawn = (-1, '')
             due_s = max(due_s + 1.0 / MOST_HZ, time.monotonic())
             self._closing.wait(max(0.0, due_s - time.monotonic()))
 
@@ -415,8 +410,6 @@ class Page:
                 self._named = item.id
                 self._name.value = item.label  # type: ignore[misc]
             self._lock.label = 'Unlock' if item.locked else 'Lock'
-
-    _named = 0
 
     def _frame(self, moment: Moment) -> None:
         """Let visitors begin with a look at all objects."""
