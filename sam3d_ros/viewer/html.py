@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from html import escape
 
 import cv2
@@ -14,21 +15,17 @@ from sam3d_ros.core.types import FloatArray, ObjectState, Scene, SceneObject
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.messages.results.colors import id_color
-from sam3d_ros.viewer.layers import EVIDENCE_RGB, title
+from sam3d_ros.viewer.layers import EVIDENCE_RGB, HIGH_RGB, LOW_RGB, title
 from sam3d_ros.viewer.moments import View
 
-LEGEND = ('seen', 'made up', 'contradicted')
+Color = FloatArray | tuple[float, ...]
+"""Red, green, blue, 0..1."""
+EVIDENCE = dict(zip(('seen', 'made up', 'contradicted'), EVIDENCE_RGB.values(), strict=True))
 _OUTLINE_PX = 1.5
 """How far an outline may stand off the mask's."""
 
 
-_KEYS = (
-    '<div class="keys"><span class="key"><i style="background:#0073b3"></i>seen</span>'
-    '<span class="key"><i style="background:#e69900"></i>made up</span></div>'
-)
-
-
-def css(rgb: FloatArray | tuple[float, ...]) -> str:
+def css(rgb: Color) -> str:
     """Return a colour of RGB in 0..1 as CSS has it."""
     return '#' + ''.join(f'{round(255 * float(value)):02x}' for value in rgb)
 
@@ -123,7 +120,8 @@ def object_list(scene: Scene, selected: int, waiting: str) -> str:
             + f'<div class="bar"><i style="width:{share}%"></i></div>' * has_shape
             + '</div></div>'
         )
-    return f'<div class="sam3d">{_KEYS}{"".join(rows)}</div>'
+    keys = _keys({name: EVIDENCE[name] for name in ('seen', 'made up')})
+    return f'<div class="sam3d"><div class="keys">{keys}</div>{"".join(rows)}</div>'
 
 
 def object_details(item: SceneObject, stamp_ns: int) -> str:
@@ -156,15 +154,18 @@ def legend(coloring: str) -> str:
 
     :param coloring: one of ``layers.COLORINGS``.
     """
-    keys = {
-        'evidence': dict(zip(LEGEND, map(css, EVIDENCE_RGB.values()), strict=True)),
-        'confidence': {'unsure': '#d94d33', 'sure within 5 mm': '#1a8c73'},
-    }.get(coloring, {})
-    shown = ''.join(
-        f'<span class="key"><i style="background:{color}"></i>{name}</span>'
-        for name, color in keys.items()
+    colors: Mapping[str, Mapping[str, Color]] = {
+        'evidence': EVIDENCE,
+        'confidence': {'unsure': LOW_RGB, 'sure within 5 mm': HIGH_RGB},
+    }
+    return f'<div class="sam3d">{_keys(colors.get(coloring, {}))}</div>'
+
+
+def _keys(colors: Mapping[str, Color]) -> str:
+    return ''.join(
+        f'<span class="key"><i style="background:{css(rgb)}"></i>{name}</span>'
+        for name, rgb in colors.items()
     )
-    return f'<div class="sam3d">{shown}</div>'
 
 
 def counted(scene: Scene) -> str:

@@ -41,7 +41,7 @@ EVIDENCE_RGB = {
 }
 SIGMAS = 3.0
 """Ellipsoids hold so many sigmas of the positions."""
-_LOW_RGB, _HIGH_RGB = np.array([0.85, 0.30, 0.20]), np.array([0.10, 0.55, 0.45])
+LOW_RGB, HIGH_RGB = np.array([0.85, 0.30, 0.20]), np.array([0.10, 0.55, 0.45])
 GREY = (128, 134, 142)
 _MOST_SPLATS = 200_000
 _LEAST_UPRIGHT = 0.2
@@ -298,7 +298,7 @@ def colored(mesh: Mesh, coloring: str, object_id: int) -> Mesh:
         table = np.array([EVIDENCE_RGB[label] for label in FaceLabel])
         rgb: FloatArray = table[mesh.face_labels]
     elif coloring == 'confidence':
-        rgb = _LOW_RGB + mesh.face_confidence[:, None] * (_HIGH_RGB - _LOW_RGB)
+        rgb = LOW_RGB + mesh.face_confidence[:, None] * (HIGH_RGB - LOW_RGB)
     else:
         rgb = np.tile(id_color(object_id), (count, 1))
     colors: ByteArray = np.repeat(np.rint(255 * rgb), 3, axis=0).astype(np.uint8)
