@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from sam3d_ros.core.errors import NotFoundError
 from sam3d_ros.core.types import ByteArray, Camera, Scene
-from sam3d_ros.geometry.cameras import project
-from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.viewer.snapshot import RayCaster, write_label
+from sam3d_ros.viewer.snapshot import RayCaster, label, write_png
 
 VIEW = Camera(640, 480, np.array([[550.0, 0.0, 319.5], [0.0, 550.0, 239.5], [0.0, 0.0, 1.0]]))
 """The scene does not keep the intrinsics of the camera that saw it."""
@@ -30,8 +27,7 @@ def write_answer(path: Path, scene: Scene, ids: Sequence[int]) -> None:
     :param ids: of what was found in it.
     :raises NotFoundError: when the scene does not know where its camera was.
     """
-    image = cv2.cvtColor(answer_picture(scene, ids), cv2.COLOR_RGB2BGR)
-    path.write_bytes(cv2.imencode('.png', image)[1].tobytes())
+    write_png(path, answer_picture(scene, ids))
 
 
 def answer_picture(scene: Scene, ids: Sequence[int]) -> ByteArray:
@@ -56,8 +52,5 @@ def answer_picture(scene: Scene, ids: Sequence[int]) -> ByteArray:
     image, _ = RayCaster(replace(scene, objects=tuple(shown))).render(VIEW, scene.T_fixed_cam)
     for item in scene.objects:
         if item.id in ids:
-            middle = apply(inverse(scene.T_fixed_cam), apply(item.T_fixed_obj, item.box_center_m))
-            u, v = project(middle, VIEW)
-            if 0 <= u < VIEW.width and 0 <= v < VIEW.height:
-                write_label(image, f'{item.label} {item.id}'.strip(), (int(u), int(v)))
+            label(image, f'{item.label} {item.id}'.strip(), item, VIEW, scene.T_fixed_cam)
     return image

@@ -20,6 +20,7 @@ from sam3d_ros.core.types import (
     FloatArray,
     Frame,
     Scene,
+    SceneObject,
     Tracks,
 )
 from sam3d_ros.geometry.cameras import project, rays, scaled
@@ -44,9 +45,7 @@ def write_snapshot(path: Path, frame: Frame, tracks: Tracks, scene: Scene) -> No
     :param scene: all objects known after it.
     :raises BackendError: when Open3D is not installed.
     """
-    image = snapshot(frame, tracks, scene)
-    _, png = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    path.write_bytes(png.tobytes())
+    write_png(path, snapshot(frame, tracks, scene))
 
 
 def snapshot(frame: Frame, tracks: Tracks, scene: Scene) -> ByteArray:
@@ -64,14 +63,11 @@ def snapshot(frame: Frame, tracks: Tracks, scene: Scene) -> ByteArray:
         panel, depth_m = caster.render(camera, T_fixed_view)
         _add_points(panel, depth_m, surroundings, camera, T_fixed_view)
         for item in scene.objects:
-            middle = apply(inverse(T_fixed_view), apply(item.T_fixed_obj, item.box_center_m))
-            u, v = project(middle, camera)
-            if 0 <= u < camera.width and 0 <= v < camera.height:
-                write_label(panel, str(item.id), (int(u), int(v)))
+            label(panel, str(item.id), item, camera, T_fixed_view)
         panels.append(panel)
     for panel, title in zip(panels, ('input and masks', 'camera view', 'side view'), strict=True):
         (width, text_height), _ = cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-        write_label(panel, title, (10 + width // 2, 10 + text_height // 2))
+        _write(panel, title, (10 + width // 2, 10 + text_height // 2))
     return np.concatenate(panels, axis=1)
 
 
@@ -91,7 +87,7 @@ def _masked(frame: Frame, tracks: Tracks, size_px: tuple[int, int]) -> ByteArray
         cv2.drawContours(image, outlines, -1, color.tolist(), 2, cv2.LINE_AA)
         v, u = np.nonzero(mask)
         if len(u):
-            write_label(image, str(track.id), (int(np.median(u)), int(np.median(v))))
+            _write(image, str(track.id), (int(np.median(u)), int(np.median(v))))
     return image
 
 
@@ -238,7 +234,28 @@ def _outline(frame: Frame, scene: Scene) -> FloatArray:
     return ahead + np.array([[-0.3, -0.3, -0.3], [0.3, 0.3, 0.3]])
 
 
-def write_label(image: ByteArray, text: str, middle_px: tuple[int, int]) -> None:
+def write_png(path: Path, image: ByteArray) -> None:
+    """Write an (H, W, 3) uint8 RGB image."""
+    _, png = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    path.write_bytes(png.tobytes())
+
+
+def label(
+    image: ByteArray, text: str, item: SceneObject, camera: Camera, T_fixed_cam: FloatArray
+) -> None:
+    """Write a text in the middle of an object, if that is in the image.
+
+    :param image: (H, W, 3) uint8, is written to.
+    :param camera: the pinhole model of the image.
+    :param T_fixed_cam: (4, 4) optical frame to fixed frame.
+    """
+    middle = apply(inverse(T_fixed_cam), apply(item.T_fixed_obj, item.box_center_m))
+    u, v = project(middle, camera)
+    if 0 <= u < camera.width and 0 <= v < camera.height:
+        _write(image, text, (int(u), int(v)))
+
+
+def _write(image: ByteArray, text: str, middle_px: tuple[int, int]) -> None:
     """Write white on a dark ground, readable on anything."""
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
     left, bottom = middle_px[0] - width // 2, middle_px[1] + height // 2
