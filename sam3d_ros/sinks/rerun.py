@@ -12,6 +12,7 @@ from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.types import FloatArray
 from sam3d_ros.messages.results.colors import id_color
 from sam3d_ros.session.result import FrameResult
+from sam3d_ros.viewer.moments import id_image
 
 APPLICATION = 'sam3d_ros'
 TIMELINE = 'stamp'
@@ -50,10 +51,7 @@ class RerunSink:
         size = {'width': frame.camera.width, 'height': frame.camera.height}
         log(f'{camera}/image', rr.Pinhole(image_from_camera=frame.camera.K, **size))
         log(f'{camera}/image', rr.Image(frame.rgb))
-        masks = np.zeros(frame.depth_m.shape, np.uint16)
-        for track in result.tracks.items:
-            if track.instance >= 0:
-                masks[result.tracks.instances.items[track.instance].mask] = track.id
+        masks = id_image(frame, result.tracks)
         log(f'{camera}/image/masks', rr.SegmentationImage(masks, opacity=0.4))
         points = frame.pointmap[::EVERY, ::EVERY]
         shown = np.isfinite(points[..., 2])

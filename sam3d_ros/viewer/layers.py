@@ -144,7 +144,7 @@ class SceneLayers:
             node.wxyz = turned
 
     def _camera(self, view: View) -> None:
-        fov = 2 * np.arctan(view.camera.height / (2 * view.camera.fy))
+        fov = view.fov_rad
         aspect = view.camera.width / view.camera.height
         frustum = self._node(
             f'/camera{view.camera_id}',

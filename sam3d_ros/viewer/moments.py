@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from sam3d_ros.core.people import People
 from sam3d_ros.core.types import (
@@ -53,6 +54,11 @@ class View:
     T_fixed_cam: FloatArray
     camera_id: str = ''
 
+    @property
+    def fov_rad(self) -> float:
+        """How much the image shows from top to bottom, radians."""
+        return 2 * float(np.arctan(self.camera.height / (2 * self.camera.fy)))
+
     def ids(self) -> IndexArray:
         """Return the (H, W) int32 track of each pixel, 0 = none."""
         decoded = cv2.imdecode(np.frombuffer(self.ids_png, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -81,10 +87,6 @@ def view_of(frame: Frame, tracks: Tracks) -> View:
     :param tracks: all living tracks after it.
     """
     height, width = frame.depth_m.shape
-    ids = np.zeros((height, width), np.uint16)
-    for track in tracks.items:
-        if track.instance >= 0:
-            ids[tracks.instances.items[track.instance].mask] = track.id % 65536
     step = max(1, int(np.ceil(np.sqrt(height * width / MOST_POINTS))))
     v, u = np.mgrid[step // 2 : height : step, step // 2 : width : step].reshape(2, -1)
     points = frame.pointmap[v, u]
@@ -94,7 +96,9 @@ def view_of(frame: Frame, tracks: Tracks) -> View:
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     return View(
         jpeg=cv2.imencode('.jpg', bgr, quality)[1].tobytes(),
-        ids_png=cv2.imencode('.png', ids, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes(),
+        ids_png=cv2.imencode('.png', id_image(frame, tracks), [cv2.IMWRITE_PNG_COMPRESSION, 1])[
+            1
+        ].tobytes(),
         points_m=apply(frame.T_fixed_cam, points).astype(np.float32),
         pixels=np.column_stack([u, v]).astype(np.int32),
         colors=frame.rgb[v, u],
@@ -102,6 +106,19 @@ def view_of(frame: Frame, tracks: Tracks) -> View:
         T_fixed_cam=frame.T_fixed_cam,
         camera_id=frame.camera_id,
     )
+
+
+def id_image(frame: Frame, tracks: Tracks) -> npt.NDArray[np.uint16]:
+    """Return the track each pixel of a frame shows, (H, W) uint16, 0 = none.
+
+    :param frame: the observation.
+    :param tracks: all living tracks after it.
+    """
+    ids = np.zeros(frame.depth_m.shape, np.uint16)
+    for track in tracks.items:
+        if track.instance >= 0:
+            ids[tracks.instances.items[track.instance].mask] = track.id % 65536
+    return ids
 
 
 class Timeline:

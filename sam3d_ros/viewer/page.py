@@ -326,11 +326,11 @@ class Page:
         for client in self._server.get_clients().values():
             with client.atomic():
                 if where == 'camera' and moment.view is not None:
-                    T, camera = moment.view.T_fixed_cam, moment.view.camera
+                    T = moment.view.T_fixed_cam
                     client.camera.up_direction = -T[:3, 1]
                     client.camera.position = T[:3, 3]
                     client.camera.look_at = T[:3, 3] + T[:3, 2]
-                    client.camera.fov = 2 * float(np.arctan(camera.height / (2 * camera.fy)))
+                    client.camera.fov = moment.view.fov_rad
                 else:
                     client.camera.up_direction = up
                     client.camera.position = position
