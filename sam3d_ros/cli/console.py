@@ -24,9 +24,14 @@ COLORS = {
 }
 
 
+def console() -> Console:
+    """Return standard output, in colours and as wide as it is where it is a terminal."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH)
+
+
 def print_table(table: Table) -> None:
-    """Print a table to standard output, in colours where that is a terminal."""
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    """Print a table to standard output."""
+    console().print(table)
 
 
 def plain(table: Table) -> str:

@@ -19,6 +19,7 @@ from sam3d_ros.cli.inputs import (
     add_camera_argument,
     add_reading_arguments,
     add_topic_arguments,
+    named_topics,
     reading_config,
 )
 from sam3d_ros.core.errors import BackendError, Sam3dError
@@ -27,7 +28,6 @@ from sam3d_ros.core.registry import backend_names, load_backend
 from sam3d_ros.core.weights import models_folder, read_registry, verified_file
 from sam3d_ros.pipeline.cameras import read_cameras
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up
-from sam3d_ros.pipeline.frames import overrides_of
 from sam3d_ros.pipeline.offset_checkup import offsets
 from sam3d_ros.session.config import Config, load_config
 
@@ -74,14 +74,7 @@ def _findings(args: argparse.Namespace) -> Iterator[Finding]:
     options = reading_config(args, config.pointmaps)
     try:
         with _open(args) as recording:
-            overrides = overrides_of(
-                recording,
-                options,
-                rgb=args.rgb,
-                depth=args.depth,
-                info=args.info,
-                points=args.points,
-            )
+            overrides = named_topics(args, recording, options)
             sound = list(dict.fromkeys(args.camera)) or ['']
             for camera in tuple(sound):
                 named = replace(overrides, camera=camera)

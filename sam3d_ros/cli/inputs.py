@@ -6,9 +6,14 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sam3d_ros.bags.scan import SLOP_S
 from sam3d_ros.pointmaps.config import PointmapConfig
+
+if TYPE_CHECKING:
+    from sam3d_ros.bags.recording import Recording
+    from sam3d_ros.bags.selection import Overrides
 
 _UNITS_M = {'': 1.0, 'm': 1.0, 'cm': 1e-2, 'mm': 1e-3, 'um': 1e-6}
 
@@ -79,10 +84,26 @@ def add_header_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def named_topics(
+    args: argparse.Namespace, recording: Recording, config: PointmapConfig
+) -> Overrides:
+    """Return what the command line and the options say about topics of a recording.
+
+    :param args: parsed from :func:`add_topic_arguments`.
+    :param config: options of the stage.
+    :raises ConfigurationError: when an option names a topic that the recording does not have.
+    """
+    from sam3d_ros.pipeline.frames import overrides_of
+
+    topics = {name: getattr(args, name) for name in ('rgb', 'depth', 'info', 'points')}
+    return overrides_of(recording, config, **topics)
+
+
 def reading_config(args: argparse.Namespace, config: PointmapConfig) -> PointmapConfig:
     """Return the options of the stage with those of the command line over them.
 
-    :param args: parsed from :func:`add_reading_arguments`.
+    :param args: parsed from :func:`add_reading_arguments`, with ``fixed_frame`` where a command
+        has that.
     :param config: from a file, or the defaults.
     """
     given = {
@@ -92,6 +113,7 @@ def reading_config(args: argparse.Namespace, config: PointmapConfig) -> Pointmap
         'depth_unit_m': args.depth_unit,
         'color_order': args.color_order,
         'tf_namespace': args.tf_namespace,
+        'fixed_frame': getattr(args, 'fixed_frame', '') or None,
     }
     return replace(config, **{name: value for name, value in given.items() if value is not None})
 

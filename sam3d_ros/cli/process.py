@@ -20,6 +20,7 @@ from sam3d_ros.cli.inputs import (
     add_camera_argument,
     add_reading_arguments,
     add_topic_arguments,
+    named_topics,
     reading_config,
 )
 from sam3d_ros.cli.prompts import Asked, add_prompt_arguments, asked_of, prompt_config
@@ -35,7 +36,7 @@ from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.export import scene_files, scene_json
 from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras, transforms_of
-from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of
+from sam3d_ros.pipeline.frames import BadFrame, FrameReader
 from sam3d_ros.session.config import Config, load_config
 from sam3d_ros.session.result import FrameResult
 from sam3d_ros.session.session import Session
@@ -88,8 +89,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Process a recording; 0 when at least one frame was processed."""
     config = load_config(args.config)
-    if args.fixed_frame:
-        config = replace(config, pointmaps=replace(config.pointmaps, fixed_frame=args.fixed_frame))
     config = replace(
         config,
         pointmaps=reading_config(args, config.pointmaps),
@@ -97,14 +96,7 @@ def run(args: argparse.Namespace) -> int:
     )
     notes = Notes(lambda text: _say(f'note: {text}\n'))
     with Recording(args.recording) as recording:
-        overrides = overrides_of(
-            recording,
-            config.pointmaps,
-            rgb=args.rgb,
-            depth=args.depth,
-            info=args.info,
-            points=args.points,
-        )
+        overrides = named_topics(args, recording, config.pointmaps)
         readers = read_cameras(
             recording, args.camera or [''], config.pointmaps, args.slop, notes, overrides
         )

@@ -10,14 +10,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from sam3d_ros.bags.recording import Recording
-from sam3d_ros.cli.inputs import add_reading_arguments, add_topic_arguments, reading_config
+from sam3d_ros.cli.inputs import (
+    add_reading_arguments,
+    add_topic_arguments,
+    named_topics,
+    reading_config,
+)
 from sam3d_ros.cli.prompts import add_pixel_prompt_arguments, pixel_prompts
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.notes import Notes
@@ -26,7 +30,7 @@ from sam3d_ros.core.types import Frame
 from sam3d_ros.export.surfel_ply import write_gaussians, write_points
 from sam3d_ros.masks3d.propagation import ObjectInViews, find_in_views
 from sam3d_ros.pipeline.cameras import read_cameras
-from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of
+from sam3d_ros.pipeline.frames import BadFrame, FrameReader
 from sam3d_ros.session.config import load_config
 
 MASKS = 'masks'
@@ -56,12 +60,9 @@ def run(args: argparse.Namespace) -> int:
         )
     config = load_config(args.config)
     pointmaps = reading_config(args, config.pointmaps)
-    if args.fixed_frame:
-        pointmaps = replace(pointmaps, fixed_frame=args.fixed_frame)
     notes = Notes(lambda text: _say(f'note: {text}\n'))
     with Recording(args.recording) as recording:
-        topics = {name: getattr(args, name) for name in ('rgb', 'depth', 'info', 'points')}
-        overrides = overrides_of(recording, pointmaps, **topics)
+        overrides = named_topics(args, recording, pointmaps)
         (reader,) = read_cameras(recording, [''], pointmaps, args.slop, notes, overrides).values()
         segmenter = make_backend('segmentation', config.segmentation.backend, config.segmentation)
         found = find_in_views(

@@ -4,11 +4,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from rich.console import Console
-
-from sam3d_ros.cli.console import WIDTH
+from sam3d_ros.cli.console import console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +23,6 @@ def run(args: argparse.Namespace) -> int:
     """Show the graph until Ctrl-C; 0 then."""
     from sam3d_ros.nodes.viewer.top import watch
 
-    width = None if sys.stdout.isatty() else WIDTH
     namespace = f'/{args.namespace.strip("/")}'
-    watch(namespace, Console(width=width), sim_time=args.sim_time, once_s=args.once)
+    watch(namespace, console(), sim_time=args.sim_time, once_s=args.once)
     return 0

@@ -19,6 +19,7 @@ from sam3d_ros.cli.inputs import (
     add_camera_argument,
     add_reading_arguments,
     add_topic_arguments,
+    named_topics,
     reading_config,
 )
 from sam3d_ros.core.errors import ConfigurationError
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 PORT = 8080
 FIRST_MOMENT_S = 60.0
-RESULT_FILES = ('scene.json', 'result', 'object_gaussians.ply')
-"""What a folder of results has."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,9 +141,9 @@ def _source(args: argparse.Namespace, stack: ExitStack) -> Source:
             f'{args.what} does not exist', wanted='a recording or a folder of results'
         )
     if args.what.is_dir():
-        if any((args.what / name).exists() for name in RESULT_FILES):
-            from sam3d_ros.viewer.results import ResultFolder
+        from sam3d_ros.viewer.results import RESULT_FILES, ResultFolder
 
+        if any((args.what / name).exists() for name in RESULT_FILES):
             return ResultFolder(args.what, args.recording)
         if not any(args.what.iterdir()):
             raise ConfigurationError(
@@ -159,20 +158,15 @@ def _processed(args: argparse.Namespace, stack: ExitStack) -> Source:
     from sam3d_ros.bags.recording import Recording
     from sam3d_ros.core.notes import Notes
     from sam3d_ros.pipeline.cameras import read_cameras
-    from sam3d_ros.pipeline.frames import overrides_of
     from sam3d_ros.session.config import load_config
     from sam3d_ros.session.session import Session
     from sam3d_ros.viewer.processing import ProcessedRecording
 
     config = load_config(args.config)
     pointmaps = reading_config(args, config.pointmaps)
-    if args.fixed_frame:
-        pointmaps = replace(pointmaps, fixed_frame=args.fixed_frame)
     config = replace(config, pointmaps=pointmaps)
     notes = Notes(lambda text: print(f'note: {text}', file=sys.stderr))
     recording = stack.enter_context(Recording(args.what))
-    overrides = overrides_of(
-        recording, pointmaps, rgb=args.rgb, depth=args.depth, info=args.info, points=args.points
-    )
+    overrides = named_topics(args, recording, pointmaps)
     readers = read_cameras(recording, args.camera or [''], pointmaps, args.slop, notes, overrides)
     return ProcessedRecording(readers, Session.from_config(config, notes.add))

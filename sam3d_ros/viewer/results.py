@@ -46,6 +46,8 @@ from sam3d_ros.viewer.moments import Moment, Timeline, view_of
 from sam3d_ros.viewer.sources import EDIT, REMOVE, SAVE
 
 RESULT, REPORT, GAUSSIANS = 'result', 'report.json', 'object_gaussians.ply'
+RESULT_FILES = (SCENE_JSON, RESULT, GAUSSIANS)
+"""A folder of results has one of these."""
 DEMO_RECORDING = Path('world') / 'recording'
 """Where the demo leaves what it made up, below its folder."""
 READ_ONLY = 'a result is finished: it can be renamed, locked, removed from and saved'
