@@ -14,6 +14,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.serialization import deserialize_message
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -67,13 +68,15 @@ class Monitor:
             self._listen(topic)
 
     def _listen(self, topic: Topic) -> None:
+        kind = import_message(topic.type)
+
         def take(data: bytes) -> None:
             self.take_message(topic, stamp_of(data), self._node.get_clock().now().nanoseconds)
+            if topic is OBJECTS:
+                self.take_objects(deserialize_message(data, kind))
 
-        kind, name = import_message(topic.type), topic.resolve(self._namespace)
+        name = topic.resolve(self._namespace)
         self._node.create_subscription(kind, name, take, profile(topic.quality), raw=True)
-        if topic is OBJECTS:
-            self._node.create_subscription(kind, name, self.take_objects, profile(topic.quality))
 
     def take_diagnostics(self, message: DiagnosticArray) -> None:
         """Keep what nodes of the graph say of themselves."""
