@@ -189,8 +189,6 @@ def usage(pid: int) -> Usage:
 
 def _measure(suite: str, options: BenchOptions) -> Run:
     from sam3d_ros.nodes.links import stamp_of
-    from sam3d_ros.nodes.processes import Processes
-    from sam3d_ros.ros.arrivals import listening
 
     frames = QUICK_FRAMES if options.quick else FRAMES
     object_frames = ObjectFrames()
@@ -198,9 +196,7 @@ def _measure(suite: str, options: BenchOptions) -> Run:
     readers[topics.TF] = object_frames
     with tempfile.TemporaryDirectory() as folder, own_domain():
         recording.write_episode(world_of(suite, frames, options), Path(folder) / 'world')
-        with Processes(Path(folder) / 'logs') as processes, listening(readers) as arrivals:
-            processes.start('graph', up_command(options))
-            wait_for_graph(arrivals, processes)
+        with watched_graph(options, readers) as (processes, arrivals):
             processes.start('replay', replay_command(Path(folder) / 'world'))
             cpu = follow(arrivals, processes)
             ends_s = {stage: arrivals.times_s(topic.name) for stage, topic in ENDS.items()}
@@ -221,13 +217,28 @@ def world_of(suite: str, frames: int, options: BenchOptions) -> Episode:
     return bare(episode_of(suite, options.seed, source, options.sensor, frames))
 
 
-def wait_for_graph(arrivals: Arrivals, processes: Processes) -> None:
-    """Wait until the graph listens to the camera.
+@contextmanager
+def watched_graph(
+    options: BenchOptions, readers: Mapping[Topic, Reader]
+) -> Iterator[tuple[Processes, Arrivals]]:
+    """Bring the graph up as a process called ``graph``, and watch it until the context ends.
 
-    :param arrivals: of the graph's topics.
-    :param processes: those of the graph.
+    :param options: configuration under test.
+    :param readers: topics that are listened to, and how their stamps are read.
+    :return: the processes, and what arrives, once the graph listens to the camera.
     """
-    wait(lambda: arrivals.count_subscribers(recording.DEPTH.name) > 0, processes, START_TIMEOUT_S)
+    from sam3d_ros.nodes.processes import Processes
+    from sam3d_ros.ros.arrivals import listening
+
+    with (
+        tempfile.TemporaryDirectory() as logs_folder,
+        Processes(Path(logs_folder)) as processes,
+        listening(readers) as arrivals,
+    ):
+        processes.start('graph', up_command(options))
+        camera = recording.DEPTH.name
+        wait(lambda: arrivals.count_subscribers(camera) > 0, processes, START_TIMEOUT_S)
+        yield processes, arrivals
 
 
 def follow(arrivals: Arrivals, processes: Processes) -> tuple[float, float]:

@@ -7,7 +7,6 @@ The nodes run as ``sam3d up`` starts them. Poses are timed from the image's Came
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,8 +98,7 @@ def live(world: Path, hz: float, options: BenchOptions) -> Live:
     :raises BackendError: when no image was answered.
     """
     from sam3d_ros.nodes.links import stamp_of
-    from sam3d_ros.nodes.processes import Processes
-    from sam3d_ros.ros.arrivals import Reader, listening
+    from sam3d_ros.ros.arrivals import Reader
 
     poses = ObjectPoses()
     lists: dict[int, bytes] = {}
@@ -114,13 +112,7 @@ def live(world: Path, hz: float, options: BenchOptions) -> Live:
         topics.TF: poses,
         latency.resolved(topics.OBJECTS): keep,
     }
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Processes(Path(folder)) as processes,
-        listening(readers) as arrivals,
-    ):
-        processes.start('graph', latency.up_command(options))
-        latency.wait_for_graph(arrivals, processes)
+    with latency.watched_graph(options, readers) as (processes, arrivals):
         processes.start('replay', latency.replay_command(world, hz / RECORDED_HZ))
         latency.wait(lambda: processes.exit_code('replay') == 0, processes, latency.PLAY_TIMEOUT_S)
         sent_s = arrivals.times_s(latency.SENT.name)

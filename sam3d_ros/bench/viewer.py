@@ -88,20 +88,12 @@ def run(options: BenchOptions) -> Measurement:
 
 def _measure(world: Path, options: BenchOptions, *, viewed: bool) -> Cost:
     from sam3d_ros.nodes.links import stamp_of
-    from sam3d_ros.nodes.processes import Processes
-    from sam3d_ros.ros.arrivals import listening
 
     readers: dict[topics.Topic, Any] = dict.fromkeys(
         (latency.SENT, *latency.ENDS.values()), stamp_of
     )
     readers[topics.TF] = latency.ObjectFrames()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Processes(Path(folder)) as processes,
-        listening(readers) as arrivals,
-    ):
-        processes.start('graph', latency.up_command(options))
-        latency.wait_for_graph(arrivals, processes)
+    with latency.watched_graph(options, readers) as (processes, arrivals):
         port = _free_port()
         if viewed:
             processes.start('viewer', [*latency.PROGRAM, 'view', '--port', str(port)])
