@@ -302,9 +302,10 @@ class Page:
     def _checked(self, name: str, event: Any) -> None:
         self._set(name, event.target.value)
 
-    def _scrubbed(self, event: Any) -> None:
+    async def _scrubbed(self, event: Any) -> None:
+        # Called at once, not by a thread: what is drawn meanwhile would set the slider back.
         if event.client is not None:
-            self._index, self._follows, self._is_playing = int(self._slider.value), False, False
+            self._follows, self._is_playing, self._index = False, False, int(self._slider.value)
             self._dirty.set()
 
     def _toggle_play(self) -> None:
