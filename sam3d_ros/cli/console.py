@@ -63,9 +63,8 @@ def objects_table(scene: Scene) -> Table:
 
 def state_text(item: SceneObject) -> str:
     """Return an object's state in its colour."""
-    name = item.state.name.lower().replace('_', ' ')
-    color = COLORS.get(item.state)
-    return f'[{color}]{name}[/]' if color else name
+    words, color = item.state.words, COLORS.get(item.state)
+    return f'[{color}]{words}[/]' if color else words
 
 
 def size_text(item: SceneObject) -> str:

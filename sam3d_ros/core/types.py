@@ -355,6 +355,11 @@ class ObjectState(IntEnum):
     OUT_OF_VIEW = 3
     ABSENT = 4
 
+    @property
+    def words(self) -> str:
+        """What people call it, e.g. ``out of view``."""
+        return self.name.lower().replace('_', ' ')
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneObject:

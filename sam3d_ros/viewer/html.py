@@ -104,7 +104,7 @@ def object_list(scene: Scene, selected: int, waiting: str) -> str:
     rows = []
     for item in scene.objects:
         state = item.state.name.lower()
-        chips = f'<span class="chip {state}">{state.replace("_", " ")}</span>'
+        chips = f'<span class="chip {state}">{item.state.words}</span>'
         chips += '<span class="chip locked">locked</span>' * item.locked
         size = ' × '.join(f'{100 * value:.1f}' for value in item.size_m)
         share = f'{100 * item.observed_fraction:.0f}'
@@ -142,7 +142,7 @@ def object_details(item: SceneObject, stamp_ns: int) -> str:
         if len(item.mesh.faces)
         else 'none yet: points alone',
         'Last seen': 'now' if ago_s < 0.05 else f'{ago_s:.1f} s ago',
-        'State': f'{item.state.name.lower().replace("_", " ")}: {item.state_reason}',
+        'State': f'{item.state.words}: {item.state_reason}',
         'Score': f'{item.score:.2f}',
     }
     table = ''.join(f'<tr><td>{k}</td><td>{escape(v)}</td></tr>' for k, v in rows.items())
@@ -171,9 +171,5 @@ def _keys(colors: Mapping[str, Color]) -> str:
 def counted(scene: Scene) -> str:
     """Return how many objects a scene has, by state."""
     by_state = {state: sum(item.state == state for item in scene.objects) for state in ObjectState}
-    parts = [
-        f'{count} {state.name.lower().replace("_", " ")}'
-        for state, count in by_state.items()
-        if count
-    ]
+    parts = [f'{count} {state.words}' for state, count in by_state.items() if count]
     return ', '.join(parts) or 'no objects'

@@ -249,7 +249,7 @@ class MarkerState:
 def _text(item: SceneObject) -> str:
     words = [str(item.id), item.label]
     if item.state != ObjectState.VISIBLE:
-        words.append(f'({item.state.name.lower().replace("_", " ")})')
+        words.append(f'({item.state.words})')
     return ' '.join(word for word in words if word)
 
 

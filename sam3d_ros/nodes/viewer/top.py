@@ -153,7 +153,7 @@ class Monitor:
             table.add_row(
                 item.id,
                 Text(item.label or '-'),
-                ObjectState(item.state).name.lower().replace('_', ' '),
+                ObjectState(item.state).words,
                 item.state_reason,
                 f'{100 * item.observed_fraction:.0f} %',
                 f'{ago_ns * 1e-9:.1f}',
