@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sam3d_ros.core.config import Option, options
 from sam3d_ros.export.rviz import rviz_file
-from sam3d_ros.messages.topics import NAMESPACE
+from sam3d_ros.messages.topics import NAMESPACE, absolute
 from sam3d_ros.nodes.config import InputConfig, NodeConfig
 from sam3d_ros.session.config import config_kind
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the options, or what RViz is to show."""
     if args.rviz:
-        text = rviz_file(f'/{args.namespace.strip("/")}', args.fixed_frame)
+        text = rviz_file(absolute(args.namespace), args.fixed_frame)
     else:
         text = markdown() if args.markdown else parameter_file()
     print(text, end='')

@@ -26,6 +26,7 @@ from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.core.inference import describe
 from sam3d_ros.core.registry import backend_names, load_backend
 from sam3d_ros.core.weights import models_folder, read_registry, verified_file
+from sam3d_ros.messages.topics import NAMESPACE
 from sam3d_ros.pipeline.cameras import read_cameras
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up
 from sam3d_ros.pipeline.offset_checkup import offsets
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_camera_argument(parser)
     add_reading_arguments(parser)
     parser.add_argument(
-        '--namespace', default='/sam3d', help='our own graph, not an input (%(default)s)'
+        '--namespace', default=NAMESPACE, help='our own graph, not an input (%(default)s)'
     )
 
 

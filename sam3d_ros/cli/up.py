@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from sam3d_ros.messages.topics import NAMESPACE
 from sam3d_ros.session.config import load_config
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '{camera} stands for it; repeatable; default: those of session.cameras',
     )
     parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
-    parser.add_argument('--namespace', default='/sam3d', metavar='NS', help='of the nodes')
+    parser.add_argument('--namespace', default=NAMESPACE, metavar='NS', help='of the nodes')
     parser.add_argument(
         '--session',
         default='',

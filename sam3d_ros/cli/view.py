@@ -23,6 +23,7 @@ from sam3d_ros.cli.inputs import (
     reading_config,
 )
 from sam3d_ros.core.errors import ConfigurationError
+from sam3d_ros.messages.topics import NAMESPACE
 
 if TYPE_CHECKING:
     from sam3d_ros.viewer.page import Page
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--screenshot', type=Path, metavar='FILE',
         help='write a picture of the page as a PNG and end; needs Chromium, no display',
     )  # fmt: skip
-    parser.add_argument('--namespace', default='/sam3d', metavar='NS', help='of the graph')
+    parser.add_argument('--namespace', default=NAMESPACE, metavar='NS', help='of the graph')
     parser.add_argument(
         '--recording', type=Path, metavar='PATH',
         help='that a folder of results was made of, when it has moved',

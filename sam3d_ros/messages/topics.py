@@ -13,6 +13,11 @@ from sam3d_ros.core.errors import ConfigurationError
 NAMESPACE = '/sam3d'
 
 
+def absolute(namespace: str) -> str:
+    """Return a namespace with one slash before it and none behind it."""
+    return f'/{namespace.strip("/")}'
+
+
 class Offer(NamedTuple):
     """A quality of service: keep the last ``depth`` messages.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sam3d_ros.core.errors import ConfigurationError
-from sam3d_ros.messages.topics import require_camera_id
+from sam3d_ros.messages.topics import NAMESPACE, absolute, require_camera_id
 from sam3d_ros.session.config import load_config
 
 CAMERA = '{camera}'
@@ -62,7 +62,7 @@ class GraphOptions:
         have the same images.
     """
 
-    namespace: str = '/sam3d'
+    namespace: str = NAMESPACE
     config: Path | None = None
     rgb: str = ''
     depth: str = ''
@@ -161,7 +161,7 @@ def options_from(args: argparse.Namespace) -> GraphOptions:
     :raises ConfigurationError: as :class:`GraphOptions`, and when the configuration cannot be.
     """
     return GraphOptions(
-        namespace=f'/{args.namespace.strip("/")}',
+        namespace=absolute(args.namespace),
         config=args.config,
         rgb=args.rgb,
         depth=args.depth,

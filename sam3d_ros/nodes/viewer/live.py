@@ -33,6 +33,7 @@ from sam3d_ros.messages.topics import (
     PEOPLE,
     VIEW,
     VIEW_INSTANCES,
+    absolute,
 )
 from sam3d_ros.messages.types import ClassTypes, import_message
 from sam3d_ros.messages.typestore import typestore
@@ -67,7 +68,7 @@ class LiveGraph:
         self._context = rclpy.Context()
         self._context.init(args=[])
         self._node = Node(f'viewer_{id(self) % 100_000}', context=self._context)
-        namespace = f'/{namespace.strip("/")}'
+        namespace = absolute(namespace)
         self.timeline = Timeline()
         self._namespace = namespace
         self._kept: dict[str, OrderedDict[int, bytes]] = {
