@@ -159,7 +159,7 @@ class _Meaning:
             raise PromptError(
                 f'the objects of this scene have no names, so "{query.noun}" cannot be told',
                 wanted='colours, sizes, shapes and places alone',
-                remedy='Set language.names to true, or process the recording again.',
+                remedy='Set language.names (it needs ONNX Runtime), or process it again.',
             )
         return np.array([thing.named(query.kinds) for thing in self._things])
 

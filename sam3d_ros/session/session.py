@@ -93,7 +93,7 @@ class Session:
         self._memory = memory
         self._people = people or PeopleStage()
         self._prompts = standing_prompts(prompts, segmenter)
-        self._phrases = Phrases(() if serves_concepts(segmenter) else prompts.phrases)
+        self._phrases = Phrases(() if serves_concepts(segmenter) else prompts.phrases, say)
         self._names = names or NamingStage()
         self._recent = RecentFrames(prompts.keep_frames)
         self._outside = OutsideMasks(options.external_wait_s)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +14,14 @@ from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import ExemplarPrompt, Scene, TextPrompt
 from sam3d_ros.language.grammar import parse
-from sam3d_ros.language.grounding import Answer, find
+from sam3d_ros.language.grounding import find
 from sam3d_ros.session.config import PromptConfig
 from sam3d_ros.session.prompting import StandingPrompts
 from sam3d_ros.session.recent_frames import Kept
+
+LOG = logging.getLogger(__name__)
+PATIENCE = 30
+"""A phrase that could not be told in so many lists in a row is worth a word: names come late."""
 
 
 def serves_concepts(segmenter: Segmenter) -> bool:
@@ -49,14 +55,19 @@ class Phrases:
     """Phrases that stand, grounded by what is known of the objects.
 
     :param phrases: what is looked for from the start; nothing else is listed then.
+    :param say: takes what a user should know, a sentence at a time.
     :raises PromptError: when one of them cannot be understood.
     """
 
-    def __init__(self, phrases: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, phrases: tuple[str, ...] = (), say: Callable[[str], object] = LOG.warning
+    ) -> None:
         for phrase in phrases:
             parse(phrase)
         self._phrases = tuple(map(Asked, phrases))
         self._added: list[Asked] = []
+        self._say = say
+        self._untold: Counter[Asked] = Counter()
         self._listed: frozenset[int] = frozenset()
 
     def clear(self) -> None:
@@ -106,7 +117,15 @@ class Phrases:
             return scene
         meant: set[int] = set()
         for asked in (*self._phrases, *self._added):
-            meant.update(item.id for item in _answer(scene, asked).objects)
+            try:
+                answer = find(scene, asked.phrase, asked.like)
+            except PromptError as error:
+                self._untold[asked] += 1
+                if self._untold[asked] == PATIENCE:
+                    self._say(f'nothing is listed for "{asked.phrase}": {error}')
+            else:
+                del self._untold[asked]
+                meant.update(item.id for item in answer.objects)
         gone = self._listed - meant
         self._listed = frozenset(meant)
         return replace(
@@ -114,11 +133,3 @@ class Phrases:
             objects=tuple(item for item in scene.objects if item.id in meant),
             removed=tuple(sorted({*scene.removed, *gone})),
         )
-
-
-def _answer(scene: Scene, asked: Asked) -> Answer:
-    """Return what is meant; nothing while the scene is not known well enough to tell."""
-    try:
-        return find(scene, asked.phrase, asked.like)
-    except PromptError:
-        return Answer(asked.phrase, 0.0)
