@@ -109,7 +109,11 @@ class SensorModel:
         return np.asarray(self.axial_sigma(depth_m) + grazing, np.float32)
 
     def ray_sigma(
-        self, depth_m: Float32Array, cosine: Float32Array, focal_px: float
+        self,
+        depth_m: Float32Array,
+        cosine: Float32Array,
+        focal_px: float,
+        straight_m: Float32Array | None = None,
     ) -> Float32Array:
         """Return the one-sigma error along the ray with everything in it.
 
@@ -119,6 +123,8 @@ class SensorModel:
         :param depth_m: (P,) z-depth, metres.
         :param cosine: (P,) absolute cosine of the angle of incidence, 0 where it is not known.
         :param focal_px: focal length, px.
+        :param straight_m: (P,) one-sigma error seen straight on, metres, where the range's source
+            says it; None = the model's.
         :return: (P,) float32 metres.
         """
         known = np.where(cosine > 0, np.minimum(cosine, 1.0), USUAL_COSINE)
@@ -127,6 +133,8 @@ class SensorModel:
         lateral = lateral_px * depth_m / focal_px * np.tan(angle)
         step = self.step * np.square(depth_m) / np.sqrt(12.0)
         axial = self.slanted_sigma(np.asarray(depth_m, np.float32), angle)
+        if straight_m is not None:
+            axial = axial - self.axial_sigma(depth_m) + straight_m
         return np.asarray(np.sqrt(axial**2 + lateral**2 + step**2), np.float32)
 
     def left_after(self, window_px: float, pitch_px: float = 1.0) -> float:

@@ -80,6 +80,8 @@ class Frame:
     :param camera_id: name of the camera among several; empty for the only one.
     :param measured: (H, W) bool, False where range was inferred, e.g. by a network, and so proves
         no free space; None = all of it was measured.
+    :param range_sigma_m: (H, W) float32 one-sigma error of each range, metres, as its source says
+        it; None = that of ``sensor``.
     """
 
     stamp_ns: int
@@ -93,6 +95,7 @@ class Frame:
     sensor: SensorModel = STRUCTURED_LIGHT
     camera_id: str = ''
     measured: BoolArray | None = None
+    range_sigma_m: Float32Array | None = None
 
     @property
     def depth_m(self) -> Float32Array:
@@ -108,6 +111,8 @@ class Frame:
     @property
     def sigma_m(self) -> Float32Array:
         """(H, W) float32 one-sigma error of each range seen straight on, metres, NaN = none."""
+        if self.range_sigma_m is not None:
+            return self.range_sigma_m
         return self.sensor.axial_sigma(self.depth_m)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam3d_ros.core.sensors import SensorModel
-from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray, IndexArray
+from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray, Frame, IndexArray
 
 CONFIRMING_SIGMAS = 4.0
 """A return this many sigmas of the sensor off, and a slack, still confirms a surface."""
@@ -67,6 +67,26 @@ def judge(
     if measured is not None:
         seen_through &= measured[rows, columns]
     return DepthVerdict(rows, columns, in_view, confirmed, hidden, seen_through)
+
+
+def judge_frame(
+    points_cam: FloatArray, frame: Frame, slack_m: float, sigmas: float = CONFIRMING_SIGMAS
+) -> DepthVerdict:
+    """Compare (N, 3) optical points with a frame, by the errors that it says its ranges have.
+
+    :param points_cam: (N, 3) points, optical frame, metres.
+    :param frame: one observation.
+    :param slack_m: how far the points themselves may be off, by their spacing, slope or pose.
+    :param sigmas: how many sigmas a return may be off besides.
+    """
+    tolerance_m = depth_tolerance(points_cam[:, 2], frame.sensor, slack_m, sigmas)
+    camera, measured = frame.camera, frame.measured
+    verdict = judge(points_cam, camera, frame.depth_m, tolerance_m, measured)
+    if frame.range_sigma_m is None:
+        return verdict
+    said_m = frame.range_sigma_m[verdict.rows, verdict.columns]
+    tolerance_m = np.where(np.isfinite(said_m), slack_m + sigmas * said_m, tolerance_m)
+    return judge(points_cam, camera, frame.depth_m, tolerance_m, measured)
 
 
 def depth_tolerance(

@@ -42,6 +42,7 @@ def encode_frame(frame: Frame) -> bytes:
         sensor_grain=np.array(frame.sensor.grain, np.float64).ravel(),
         camera_id=frame.camera_id,
         measured=np.zeros(0, bool) if frame.measured is None else frame.measured,
+        sigma=np.zeros(0, np.float32) if frame.range_sigma_m is None else frame.range_sigma_m,
     )
     return encode(message, FRAMES.type)
 
@@ -50,7 +51,7 @@ def every(frame: Frame, step: int) -> Frame:
     """Return a frame of every ``step``-th pixel of every ``step``-th row; 1 = itself."""
     if step == 1:
         return frame
-    rgb, measured = frame.rgb[::step, ::step], frame.measured
+    rgb, measured, sigma_m = frame.rgb[::step, ::step], frame.measured, frame.range_sigma_m
     K = frame.camera.K.copy()
     K[:2] /= step
     return replace(
@@ -58,6 +59,7 @@ def every(frame: Frame, step: int) -> Frame:
         rgb=np.ascontiguousarray(rgb),
         pointmap=np.ascontiguousarray(frame.pointmap[::step, ::step]),
         measured=None if measured is None else np.ascontiguousarray(measured[::step, ::step]),
+        range_sigma_m=None if sigma_m is None else np.ascontiguousarray(sigma_m[::step, ::step]),
         camera=Camera(rgb.shape[1], rgb.shape[0], K),
     )
 
@@ -79,6 +81,7 @@ def decode_frame(data: bytes) -> Frame:
         sensor=_sensor(message),
         camera_id=message.camera_id,
         measured=message.measured.view(bool).reshape(shape[:2]) if len(message.measured) else None,
+        range_sigma_m=message.sigma.reshape(shape[:2]) if len(message.sigma) else None,
     )
 
 

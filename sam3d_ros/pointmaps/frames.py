@@ -10,7 +10,6 @@ from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage
-from sam3d_ros.pointmaps.rectification import rectify_color
 from sam3d_ros.pointmaps.sources.ranges import RangeMap
 
 # The housing of a camera reaches so far from its optical centre.
@@ -45,7 +44,7 @@ def build_frame(
         stamp_ns=color.stamp_ns,
         frame_id=color.frame_id,
         camera=camera,
-        rgb=rectify_color(color.rgb, color.lens),
+        rgb=color.rectified,
         pointmap=pointmap_from_depth(ranges.depth_m, camera),
         fixed_frame=fixed,
         T_fixed_cam=T_fixed_cam,
@@ -53,6 +52,7 @@ def build_frame(
         sensor=ranges.sensor,
         camera_id=config.camera_id,
         measured=ranges.measured,
+        range_sigma_m=ranges.sigma_m,
     )
 
 

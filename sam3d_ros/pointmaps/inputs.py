@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray
 from sam3d_ros.geometry.lenses import Lens
+from sam3d_ros.pointmaps.rectification import rectify_color
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ColorImage:
     """A colour image as delivered: ``rgb`` is (H, W, 3) uint8 of the lens's size."""
 
@@ -17,6 +19,11 @@ class ColorImage:
     frame_id: str
     rgb: ByteArray
     lens: Lens
+
+    @cached_property
+    def rectified(self) -> ByteArray:
+        """(H, W, 3) uint8 as ``lens.rectified`` sees it, made once."""
+        return rectify_color(self.rgb, self.lens)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

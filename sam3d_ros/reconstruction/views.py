@@ -48,6 +48,8 @@ class View:
     :param sensor: what the errors of the pointmap look like.
     :param measured: (h, w) bool, False where range was inferred, which proves no free space;
         None = all was measured.
+    :param range_sigma_m: (h, w) float32 one-sigma error of each range, metres; None = that of
+        ``sensor``.
     """
 
     pointmap: Float32Array
@@ -60,6 +62,7 @@ class View:
     support: Plane | None = None
     sensor: SensorModel = STRUCTURED_LIGHT
     measured: BoolArray | None = None
+    range_sigma_m: Float32Array | None = None
 
     @property
     def own(self) -> BoolArray:
@@ -86,8 +89,9 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
     K[0, 2] -= left
     K[1, 2] -= top
     support = instances.supports[instance.support] if instance.support >= 0 else None
+    sigma_m = frame.range_sigma_m
     return View(
-        pointmap=_without_flying(frame.pointmap[part], mask, frame.sensor),
+        pointmap=_without_flying(frame, part, mask),
         rgb=np.ascontiguousarray(frame.rgb[part]),
         mask=mask,
         foreign=foreign & ~mask,
@@ -97,22 +101,27 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
         support=support,
         sensor=frame.sensor,
         measured=None if frame.measured is None else np.ascontiguousarray(frame.measured[part]),
+        range_sigma_m=None if sigma_m is None else np.ascontiguousarray(sigma_m[part]),
     )
 
 
-def _without_flying(pointmap: Float32Array, mask: BoolArray, sensor: SensorModel) -> Float32Array:
-    """A copy without the mask's rim pixels that lie far behind their neighbours in the mask.
+def _without_flying(frame: Frame, part: tuple[slice, slice], mask: BoolArray) -> Float32Array:
+    """A part of a pointmap, without the mask's rim pixels far behind their neighbours in the mask.
 
     Sensors mix object and background at depth edges, and masks leak over them.
     """
-    pointmap = pointmap.copy()
+    pointmap = frame.pointmap[part].copy()
     depth = pointmap[..., 2]
     own = np.where(mask & np.isfinite(depth), depth, np.float32(np.inf))
     window = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)
     nearest = np.asarray(cv2.erode(own, window, borderType=cv2.BORDER_REPLICATE), np.float32)
     rim = mask & (cv2.erode(mask.astype(np.uint8), window) == 0)
+    if frame.range_sigma_m is None:
+        sigma_m = frame.sensor.axial_sigma(nearest)
+    else:
+        sigma_m = frame.range_sigma_m[part]
     with np.errstate(invalid='ignore'):
-        flying = rim & (depth > nearest + FLYING_M + FLYING_SIGMAS * sensor.axial_sigma(nearest))
+        flying = rim & (depth > nearest + FLYING_M + FLYING_SIGMAS * sigma_m)
     pointmap[flying] = np.nan
     return pointmap
 

@@ -32,7 +32,7 @@ from sam3d_ros.core.types import (
     TrackState,
 )
 from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse
-from sam3d_ros.geometry.visibility import depth_tolerance, judge
+from sam3d_ros.geometry.visibility import judge_frame
 from sam3d_ros.scene.config import SceneConfig
 from sam3d_ros.scene.contacts import Contacts
 
@@ -362,8 +362,7 @@ class ObjectMemory:
         step = max(1, len(known.mesh.vertices_m) // SAMPLES)
         vertices = known.mesh.vertices_m[::step].astype(np.float64)
         points_cam = apply(inverse(frame.T_fixed_cam) @ known.T_fixed_obj, vertices)
-        tolerance = depth_tolerance(points_cam[:, 2], frame.sensor, SLACK_M)
-        verdict = judge(points_cam, frame.camera, frame.depth_m, tolerance)
+        verdict = judge_frame(points_cam, frame, SLACK_M)
         if verdict.in_view.mean() < self._config.out_of_view_share:
             return ObjectState.OUT_OF_VIEW
         # A closed object hides its own far side, so confirmed points are few even in plain view.

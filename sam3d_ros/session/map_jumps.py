@@ -16,7 +16,7 @@ import numpy as np
 
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame
 from sam3d_ros.geometry.transforms import apply, interpolate, inverse, rotation_angle
-from sam3d_ros.geometry.visibility import depth_tolerance, judge
+from sam3d_ros.geometry.visibility import judge_frame
 from sam3d_ros.pipeline.offset_checkup import offset_between
 
 LEAST_M, LEAST_RAD = 0.02, 0.02
@@ -196,8 +196,7 @@ def _seen_again(before: Frame, now: Frame) -> BoolArray:
     measured = np.isfinite(before.depth_m[part])
     points = before.pointmap[part][measured].astype(np.float64)
     points_cam = apply(inverse(now.T_fixed_cam) @ before.T_fixed_cam, points)
-    tolerance_m = depth_tolerance(points_cam[:, 2], now.sensor, SLACK_M)
-    verdict = judge(points_cam, now.camera, now.depth_m, tolerance_m)
+    verdict = judge_frame(points_cam, now, SLACK_M)
     colors = now.rgb[verdict.rows, verdict.columns].astype(np.int16)
     difference = np.abs(colors - before.rgb[part][measured]).max(axis=1, initial=0)
     again: BoolArray = verdict.confirmed & (difference < ALIKE)

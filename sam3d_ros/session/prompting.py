@@ -33,7 +33,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.geometry.visibility import DepthVerdict, depth_tolerance, judge
+from sam3d_ros.geometry.visibility import DepthVerdict, judge_frame
 from sam3d_ros.session.outside import require_fit
 
 SLACK_M = 0.025
@@ -264,8 +264,7 @@ def _prompt_again(anchor: Anchor, place: tuple[float, float], frame: Frame) -> P
 def _looked_at(points_fixed: FloatArray, frame: Frame) -> tuple[FloatArray, DepthVerdict]:
     """Return the (N, 2) pixels of (N, 3) points, and whether the frame shows a surface there."""
     points_cam = apply(inverse(frame.T_fixed_cam), points_fixed)
-    tolerance_m = depth_tolerance(points_cam[:, 2], frame.sensor, SLACK_M)
-    verdict = judge(points_cam, frame.camera, frame.depth_m, tolerance_m)
+    verdict = judge_frame(points_cam, frame, SLACK_M)
     return project(points_cam, frame.camera), verdict
 
 

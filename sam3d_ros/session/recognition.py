@@ -25,7 +25,7 @@ from sam3d_ros.geometry.transforms import (
     rotation_angle,
     transform,
 )
-from sam3d_ros.geometry.visibility import depth_tolerance, judge
+from sam3d_ros.geometry.visibility import judge_frame
 from sam3d_ros.tracking.likeness import colors_alike
 
 LEAST_OBJECTS = 3
@@ -177,8 +177,7 @@ def _is_disproved(saved: Scene, frame: Frame) -> bool:
         step = max(1, len(item.mesh.vertices_m) // SAMPLES)
         vertices = item.mesh.vertices_m[::step].astype(np.float64)
         points_cam = apply(inverse(frame.T_fixed_cam) @ item.T_fixed_obj, vertices)
-        tolerance_m = depth_tolerance(points_cam[:, 2], frame.sensor, REACH_M)
-        verdict = judge(points_cam, frame.camera, frame.depth_m, tolerance_m, frame.measured)
+        verdict = judge_frame(points_cam, frame, REACH_M)
         known = int((verdict.confirmed | verdict.seen_through).sum())
         if known >= LEAST_SHARE * len(vertices):
             votes.append(int(verdict.seen_through.sum()) > GONE_SHARE * known)

@@ -35,8 +35,7 @@ from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import (
     CONFIRMING_SIGMAS,
     DepthVerdict,
-    depth_tolerance,
-    judge,
+    judge_frame,
 )
 from sam3d_ros.masks3d.mending import Pieces, find_pieces, joined
 from sam3d_ros.masks3d.rendering import owners
@@ -221,8 +220,7 @@ class OverlapTracker:
         sigmas: float = CONFIRMING_SIGMAS,
     ) -> DepthVerdict:
         points_cam = apply(inverse(frame.T_fixed_cam), memory.sighting.points_fixed)
-        tolerance = depth_tolerance(points_cam[:, 2], frame.sensor, slack_m, sigmas)
-        return judge(points_cam, frame.camera, frame.depth_m, tolerance, frame.measured)
+        return judge_frame(points_cam, frame, slack_m, sigmas)
 
     @staticmethod
     def _votes(verdicts: list[DepthVerdict], index_image: IndexArray, count: int) -> IndexArray:

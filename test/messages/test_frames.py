@@ -46,6 +46,15 @@ def test_the_sensor_survives_the_wire(name: str) -> None:
         assert decode_frame(encode_frame(sent)).sensor == sensor
 
 
+def test_errors_of_single_ranges_survive_the_wire() -> None:
+    sigma_m = np.linspace(0.001, 0.1, 35, dtype=np.float32).reshape(5, 7)
+    sent = replace(make_frame(None), range_sigma_m=sigma_m)
+    got = decode_frame(encode_frame(sent))
+    assert np.array_equal(got.sigma_m, sigma_m)
+    assert np.array_equal(every(got, 2).sigma_m, sigma_m[::2, ::2])
+    assert decode_frame(encode_frame(make_frame(None))).range_sigma_m is None
+
+
 def test_every_second_pixel_lies_where_it_lay() -> None:
     frame = make_frame(None)
     small = decode_frame(encode_frame(every(frame, 2)))

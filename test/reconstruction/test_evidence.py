@@ -194,3 +194,12 @@ def test_flying_pixels_at_the_rim_are_dropped(scenes, box):
     frame.pointmap[rows[last], columns[last]] *= 1.4
     view = crop_view(frame, instances, 0)
     assert view.pointmap[view.own][:, 2].max() < 1.2 * np.nanmedian(frame.pointmap[mask][:, 2])
+
+
+def test_evidence_takes_the_errors_that_the_frame_says(scenes, box, evidence):
+    frame, instances = scenes.see([box])
+    sigma_m = np.full(frame.depth_m.shape, 0.03, np.float32)
+    view = crop_view(replace(frame, range_sigma_m=sigma_m), instances, 0)
+    unsure = build_evidence([view], CONFIG)
+    assert unsure.free.sum() < 0.9 * evidence.free.sum()
+    assert np.median(unsure.points.sigmas_m) > 0.03 > 5 * np.median(evidence.points.sigmas_m)

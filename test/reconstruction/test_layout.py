@@ -71,6 +71,18 @@ def test_a_perturbed_pose_is_found_again(scenes, seen, seed):
     assert np.linalg.norm(error[3:]) < 0.03
 
 
+def test_registration_takes_the_errors_that_the_frame_says(scenes, seen):
+    box, eye, shape, T_cam_obj = seen
+    frame, instances = scenes.see([box], eye)
+    sigma_m = np.full(frame.depth_m.shape, 0.02, np.float32)
+    unsure = replace(frame, range_sigma_m=sigma_m)
+    sure, doubtful = (
+        measure_pose(shape, crop_view(each, instances, 0), T_cam_obj, CONFIG).covariance
+        for each in (frame, unsure)
+    )
+    assert np.trace(doubtful[:3, :3]) > 4 * np.trace(sure[:3, :3])
+
+
 def test_a_far_displacement_is_followed(scenes, seen):
     box, eye, shape, T_cam_obj = seen
     frame, instances = scenes.see([box], eye, noise_seed=9)

@@ -22,7 +22,6 @@ from sam3d_ros.core.types import ByteArray, Float32Array
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage, PointCloud
-from sam3d_ros.pointmaps.rectification import rectify_color
 from sam3d_ros.pointmaps.sensor_noise.noise import RangeNoise
 from sam3d_ros.pointmaps.sources.alignment import align
 from sam3d_ros.pointmaps.sources.cloud_source import CloudSource
@@ -92,7 +91,7 @@ class DepthAnythingSource:
         sigma_m = ranges.sigma_m
         if sigma_m is None:
             sigma_m = ranges.sensor.axial_sigma(depth_m)
-        inferred = self.infer(rectify_color(color.rgb, color.lens)).astype(np.float64)
+        inferred = self.infer(color.rectified).astype(np.float64)
         at = np.flatnonzero(np.isfinite(depth_m))
         at = at[:: max(len(at) // _REFERENCES, 1)]
         z, error = (values.ravel()[at].astype(np.float64) for values in (depth_m, sigma_m))

@@ -10,7 +10,6 @@ import numpy as np
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage, PointCloud
-from sam3d_ros.pointmaps.rectification import rectify_color
 from sam3d_ros.pointmaps.sources.depth import within_range
 from sam3d_ros.pointmaps.sources.deskew import as_seen_at_once
 from sam3d_ros.pointmaps.sources.lidar import depth_from_cloud
@@ -48,6 +47,6 @@ class CloudSource:
         with np.errstate(invalid='ignore'):
             points_cam = points_cam[(points_cam[:, 2] >= near) & (points_cam[:, 2] <= far)]
         model = start_model(self._config, 'lidar')
-        camera, rgb = color.lens.rectified, rectify_color(color.rgb, color.lens)
-        found = depth_from_cloud(points_cam, rgb, camera, self._config.lidar, model)
+        camera = color.lens.rectified
+        found = depth_from_cloud(points_cam, color.rectified, camera, self._config.lidar, model)
         return replace(found, depth_m=within_range(found.depth_m, near, far))

@@ -72,7 +72,8 @@ def _points_of(
     normals_cam = np.nan_to_num(view_normals(view).reshape(-1, 3)[pixels])
     across = np.abs(np.einsum('pc,pc->p', normals_cam, points_cam))
     cosine = across / np.linalg.norm(points_cam, axis=1)
-    sigmas = view.sensor.ray_sigma(points_cam[:, 2], cosine, view.camera.fx)
+    straight_m = None if view.range_sigma_m is None else view.range_sigma_m.ravel()[pixels]
+    sigmas = view.sensor.ray_sigma(points_cam[:, 2], cosine, view.camera.fx, straight_m)
     return ObservedPoints(
         points_m=points[inside],
         normals=normals_cam @ R.T,

@@ -55,6 +55,9 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
     kinds, depths = _pixels(view)
     pixel, z = _project(view, grid)
     sigmas = view.sensor.axial_sigma(depths)
+    if view.range_sigma_m is not None:
+        own_m = np.append(view.range_sigma_m, np.float32(np.nan))
+        sigmas = np.where(np.isfinite(own_m), own_m, sigmas)
     half_m = np.float32(0.5 * grid.voxel_m)
     kind, gap = kinds[pixel], depths[pixel] - z
     tolerance = (config.free_sigmas * sigmas + half_m)[pixel]
@@ -112,7 +115,11 @@ def _cleared(view: View, config: EvidenceConfig) -> Float32Array:
     nearest = np.asarray(
         cv2.erode(np.where(seen, depth, np.float32(FARTHEST_M)), window), np.float32
     )
-    cleared = nearest - config.free_sigmas * view.sensor.axial_sigma(nearest)
+    sigmas = view.sensor.axial_sigma(nearest)
+    if view.range_sigma_m is not None:
+        # The surest of two surfaces may be the nearer one: all around count with the worst.
+        sigmas = np.asarray(cv2.dilate(np.nan_to_num(view.range_sigma_m), window), np.float32)
+    cleared = nearest - config.free_sigmas * sigmas
     return np.append(np.where(seen, cleared, 0.0), 0.0).astype(np.float32)
 
 

@@ -23,7 +23,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.geometry.visibility import depth_tolerance
+from sam3d_ros.geometry.visibility import CONFIRMING_SIGMAS, depth_tolerance
 from sam3d_ros.reconstruction.evidence.raster import render_depth
 from sam3d_ros.reconstruction.shape import Shape
 
@@ -98,6 +98,9 @@ def visible_mask(expected: Expected, frame: Frame) -> BoolArray:
     K[:2] /= STEP_PX
     drawn = render_depth(vertices, mesh.faces, Camera(measured.shape[1], measured.shape[0], K))
     tolerance = depth_tolerance(np.where(np.isfinite(drawn), drawn, 1.0), frame.sensor, SLACK_M)
+    if frame.range_sigma_m is not None:
+        said_m = frame.range_sigma_m[top:bottom:STEP_PX, left:right:STEP_PX]
+        tolerance = np.where(np.isfinite(said_m), SLACK_M + CONFIRMING_SIGMAS * said_m, tolerance)
     with np.errstate(invalid='ignore'):
         near = np.abs(measured - drawn) < tolerance
     grown = near.repeat(STEP_PX, axis=0).repeat(STEP_PX, axis=1)

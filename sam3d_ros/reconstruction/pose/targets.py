@@ -71,6 +71,8 @@ class Targets:
     :param cameras: (B, 6, 1) fx, fy, cx, cy, width, height of the crops.
     :param first: (B, 1) the object's first pixel in the arrays below.
     :param depth_m: pixels of all crops: z-depth, NaN = no return.
+    :param range_sigma_m: their one-sigma errors, metres, NaN = those of the sensor's model; None =
+        those of all.
     :param own: bool, the object's own.
     :param outside_px: float32, distance to the nearest own pixel.
     """
@@ -86,6 +88,7 @@ class Targets:
     cameras: FloatArray
     first: PixelIndex
     depth_m: Float32Array
+    range_sigma_m: Float32Array | None
     own: BoolArray
     outside_px: Float32Array
 
@@ -98,7 +101,18 @@ class Targets:
         shapes = tuple(shape for shape, _ in seen)
         views = [_near_part(view) for _, view in seen]
         sensors = tuple(view.sensor for view in views)
-        points, valid = _stacked([_own_points(view) for view in views], SAMPLES)
+        chosen = [_own_pixels(view) for view in views]
+        own_points = [
+            view.pointmap.reshape(-1, 3)[at].astype(np.float64)
+            for view, at in zip(views, chosen, strict=True)
+        ]
+        points, valid = _stacked(own_points, SAMPLES)
+        sigmas, range_sigma_m = _sigmas(sensors, points[..., 2]), None
+        if any(view.range_sigma_m is not None for view in views):
+            for row, (view, at) in enumerate(zip(views, chosen, strict=True)):
+                if view.range_sigma_m is not None:
+                    sigmas[row, : len(at)] = view.range_sigma_m.ravel()[at]
+            range_sigma_m = np.concatenate([_said_sigma(view) for view in views])
         vertices, sampled = _stacked([shape.samples[0] for shape in shapes], SHAPE_SAMPLES)
         normals, _ = _stacked([shape.samples[1] for shape in shapes], SHAPE_SAMPLES)
         cameras = [(v.camera.fx, v.camera.fy, v.camera.cx, v.camera.cy) for v in views]
@@ -109,13 +123,14 @@ class Targets:
             sensors=sensors,
             points=points,
             valid=valid,
-            sigmas=_sigmas(sensors, points[..., 2]),
+            sigmas=sigmas,
             vertices=vertices,
             normals=normals,
             sampled=sampled,
             cameras=np.array([(*c, *s) for c, s in zip(cameras, sizes, strict=True)])[..., None],
             first=(np.cumsum(pixels) - pixels)[:, None],
             depth_m=np.concatenate([view.pointmap[..., 2].ravel() for view in views]),
+            range_sigma_m=range_sigma_m,
             own=np.concatenate([view.mask.ravel() for view in views]),
             outside_px=np.concatenate([_outside_px(view.mask).ravel() for view in views]),
         )
@@ -177,6 +192,9 @@ class Targets:
         pixel = place + self.first
         beyond = np.where(in_view, self.depth_m[pixel] - z, np.nan)
         sigmas = _sigmas(self.sensors, z)
+        if self.range_sigma_m is not None:
+            said = self.range_sigma_m[pixel]
+            sigmas = np.where(np.isfinite(said), said, sigmas)
         tolerance = THROUGH_M + THROUGH_SIGMAS * sigmas
         with np.errstate(invalid='ignore'):
             confirmed, through = np.abs(beyond) <= tolerance, beyond > tolerance
@@ -215,15 +233,22 @@ def _near_part(view: View) -> View:
         view,
         pointmap=view.pointmap[part],
         mask=np.ascontiguousarray(view.mask[part]),
+        range_sigma_m=None if view.range_sigma_m is None else view.range_sigma_m[part],
         camera=Camera(right - left, bottom - top, K),
     )
 
 
-def _own_points(view: View) -> FloatArray:
-    points = view.pointmap[view.own]
-    if len(points) > SAMPLES:
-        points = points[np.linspace(0, len(points) - 1, SAMPLES).astype(np.intp)]
-    return points.astype(np.float64)
+def _own_pixels(view: View) -> PixelIndex:
+    pixels = np.flatnonzero(view.own)
+    if len(pixels) > SAMPLES:
+        pixels = pixels[np.linspace(0, len(pixels) - 1, SAMPLES).astype(np.intp)]
+    return pixels
+
+
+def _said_sigma(view: View) -> Float32Array:
+    if view.range_sigma_m is None:
+        return np.full(view.mask.size, np.nan, np.float32)
+    return view.range_sigma_m.ravel()
 
 
 def _outside_px(mask: BoolArray) -> Float32Array:
