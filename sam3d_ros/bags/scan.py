@@ -135,8 +135,10 @@ class _FirstPass:
     def __init__(self, recording: Recording, selection: Selection) -> None:
         self._recording = recording
         self._selection = selection
-        streams = (selection.rgb.topic, selection.geometry.topic)
-        infos = [topic for topic in (selection.rgb_info, selection.depth_info) if topic]
+        streams = (selection.rgb.topic, *(stream.topic for stream, _ in selection.ranges))
+        infos = [
+            topic for topic in (selection.rgb_info, *(i for _, i in selection.ranges)) if topic
+        ]
         tf = [
             item.name
             for item in recording.topics
@@ -180,7 +182,8 @@ class _FirstPass:
 
     def settled(self, timing: Timing) -> Scan:
         """Return everything, with stamps of one clock."""
-        color, other = self._selection.rgb, self._selection.geometry
+        color = self._selection.rgb
+        others = [stream for stream, _ in self._selection.ranges]
         times = {
             topic: Times(
                 topic, np.array(stamps, np.int64), np.array(self._received[topic], np.int64)
@@ -196,14 +199,19 @@ class _FirstPass:
         transforms = [item for namespace in chosen for item in self._transforms[namespace]]
         transforms.sort(key=lambda item: item.log_ns)
         tf, unstamped = _times_of(transforms)
-        clocks = settle(
-            times[color.topic],
-            times[other.topic],
-            tf,
-            timing.slop_ns,
-            timing.stamps,
-            timing.offsets_s,
-        )
+        # Colour alone is settled with itself; the first sensor of range decides about TF.
+        each = [
+            settle(
+                times[color.topic],
+                times[other.topic],
+                tf,
+                timing.slop_ns,
+                timing.stamps,
+                timing.offsets_s,
+            )
+            for other in others or [color]
+        ]
+        clocks = each[0]
         if timing.stamps == 'auto' and unstamped:
             listed = ', '.join(sorted(unstamped)[:3])
             notes.append(
@@ -216,10 +224,13 @@ class _FirstPass:
             stamp_ns = None if item.is_static else edge.stamp_ns
             tree.add(edge.parent, edge.child, edge.T_parent_child, stamp_ns)
         stamps = {color.topic: clocks.color.stamps(times[color.topic])}
-        stamps[other.topic] = clocks.range.stamps(times[other.topic])
+        clock_of = {self._selection.rgb_info: clocks.color}
+        for (other, info), own in zip(self._selection.ranges, each, strict=False):
+            stamps[other.topic] = own.range.stamps(times[other.topic])
+            clock_of.setdefault(info or '', own.range)
         infos = {}
         for topic, came in self._infos.items():
-            clock = clocks.color if topic == self._selection.rgb_info else clocks.range
+            clock = clock_of[topic]
             found = [(clock.stamp(stamp, log), info) for stamp, log, info in came]
             infos[topic] = sorted(found, key=itemgetter(0))
         return Scan(

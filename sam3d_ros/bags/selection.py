@@ -71,8 +71,11 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The topics that make frames: depth or points, never both.
+    """The topics that make frames: depth or points first, neither for colour alone.
 
+    :param more: further depth images and clouds of other sensors: fused with the first, or in
+        its place where it is silent or blind.
+    :param more_infos: CameraInfo topics of these, None where there is none.
     :param left_out: images that were not chosen and why, a sentence each.
     """
 
@@ -81,20 +84,25 @@ class Selection:
     depth: Stream | None = None
     depth_info: str | None = None
     points: Stream | None = None
+    more: tuple[Stream, ...] = ()
+    more_infos: tuple[str | None, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property
-    def geometry(self) -> Stream:
-        """The depth images or the points."""
-        stream = self.depth or self.points
-        assert stream is not None
-        return stream
+    def ranges(self) -> tuple[tuple[Stream, str | None], ...]:
+        """All streams of range with their CameraInfos, the preferred one first."""
+        first = self.depth or self.points
+        more = tuple(zip(self.more, self.more_infos, strict=True))
+        return more if first is None else ((first, self.depth_info), *more)
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
     """Topics that the user named; empty = choose.
 
+    :param more: further depth images and clouds.
+    :param fused: whether all sensors of range are wanted, not only one and another in its place.
+    :param color_alone: whether colour does where there is no sensor of range.
     :param camera: only topics with this level in their names are looked at.
     :param frames: by topic, the frame of its messages instead of their own.
     """
@@ -103,6 +111,9 @@ class Overrides:
     depth: str = ''
     info: str = ''
     points: str = ''
+    more: tuple[str, ...] = ()
+    fused: bool = False
+    color_alone: bool = False
     camera: str = ''
     frames: Mapping[str, str] = field(default_factory=dict)
 
@@ -143,10 +154,45 @@ def select(recording: Recording, overrides: Overrides | None = None) -> Selectio
         chosen = replace(chosen, depth=_named(every, wished.depth, 'depth'))
     else:
         depth = _depth(recording, streams, rgb)
-        chosen = replace(chosen, depth=depth, points=None if depth else _points(every))
+        clouds = [stream for stream in streams if stream.type == CLOUD]
+        is_alone = wished.color_alone and depth is None and not clouds
+        chosen = replace(chosen, depth=depth, points=None if depth or is_alone else _points(every))
     if chosen.depth is not None:
         chosen = replace(chosen, depth_info=_info_beside(chosen.depth, infos))
+    more = _more(every, chosen, wished)
+    chosen = replace(
+        chosen,
+        more=tuple(more),
+        more_infos=tuple(
+            None if stream.type == CLOUD else _info_beside(stream, infos) for stream in more
+        ),
+    )
     return replace(chosen, left_out=_left_out(every, chosen))
+
+
+def _more(every: Sequence[Stream], chosen: Selection, wished: Overrides) -> list[Stream]:
+    """Return streams of sensors beside the chosen one: those named, else those in other frames.
+
+    A cloud in the frame of the camera is its own depth once more; of two streams in one frame one
+    will do. Where the user named the stream of range, that is all.
+    """
+    if wished.more:
+        return [_named(every, topic, 'more') for topic in wished.more]
+    if wished.depth or wished.points or not chosen.ranges:
+        return []
+    frames = {chosen.rgb.frame_id, chosen.ranges[0][0].frame_id}
+    more = []
+    for stream in every:
+        is_range = stream.type == CLOUD or (
+            wished.fused
+            and is_depth(stream.encoding)
+            and stream.encoding != 'mono16'
+            and not stream.other_sensor
+        )
+        if is_range and not stream.problem and stream.frame_id not in frames:
+            frames.add(stream.frame_id)
+            more.append(stream)
+    return more
 
 
 def read_streams(
@@ -316,7 +362,7 @@ def _left_out(every: Sequence[Stream], chosen: Selection) -> tuple[str, ...]:
     """Return which images cannot be read, and which might have been taken for depth."""
     sentences = []
     for stream in every:
-        if stream in (chosen.rgb, chosen.geometry):
+        if stream == chosen.rgb or any(stream == other for other, _ in chosen.ranges):
             continue
         if stream.problem:
             sentences.append(f'{stream.topic} is left out: {stream.problem}')

@@ -24,6 +24,14 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--depth', default='', metavar='TOPIC', help='depth images')
     parser.add_argument('--info', default='', metavar='TOPIC', help='CameraInfo of colour')
     parser.add_argument('--points', default='', metavar='TOPIC', help='points instead of depth')
+    parser.add_argument(
+        '--more',
+        action='append',
+        default=[],
+        metavar='TOPIC',
+        help='a further sensor of range, depth or points: fused (--set pointmaps.range=fused), '
+        'else it stands by; repeatable',
+    )
 
 
 def add_camera_argument(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +104,7 @@ def named_topics(
     from sam3d_ros.pipeline.frames import overrides_of
 
     topics = {name: getattr(args, name) for name in ('rgb', 'depth', 'info', 'points')}
-    return overrides_of(recording, config, **topics)
+    return overrides_of(recording, config, args.more, **topics)
 
 
 def reading_config(args: argparse.Namespace, config: PointmapConfig) -> PointmapConfig:

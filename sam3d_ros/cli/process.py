@@ -248,8 +248,9 @@ def _announce(readers: Mapping[str, FrameReader]) -> None:
         whose = f'{camera}: ' if camera else ''
         _say(f'{whose}colour {chosen.rgb.topic} ({chosen.rgb.encoding}), info {chosen.rgb_info}\n')
         kind = 'points' if chosen.points else 'depth'
-        encoding = chosen.geometry.encoding or 'PointCloud2'
-        _say(f'{whose}{kind} {chosen.geometry.topic} ({encoding})\n')
+        for stream, _ in chosen.ranges:
+            what = 'depth' if stream.encoding else 'points'
+            _say(f'{whose}{what} {stream.topic} ({stream.encoding or "PointCloud2"})\n')
         _say(f'{whose}{len(frames)} frames, fixed frame {frames.fixed_frame}\n')
         if pairing.alone_first or pairing.alone_second:
             _say(
@@ -271,7 +272,10 @@ def _finish(
     for camera, reader in readers.items():
         chosen = reader.selection
         topics = {'rgb': chosen.rgb.topic, 'info': chosen.rgb_info}
-        topics['points' if chosen.points else 'depth'] = chosen.geometry.topic
+        if chosen.ranges:
+            topics['points' if chosen.points else 'depth'] = chosen.ranges[0][0].topic
+        if chosen.more:
+            topics['more'] = ' '.join(stream.topic for stream in chosen.more)
         inputs[camera] = CameraInputs(topics, reader.pairing)
     values = flatten(config)
     backends = {

@@ -31,11 +31,20 @@ class InputConfig:
     """What pointmap_node listens to, and how long it waits for what belongs together."""
 
     source: str = option(
-        'depth',
-        'where range comes from: depth = a depth image, points = a cloud (LiDAR)',
-        choices=('depth', 'points'),
+        'auto',
+        'where range comes from: depth = a depth image, points = a cloud (LiDAR), auto = the '
+        'better of those that come, another one while it is silent; color = colour alone, for '
+        'pointmaps.range that infers',
+        choices=('auto', 'depth', 'points', 'color'),
         read_only=True,
     )
+    more_depth: str = option(
+        '',
+        'topics of depth images of further cameras, their camera_info beside them, several '
+        'separated by commas: fused with pointmaps.range = fused, else they stand by',
+        read_only=True,
+    )
+    more_points: str = option('', 'topics of further clouds, as more_depth', read_only=True)
     rgb: str = option(
         '',
         'topic of the colour image, {camera} in it = pointmaps.camera_id; empty = the relative '

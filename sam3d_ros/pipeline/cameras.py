@@ -14,7 +14,7 @@ from sam3d_ros.bags.selection import Overrides, select
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
-from sam3d_ros.pipeline.frames import BadFrame, FrameReader
+from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of
 from sam3d_ros.pointmaps.config import PointmapConfig
 
 
@@ -38,7 +38,7 @@ def read_cameras(
     :raises RecordingError: when topics of a camera are missing, or two fit equally well.
     :raises ConfigurationError: when cameras have different fixed frames.
     """
-    overrides = overrides or Overrides(frames=config.frame_overrides)
+    overrides = overrides or overrides_of(recording, config)
     readers = {}
     for camera in cameras:
         selection = select(recording, replace(overrides, camera=camera))

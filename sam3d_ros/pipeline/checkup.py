@@ -34,7 +34,7 @@ from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.geometry.lenses import Lens
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.messages.topic_names import is_of_camera
-from sam3d_ros.pipeline.frames import BadFrame, FrameReader, timing_of
+from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of, timing_of
 from sam3d_ros.pipeline.noise_checkup import noise_report
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import Decoder
@@ -84,7 +84,7 @@ def check_up(
     :param overrides: topics that the user named.
     :param slop_s: most time between colour and depth (or points) of one frame, seconds.
     """
-    overrides = overrides or Overrides(frames=config.frame_overrides)
+    overrides = overrides or overrides_of(recording, config)
     yield from _topics(recording, overrides)
     try:
         selection = select(recording, overrides)
@@ -96,14 +96,17 @@ def check_up(
         yield Finding(Level.WARN, 'inputs', sentence)
     for text in found.refused[:3]:
         yield Finding(Level.WARN, 'messages', text)
-    streams = [('colour', selection.rgb), ('depth', selection.geometry)]
-    for subject, stream in streams:
+    yield from _sources(selection, config)
+    ranges = [stream for stream, _ in selection.ranges]
+    for subject, stream in [('colour', selection.rgb), *(('depth', each) for each in ranges)]:
         yield _rate(subject, stream, found.stamps_ns[stream.topic])
-    yield _synchrony(selection, found, slop_s)
+    for stream in ranges:
+        yield _synchrony(selection.rgb.topic, stream.topic, found, slop_s)
     decoder = Decoder(config)
     yield _camera('colour camera', selection.rgb, selection.rgb_info, found, decoder)
-    if selection.depth is not None:
-        yield _camera('depth camera', selection.depth, selection.depth_info, found, decoder)
+    for stream, info in selection.ranges:
+        if stream.type != CLOUD:
+            yield _camera('depth camera', stream, info, found, decoder)
     yield from _transforms(selection, found, config)
     yield from _frames(recording, selection, config, slop_s, found)
 
@@ -166,8 +169,21 @@ def _rate(subject: str, stream: Stream, stamps_ns: Stamps) -> Finding:
     return Finding(Level.OK, subject, text)
 
 
-def _synchrony(selection: Selection, found: Scan, slop_s: float) -> Finding:
-    first, second = selection.rgb.topic, selection.geometry.topic
+def _sources(selection: Selection, config: PointmapConfig) -> Iterator[Finding]:
+    """Say where range comes from, and what stands by."""
+    first, *more = (stream.topic for stream, _ in selection.ranges) if selection.ranges else ('',)
+    by = config.range if config.range not in ('auto', 'fused') else ''
+    if not first:
+        yield Finding(Level.OK, 'range', f'inferred from {selection.rgb.topic} by {by}')
+    elif config.range == 'fused':
+        yield Finding(Level.OK, 'range', f'fused from {", ".join((first, *more))}')
+    else:
+        text = f'from {first}' + (f' by {by}' if by else '')
+        spare = f'; where it is silent or blind, from {" or ".join(more)}' if more else ''
+        yield Finding(Level.OK, 'range', text + spare)
+
+
+def _synchrony(first: str, second: str, found: Scan, slop_s: float) -> Finding:
     a, b = found.stamps_ns[first], found.stamps_ns[second]
     pairs = np.array(pair_all(a, b, round(slop_s * 1e9)).pairs, np.intp).reshape(-1, 2)
     if not len(pairs):
@@ -230,9 +246,9 @@ def _judge(subject: str, lens: Lens, versions: int) -> Finding:
 
 def _transforms(selection: Selection, found: Scan, config: PointmapConfig) -> Iterator[Finding]:
     tree, frame = found.tree, selection.rgb.frame_id
-    other = selection.geometry.frame_id
-    if other != frame:
-        yield _connection(tree, frame, other)
+    for stream, _ in selection.ranges:
+        if stream.frame_id != frame:
+            yield _connection(tree, frame, stream.frame_id)
     if not tree.knows(frame):
         level = Level.ERROR if config.fixed_frame else Level.WARN
         yield Finding(
@@ -292,7 +308,7 @@ def _frames(
             yield Finding(Level.WARN, 'frames', sentence)
     for frame in built[:1]:
         yield _coverage(frame, config)
-        if selection.points is None:
+        if selection.depth is not None:
             text, remedy = noise_report(reader, config)
             yield Finding(Level.WARN if remedy else Level.OK, 'depth noise', text, remedy)
 

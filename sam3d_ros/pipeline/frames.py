@@ -7,7 +7,7 @@ becomes a sentence in its place; the ones after it are not affected.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,8 +19,9 @@ from sam3d_ros.bags.selection import Overrides, Selection
 from sam3d_ros.core.errors import ConfigurationError, RecordingError, Sam3dError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
+from sam3d_ros.pointmaps.choice import Roll, SourceChoice
 from sam3d_ros.pointmaps.config import PointmapConfig
-from sam3d_ros.pointmaps.intake import Arrived, Intake
+from sam3d_ros.pointmaps.intake import SENSED, Arrived, Intake
 from sam3d_ros.pointmaps.pairing import Pairing, pair_all
 
 
@@ -64,10 +65,24 @@ class FrameReader:
         self.scan = found or scan(recording, selection, timing)
         for sentence in (*recording.notes, *selection.left_out, *self.scan.notes):
             self.notes.add(sentence)
-        rgb, geometry = selection.rgb.topic, selection.geometry.topic
-        stamps = self.scan.stamps_ns
-        self.pairing: Pairing = pair_all(stamps[rgb], stamps[geometry], timing.slop_ns)
-        if not self.pairing.pairs:
+        self._fuses = config.range == 'fused'
+        rgb, stamps = selection.rgb.topic, self.scan.stamps_ns
+        self._infos = {stream.topic: info for stream, info in selection.ranges}
+        pairings = {
+            topic: pair_all(stamps[rgb], stamps[topic], timing.slop_ns) for topic in self._infos
+        }
+        # By the place of each colour image: those of its partners, by their topics.
+        self._partners: dict[int, dict[str, int]] = {}
+        for topic, pairing in pairings.items():
+            for color_at, other_at in pairing.pairs:
+                self._partners.setdefault(color_at, {})[topic] = other_at
+        if not pairings:
+            alone = np.unique(stamps[rgb], return_index=True)[1]
+            self._partners = {int(at): {} for at in alone}
+            pairings[''] = Pairing((), 0, 0, len(stamps[rgb]) - len(alone))
+        self.pairing: Pairing = next(iter(pairings.values()))
+        if not self._partners:
+            geometry = next(iter(pairings))
             raise RecordingError(
                 f'{len(stamps[rgb])} images on {rgb} and {len(stamps[geometry])} on {geometry}, '
                 f'of which no two are within {slop_s:g} s, by header or by receive time',
@@ -83,7 +98,7 @@ class FrameReader:
             self.scan.tree.bounds(self.fixed_frame, self.frame_id)
 
     def __len__(self) -> int:
-        return len(self.pairing.pairs)
+        return len(self._partners)
 
     @property
     def frame_id(self) -> str:
@@ -101,37 +116,81 @@ class FrameReader:
         Every time the camera begins to measure its errors anew.
         """
         self._intake.forget()
-        rgb, geometry = self.selection.rgb.topic, self.selection.geometry.topic
-        wanted = {
-            topic: np.zeros(len(self.scan.stamps_ns[topic]), bool) for topic in (rgb, geometry)
-        }
-        for color_at, other_at in self.pairing.pairs:
-            wanted[rgb][color_at] = wanted[geometry][other_at] = True
+        rgb, stamps = self.selection.rgb.topic, self.scan.stamps_ns
+        topics = (rgb, *self._infos)
+        wanted = {topic: np.zeros(len(stamps[topic]), bool) for topic in topics}
+        for color_at, partners in self._partners.items():
+            for topic, at in ((rgb, color_at), *partners.items()):
+                wanted[topic][at] = True
         held: dict[tuple[str, int], RawMessage] = {}
-        seen = {rgb: 0, geometry: 0}
-        coming = iter(self.pairing.pairs)
-        pair = next(coming, None)
-        for message in self._recording.messages({rgb, geometry}):
+        seen = dict.fromkeys(topics, 0)
+        choice = SourceChoice(tuple(self._infos), self.notes.add)
+        roll = Roll(tuple(self._infos), self.notes.add)
+        coming = iter(sorted(self._partners, key=lambda at: int(stamps[rgb][at])))
+        next_at = next(coming, None)
+        for message in self._recording.messages(set(topics)):
             key = (message.topic, seen[message.topic])
             seen[message.topic] += 1
             if wanted[message.topic][key[1]]:
                 held[key] = message
-            while pair is not None and (rgb, pair[0]) in held and (geometry, pair[1]) in held:
-                yield self._frame(held.pop((rgb, pair[0])), held.pop((geometry, pair[1])), pair)
-                pair = next(coming, None)
+            while next_at is not None:
+                keys = [(rgb, next_at), *self._partners[next_at].items()]
+                if not all(key in held for key in keys):
+                    break
+                color, *others = (held.pop(key) for key in keys)
+                stamp_ns = int(stamps[rgb][next_at])
+                frame: Frame | BadFrame | None
+                if self._fuses or len(self._infos) < 2:
+                    if len(self._infos) > 1:
+                        roll.call(tuple(other.topic for other in others), stamp_ns)
+                    frame = self._frame(color, others, keys)
+                else:
+                    frame = self._chosen(choice, color, others, keys)
+                if frame is not None:
+                    yield frame
+                next_at = next(coming, None)
+
+    def _chosen(
+        self,
+        choice: SourceChoice,
+        color: RawMessage,
+        others: Sequence[RawMessage],
+        keys: Sequence[tuple[str, int]],
+    ) -> Frame | BadFrame | None:
+        """Return the frame of the best partner of a colour image; None where all are spare."""
+        made: Frame | BadFrame | None = None
+        stamp_ns = int(self.scan.stamps_ns[color.topic][keys[0][1]])
+        # The stream that is used first: only its silence lets another one take over.
+        for other, key in sorted(
+            zip(others, keys[1:], strict=True), key=lambda item: item[0].topic != choice.current
+        ):
+            use = choice.use_of(other.topic, stamp_ns)
+            if use == 'skip':
+                continue
+            frame = self._frame(color, [other], [keys[0], key])
+            if use == 'use':
+                made = frame
+            if isinstance(frame, Frame):
+                choice.judge(other.topic, frame)
+        return made
 
     def _frame(
-        self, rgb: RawMessage, geometry: RawMessage, pair: tuple[int, int]
+        self, rgb: RawMessage, others: Sequence[RawMessage], keys: Sequence[tuple[str, int]]
     ) -> Frame | BadFrame:
-        chosen, stamps = self.selection, self.scan.stamps_ns
-        stamp_ns = int(stamps[rgb.topic][pair[0]])
+        """Return the frame of some messages, or why there is none.
+
+        :param keys: topic and place among its messages, of colour and of each other one.
+        """
+        stamps = [int(self.scan.stamps_ns[topic][at]) for topic, at in keys]
         try:
-            color = self._arrived(rgb, chosen.rgb_info, stamp_ns)
-            other_ns = int(stamps[geometry.topic][pair[1]])
-            other = self._arrived(geometry, chosen.depth_info, other_ns)
-            return self._intake.frame(color, other, self.scan.tree, self.fixed_frame)
+            color = self._arrived(rgb, self.selection.rgb_info, stamps[0])
+            more = [
+                self._arrived(other, self._infos[other.topic], stamp_ns)
+                for other, stamp_ns in zip(others, stamps[1:], strict=True)
+            ]
+            return self._intake.frame(color, more, self.scan.tree, self.fixed_frame)
         except Sam3dError as error:
-            return BadFrame(stamp_ns, str(error), self.camera_id)
+            return BadFrame(stamps[0], str(error), self.camera_id)
 
     def _arrived(self, raw: RawMessage, info_topic: str | None, stamp_ns: int) -> Arrived:
         message = self._recording.decode(raw)
@@ -150,11 +209,17 @@ def timing_of(config: PointmapConfig, slop_s: float = SLOP_S) -> Timing:
     return Timing(slop_s, config.stamps, config.stamp_offsets_s, config.tf_namespace or None)
 
 
-def overrides_of(recording: Recording, config: PointmapConfig, **topics: str) -> Overrides:
+def overrides_of(
+    recording: Recording,
+    config: PointmapConfig,
+    more: Sequence[str] = (),
+    **topics: str,
+) -> Overrides:
     """Return what the user named, checked against the topics of a recording.
 
     :param recording: whose topics they are.
     :param config: options of the stage.
+    :param more: topics of further sensors of range.
     :param topics: ``rgb``, ``depth``, ``info``, ``points``; empty = choose.
     :raises ConfigurationError: when an option names a topic that the recording does not have.
     """
@@ -166,4 +231,10 @@ def overrides_of(recording: Recording, config: PointmapConfig, **topics: str) ->
                 f'an option for {topic}, which is not in {recording.path}',
                 wanted=f'one of {", ".join(sorted(known))}',
             )
-    return Overrides(**topics, frames=frames)
+    return Overrides(
+        **topics,
+        more=tuple(more),
+        fused=config.range == 'fused',
+        color_alone=config.range not in SENSED,
+        frames=frames,
+    )

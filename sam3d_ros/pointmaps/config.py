@@ -44,6 +44,26 @@ class DepthAnythingConfig:
 
 
 @dataclass(frozen=True)
+class PromptDepthAnythingConfig(DepthAnythingConfig):
+    """Prompt Depth Anything, where it is the source of range."""
+
+    checkpoint: str = option(
+        'depth-anything/prompt-depth-anything-vits-hf',
+        'folder or cached hub id of a checkpoint',
+        read_only=True,
+    )
+
+
+@dataclass(frozen=True)
+class DepthProConfig(DepthAnythingConfig):
+    """Depth Pro, where it is the source of range."""
+
+    checkpoint: str = option(
+        'apple/DepthPro-hf', 'folder or cached hub id of a checkpoint', read_only=True
+    )
+
+
+@dataclass(frozen=True)
 class PointmapConfig:
     """How images, depth and clouds become frames."""
 
@@ -83,6 +103,12 @@ class PointmapConfig:
         'auto',
         'entry point in the group sam3d_ros.range that says how far things are; auto = depth '
         '(depth images) or points (clouds), by what there is',
+        read_only=True,
+    )
+    support_height: str = option(
+        '',
+        'height in the fixed frame of what things stand on, metres: networks of depth are aligned '
+        'to it where nothing better is known; empty = not known',
         read_only=True,
     )
     sensor: str = option(
@@ -141,6 +167,8 @@ class PointmapConfig:
     )
     lidar: LidarConfig = group(LidarConfig)
     depth_anything: DepthAnythingConfig = group(DepthAnythingConfig)
+    prompt_depth_anything: PromptDepthAnythingConfig = group(PromptDepthAnythingConfig)
+    depth_pro: DepthProConfig = group(DepthProConfig)
 
     @property
     def stamp_offsets_s(self) -> dict[str, float]:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import Frame
@@ -15,10 +17,13 @@ from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import Decoder, Foreign
 from sam3d_ros.pointmaps.frames import build_frame, fixed_frame_of
-from sam3d_ros.pointmaps.inputs import ColorImage, PointCloud
+from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
 from sam3d_ros.pointmaps.plausibility import suspected_axes
 from sam3d_ros.pointmaps.ray_camera import suspected_calibration
-from sam3d_ros.pointmaps.sources.ranges import Measurement, RangeSource
+from sam3d_ros.pointmaps.sources.ranges import Measurement, RangeSource, Several
+
+SENSED = ('auto', 'depth', 'points', 'fused')
+"""Values of ``pointmaps.range`` that need a sensor of range."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +40,11 @@ class Arrived:
     message: Any
     info: Any | None
     stamp_ns: int
+
+
+def kind_of(message: Any) -> str:
+    """Return what a message is to range sources: ``points`` or ``depth``."""
+    return 'points' if hasattr(message, 'point_step') else 'depth'
 
 
 class Intake:
@@ -59,24 +69,34 @@ class Intake:
         self._sources: dict[str, RangeSource] = {}
 
     def frame(
-        self, color: Arrived, other: Arrived, tree: TransformTree, fixed_frame: str | None = None
+        self,
+        color: Arrived,
+        others: Sequence[Arrived],
+        tree: TransformTree,
+        fixed_frame: str | None = None,
     ) -> Frame:
-        """Return the frame of a colour image and a depth image or cloud.
+        """Return the frame of a colour image and what measured range around its stamp.
 
         :param color: the colour image; it needs its CameraInfo.
-        :param other: the depth image or cloud.
+        :param others: depth images and clouds: one, several that are fused, or none where a
+            network infers range from colour alone.
         :param tree: all of TF that is known.
         :param fixed_frame: None = as configured.
         :raises InputError: when a message cannot be used; the error names its topic.
-        :raises TransformError: when TF does not say where both sensors were.
+        :raises TransformError: when TF does not say where the sensors were.
         """
         image = self.decoder.color(color.message, color.info, color.topic, color.stamp_ns)
-        source, measured = self._measurement(other)
-        ranges = source.range_of(image, measured, tree)
+        items = {other.topic: self._measurement(other) for other in others}
+        measured: Measurement | None = next(iter(items.values()), None)
+        kind = 'color' if measured is None else kind_of(others[0].message)
+        if len(items) > 1:
+            measured, kind = Several(items), 'fused'
+        ranges = self.source(kind).range_of(image, measured, tree)
         frame = build_frame(image, ranges, tree, fixed_frame, self._config)
+        topics = ', '.join(items) or color.topic
         if not self._is_looked_at and isinstance(measured, PointCloud):
-            self._compare_rays(measured, image, other.topic)
-        self._look_at(frame, other.topic, tree)
+            self._compare_rays(measured, image, topics)
+        self._look_at(frame, topics, tree)
         return frame
 
     def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
@@ -90,10 +110,19 @@ class Intake:
     def source(self, kind: str) -> RangeSource:
         """Return the range source for a kind of measurement, the same one each time.
 
-        :param kind: ``depth`` or ``points``.
-        :raises BackendError: when there is no backend of the configured name.
+        :param kind: ``depth``, ``points``, ``fused`` or, for colour alone, ``color``.
+        :raises BackendError: when there is no backend of the configured name, or it needs more
+            than colour.
         """
-        name = kind if self._config.range == 'auto' else self._config.range
+        name = self._config.range
+        if kind == 'color' and name in SENSED:
+            raise BackendError(
+                f'colour alone, and pointmaps.range = "{name}"',
+                wanted='a depth image, a cloud, or a network that infers range',
+                remedy='Set pointmaps.range, e.g. to depth_anything; docs/range.md says which.',
+            )
+        if name == 'auto' or (kind == 'fused' and name in SENSED):
+            name = kind
         if name not in self._sources:
             self._sources[name] = make_backend('range', name, self._config)
         return self._sources[name]
@@ -103,13 +132,10 @@ class Intake:
         for source in self._sources.values():
             source.forget()
 
-    def _measurement(self, other: Arrived) -> tuple[RangeSource, Measurement]:
-        """Return who reads a depth image or cloud, and it decoded."""
-        if hasattr(other.message, 'point_step'):
-            cloud = self.decoder.cloud(other.message, other.topic, other.stamp_ns)
-            return self.source('points'), cloud
-        depth = self.decoder.depth(other.message, other.info, other.topic, other.stamp_ns)
-        return self.source('depth'), depth
+    def _measurement(self, other: Arrived) -> DepthImage | PointCloud:
+        if kind_of(other.message) == 'points':
+            return self.decoder.cloud(other.message, other.topic, other.stamp_ns)
+        return self.decoder.depth(other.message, other.info, other.topic, other.stamp_ns)
 
     def _compare_rays(self, cloud: PointCloud, image: ColorImage, topic: str) -> None:
         """Note a CameraInfo that is not of the camera whose pixels a cloud has."""

@@ -138,7 +138,7 @@ class MapJumps:
         ):
             return None
         told = _seen_again(before, frame)
-        if told.mean() > 1.0 - LEAST_GAIN:
+        if not told.size or told.mean() > 1.0 - LEAST_GAIN:
             return None
         T_new_old = frame.T_fixed_cam @ inverse(expected)
         jumped = replace(before, T_fixed_cam=T_new_old @ before.T_fixed_cam)

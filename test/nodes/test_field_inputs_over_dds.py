@@ -128,7 +128,7 @@ def test_tf_later_than_images_loses_no_frame(ros, pointmaps, frames):
 
     What is received is handed to the node here: the wire may lose images on a busy machine.
     """
-    from sam3d_ros.nodes.pointmap.inputs import SensorData
+    from sam3d_ros.nodes.pointmap.inputs import RangeData, SensorData
 
     each = pointmaps('/late', inputs__tf_wait_s=5.0)
     (frame,) = frames(1, frame_id='late_camera')
@@ -140,7 +140,17 @@ def test_tf_later_than_images_loses_no_frame(ros, pointmaps, frames):
     for number in range(len(shown) + late):
         if number < len(shown):
             m = shown[number]
-            data = SensorData(m['rgb'], m['rgb_info'], m['depth'], m['depth_info'])
+            data = SensorData(
+                m['rgb'],
+                m['rgb_info'],
+                (
+                    RangeData(
+                        f'{each.namespace}/depth_registered/image_rect',
+                        m['depth'],
+                        m['depth_info'],
+                    ),
+                ),
+            )
             each.node._take(data)
         if number >= late:
             (edge,) = shown[number - late]['tf'].transforms
@@ -152,7 +162,7 @@ def test_tf_later_than_images_loses_no_frame(ros, pointmaps, frames):
 def test_a_mount_that_is_known_first_is_not_the_fixed_frame(ros, pointmaps, frames):
     """Static TF comes at once, TF of the robot after the first image; what is received is handed
     to the node here."""
-    from sam3d_ros.nodes.pointmap.inputs import SensorData
+    from sam3d_ros.nodes.pointmap.inputs import RangeData, SensorData
 
     each = pointmaps('/mounted', inputs__tf_wait_s=10.0)
     (shown,) = frames(1, frame_id='mounted_camera')
@@ -161,7 +171,17 @@ def test_a_mount_that_is_known_first_is_not_the_fixed_frame(ros, pointmaps, fram
     mount.header.frame_id = robot.child_frame_id = 'mounted_base'
     ros.until(lambda: each.node._transforms.may_move)
     each.node._transforms.set_transform_static(mount, '')
-    each.node._take(SensorData(m['rgb'], m['rgb_info'], m['depth'], m['depth_info']))
+    each.node._take(
+        SensorData(
+            m['rgb'],
+            m['rgb_info'],
+            (
+                RangeData(
+                    f'{each.namespace}/depth_registered/image_rect', m['depth'], m['depth_info']
+                ),
+            ),
+        )
+    )
     each.node._transforms.set_transform(robot, '')
     ros.until(lambda: each.stamps)
     assert each.frames[0].fixed_frame == shown.fixed_frame

@@ -7,8 +7,10 @@ that no image waits for one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rclpy.node import Node
@@ -18,19 +20,49 @@ from sam3d_ros.messages.headers import NS_PER_S, nanoseconds
 from sam3d_ros.nodes.config import InputConfig
 from sam3d_ros.nodes.graph import CAMERA, INPUTS
 from sam3d_ros.nodes.pointmap.live_clocks import LiveClocks
+from sam3d_ros.pointmaps.choice import Roll, SourceChoice
+from sam3d_ros.ros.clock import StampWatch
 from sam3d_ros.ros.qos import sensor_profile
 from sam3d_ros.ros.sync import Synchronizer
 from sam3d_ros.ros.upstream import message_filters
 
+# So many messages of each stream are kept to be fused, and may be so far from the image's stamp.
+_RECENT, _AROUND_NS = 8, 150_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RangeData:
+    """A depth image or cloud, where it came from, and its CameraInfo."""
+
+    topic: str
+    message: Any
+    info: Any | None = None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SensorData:
-    """Messages that belong together: colour, range (depth image or cloud), their CameraInfos."""
+    """Messages that belong together: colour, its CameraInfo, and what measured range.
+
+    :param ranges: one, several that are fused, or none where there is colour alone.
+    :param is_look: whether its frame is made only to learn how good the source is.
+    """
 
     color: Any
     color_info: Any
-    range: Any
-    range_info: Any | None
+    ranges: tuple[RangeData, ...]
+    is_look: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Lead:
+    """A stream of range: its messages, their CameraInfo, pairs with colour, and what came last."""
+
+    source: _Source
+    info: _Source | None
+    sync: Synchronizer | None = None
+    held: tuple[Any, Any] | None = None
+    has_come: bool = False
+    recent: deque[Any] = field(default_factory=lambda: deque[Any](maxlen=_RECENT))
 
 
 class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
@@ -100,10 +132,11 @@ class SensorInputs:
 
     :param node: listens.
     :param config: which topics, and how long messages wait for each other.
-    :param clocks: how stamps are taken.
+    :param clocks: how stamps of colour and of the first stream of range are taken.
     :param on_data: called with each set of messages, in the executor's thread.
     :param on_reset: called when the stamps of the inputs go back.
     :param camera_id: goes before the names of topics; empty for the only camera.
+    :param fuses: whether all streams of range are wanted for a frame, not the best alone.
     """
 
     def __init__(
@@ -114,11 +147,12 @@ class SensorInputs:
         on_data: Callable[[SensorData], None],
         on_reset: Callable[[], None],
         camera_id: str = '',
+        fuses: bool = False,
     ) -> None:
-        self._on_data = on_data
+        self._on_data, self._on_reset, self._fuses = on_data, on_reset, fuses
         color_kind = Image if config.color_transport == 'raw' else CompressedImage
-        color_topic, range_topic = input_topics(node, config, camera_id)
         self._clocks = clocks
+        color_topic, *topics = input_topics(node, config, camera_id)
 
         def restamp(topic: str) -> Callable[[int], int]:
             now = node.get_clock().now
@@ -126,43 +160,52 @@ class SensorInputs:
 
         self._color = _Source(node, color_kind, color_topic, restamp=restamp(color_topic))
         self._color_info = _Source(node, CameraInfo, input_topic(node, config, 'info', camera_id))
-        self._range_info: _Source | None = None
-        if config.source == 'depth':
-            depth_kind = Image if config.depth_transport == 'raw' else CompressedImage
-            self._range = _Source(node, depth_kind, range_topic, restamp=restamp(range_topic))
-            info_topic = input_topic(node, config, 'depth_info', camera_id)
-            self._range_info = _Source(node, CameraInfo, info_topic, needed=False)
-        else:
-            self._range = _Source(node, PointCloud2, range_topic, restamp=restamp(range_topic))
-        self._sync = Synchronizer(
-            [self._color, self._range],
-            config.queue_size,
-            config.slop_s,
-            self._on_pair,
-            node.get_logger(),
-            on_reset,
-        )
+        self._color_info.registerCallback(self._on_info)
+        self._leads: dict[str, _Lead] = {}
+        clouds = range_inputs(config)
+        for at, (topic, is_cloud) in enumerate(zip(topics, clouds, strict=True)):
+            kind: type = PointCloud2
+            info: _Source | None = None
+            if not is_cloud:
+                is_raw = at > 0 or config.depth_transport == 'raw'
+                kind = Image if is_raw else CompressedImage
+                info_topic = f'{topic.rpartition("/")[0]}/camera_info'
+                if at == 0:
+                    info_topic = input_topic(node, config, 'depth_info', camera_id)
+                info = _Source(node, CameraInfo, info_topic, needed=False)
+                info.registerCallback(self._on_info)
+            source = _Source(node, kind, topic, restamp=None if at else restamp(topic))
+            lead = self._leads[topic] = _Lead(source, info)
+            lead.sync = Synchronizer(
+                [self._color, source],
+                config.queue_size,
+                config.slop_s,
+                partial(self._on_pair, lead),
+                node.get_logger(),
+                on_reset,
+            )
+            source.registerCallback(lead.recent.append)
+        if not topics:
+            self._watch = StampWatch()
+            self._color.registerCallback(self._on_color)
+        say = node.get_logger().warning
+        self.choice = SourceChoice(topics, say)
+        self._roll = Roll(topics, say)
         self._pairs = 0
-        self._held: tuple[Any, Any] | None = None
-        for source in (self._color_info, self._range_info):
-            if source is not None:
-                source.registerCallback(self._on_info)
+        self._alone: Any = None
 
     @property
     def sources(self) -> list[_Source]:
         """All inputs, those that can be done without too."""
-        known = [self._color, self._color_info, self._range, self._range_info]
-        return [source for source in known if source is not None]
+        known = [self._color, self._color_info]
+        for lead in self._leads.values():
+            known += [lead.source, lead.info] if lead.info is not None else [lead.source]
+        return known
 
     @property
     def color_topic(self) -> str:
         """The resolved topic of the colour image."""
         return self._color.topic
-
-    @property
-    def range_topic(self) -> str:
-        """The resolved topic of the depth image or cloud."""
-        return self._range.topic
 
     def follow_publishers(self) -> None:
         """Follow what publishers offer and how they stamp now, and look at what waits.
@@ -173,32 +216,53 @@ class SensorInputs:
             source.follow_publishers()
         if self._clocks.settle():
             self.clear()
-        self._sync.settle()
+        for lead in self._leads.values():
+            if lead.sync is not None:
+                lead.sync.settle()
 
     def complaint(self) -> str:
         """Return why nothing, or not all, was handed on since the last call; else nothing."""
         pairs, self._pairs = self._pairs, 0
+        leads = [lead.source for lead in self._leads.values()]
         counts = {source.topic: source.take_count() for source in self.sources if source.needed}
+        needed = [self._color, self._color_info]
+        if not any(counts[source.topic] for source in leads):
+            # Of streams that nobody publishes the first stands for all.
+            needed += [source for source in leads if source.publishers()] or leads[:1]
         silent = [
             f'{source.topic} ({"silent" if source.publishers() else "nobody publishes it"})'
-            for source in self.sources
-            if source.needed and not counts[source.topic] and not self._cached(source)
+            for source in needed
+            if not counts[source.topic] and not self._cached(source)
         ]
         if silent:
             return f'no messages on {", ".join(silent)}'
-        if late := self._sync.take_late():
+        late = sum(lead.sync.take_late() for lead in self._leads.values() if lead.sync is not None)
+        if late:
             return f'{late} messages came too late: after later ones of their topic were used'
+        lost = [
+            lead.source.topic
+            for lead in self._leads.values()
+            if lead.has_come and not counts[lead.source.topic]
+        ]
+        for lead in self._leads.values():
+            lead.has_come |= counts[lead.source.topic] > 0
         if pairs:
-            return ''
+            return f'{", ".join(lost)} silent: range comes from what is left' if lost else ''
+        others = ', '.join(f'{source.topic} ({counts[source.topic]})' for source in leads)
         return (
-            f'{self._color.topic} ({counts[self._color.topic]} messages) and {self._range.topic} '
-            f'({counts[self._range.topic]}) have no stamps within inputs.slop_s of each other'
+            f'{self._color.topic} ({counts[self._color.topic]} messages) and {others} have no '
+            'stamps within inputs.slop_s of each other'
         )
 
     def clear(self) -> None:
         """Forget what waits for its partner, as after a jump of the clock."""
-        self._sync.clear()
-        self._held = None
+        self.choice.forget()
+        self._alone = None
+        for lead in self._leads.values():
+            lead.held = None
+            lead.recent.clear()
+            if lead.sync is not None:
+                lead.sync.clear()
 
     def close(self) -> None:
         """Unsubscribe from everything."""
@@ -208,30 +272,60 @@ class SensorInputs:
     def _cached(self, source: _Source) -> bool:
         return source is self._color_info and source.latest is not None
 
-    def _on_pair(self, color: Any, range_: Any) -> None:
+    def _on_color(self, color: Any) -> None:
+        """Hand on colour alone, as soon as it is described."""
+        if self._watch.goes_back(nanoseconds(color.header.stamp)):
+            self._on_reset()
+        self._alone = color
+        if self._is_described(self._color_info, color):
+            self._alone = None
+            self._pairs += 1
+            self._on_data(SensorData(color, self._color_info.latest, ()))
+
+    def _on_pair(self, lead: _Lead, color: Any, range_: Any) -> None:
         """Hand a pair on; hold it while its CameraInfo is still on its way."""
-        self._held = None
-        if self._is_described(self._color_info, color) and self._is_described(
-            self._range_info, range_
-        ):
-            self._hand_on(color, range_)
+        lead.held = None
+        if self._is_described(self._color_info, color) and self._is_described(lead.info, range_):
+            self._hand_on(lead, color, range_)
         else:
-            self._held = (color, range_)
+            lead.held = (color, range_)
 
     def _on_info(self, info: Any) -> None:
-        """Hand on the pair that waited for this; whether it fits is judged where it is used."""
-        color_ready = self._color_info.latest is not None
-        if self._held is not None and color_ready:
-            color, range_ = self._held
-            self._on_pair(color, range_)
-            if self._held is not None and _same_stamp(info, color):
-                self._held = None
-                self._hand_on(color, range_)
+        """Hand on what waited for this; whether it fits is judged where it is used."""
+        if self._color_info.latest is None:
+            return
+        if self._alone is not None:
+            self._on_color(self._alone)
+        for lead in self._leads.values():
+            if lead.held is not None:
+                color, range_ = lead.held
+                self._on_pair(lead, color, range_)
+                if lead.held is not None and _same_stamp(info, color):
+                    lead.held = None
+                    self._hand_on(lead, color, range_)
 
-    def _hand_on(self, color: Any, range_: Any) -> None:
+    def _hand_on(self, lead: _Lead, color: Any, range_: Any) -> None:
+        stamp_ns = nanoseconds(color.header.stamp)
+        use = self.choice.use_of(lead.source.topic, stamp_ns) if len(self._leads) > 1 else 'use'
+        if use == 'skip' or (self._fuses and use == 'look'):
+            return
+        ranges = [self._described(lead, range_)]
+        if self._fuses and len(self._leads) > 1:
+            ranges += [
+                self._described(other, near)
+                for other in self._leads.values()
+                if other is not lead and (near := _nearest(other.recent, stamp_ns)) is not None
+            ]
+            self._roll.call([each.topic for each in ranges], stamp_ns)
         self._pairs += 1
-        info = self._range_info.latest if self._range_info is not None else None
-        self._on_data(SensorData(color, self._color_info.latest, range_, info))
+        self._on_data(
+            SensorData(color, self._color_info.latest, tuple(ranges), is_look=use == 'look')
+        )
+
+    @staticmethod
+    def _described(lead: _Lead, message: Any) -> RangeData:
+        info = lead.info.latest if lead.info is not None else None
+        return RangeData(lead.source.topic, message, info)
 
     @staticmethod
     def _is_described(source: _Source | None, image: Any) -> bool:
@@ -246,18 +340,44 @@ class SensorInputs:
         return (info.width, info.height) == (image.width, image.height) or _is_cropped(info)
 
 
-def input_topics(node: Node, config: InputConfig, camera_id: str = '') -> tuple[str, str]:
-    """Return the resolved topics of the colour image and of the depth image or cloud.
+def range_inputs(config: InputConfig) -> list[bool]:
+    """Return of each stream of range, the preferred one first, whether it is one of clouds."""
+    first = {'auto': [False, True], 'depth': [False], 'points': [True], 'color': []}
+    more = [False] * len(_listed(config.more_depth)) + [True] * len(_listed(config.more_points))
+    return first[config.source] + more
+
+
+def input_topics(node: Node, config: InputConfig, camera_id: str = '') -> tuple[str, ...]:
+    """Return the resolved topics of the colour image and of each stream of range.
 
     :param node: whose namespace and remappings count.
     :param config: kinds and transports.
     :param camera_id: goes before their names; empty for the only camera.
     """
     color = _transported(input_topic(node, config, 'rgb', camera_id), config.color_transport)
-    if config.source == 'points':
-        return color, input_topic(node, config, 'points', camera_id)
-    depth = input_topic(node, config, 'depth', camera_id)
-    return color, _transported(depth, config.depth_transport)
+    ranges = []
+    if config.source in ('auto', 'depth'):
+        depth = input_topic(node, config, 'depth', camera_id)
+        ranges.append(_transported(depth, config.depth_transport))
+    if config.source in ('auto', 'points'):
+        ranges.append(input_topic(node, config, 'points', camera_id))
+    for topic in _listed(config.more_depth) + _listed(config.more_points):
+        ranges.append(str(node.resolve_topic_name(topic.replace(CAMERA, camera_id))))
+    return color, *ranges
+
+
+def _listed(topics: str) -> list[str]:
+    return [topic.strip() for topic in topics.split(',') if topic.strip()]
+
+
+def _nearest(messages: Iterable[Any], stamp_ns: int) -> Any | None:
+    """Return the message that was stamped nearest to a time, None without one around it."""
+
+    def apart_ns(message: Any) -> int:
+        return abs(nanoseconds(message.header.stamp) - stamp_ns)
+
+    best = min(messages, key=apart_ns, default=None)
+    return None if best is None or apart_ns(best) > _AROUND_NS else best
 
 
 def input_topic(node: Node, config: InputConfig, name: str, camera_id: str) -> str:

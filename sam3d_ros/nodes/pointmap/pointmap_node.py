@@ -87,14 +87,16 @@ class PointmapNode(StageNode):
             keep(self._noise_file, noise, self.get_logger().warning)
 
     def _source(self) -> RangeSource:
-        return self._intake.source(self.config('inputs').source)
+        return self._intake.source(_kind(self.config('inputs'), self._config))
 
     def connect(self) -> None:
         """Listen to the sensors and to TF."""
         inputs: InputConfig = self.config('inputs')
         say = self.get_logger().warning
         topics = input_topics(self, inputs, self._config.camera_id)
-        self._clocks = LiveClocks(self._config, inputs.slop_s, topics, say)
+        # Colour alone is settled with itself.
+        pair = (topics[0], topics[min(1, len(topics) - 1)])
+        self._clocks = LiveClocks(self._config, inputs.slop_s, pair, say)
         # Twice as long: the first images also wait for the choice of the fixed frame.
         self._waiting = TransformWait(
             self._check, self._ready, 2 * inputs.tf_wait_s, late=partial(self._ready, is_late=True)
@@ -109,7 +111,13 @@ class PointmapNode(StageNode):
             may_move=lambda: self._transforms.may_move,
         )
         self._inputs = SensorInputs(
-            self, inputs, self._clocks, self._take, self._on_jump_back, self._config.camera_id
+            self,
+            inputs,
+            self._clocks,
+            self._take,
+            self._on_jump_back,
+            self._config.camera_id,
+            fuses=self._config.range == 'fused',
         )
         self._jumped_back = False
         self._camera = ''
@@ -128,41 +136,52 @@ class PointmapNode(StageNode):
         self._show(frame)
 
     def _frame(self, item: SensorData) -> Frame:
-        color, other = self._arrived(item)
-        return self._intake.frame(color, other, self._transforms.tree, self._fixed.chosen)
+        color, others = self._arrived(item)
+        frame = self._intake.frame(color, others, self._transforms.tree, self._fixed.chosen)
+        if len(others) == 1:
+            self._inputs.choice.judge(others[0].topic, frame)
+        return frame
+
+    def _look(self, item: SensorData) -> None:
+        """Make a frame only to learn how much of the image its source knows."""
+        self._frame(item)
 
     def _check(self, item: SensorData) -> None:
         """Raise TransformError as long as TF does not say where both sensors were."""
-        color, other = self._arrived(item)
-        frames = self._frames_of(item)
-        fixed = self._fixed(frames[0])
+        color, others = self._arrived(item)
+        frame_of = self._intake.decoder.frame_of
+        camera = self._camera_of(item)
+        fixed = self._fixed(camera)
         if fixed is None:
             raise TransformError(self._transforms.elsewhere.complaint or 'no TF yet')
-        here, there = (frames[0], color.stamp_ns), (frames[1], other.stamp_ns)
-        require_transforms(self._transforms.tree, fixed, here, there)
+        here = (camera, color.stamp_ns)
+        require_transforms(self._transforms.tree, fixed, here, here)
+        for other in others:
+            there = (frame_of(other.message, other.topic), other.stamp_ns)
+            require_transforms(self._transforms.tree, fixed, here, there)
 
-    def _arrived(self, item: SensorData) -> tuple[Arrived, Arrived]:
-        """Return colour and range with what belongs to each."""
-        color_ns, range_ns = (nanoseconds(m.header.stamp) for m in (item.color, item.range))
-        return (
-            Arrived(self._inputs.color_topic, item.color, item.color_info, color_ns),
-            Arrived(self._inputs.range_topic, item.range, item.range_info, range_ns),
+    def _arrived(self, item: SensorData) -> tuple[Arrived, list[Arrived]]:
+        """Return colour and ranges with what belongs to each."""
+        color_ns, *stamps = (
+            nanoseconds(m.header.stamp) for m in (item.color, *(r.message for r in item.ranges))
         )
+        return Arrived(self._inputs.color_topic, item.color, item.color_info, color_ns), [
+            Arrived(each.topic, each.message, each.info, stamp_ns)
+            for each, stamp_ns in zip(item.ranges, stamps, strict=True)
+        ]
 
-    def _frames_of(self, item: SensorData) -> tuple[str, str]:
-        """Return the frames of colour and range.
+    def _camera_of(self, item: SensorData) -> str:
+        """Return the frame of colour.
 
-        :raises InputError: when one has none.
+        :raises InputError: when it has none.
         """
-        frame_of = self._intake.decoder.frame_of
-        return (
-            frame_of(item.color, self._inputs.color_topic),
-            frame_of(item.range, self._inputs.range_topic),
-        )
+        return self._intake.decoder.frame_of(item.color, self._inputs.color_topic)
 
     def _ready(self, item: SensorData, is_late: bool = False) -> None:
         """Have a frame made: when it is asked for, where nobody outside of this process looks."""
-        if self.bus is None or self._frames.is_heard or self._is_seen():
+        if item.is_look:
+            self.tell_worker(partial(self._look, item))
+        elif self.bus is None or self._frames.is_heard or self._is_seen():
             self.offer(item, is_late=is_late)
         else:
             frame = self.when_asked(partial(self._frame, item))
@@ -178,7 +197,9 @@ class PointmapNode(StageNode):
             self._jumped_back = False
             self._transforms.forget_after(nanoseconds(item.color.header.stamp))
         try:
-            camera, _ = self._frames_of(item)
+            camera = self._camera_of(item)
+            for each in item.ranges:
+                self._intake.decoder.frame_of(each.message, each.topic)
         except InputError as error:
             self._failed(error)
         else:
@@ -205,6 +226,13 @@ class PointmapNode(StageNode):
 
     def _is_seen(self) -> bool:
         return any(output.get_subscription_count() > 0 for output in self._clouds.values())
+
+
+def _kind(inputs: InputConfig, config: PointmapConfig) -> str:
+    """Return which kind of source it is whose camera's errors are kept."""
+    if config.range == 'fused':
+        return 'fused'
+    return 'depth' if inputs.source == 'auto' else inputs.source
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

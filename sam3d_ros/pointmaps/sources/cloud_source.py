@@ -31,7 +31,9 @@ class CloudSource:
     def forget(self) -> None:
         """Nothing is learned from clouds."""
 
-    def range_of(self, color: ColorImage, measured: Measurement, tree: TransformTree) -> RangeMap:
+    def range_of(
+        self, color: ColorImage, measured: Measurement | None, tree: TransformTree
+    ) -> RangeMap:
         """See :class:`RangeSource`.
 
         Motion while the cloud was swept is undone, where its points say when they were measured.

@@ -34,7 +34,9 @@ class DepthSource:
         """Measure the camera's errors anew, as for the first image."""
         self.noise = self._unmeasured()
 
-    def range_of(self, color: ColorImage, measured: Measurement, tree: TransformTree) -> RangeMap:
+    def range_of(
+        self, color: ColorImage, measured: Measurement | None, tree: TransformTree
+    ) -> RangeMap:
         """See :class:`RangeSource`.
 
         :param color: the image.

@@ -7,6 +7,7 @@ colour image alone, or with what was measured, and says which ranges it made up.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +20,15 @@ from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
 from sam3d_ros.pointmaps.sensor_noise.noise import RangeNoise
 
-Measurement = DepthImage | PointCloud
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Several:
+    """What several sensors measured around the stamp of one image, by their topics."""
+
+    items: Mapping[str, DepthImage | PointCloud]
+
+
+Measurement = DepthImage | PointCloud | Several
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +59,13 @@ class RangeSource(Protocol):
 
     noise: RangeNoise | None
 
-    def range_of(self, color: ColorImage, measured: Measurement, tree: TransformTree) -> RangeMap:
+    def range_of(
+        self, color: ColorImage, measured: Measurement | None, tree: TransformTree
+    ) -> RangeMap:
         """Return the ranges within the configured limits, seen from the rectified colour camera.
 
         :param color: the image.
-        :param measured: what came with it.
+        :param measured: what came with it; None = colour alone.
         :param tree: all of TF that is known.
         :raises InputError: when the data cannot be used.
         :raises TransformError: when TF does not say where both sensors were; an
@@ -76,7 +87,9 @@ def start_model(config: PointmapConfig, otherwise: str) -> SensorModel:
     return sensor_model(otherwise if config.sensor == 'auto' else config.sensor)
 
 
-def transform_between(color: ColorImage, other: Measurement, tree: TransformTree) -> FloatArray:
+def transform_between(
+    color: ColorImage, other: DepthImage | PointCloud, tree: TransformTree
+) -> FloatArray:
     """Return T_color_other (4, 4); what moves between both stamps is undone through the root.
 
     :param color: the image.
