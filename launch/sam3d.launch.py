@@ -64,9 +64,9 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             'source',
             default_value='',
-            choices=['', 'depth', 'points'],
-            description='where range comes from: depth images, or points = the clouds of a LiDAR; '
-            'empty = inputs.source of the parameter file',
+            choices=['', 'auto', 'depth', 'points', 'color'],
+            description='where range comes from: depth images, points = the clouds of a LiDAR, '
+            'auto = the better of both, color = a network that pointmaps.range names; empty = inputs.source of the parameter file',
         ),
         DeclareLaunchArgument(
             'device',

@@ -102,7 +102,7 @@ class PointmapConfig:
     range: str = option(
         'auto',
         'entry point in the group sam3d_ros.range that says how far things are; auto = depth '
-        '(depth images) or points (clouds), by what there is',
+        '(depth images) or points (clouds), the better of those that come; fused = all of them',
         read_only=True,
     )
     support_height: str = option(
