@@ -66,7 +66,8 @@ def generate_launch_description() -> LaunchDescription:
             default_value='',
             choices=['', 'auto', 'depth', 'points', 'color'],
             description='where range comes from: depth images, points = the clouds of a LiDAR, '
-            'auto = the better of both, color = a network that pointmaps.range names; empty = inputs.source of the parameter file',
+            'auto = the better of both, color = a network that pointmaps.range names; empty = '
+            'inputs.source of the parameter file',
         ),
         DeclareLaunchArgument(
             'device',

@@ -2,7 +2,7 @@
 """Message types of a recording: by the definitions in it, else by those that ROS always had.
 
 Messages of ROS 1 become today's: fields in lower case, no sequence number, tf/tfMessage as
-tf2_msgs/TFMessage.
+tf2_msgs/TFMessage. Livox's own clouds become PointCloud2.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from rosbags.typesys.store import Typestore
 
 from sam3d_ros.bags.channels import CDR, ROS1, Channel
 from sam3d_ros.core.errors import RecordingError
+from sam3d_ros.messages.sensors import livox
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 
-TODAY = {'tf/msg/tfMessage': 'tf2_msgs/msg/TFMessage'}
+_CLOUD = 'sensor_msgs/msg/PointCloud2'
+TODAY = {'tf/msg/tfMessage': 'tf2_msgs/msg/TFMessage', **dict.fromkeys(livox.TYPES, _CLOUD)}
 _TRANSFORMS = 'geometry_msgs/TransformStamped[] transforms'
 
 
@@ -47,9 +49,12 @@ class Definitions:
         if isinstance(store, str):
             raise RecordingError(f'{channel.topic} cannot be decoded: {store}')
         try:
-            if channel.encoding == CDR:
-                return store.deserialize_cdr(data, channel.type)
-            return _todays(store.deserialize_ros1(data, channel.type))
+            is_cdr = channel.encoding == CDR
+            read = store.deserialize_cdr if is_cdr else store.deserialize_ros1
+            message = read(data, channel.type)
+            if channel.type in livox.TYPES:
+                return _as_cloud(message)
+            return message if is_cdr else _todays(message)
         except (SerdeError, KeyError, AssertionError, IndexError) as error:
             raise RecordingError(
                 f'a {channel.type} on {channel.topic} that cannot be decoded: {error}',
@@ -68,7 +73,7 @@ class Definitions:
 
 
 def todays_type(name: str) -> str:
-    """Return what a type is called today: tf/tfMessage is tf2_msgs/TFMessage."""
+    """Return what a type is read as: tf/tfMessage is tf2_msgs/TFMessage, Livox's PointCloud2."""
     return TODAY.get(name, name)
 
 
@@ -143,6 +148,13 @@ def _todays(message: Any) -> Any:
     names = {field.lower(): field for field, _ in today[1]}
     fields = {names[key]: _converted(value) for key, value in old.items() if key in names}
     return _NEW.new(name, **fields)
+
+
+def _as_cloud(message: Any) -> Any:
+    """Return a Livox message as PointCloud2."""
+    classes = typestore().types
+    message.header = _todays(message.header)
+    return livox.cloud_from_livox(message, classes[_CLOUD], classes['sensor_msgs/msg/PointField'])
 
 
 def _converted(value: Any) -> Any:

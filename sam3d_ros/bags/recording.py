@@ -126,11 +126,11 @@ class Recording:
         return self._definitions.decode(message.channel, message.data)
 
     def cdr(self, message: RawMessage) -> bytes:
-        """Return a message's bytes as ROS 2 has them; those of ROS 1 are converted.
+        """Return a message's bytes as ROS 2 has them; those of ROS 1 and Livox are converted.
 
-        :raises RecordingError: when bytes of ROS 1 do not fit the definition.
+        :raises RecordingError: when converted bytes do not fit the definition.
         """
-        if message.channel.encoding != ROS1:
+        if message.channel.encoding != ROS1 and message.channel.type == message.type:
             return bytes(message.data)
         return encode(self.decode(message), message.type)
 

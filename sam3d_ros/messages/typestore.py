@@ -2,7 +2,8 @@
 """Message classes without ROS: the Jazzy definitions that rosbags ships, and ours beside them.
 
 Ours are ``msgs/`` (the package sam3d_msgs) and, below ``definitions/``, what rosbags lacks of
-vision_msgs, moveit_msgs and object_recognition_msgs, field for field as upstream has it.
+vision_msgs, moveit_msgs, object_recognition_msgs and livox_ros_driver2, field for field as
+upstream has it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rosbags.typesys.store import Typestore
 from sam3d_ros.core.errors import ConfigurationError
 
 DEFINITIONS = Path(__file__).parent / 'definitions'
-PACKAGES = ('vision_msgs', 'object_recognition_msgs', 'moveit_msgs')
+PACKAGES = ('vision_msgs', 'object_recognition_msgs', 'moveit_msgs', 'livox_ros_driver2')
 
 
 @lru_cache(maxsize=1)

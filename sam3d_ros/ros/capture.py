@@ -15,10 +15,11 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from sam3d_ros.bags.channels import CDR, Channel
-from sam3d_ros.bags.definitions import Definitions
+from sam3d_ros.bags.definitions import Definitions, todays_type
 from sam3d_ros.bags.recording import RawMessage, Recording, TopicInfo
 from sam3d_ros.bags.selection import CLOUD, COMPRESSED, IMAGE, INFO
 from sam3d_ros.core.errors import RecordingError
+from sam3d_ros.messages.sensors import livox
 from sam3d_ros.messages.topics import TF, TF_STATIC, Quality
 from sam3d_ros.messages.transforms import namespace_of
 from sam3d_ros.messages.types import import_message
@@ -55,6 +56,7 @@ class Capture(Recording):
         self._bytes = 0
         self._node = node
         self._definitions = Definitions()
+        self._unknown: list[str] = []
         executor = SingleThreadedExecutor(context=node.context)
         executor.add_node(node)
         _spin(executor, _DISCOVERY_S)
@@ -67,14 +69,14 @@ class Capture(Recording):
 
     @property
     def notes(self) -> list[str]:
-        """Nothing: what was heard is as it is."""
-        return []
+        """Topics that could not be listened to, a sentence each."""
+        return self._unknown
 
     @property
     def topics(self) -> list[TopicInfo]:
         """Every topic that was listened to, silent ones too."""
         return [
-            TopicInfo(name, heard.type, len(heard.messages))
+            TopicInfo(name, todays_type(heard.type), len(heard.messages))
             for name, heard in sorted(self._heard.items())
         ]
 
@@ -110,6 +112,10 @@ class Capture(Recording):
         for name, types in sorted(names.items()):
             is_sensor = types[0] in (*_HEAVY, INFO) and not (own and name.startswith(own))
             is_tf = types[0] == TF.type and namespace_of(name)
+            if types[0] in livox.TYPES:
+                is_sensor = livox.has_type(types[0])
+                if not is_sensor:
+                    self._unknown.append(livox.without_type(name, types[0]))
             if is_sensor or is_tf:
                 yield name, types[0]
         for topic in (TF, TF_STATIC):
@@ -122,12 +128,12 @@ class Capture(Recording):
         quality = Quality.TF_STATIC if name.endswith(TF_STATIC.name) else Quality.TF
 
         def received(data: bytes) -> None:
-            if kind in _HEAVY:
+            if kind in (*_HEAVY, *livox.TYPES):
                 self._bytes += len(data)
                 if self._bytes > _WHOLE_BYTES:
                     data = data[:_STAMP_BYTES]
             now_ns = self._node.get_clock().now().nanoseconds
-            message = RawMessage(name, kind, now_ns, data, channel)
+            message = RawMessage(name, todays_type(kind), now_ns, data, channel)
             heard.messages.append(message)
             self._order.append(message)
 

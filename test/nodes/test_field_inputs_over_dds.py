@@ -9,10 +9,15 @@ import pytest
 from rclpy.qos import ReliabilityPolicy
 
 from sam3d_ros.messages.cdr import encode
+from sam3d_ros.messages.headers import header_message
+from sam3d_ros.messages.sensors.clouds import encode_pointmap
 from sam3d_ros.messages.topics import TF, Quality
-from sam3d_ros.messages.types import import_message
+from sam3d_ros.messages.types import StoreTypes, import_message
+from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.ros.qos import profile
 
 pytestmark = pytest.mark.dds
+RELIABLE = Quality.RELIABLE
 
 
 class Pointmaps:
@@ -238,3 +243,39 @@ def test_frames_and_units_can_be_overridden(pointmaps, frames):
     frame = each.frames[-1]
     assert frame.frame_id == 'override_camera'
     assert np.nanmedian(np.abs(frame.depth_m - shown.depth_m / 2)) < 1e-3
+
+
+def test_a_cloud_takes_over_while_depth_is_silent(ros, pointmaps, frames):
+    """Silence is that of the stamps; the diagnostic names who is missed until it is back."""
+    each = pointmaps('/spare')
+    (shown,) = frames(1, frame_id='spare_camera')
+    kind = 'sensor_msgs/msg/PointCloud2'
+    clouds = ros.node.create_publisher(import_message(kind), '/spare/points', profile(RELIABLE))
+    ros.until(lambda: clouds.get_subscription_count() > 0)
+    classes = [
+        typestore().types[f'sensor_msgs/msg/{name}'] for name in ('PointCloud2', 'PointField')
+    ]
+    begun_ns = ros.node.get_clock().now().nanoseconds
+    sent = []
+
+    def until_made_from(sensor, without=()):
+        def more():
+            sent.append(begun_ns + len(sent) * 100_000_000)
+            frame = replace(shown, stamp_ns=sent[-1])
+            each.camera.show(frame, without=without)
+            header = header_message(StoreTypes(), sent[-1], frame.frame_id)
+            cloud = encode_pointmap(frame.pointmap, frame.rgb, *classes, header)
+            clouds.publish(encode(cloud, kind))
+            return each.stamps and each.frames[-1].sensor.kind == sensor
+
+        ros.until(more)
+        each.node._report()
+        return each.node.health.status('inputs').message
+
+    depth = '/spare/depth_registered/image_rect'
+    assert 'silent' not in until_made_from('structured_light')
+    assert f'{depth} silent: range comes from what is left' in until_made_from('lidar', ('depth',))
+    assert each.node._inputs.choice.current == '/spare/points'
+    assert 'silent' not in until_made_from('structured_light')
+    assert each.node._inputs.choice.current == depth
+    ros.node.destroy_publisher(clouds)

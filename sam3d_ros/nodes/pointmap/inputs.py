@@ -14,9 +14,11 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 
 from sam3d_ros.messages.headers import NS_PER_S, nanoseconds
+from sam3d_ros.messages.sensors import livox
+from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.config import InputConfig
 from sam3d_ros.nodes.graph import CAMERA, INPUTS
 from sam3d_ros.nodes.pointmap.live_clocks import LiveClocks
@@ -85,20 +87,32 @@ class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
         self.needed = needed
         self.count = 0
         self.latest: Any = None
+        self.problem = ''
         self._node = node
-        self._kind = kind
+        self._kind = self._subscribed = kind
         self._subscriber: Any = None
         self.follow_publishers()
 
     def follow_publishers(self) -> None:
-        """Subscribe, or subscribe anew when the publishers offer another reliability."""
-        wanted = sensor_profile(self._node.get_publishers_info_by_topic(self.topic))
+        """Subscribe, or anew when publishers offer another reliability, or Livox's own clouds."""
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        wanted, kind = sensor_profile(publishers), self._kind
+        livox_types = {each.topic_type for each in publishers} & livox.TYPES
+        self.problem = ''
+        if kind is PointCloud2 and livox_types:
+            name = min(livox_types)
+            if livox.has_type(name):
+                kind = import_message(name)
+            else:
+                self.problem = livox.without_type(self.topic, name)
         if self._subscriber is not None:
-            if self._subscriber.sub.qos_profile.reliability == wanted.reliability:
+            same = self._subscriber.sub.qos_profile.reliability == wanted.reliability
+            if same and kind is self._subscribed:
                 return
             self.close()
+        self._subscribed = kind
         self._subscriber = message_filters.Subscriber(
-            self._node, self._kind, self.topic, qos_profile=wanted
+            self._node, kind, self.topic, qos_profile=wanted
         )
         self._subscriber.registerCallback(self._on_message)
 
@@ -119,6 +133,8 @@ class _Source(message_filters.SimpleFilter):  # type: ignore[misc]
 
     def _on_message(self, message: Any) -> None:
         self.count += 1
+        if self._subscribed is not self._kind:
+            message = livox.cloud_from_livox(message, PointCloud2, PointField)
         if self._restamp is not None:
             stamp = message.header.stamp
             stamp_ns = max(self._restamp(nanoseconds(stamp)), 0)
@@ -234,6 +250,9 @@ class SensorInputs:
             for source in needed
             if not counts[source.topic] and not self._cached(source)
         ]
+        problems = [source.problem for source in leads if source.problem]
+        if problems:
+            return '; '.join(problems)
         if silent:
             return f'no messages on {", ".join(silent)}'
         late = sum(lead.sync.take_late() for lead in self._leads.values() if lead.sync is not None)
