@@ -64,6 +64,34 @@ class DepthProConfig(DepthAnythingConfig):
 
 
 @dataclass(frozen=True)
+class DepthAnything3Config:
+    """Depth Anything 3 of an installation, where it is the source of range."""
+
+    python: str = option('', 'interpreter that has the package depth-anything-3', read_only=True)
+    checkpoint: str = option(
+        'depth-anything/DA3-SMALL', 'folder or hub id of a checkpoint', read_only=True
+    )
+    device: str = option('cuda', 'where it runs, as torch calls it', read_only=True)
+    views: int = option(
+        4,
+        'images that it looks at together, the newest and earlier ones from elsewhere',
+        minimum=1,
+        maximum=32,
+        read_only=True,
+    )
+    process_res: int = option(
+        504,
+        'longer side of the images that it gets, px',
+        minimum=112,
+        maximum=2016,
+        read_only=True,
+    )
+    timeout_s: float = option(
+        120.0, 'longest time for one image, loading included, s', minimum=1.0, maximum=3600.0
+    )
+
+
+@dataclass(frozen=True)
 class PointmapConfig:
     """How images, depth and clouds become frames."""
 
@@ -169,6 +197,7 @@ class PointmapConfig:
     depth_anything: DepthAnythingConfig = group(DepthAnythingConfig)
     prompt_depth_anything: PromptDepthAnythingConfig = group(PromptDepthAnythingConfig)
     depth_pro: DepthProConfig = group(DepthProConfig)
+    depth_anything_3: DepthAnything3Config = group(DepthAnything3Config)
 
     @property
     def stamp_offsets_s(self) -> dict[str, float]:

@@ -17,9 +17,9 @@ from typing import Protocol
 
 import numpy as np
 
-from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.errors import BackendError, InputError
 from sam3d_ros.core.sensors import STRUCTURED_LIGHT, SensorModel
-from sam3d_ros.core.types import Float32Array
+from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.inputs import ColorImage
@@ -39,7 +39,8 @@ LOG = logging.getLogger(__name__)
 
 MOST_SIGMA = 0.05
 """Inferred ranges that are off by a larger share (one sigma) are left out."""
-_GRAIN_PX = 16.0
+# Errors of a network are shared by pixels so far apart, and are this share of the range at least.
+_GRAIN_PX, _LEAST_LOCAL = 16.0, 0.003
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,11 +50,13 @@ class Inferred:
     :param values: (H, W) float32 disparity or depth, in a unit of its own.
     :param is_disparity: which of both.
     :param by_views: its scale by the places of its own views, where TF knows these; else None.
+    :param doubt: (H, W) float32 error of each pixel over the usual one; None = all alike.
     """
 
     values: Float32Array
     is_disparity: bool
     by_views: Alignment | None = None
+    doubt: Float32Array | None = None
 
 
 class DepthNetwork(Protocol):
@@ -112,6 +115,7 @@ class InferringSource:
         :param color: the image.
         :param measured: the depth image or cloud that came with it; None = colour alone.
         :param tree: all of TF that is known.
+        :raises BackendError: when the network cannot answer and nothing was measured.
         """
         ranges = self._measured(color, measured, tree)
         references: list[Callable[[], References]] = [lambda: measured_references(ranges)]
@@ -121,7 +125,9 @@ class InferringSource:
         try:
             inferred = self.network.infer(color, ranges, tree)
             found = _aligned(inferred, references)
-        except InputError as refused:
+        except (InputError, BackendError) as refused:
+            if measured is None and isinstance(refused, BackendError):
+                raise
             if str(refused) != self._complaint:
                 self._complaint = str(refused)
                 LOG.warning('nothing is inferred where nothing was measured: %s', refused)
@@ -140,11 +146,14 @@ class InferringSource:
         """Return measured ranges, and aligned ones where there are none."""
         values = inferred.values.astype(np.float64)
         aligned, spread = found(values), found.sigma(values)
+        if inferred.doubt is not None:
+            spread = spread * inferred.doubt
+        local = np.full(values.shape, found.residual)
         with np.errstate(divide='ignore', invalid='ignore'):
             made_m = aligned
             if inferred.is_disparity:
                 made_m = 1 / aligned
-                spread = spread * made_m**2
+                spread, local = spread * made_m**2, local * made_m**2
             made_m = np.where((aligned > 0) & (spread < MOST_SIGMA * made_m), made_m, np.nan)
         made = within_range(
             made_m.astype(np.float32), self._config.min_depth_m, self._config.max_depth_m
@@ -154,7 +163,7 @@ class InferringSource:
             sigma_m = ranges.sensor.axial_sigma(depth_m)
         is_measured = np.isfinite(depth_m)
         off_m = spread.astype(np.float32)
-        sensor = ranges.sensor if is_measured.any() else _errors_of(made, off_m)
+        sensor = ranges.sensor if is_measured.any() else _errors_of(made, local)
         return RangeMap(
             np.where(is_measured, depth_m, made),
             sensor,
@@ -186,8 +195,16 @@ def _aligned(inferred: Inferred, references: list[Callable[[], References]]) -> 
     )
 
 
-def _errors_of(depth_m: Float32Array, sigma_m: Float32Array) -> SensorModel:
-    """Return a model with the spread of ranges that were all inferred, which err together."""
-    known = (sigma_m / STRUCTURED_LIGHT.axial_sigma(depth_m))[np.isfinite(depth_m)]
-    factor = float(np.median(known)) if known.size else 1.0
-    return STRUCTURED_LIGHT.measured(factor, ((_GRAIN_PX, 1.0),))
+def _errors_of(depth_m: Float32Array, local_m: FloatArray) -> SensorModel:
+    """Return a model of the errors of ranges that were all inferred, beside what all share.
+
+    :param depth_m: (H, W) the ranges, metres.
+    :param local_m: (H, W) what the alignment leaves, metres; the error of its scale moves all of
+        an image and hides no relief.
+    """
+    known = np.isfinite(depth_m)
+    if not known.any():
+        return STRUCTURED_LIGHT
+    z = depth_m[known]
+    ratio = np.maximum(local_m[known], _LEAST_LOCAL * z) / STRUCTURED_LIGHT.axial_sigma(z)
+    return STRUCTURED_LIGHT.measured(float(np.median(ratio)), ((_GRAIN_PX, 1.0),))

@@ -89,7 +89,7 @@ def support_references(
             f'pointmaps.support_height = "{config.support_height}"', wanted='metres'
         ) from error
     camera = color.lens.rectified
-    T_fixed_cam = _place(color, tree, config)
+    T_fixed_cam = camera_place(color, tree, config)
     down = rays(camera).reshape(-1, 3).astype(np.float64) @ T_fixed_cam[2, :3]
     above_m = T_fixed_cam[2, 3] - height_m
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -134,7 +134,7 @@ class MovedReferences:
         :param tree: all of TF that is known.
         :raises InputError: when the camera has not moved enough, or TF does not say how.
         """
-        T_fixed_cam = _place(color, tree, self._config)
+        T_fixed_cam = camera_place(color, tree, self._config)
         gray = np.asarray(cv2.cvtColor(color.rectified, cv2.COLOR_RGB2GRAY), np.uint8)
         before, self._latest = self._latest, gray
         if before is None:
@@ -233,8 +233,15 @@ def _meetings(
     return z, angle, miss_m / np.maximum(z, 1e-9) * camera.fx
 
 
-def _place(color: ColorImage, tree: TransformTree, config: PointmapConfig) -> FloatArray:
-    """Return T_fixed_cam at an image's stamp."""
+def camera_place(color: ColorImage, tree: TransformTree, config: PointmapConfig) -> FloatArray:
+    """Return T_fixed_cam (4, 4) at an image's stamp.
+
+    :param color: the image.
+    :param tree: all of TF that is known.
+    :param config: may name the fixed frame.
+    :raises InputError: when no TF is above the camera.
+    :raises TransformError: when TF does not say where it was.
+    """
     fixed = config.fixed_frame or tree.root(color.frame_id)
     if fixed == color.frame_id:
         raise InputError(
