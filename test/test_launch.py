@@ -197,7 +197,7 @@ def test_each_preset_is_a_file_of_known_options_that_the_nodes_get(
     assert file.name == f'{preset}.yaml'
     values = parameters(file)
     inputs = build(InputConfig, values['inputs'])
-    assert inputs.rgb and inputs.info and getattr(inputs, inputs.source)
+    assert inputs.rgb and inputs.info and (inputs.points or inputs.depth)
     changed = set(flatten(load_config(file)).items()) - set(flatten(Config()).items())
     ours = [name for name in values if name in Config.__dataclass_fields__]
     assert len(changed) == sum(len(values[name]) for name in ours)
