@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import rclpy
+from rclpy.context import Context
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from sam3d_msgs.srv import SaveScene
 
 from sam3d_ros.bags.writer import RecordingWriter
@@ -25,7 +24,7 @@ from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.links import FRAMES, stamp_of
 from sam3d_ros.nodes.requests import call
 from sam3d_ros.ros.qos import profile
-from sam3d_ros.ros.spinning import Spinner
+from sam3d_ros.ros.spinning import own_spun_node
 from sam3d_ros.ros.transport import use_large_segments
 
 COLLECTED = (
@@ -48,6 +47,7 @@ class Collector(Node):
     :param writer: takes the messages.
     :param namespace: of the graph.
     :param on_frame: called in the node's thread with each count of frames so far.
+    :param context: of rclpy; None = the default one.
     """
 
     def __init__(
@@ -55,8 +55,9 @@ class Collector(Node):
         writer: RecordingWriter,
         namespace: str = topics.NAMESPACE,
         on_frame: Callable[[int], None] = lambda count: None,
+        context: Context | None = None,
     ) -> None:
-        super().__init__('collector')
+        super().__init__('collector', context=context)
         self._writer = writer
         self._on_frame = on_frame
         self._lock = threading.Lock()
@@ -136,18 +137,13 @@ def collecting(path: Path, on_frame: Callable[[int], None]) -> Iterator[Collecto
     :param on_frame: as :class:`Collector` has it.
     """
     use_large_segments()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        with RecordingWriter(path) as writer:
-            collector = Collector(writer, on_frame=on_frame)
-            spinner = Spinner(collector)
-            try:
-                yield collector
-            finally:
-                spinner.close()
-                collector.destroy_node()
-    finally:
-        rclpy.try_shutdown()
+    with RecordingWriter(path) as writer:
+
+        def make(context: Context) -> Collector:
+            return Collector(writer, on_frame=on_frame, context=context)
+
+        with own_spun_node(make) as collector:
+            yield collector
 
 
 def _stamp(topic: Topic, data: bytes) -> int:

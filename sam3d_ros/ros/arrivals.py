@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 
 from sam3d_ros.messages.topics import Topic
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.ros.qos import profile
-from sam3d_ros.ros.spinning import Spinner
+from sam3d_ros.ros.spinning import own_spun_node
 
 Reader = Callable[[bytes], int | None]
 """Returns the stamp (ns) of a CDR message, or None when the message does not matter."""
@@ -47,6 +46,12 @@ class Arrivals(Node):
         with self._lock:
             return dict(self._times_s[name])
 
+    def forget(self) -> None:
+        """Note arrivals anew, of stamps that came before too."""
+        with self._lock:
+            for times_s in self._times_s.values():
+                times_s.clear()
+
     def _note(self, times_s: dict[int, float], reader: Reader, data: bytes) -> None:
         now_s = time.monotonic()
         stamp_ns = reader(data)
@@ -58,13 +63,5 @@ class Arrivals(Node):
 @contextmanager
 def listening(readers: Mapping[Topic, Reader]) -> Iterator[Arrivals]:
     """Listen in a thread and a ROS context of its own for as long as the context lasts."""
-    context = Context()
-    rclpy.init(args=[], context=context)
-    node = Arrivals(readers, context)
-    spinner = Spinner(node)
-    try:
+    with own_spun_node(partial(Arrivals, readers)) as node:
         yield node
-    finally:
-        spinner.close()
-        node.destroy_node()
-        context.try_shutdown()

@@ -9,8 +9,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import rclpy
-from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -24,6 +22,7 @@ from sam3d_ros.messages.topics import TF, TF_STATIC, Quality
 from sam3d_ros.messages.transforms import namespace_of
 from sam3d_ros.messages.types import import_message
 from sam3d_ros.ros.qos import profile, sensor_profile
+from sam3d_ros.ros.spinning import own_node
 from sam3d_ros.ros.transport import use_large_segments
 
 _HEAVY = (IMAGE, COMPRESSED, CLOUD)
@@ -151,15 +150,9 @@ def listen(seconds: float, leave_out: str = '') -> Capture:
 
     :param leave_out: namespace whose topics are our own and no inputs; empty = none.
     """
-    context = Context()
     use_large_segments()
-    rclpy.init(context=context)
-    node = Node('sam3d_doctor', context=context)
-    try:
+    with own_node(lambda context: Node('sam3d_doctor', context=context)) as node:
         return Capture(node, seconds, leave_out)
-    finally:
-        node.destroy_node()
-        context.try_shutdown()
 
 
 def _spin(executor: SingleThreadedExecutor, seconds: float) -> None:

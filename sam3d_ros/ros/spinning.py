@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The callbacks of a node, one after the other, in a thread of its own.
+"""The callbacks of a node, one after the other, in a thread of its own; and nodes by themselves.
 
 By rclpy's EventsExecutor where there is one (rclpy 7.1.5): it is told what came, where the others
 look at everything a node has whenever anything comes, which costs more than our callbacks do.
@@ -8,7 +8,11 @@ look at everything a node has whenever anything comes, which costs more than our
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
+from rclpy.context import Context
 from rclpy.executors import Executor
 from rclpy.node import Node
 
@@ -16,6 +20,8 @@ try:
     from rclpy.experimental import EventsExecutor as NodeExecutor
 except ImportError:
     from rclpy.executors import SingleThreadedExecutor as NodeExecutor
+
+NodeKind = TypeVar('NodeKind', bound=Node)
 
 LONGEST_WAIT_S = 0.5
 """The EventsExecutor of rclpy 7.1 hangs when it may wait forever."""
@@ -53,3 +59,35 @@ class Spinner:
                     self._node.get_logger().error(
                         f'a callback failed: {type(error).__name__}: {error}'
                     )
+
+
+@contextmanager
+def own_node(make: Callable[[Context], NodeKind]) -> Iterator[NodeKind]:
+    """Have a node in a ROS context of its own, which minds no signals, until the ``with`` ends.
+
+    :param make: takes the context.
+    """
+    context = Context()
+    context.init(args=[])
+    try:
+        node = make(context)
+        try:
+            yield node
+        finally:
+            node.destroy_node()
+    finally:
+        context.try_shutdown()
+
+
+@contextmanager
+def own_spun_node(make: Callable[[Context], NodeKind]) -> Iterator[NodeKind]:
+    """Have a node as :func:`own_node` does, whose callbacks run meanwhile.
+
+    :param make: takes the context.
+    """
+    with own_node(make) as node:
+        spinner = Spinner(node)
+        try:
+            yield node
+        finally:
+            spinner.close()
