@@ -2,7 +2,9 @@
 """What every node of the project is: a lifecycle node that can start itself.
 
 Configure builds, activate connects, deactivate disconnects, clean up lets go; with
-``node.autostart`` the first two happen at once.
+``node.autostart`` the first two happen at once. What cannot be configured or activated as things
+are is refused with the reason and leaves nothing behind; any other failure is an error, after
+which the node has let go of everything and may be configured again.
 """
 
 from __future__ import annotations
@@ -57,6 +59,9 @@ class ManagedNode(LifecycleNode, ABC):
         self._publishers_made: list[Publisher] = []
         self._closers: list[Callable[[], None]] = []
         self._is_active = False
+        # rclpy would raise where a state has no such way out, and never answer.
+        self._change = self._service_change_state.callback
+        self._service_change_state.callback = self._change_state
 
     @abstractmethod
     def build(self) -> None:
@@ -133,11 +138,11 @@ class ManagedNode(LifecycleNode, ABC):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Build; FAILURE and an ERROR line when that cannot be done."""
-        return self._guarded('configure', self.build)
+        return self._guarded('configure', self.build, self._free)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Connect."""
-        result = self._guarded('activate', self.connect)
+        """Connect; FAILURE and an ERROR line when that cannot be done."""
+        result = self._guarded('activate', self.connect, self.disconnect)
         self._is_active = result == TransitionCallbackReturn.SUCCESS
         return result
 
@@ -153,6 +158,10 @@ class ManagedNode(LifecycleNode, ABC):
         """Let go of everything."""
         return self._guarded('shut down', self._free)
 
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything after an error; SUCCESS when the node may be configured again."""
+        return self._guarded('recover', self._free)
+
     def destroy_node(self) -> None:
         """Let go of everything, whatever state the node is in."""
         self._free()
@@ -165,22 +174,47 @@ class ManagedNode(LifecycleNode, ABC):
         while self._closers:
             self._closers.pop()()
 
+    def _change_state(self, request: Any, response: Any) -> Any:
+        """Refuse a transition that the state does not have; let rclpy do the others."""
+        asked = request.transition
+        ways = {item[0]: item[1] for item in self._state_machine.available_transitions}
+        if asked.label or asked.id in ways:
+            return self._change(request, response)
+        state = self._state_machine.current_state[1]
+        self.get_logger().error(
+            f'transition {asked.id} refused: the node is {state}; wanted one of '
+            f'{", ".join(f"{key} ({label})" for key, label in ways.items())}'
+        )
+        response.success = False
+        return response
+
     def _free(self) -> None:
         self.disconnect()
         self.release()
         while self._publishers_made:
             self.destroy_publisher(self._publishers_made.pop())
 
-    def _guarded(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
-        """Run a lifecycle step; rclpy would swallow what it raises."""
+    def _guarded(
+        self, what: str, step: Callable[[], None], undo: Callable[[], None] | None = None
+    ) -> TransitionCallbackReturn:
+        """Run a lifecycle step; rclpy would swallow what it raises.
+
+        :param what: is done, for the log.
+        :param step: does it.
+        :param undo: takes back what a refused step has done; None = a step that fails is an error.
+        """
         try:
-            step()
-        except Sam3dError as error:
-            self.get_logger().error(f'cannot {what}: {error}')
-            return TransitionCallbackReturn.FAILURE
+            try:
+                step()
+            except Sam3dError as error:
+                self.get_logger().error(f'cannot {what}: {error}')
+                if undo is None:
+                    return TransitionCallbackReturn.ERROR
+                undo()
+                return TransitionCallbackReturn.FAILURE
         except Exception:
             self.get_logger().error(f'cannot {what}:\n{traceback.format_exc()}')
-            return TransitionCallbackReturn.FAILURE
+            return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS
 
     def _refuse_fixed(self, parameters: Sequence[Parameter]) -> SetParametersResult:

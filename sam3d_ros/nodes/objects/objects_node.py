@@ -7,6 +7,7 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -83,8 +84,12 @@ class ObjectsNode(StageNode):
         self._lane = CompletionWorker(
             config.reconstruction, self._failed, elsewhere=self._elsewhere
         )
-        self._session = Session.from_config(config, self.get_logger().warning, self._lane)
-        self._sink = RosSink(self.publish_topic, config.outputs, config.tf, self._failed)
+        with ExitStack() as unfinished:
+            unfinished.callback(self._lane.close)
+            self._session = Session.from_config(config, self.get_logger().warning, self._lane)
+            unfinished.callback(self._session.close)
+            self._sink = RosSink(self.publish_topic, config.outputs, config.tf, self._failed)
+            unfinished.pop_all()
         self._is_idle = True
         self._at_work: str | None = None
         self._came: Counter[str] = Counter()
@@ -140,7 +145,9 @@ class ObjectsNode(StageNode):
         try:
             frame = arrival.get()
             if frame is not None:
-                self._sink.write(self._session.step(frame, hurry=hurry))
+                result = self._session.step(frame, hurry=hurry)
+                self.health.took(result.times.by_stage())
+                self._sink.write(result)
         finally:
             self._at_work = None
 

@@ -104,6 +104,7 @@ class PointmapNode(StageNode):
         self._transforms = LiveTransforms(
             self, self._waiting.recheck, self._clocks.stamp_tf, self._config.tf_namespace
         )
+        self.on_close(self._transforms.close)
         self._fixed = FixedFrameChoice(
             self._transforms.tree,
             self._config.fixed_frame,
@@ -121,7 +122,6 @@ class PointmapNode(StageNode):
         )
         self._jumped_back = False
         self._camera = ''
-        self.on_close(self._transforms.close)
         self.on_close(self._inputs.close)
         self.every(CHECK_PERIOD_S, self._waiting.recheck)
         self.every(FOLLOW_PERIOD_S, self._inputs.follow_publishers)
