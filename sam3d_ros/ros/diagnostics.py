@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from time import perf_counter
@@ -71,6 +71,7 @@ class Health:
 
     def __init__(self) -> None:
         self.latency = Latency()
+        self._parts: dict[str, Latency] = {}
         self._lock = threading.Lock()
         self._frames = self._reported = 0
         self._since = perf_counter()
@@ -82,6 +83,11 @@ class Health:
         with self._lock:
             self._frames += 1
             self._failure = ''
+
+    def took(self, parts_s: Mapping[str, float]) -> None:
+        """Take how long each part of the work on a frame took, seconds."""
+        for name, seconds in parts_s.items():
+            self._parts.setdefault(name, Latency()).add(seconds)
 
     def failed(self, text: str) -> None:
         """Take the reason why a frame could not be worked on."""
@@ -110,7 +116,10 @@ class Health:
                 'rate Hz': f'{rate_hz:.1f}',
                 'inputs replaced by newer': str(dropped),
             }
-        return Status(name, level, message, values | self.latency.values('stage'))
+        values |= self.latency.values('stage')
+        for part, latency in tuple(self._parts.items()):
+            values |= latency.values(part)
+        return Status(name, level, message, values)
 
 
 class Diagnostics:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sam3d_ros.core.people import People
 from sam3d_ros.core.types import Frame, Reconstructions, Scene, Tracks
@@ -20,6 +20,12 @@ class StageTimes:
     tracking_s: float
     reconstruction_s: float
     scene_s: float
+
+    def by_stage(self) -> dict[str, float]:
+        """Return the seconds by the stage's name, in the order of the stages."""
+        return {
+            item.name.removesuffix('_s'): float(getattr(self, item.name)) for item in fields(self)
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ import json
 import resource
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +73,7 @@ class Report:
         :param write_s: time to write the result.
         """
         self.frames_of[result.frame.camera_id] += 1
-        times = {
-            item.name.removesuffix('_s'): getattr(result.times, item.name)
-            for item in fields(result.times)
-        }
-        times = {'pointmaps': read_s, **times}
+        times = {'pointmaps': read_s, **result.times.by_stage()}
         for stage, seconds in {**times, 'total': sum(times.values()), 'write': write_s}.items():
             self.latencies_s.setdefault(stage, []).append(seconds)
         self.made_by |= {item.provenance for item in result.reconstructions.items}

@@ -54,6 +54,26 @@ def test_rates_latencies_drops_and_reasons_of_its_own_graph(monitor):
     assert 'not ours' not in text
 
 
+def test_the_ledger_says_where_the_time_of_a_frame_goes(monitor):
+    assert 'where the time' not in shown(monitor)
+    parts = {'stage_p50_ms': '99.0', 'segmentation_p50_ms': '60.0', 'scene_p50_ms': '15.0'}
+    monitor.take_diagnostics(
+        DiagnosticArray(
+            status=[
+                status('/sam3d/objects: stage', 0, 'ok', **parts, segmentation_p95_ms='71.5'),
+                status('/sam3d/pointmap: stage', 0, 'ok', stage_p50_ms='25.0'),
+            ]
+        )
+    )
+    lines = shown(monitor).partition('where the time')[2].splitlines()
+    rows = [[cell.strip() for cell in line.split('│')[1:-1]] for line in lines if '%' in line]
+    assert rows[:3] == [
+        ['pointmap', '25.0', '', '25 %'],
+        ['objects: segmentation', '60.0', '71.5', '60 %'],
+        ['objects: scene', '15.0', '', '15 %'],
+    ]
+
+
 def test_a_node_that_fell_silent_is_told(monitor, monkeypatch):
     monitor.take_diagnostics(DiagnosticArray(status=[status('/sam3d/objects: stage', 0, 'ok')]))
     later_ns = top.monotonic_ns() + 2 * top.SILENT_NS

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message
@@ -27,12 +27,14 @@ from sam3d_ros.messages.types import import_message
 from sam3d_ros.nodes.links import stamp_of
 from sam3d_ros.nodes.processes import stop_on_signals
 from sam3d_ros.ros.qos import profile
-from sam3d_ros.ros.spinning import Spinner
+from sam3d_ros.ros.spinning import own_spun_node
 
 WATCHED = (DETECTIONS, OBJECTS, PEOPLE)
 LEVELS = {0: ('ok', 'green'), 1: ('warning', 'yellow'), 2: ('error', 'red'), 3: ('stale', 'red')}
 WINDOW_NS = 5_000_000_000
 """Rates are those of so long."""
+P50 = ' p50 ms'
+"""How the names of medians end in what nodes say."""
 SILENT_NS = 3_000_000_000
 """A node that has said nothing for so long is silent."""
 
@@ -107,7 +109,7 @@ class Monitor:
         """Return everything as tables for a terminal."""
         now_ns = monotonic_ns()
         with self._lock:
-            parts = [self._stages(now_ns), self._topics(now_ns), self._known()]
+            parts = [self._stages(now_ns), *self._ledger(), self._topics(now_ns), self._known()]
         return Group(*parts)
 
     def _stages(self, now_ns: int) -> RenderableType:
@@ -133,6 +135,29 @@ class Monitor:
                 '' if status.message.endswith(' Hz') else Text(status.message),
             )
         return table
+
+    def _ledger(self) -> list[RenderableType]:
+        """Return what each part of a frame costs, in the order of the work; nothing before."""
+        parts: dict[str, tuple[float, str]] = {}
+        # Pointmap nodes come first on a frame's way, and name no parts.
+        for name in sorted(self._nodes, key=lambda name: ('pointmap' not in name, name)):
+            status = self._nodes[name][1]
+            values = {item.key: item.value for item in status.values}
+            medians = [key for key in values if key.endswith(P50)]
+            for key in [key for key in medians if key != f'stage{P50}'] or medians:
+                node = name.removeprefix(f'{self._namespace}/').partition(':')[0]
+                part = key.removesuffix(P50)
+                label = node if part == 'stage' else f'{node}: {part}'
+                parts[label] = float(values[key]), values.get(f'{part} p95 ms', '')
+        total_ms = sum(median for median, _ in parts.values())
+        if not total_ms:
+            return []
+        table = Table(title='where the time of a frame goes', expand=True)
+        for name in ('part', 'p50 ms', 'p95 ms', 'share'):
+            table.add_column(name, justify='left' if name == 'part' else 'right')
+        for part, (median, p95) in parts.items():
+            table.add_row(part, f'{median:.1f}', p95, f'{100 * median / total_ms:.0f} %')
+        return [table]
 
     def _topics(self, now_ns: int) -> RenderableType:
         table = Table(title='results', expand=True)
@@ -172,13 +197,14 @@ def watch(
     :param once_s: listen so long and print once; None = twice a second.
     """
     stop = stop_on_signals()
-    context = rclpy.Context()
-    context.init(args=[])
     clock = [Parameter('use_sim_time', value=True)] if sim_time else []
-    node = Node(f'top_{monotonic_ns() % 100_000}', context=context, parameter_overrides=clock)
-    monitor = Monitor(node, namespace)
-    spinner = Spinner(node)
-    try:
+
+    def make(context: Context) -> Node:
+        name = f'top_{monotonic_ns() % 100_000}'
+        return Node(name, context=context, parameter_overrides=clock)
+
+    with own_spun_node(make) as node:
+        monitor = Monitor(node, namespace)
         if once_s is not None:
             stop.wait(once_s)
             console.print(monitor.table())
@@ -186,7 +212,3 @@ def watch(
         with Live(monitor.table(), console=console, screen=console.is_terminal) as shown:
             while not stop.wait(0.5):
                 shown.update(monitor.table())
-    finally:
-        spinner.close()
-        node.destroy_node()
-        context.try_shutdown()
