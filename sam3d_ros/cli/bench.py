@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the benches, print their tables, write what was asked for."""
     from sam3d_ros.bench.harness import BENCHES, BenchOptions, Measurement, as_json, run_bench
     from sam3d_ros.bench.report import page
+    from sam3d_ros.cli.console import working
     from sam3d_ros.session.config import load_config
 
     shared = Path(__file__).resolve().parents[3] / 'shared' / 'data'
@@ -72,9 +73,12 @@ def run(args: argparse.Namespace) -> int:
         ledger=args.ledger,
     )
     measurements: list[Measurement] = []
-    for name in BENCHES if args.name == 'all' else [args.name]:
+    names = list(BENCHES) if args.name == 'all' else [args.name]
+    for number, name in enumerate(names, 1):
         start_s = time.perf_counter()
-        measurements.append(run_bench(name, options))
+        which = f' ({number} of {len(names)})' if len(names) > 1 else ''
+        with working(f'bench {name}{which}'):
+            measurements.append(run_bench(name, options))
         _print_tables(measurements[-1])
         print(f'{name}: {time.perf_counter() - start_s:.0f} s', file=sys.stderr)
     if args.json:

@@ -10,7 +10,14 @@ from io import StringIO
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from sam3d_ros.core.types import ObjectState, Scene, SceneObject
@@ -102,3 +109,22 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
             print(f'{what}: {done} of {total}', file=sys.stderr, flush=True)
 
     yield show
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show on a terminal's standard error that something of unknown length goes on, and how long.
+
+    :param what: is done, e.g. ``bench tracking``.
+    """
+    bar = Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with bar:
+        bar.add_task(what, total=None)
+        yield

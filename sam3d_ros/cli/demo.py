@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make, play, collect, compare; 0 when every object was found where it is."""
-    from sam3d_ros.cli.console import print_table, progress
+    from sam3d_ros.cli.console import print_table, progress, working
     from sam3d_ros.cli.demo_table import compare, table
     from sam3d_ros.messages.topics import DETECTIONS
     from sam3d_ros.nodes.collector import collecting
@@ -82,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
                 raise DemoError('the nodes published no scene', remedy=f'See {args.out / LOGS}.')
             _say(begin, collector.save(args.out.absolute()))
         failures = [f'{death} while stopping' for death in processes.stop()]
-    write_snapshot(args.out / SNAPSHOT, frame, tracks, scene)
+    with working('drawing the picture'):
+        write_snapshot(args.out / SNAPSHOT, frame, tracks, scene)
     verdict = compare(scene, truth)
     print_table(table(verdict))
     _say(begin, f'results in {args.out}, a picture in {args.out / SNAPSHOT}')

@@ -7,6 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
+from sam3d_ros.cli.console import working
 from sam3d_ros.core.errors import Sam3dError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the site; 0 when every link leads somewhere."""
-    build_site(args.out.resolve())
+    with working('building the pages'):
+        build_site(args.out.resolve())
     print(f'{args.out / "index.html"} is the first page')
     return 0
 

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sam3d_ros.bags.recording import Recording
+from sam3d_ros.cli.console import working
 from sam3d_ros.cli.inputs import (
     add_camera_argument,
     add_reading_arguments,
@@ -96,7 +97,8 @@ def _open(args: argparse.Namespace) -> Recording:
         return Recording(args.recording)
     from sam3d_ros.ros.capture import listen
 
-    return listen(args.seconds, args.namespace)
+    with working(f'listening for {args.seconds:.0f} s'):
+        return listen(args.seconds, args.namespace)
 
 
 def installation(config: Config, *, live: bool) -> Iterator[Finding]:

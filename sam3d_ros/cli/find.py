@@ -12,6 +12,7 @@ from typing import Any
 
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.scan import SLOP_S
+from sam3d_ros.cli.console import progress
 from sam3d_ros.core.errors import NotFoundError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame, Scene
@@ -100,9 +101,12 @@ def _scene(args: argparse.Namespace) -> Scene:
     with Recording(args.place) as recording:
         overrides = overrides_of(recording, config.pointmaps)
         cameras = read_cameras(recording, [''], config.pointmaps, SLOP_S, Notes(_say), overrides)
-        for frame in in_stamp_order(cameras):
-            if isinstance(frame, Frame):
-                scene = session.step(frame).scene
+        total = sum(map(len, cameras.values()))
+        with progress('frames processed') as show:
+            for number, frame in enumerate(in_stamp_order(cameras), 1):
+                if isinstance(frame, Frame):
+                    scene = session.step(frame).scene
+                show(number, total)
     session.close()
     if scene is None:
         raise NotFoundError(f'no frame of {args.place} could be used')

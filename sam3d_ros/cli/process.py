@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 
 from sam3d_ros.bags.recording import Recording
-from sam3d_ros.cli.console import objects_table, print_table, progress
+from sam3d_ros.cli.console import objects_table, print_table, progress, working
 from sam3d_ros.cli.inputs import (
     add_camera_argument,
     add_reading_arguments,
@@ -97,9 +97,10 @@ def run(args: argparse.Namespace) -> int:
     notes = Notes(lambda text: _say(f'note: {text}\n'))
     with Recording(args.recording) as recording:
         overrides = named_topics(args, recording, config.pointmaps)
-        readers = read_cameras(
-            recording, args.camera or [''], config.pointmaps, args.slop, notes, overrides
-        )
+        with working('reading stamps and transforms'):
+            readers = read_cameras(
+                recording, args.camera or [''], config.pointmaps, args.slop, notes, overrides
+            )
         _announce(readers)
         first = next(iter(readers.values()))
         corrects = args.correct is not None
@@ -131,8 +132,9 @@ def run(args: argparse.Namespace) -> int:
                 last = process_all(readers, session, collected, (bag, *sinks), asked, show)
         for sentence in recording.notes:
             notes.add(sentence)
-        for sink in sinks:
-            sink.close()
+        with working('writing the scene'):
+            for sink in sinks:
+                sink.close()
         session.close()
     collected.notes += notes.sentences
     _finish(args, config, readers, collected, last)
@@ -296,7 +298,8 @@ def _finish(
         from sam3d_ros.viewer.snapshot import write_snapshot
 
         try:
-            write_snapshot(args.out / SNAPSHOT, last.frame, last.tracks, last.scene)
+            with working('drawing the picture'):
+                write_snapshot(args.out / SNAPSHOT, last.frame, last.tracks, last.scene)
             _say(f'picture: {args.out / SNAPSHOT}\n')
         except BackendError as error:
             _say(f'no picture: {error}\n')

@@ -8,14 +8,16 @@ and confidence) and object_gaussians.ply (for viewers of Gaussian splats), both 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from sam3d_ros.bags.recording import Recording
+from sam3d_ros.cli.console import progress
 from sam3d_ros.cli.inputs import (
     add_reading_arguments,
     add_topic_arguments,
@@ -28,9 +30,9 @@ from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import Frame
 from sam3d_ros.export.surfel_ply import write_gaussians, write_points
-from sam3d_ros.masks3d.propagation import ObjectInViews, find_in_views
+from sam3d_ros.masks3d.propagation import READS, ObjectInViews, find_in_views
 from sam3d_ros.pipeline.cameras import read_cameras
-from sam3d_ros.pipeline.frames import BadFrame, FrameReader
+from sam3d_ros.pipeline.frames import BadFrame
 from sam3d_ros.session.config import load_config
 
 MASKS = 'masks'
@@ -65,24 +67,35 @@ def run(args: argparse.Namespace) -> int:
         overrides = named_topics(args, recording, pointmaps)
         (reader,) = read_cameras(recording, [''], pointmaps, args.slop, notes, overrides).values()
         segmenter = make_backend('segmentation', config.segmentation.backend, config.segmentation)
-        found = find_in_views(
-            lambda: _views(reader), args.prompt_frame, prompts[0], segmenter, config.masks3d
-        )
-        seen, count = _write(args.out, reader, found)
+        reads, total = itertools.count(1), (READS + 1) * len(reader)
+        with progress('views read') as show:
+
+            def read() -> Iterator[Frame | BadFrame]:
+                for frame in reader:
+                    show(next(reads), total)
+                    yield frame
+
+            found = find_in_views(
+                lambda: _views(read()), args.prompt_frame, prompts[0], segmenter, config.masks3d
+            )
+            seen, count = _write(args.out, read(), found)
+            show(total, total)
     if found.rejected:
         _say(f'frames whose own answer did not agree: {", ".join(map(str, found.rejected))}\n')
     _say(f'\rseen in {seen} of {len(reader)} frames, {count} points: {args.out}\n')
     return 0
 
 
-def _views(reader: FrameReader) -> Iterator[tuple[int, Frame]]:
+def _views(frames: Iterable[Frame | BadFrame]) -> Iterator[tuple[int, Frame]]:
     """Yield the frames that could be made, numbered as they come."""
-    for number, frame in enumerate(reader):
+    for number, frame in enumerate(frames):
         if isinstance(frame, Frame):
             yield number, frame
 
 
-def _write(folder: Path, reader: FrameReader, found: ObjectInViews) -> tuple[int, int]:
+def _write(
+    folder: Path, frames: Iterable[Frame | BadFrame], found: ObjectInViews
+) -> tuple[int, int]:
     """Write what was found; return in how many frames it is seen, and how many points it has.
 
     A frame that could not be made has no mask; the numbers of the others stay.
@@ -92,7 +105,7 @@ def _write(folder: Path, reader: FrameReader, found: ObjectInViews) -> tuple[int
     for old in masks.glob('*.png'):
         old.unlink()
     seen = 0
-    for number, frame in enumerate(reader):
+    for number, frame in enumerate(frames):
         if isinstance(frame, BadFrame):
             _say(f'frame {number} left out: {frame.reason}\n')
             continue

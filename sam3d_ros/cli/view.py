@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sam3d_ros.cli.console import working
 from sam3d_ros.cli.inputs import (
     add_camera_argument,
     add_reading_arguments,
@@ -124,12 +125,13 @@ def _photograph(page: Page, source: Source, path: Path) -> None:
     from sam3d_ros.viewer.screenshot import write_screenshot
 
     pause, before = threading.Event(), -1
-    for _ in range(int(FIRST_MOMENT_S)):
-        if len(source.timeline) and source.timeline.changes == before:
-            break
-        before = source.timeline.changes
-        pause.wait(1.0)
-    write_screenshot(page.url, path)
+    with working('taking a picture of the page'):
+        for _ in range(int(FIRST_MOMENT_S)):
+            if len(source.timeline) and source.timeline.changes == before:
+                break
+            before = source.timeline.changes
+            pause.wait(1.0)
+        write_screenshot(page.url, path)
 
 
 def _source(args: argparse.Namespace, stack: ExitStack) -> Source:

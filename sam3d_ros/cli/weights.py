@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from sam3d_ros.cli.console import progress
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.weights import (
     Weights,
@@ -48,7 +49,11 @@ def run(args: argparse.Namespace) -> int:
         for weights in chosen:
             _fetch(weights)
         return 0
-    states = [_verify(weights, folder) for weights in chosen]
+    states = []
+    with progress('checkpoints hashed') as show:
+        for number, weights in enumerate(chosen, 1):
+            states.append(_verify(weights, folder))
+            show(number, len(chosen))
     return 0 if all(states) or not args.names else 1
 
 

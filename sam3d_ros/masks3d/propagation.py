@@ -80,6 +80,11 @@ class ObjectInViews:
         return cv2.morphologyEx(opened, cv2.MORPH_CLOSE, closing) > 0
 
 
+READS = 5
+"""Whole passes over the views that :func:`find_in_views` takes at most; bars of progress count
+them."""
+
+
 def find_in_views(
     views: Views, number: int, prompt: Prompt, segmenter: Segmenter, config: Masks3DConfig
 ) -> ObjectInViews:
