@@ -21,6 +21,8 @@ LIBRARIES = {
     'libgomp.so.1': 'libgomp1',
     'libX11.so.6': 'libx11-6',
 }
+BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
+"""Programs that can draw the page without a window; apt of Debian has the first."""
 
 
 class SetupError(RuntimeError):
@@ -66,17 +68,7 @@ def ensure_packages() -> None:
     if privilege is None:
         raise SetupError(f'This computer lacks {", ".join(missing)}. Type: sudo {line}')
     print(f'sam3d: {" ".join([*privilege, line])}', flush=True)
-    environment = os.environ | {'DEBIAN_FRONTEND': 'noninteractive'}
-    for command in ('apt-get update', line):
-        done = subprocess.run(
-            [*privilege, *command.split()],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise SetupError(f'{command} failed:\n{done.stdout}{done.stderr}Type: sudo {line}')
+    _install(line, privilege)
     still = missing_packages()
     if still:
         raise SetupError(
@@ -92,25 +84,41 @@ def ensure_browser(timeout_s: float = 180.0) -> str:
 
     :param timeout_s: how long apt may take.
     """
-    if shutil.which('chromium') is not None:
+    if any(shutil.which(name) for name in BROWSERS):
         return ''
     line = 'apt-get install -y --no-install-recommends chromium'
     privilege = _privilege()
     if privilege is None:
         return f'no Chromium: tests of the page are skipped. Type: sudo {line}'
+    try:
+        _install(line, privilege, timeout_s)
+    except SetupError as error:
+        return f'no Chromium: tests of the page are skipped. {error}'
+    return ''
+
+
+def _install(line: str, privilege: list[str], timeout_s: float | None = None) -> None:
+    """Have apt do what a line says, after an update.
+
+    :param privilege: stands before each command.
+    :param timeout_s: how long each command may take; None = as long as it wants.
+    :raises SetupError: with what apt said, when it failed.
+    """
     environment = os.environ | {'DEBIAN_FRONTEND': 'noninteractive'}
     for command in ('apt-get update', line):
         try:
-            subprocess.run(
+            done = subprocess.run(
                 [*privilege, *command.split()],
                 env=environment,
                 capture_output=True,
+                text=True,
                 timeout=timeout_s,
-                check=True,
+                check=False,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            return f'no Chromium: tests of the page are skipped; {command}: {error}'
-    return ''
+            raise SetupError(f'{command} failed: {error}. Type: sudo {line}') from error
+        if done.returncode:
+            raise SetupError(f'{command} failed:\n{done.stdout}{done.stderr}Type: sudo {line}')
 
 
 def _privilege() -> list[str] | None:

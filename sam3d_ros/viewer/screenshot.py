@@ -21,8 +21,8 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from sam3d_ros.core.errors import BackendError
+from sam3d_ros.setup.machine import BROWSERS
 
-BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
 FLAGS = (
     '--headless=new', '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
     '--ignore-gpu-blocklist', '--disable-background-networking', '--disable-dev-shm-usage',
