@@ -14,7 +14,7 @@ from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import ExemplarPrompt, Scene, TextPrompt
 from sam3d_ros.language.grammar import parse
-from sam3d_ros.language.grounding import find
+from sam3d_ros.language.grounding import find, find_present
 from sam3d_ros.session.config import PromptConfig
 from sam3d_ros.session.prompting import StandingPrompts
 from sam3d_ros.session.recent_frames import Kept
@@ -97,12 +97,7 @@ class Phrases:
             asked = Asked(prompt.text)
         else:
             asked = Asked(like=(kept.filling(prompt.box_px),))
-        answer = find(scene, asked.phrase, asked.like)
-        if not answer.objects:
-            raise PromptError(
-                f'nothing here is "{answer.phrase}" (presence {answer.presence:.2f})',
-                wanted='a phrase for something that is seen',
-            )
+        answer = find_present(scene, asked.phrase, asked.like)
         self._added.append(asked)
         return tuple(item.id for item in answer.objects)
 

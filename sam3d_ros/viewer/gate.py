@@ -97,6 +97,8 @@ class Gate:
             await self._answer(head, reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the visitor has left, or speaks something else than HTTP
+        except asyncio.CancelledError:
+            pass  # the gate closes
         finally:
             writer.close()
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,7 @@ class Show:
 class SceneLayers:
     """Keeps the nodes of the 3D scene as a moment and the options want them.
 
-    Nodes are ``/objects/ID/...``, ``/people/ID/...``, ``/pointmap``, ``/camera``.
+    Nodes are ``/objects/ID/...``, ``/people/ID/...``, ``/cameras/ID/...``.
 
     :param server: of the page.
     :param on_click: called with the id of an object that was clicked.
@@ -80,19 +80,24 @@ class SceneLayers:
         self._shown: dict[str, tuple[tuple[Any, ...], Any]] = {}
         self._wanted: set[str] = set()
 
-    def update(self, moment: Moment, show: Show) -> None:
+    def update(self, moment: Moment, views: Collection[View], show: Show) -> None:
         """Show a moment; nodes that are as they were are not sent again.
 
         :param moment: what is shown.
+        :param views: what each camera saw.
         :param show: how.
         """
         self._wanted = set()
-        if moment.view is not None:
-            self._camera(moment.view)
+        meshed = tuple(it.id for it in moment.scene.objects if len(it.mesh.faces))
+        for view in views:
+            name = f'/cameras/{view.camera_id or "camera"}'
+            self._camera(name, view)
             if show.points:
-                meshed = tuple(it.id for it in moment.scene.objects if len(it.mesh.faces))
-                made_of = (moment.view.points_m, meshed)
-                self._node('/pointmap', made_of, self._points, moment.view, meshed)
+                made_of = (view.points_m, meshed)
+                self._node(f'{name}/pointmap', made_of, self._points, view, meshed)
+            if len(views) > 1:
+                label = self._node(f'{name}/name', (), self._scene.add_label, view.camera_id)
+                self._place(label, view.T_fixed_cam)
         for item in moment.scene.objects:
             self._object(item, show)
         for person in moment.people.items if show.people else ():
@@ -143,11 +148,11 @@ class SceneLayers:
         if not np.allclose(node.wxyz, turned, atol=1e-5):
             node.wxyz = turned
 
-    def _camera(self, view: View) -> None:
+    def _camera(self, name: str, view: View) -> None:
         fov = view.fov_rad
         aspect = view.camera.width / view.camera.height
         frustum = self._node(
-            f'/camera{view.camera_id}',
+            f'{name}/frustum',
             (fov, aspect),
             self._scene.add_camera_frustum,
             fov,
@@ -312,14 +317,17 @@ def colored(mesh: Mesh, coloring: str, object_id: int) -> Mesh:
 
 
 def overview(scene: Scene, view: View | None) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return position, point looked at and up, (3,) each, fixed frame: a camera on all objects.
+    """Return position, point looked at and up, (3,) each, fixed frame: a camera on the objects.
 
-    It stands on the sensor's side, to the left and above.
+    It stands on the sensor's side, to the left and above, and looks at those in sight, or at all
+    where none is.
 
     :param scene: all objects.
     :param view: what the camera saw; None = nobody knows where it stands.
     """
-    places = [_corners(item) for item in scene.objects if len(item.mesh.vertices_m)]
+    known = [item for item in scene.objects if len(item.mesh.vertices_m)]
+    in_sight = [item for item in known if item.state == ObjectState.VISIBLE]
+    places = [_corners(item) for item in in_sight or known]
     up = np.array([0.0, 0.0, 1.0]) if scene.up is None else scene.up
     if view is not None and scene.up is None and -view.T_fixed_cam[2, 1] < _LEAST_UPRIGHT:
         up = -view.T_fixed_cam[:3, 1]  # the fixed frame is the camera's own
@@ -335,8 +343,8 @@ def overview(scene: Scene, view: View | None) -> tuple[FloatArray, FloatArray, F
     back = back - up * (back @ up)
     length = float(np.linalg.norm(back))
     back = back / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])
-    towards = 0.8 * back + 0.35 * np.cross(back, up) + 0.5 * up
-    return middle + max(1.1 * size_m, 0.35) * towards / np.linalg.norm(towards), middle, up
+    towards = 0.9 * back + 0.22 * np.cross(back, up) + 0.4 * up
+    return middle + max(0.75 * size_m, 0.35) * towards / np.linalg.norm(towards), middle, up
 
 
 def _corners(item: SceneObject) -> FloatArray:

@@ -29,6 +29,8 @@ MOST_POINTS = 40_000
 MOST_MOMENTS = 600
 """Beyond so many, every second of the older ones is let go."""
 JPEG_QUALITY = 88
+FRESH_NS = 1_000_000_000
+"""What another camera saw is shown beside a moment when it is no older than this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +45,8 @@ class View:
     :param camera: the pinhole model of the image.
     :param T_fixed_cam: (4, 4) optical frame to fixed frame.
     :param camera_id: name of the camera; empty for the only one.
+    :param stamp_ns: of the frame.
+    :param step_px: columns of the camera's image to one of this.
     """
 
     jpeg: bytes
@@ -53,6 +57,8 @@ class View:
     camera: Camera
     T_fixed_cam: FloatArray
     camera_id: str = ''
+    stamp_ns: int = 0
+    step_px: int = 1
 
     @property
     def fov_rad(self) -> float:
@@ -80,11 +86,12 @@ class Moment:
     view: View | None = None
 
 
-def view_of(frame: Frame, tracks: Tracks) -> View:
+def view_of(frame: Frame, tracks: Tracks, step_px: int = 1) -> View:
     """Return what a camera saw.
 
     :param frame: the observation.
     :param tracks: all living tracks after it.
+    :param step_px: the frame has every ``step_px``-th column and row of the camera's image.
     """
     height, width = frame.depth_m.shape
     step = max(1, int(np.ceil(np.sqrt(height * width / MOST_POINTS))))
@@ -105,6 +112,8 @@ def view_of(frame: Frame, tracks: Tracks) -> View:
         camera=frame.camera,
         T_fixed_cam=frame.T_fixed_cam,
         camera_id=frame.camera_id,
+        stamp_ns=frame.stamp_ns,
+        step_px=step_px,
     )
 
 
@@ -159,6 +168,22 @@ class Timeline:
         """Return a moment by number, the last for -1; None when there is none."""
         with self._lock:
             return self._moments[min(index, len(self._moments) - 1)] if self._moments else None
+
+    def views(self, index: int) -> dict[str, View]:
+        """Return by camera what each saw last, at a moment or up to :data:`FRESH_NS` before.
+
+        :param index: of the moment, as :meth:`at` takes it.
+        """
+        views: dict[str, View] = {}
+        with self._lock:
+            last = min(index, len(self._moments) - 1) % max(1, len(self._moments))
+            upto = self._moments[: last + 1]
+            for moment in reversed(upto):
+                if upto[-1].stamp_ns - moment.stamp_ns > FRESH_NS:
+                    break
+                if moment.view is not None:
+                    views.setdefault(moment.view.camera_id, moment.view)
+        return dict(sorted(views.items()))
 
     def start_ns(self) -> int:
         """Return the stamp of the first moment, 0 when there is none."""

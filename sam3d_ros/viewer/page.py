@@ -31,6 +31,7 @@ from sam3d_ros.core.types import (
     SceneObject,
     TextPrompt,
 )
+from sam3d_ros.session.result import NOBODY
 from sam3d_ros.viewer import html
 from sam3d_ros.viewer.gate import Gate
 from sam3d_ros.viewer.layers import COLORINGS, SceneLayers, Show, overview, title
@@ -45,6 +46,8 @@ SELECTS, ADDS, CORRECTS = 'selects', 'adds an object', 'corrects the selected'
 """What a click or a box in the image, or a click in the scene, may mean."""
 NEAR_RAY = 0.02
 """A click in the scene means the first point within so much of its distance from the ray."""
+FRAMED_M = 0.02
+"""Newcomers look from where the overview is, within so much."""
 NOTHING = Scene(0, '')
 HELP = (
     '**Click** an object in the scene, the image or the list to select it. **Drag** turns the '
@@ -126,6 +129,8 @@ class Page:
         gui, can = self._server.gui, self._source.can
         left = gui.add_panel()
         with left.add_tab('Camera'):
+            self._camera = gui.add_dropdown('Image of', ('',), visible=False)
+            self._camera.on_update(lambda _: self._dirty.set())
             self._image = gui.add_html('')
             gestures = [SELECTS, *[ADDS] * (PROMPT in can), *[CORRECTS] * (CORRECT in can)]
             self._gesture = gui.add_dropdown(
@@ -226,24 +231,32 @@ class Page:
             self._gestured(PointPrompt((pixel,), (1,)))
 
     def _gestured(self, prompt: Prompt) -> None:
-        moment, means = self._moment, self._gesture.value
-        if moment is None or means == SELECTS:
+        means, view = self._gesture.value, self._moment.view if self._moment else None
+        if view is None or means == SELECTS:
             return
+        whole = enlarged(prompt, view.step_px)
 
         def act() -> None:
             if means == ADDS:
-                self._say(self._source.prompt(prompt, moment.stamp_ns))
+                self._look_for(whole, view.stamp_ns)
             elif not self._show.selected:
                 raise PromptError('no object is selected', wanted='the one that this corrects')
             else:
-                self._say(self._source.correct(self._show.selected, prompt, moment.stamp_ns))
+                self._say(self._source.correct(self._show.selected, whole, view.stamp_ns))
 
         self._ask(act)
 
     def _ask_phrase(self, text: str) -> None:
         moment = self._moment
         if text and moment is not None:
-            self._ask(lambda: self._say(self._source.prompt(TextPrompt(text), moment.stamp_ns)))
+            self._ask(lambda: self._look_for(TextPrompt(text), moment.stamp_ns))
+
+    def _look_for(self, prompt: Prompt, stamp_ns: int) -> None:
+        """Look for something, and select what it is already."""
+        said, ids = self._source.prompt(prompt, stamp_ns)
+        if ids:
+            self._show.selected = ids[0]
+        self._say(said)
 
     def _ask_selected(self, function: Callable[[int], str]) -> None:
         if self._show.selected:
@@ -372,7 +385,9 @@ class Page:
             return
         edited = getattr(self._source, 'edited', None)
         scene = edited(moment.scene) if edited is not None else moment.scene
-        self._moment = moment = Moment(moment.stamp_ns, scene, moment.people, moment.view)
+        views = timeline.views(self._index)
+        view = self._chosen(views) or moment.view
+        self._moment = moment = Moment(moment.stamp_ns, scene, moment.people, view)
         show = self._show
         if self._slider.max != max(1, count - 1):
             self._slider.max = max(1, count - 1)
@@ -385,17 +400,23 @@ class Page:
         text = f'{seconds:.2f} s · {self._index + 1} of {count} · {html.counted(scene)}'
         self._time.content = text + (' · *following*' if self._follows else '')
         with self._server.atomic():
-            if not self._is_framed and (scene.objects or moment.view is not None):
+            if scene.objects or moment.view is not None:
                 self._frame(moment)
-            self._layers.update(moment, show)
-            self._image.content = html.image_panel(
-                moment.view, scene, moment.people, show.selected
-            )
+            self._layers.update(moment, views.values(), show)
+            people = moment.people if show.people else NOBODY
+            self._image.content = html.image_panel(moment.view, scene, people, show.selected)
             self._list.content = html.object_list(
                 scene, show.selected, 'No objects in sight at this moment.'
             )
             self._legend.content = html.legend(show.coloring)
             self._draw_selected(moment.stamp_ns)
+
+    def _chosen(self, views: Mapping[str, View]) -> View | None:
+        """Return what the chosen one of several cameras saw."""
+        if len(views) > 1 and not set(views) <= set(self._camera.options):
+            self._camera.options = tuple(views)
+            self._camera.visible = True
+        return views.get(self._camera.value)
 
     def _draw_selected(self, stamp_ns: int) -> None:
         item = self._selected()
@@ -413,19 +434,35 @@ class Page:
             self._lock.label = 'Unlock' if item.locked else 'Lock'
 
     def _frame(self, moment: Moment) -> None:
-        """Let visitors begin with a look at all objects."""
-        has_place = moment.view is not None or not self._source.is_live
-        self._is_framed = bool(moment.scene.objects) and has_place
+        """Let visitors begin with a look at all objects, from where the camera is now."""
         position, middle, up = overview(moment.scene, moment.view)
-        self._server.scene.set_up_direction(up)
         camera = self._server.initial_camera
-        camera.up, camera.position, camera.look_at = up, position, middle
-        self._look_from('aside')
+        if np.linalg.norm(camera.position - position) > FRAMED_M:
+            camera.up, camera.position, camera.look_at = up, position, middle
+        if not self._is_framed:
+            has_place = moment.view is not None or not self._source.is_live
+            self._is_framed = bool(moment.scene.objects) and has_place
+            self._server.scene.set_up_direction(up)
+            self._look_from('aside')
 
 
 def sentence(text: str) -> str:
     """Return a text with a capital at its begin."""
     return text[:1].upper() + text[1:]
+
+
+def enlarged(prompt: Prompt, step_px: int) -> Prompt:
+    """Return a prompt in pixels of the camera's image.
+
+    :param prompt: in pixels of every ``step_px``-th of its columns and rows; phrases stay.
+    :param step_px: 1 = they are those of the image.
+    """
+    match prompt:
+        case PointPrompt(points_px, labels):
+            return PointPrompt(tuple((step_px * u, step_px * v) for u, v in points_px), labels)
+        case BoxPrompt((left, top, right, bottom)):
+            return BoxPrompt((step_px * left, step_px * top, step_px * right, step_px * bottom))
+    return prompt
 
 
 def first_pixel(

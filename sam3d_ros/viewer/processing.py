@@ -18,8 +18,9 @@ from sam3d_ros.export.scene_files import write_scene
 from sam3d_ros.pipeline.cameras import in_stamp_order
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader
 from sam3d_ros.session.session import Session
+from sam3d_ros.session.words import serves_concepts
 from sam3d_ros.viewer.moments import Moment, Timeline, view_of
-from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT
+from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, told
 
 LOG = logging.getLogger(__name__)
 LOOKS = 3
@@ -34,18 +35,13 @@ class ProcessedRecording:
 
     :param readers: of the recording, by camera; their frames come in stamp order.
     :param session: takes them; closed with this.
-    :param reads_words: whether its segmenter takes phrases.
     """
 
+    can = frozenset({PROMPT, TEXT, CORRECT, EDIT, REMOVE, REBUILD, SAVE})
     is_live = False
 
-    def __init__(
-        self, readers: Mapping[str, FrameReader], session: Session, *, reads_words: bool = False
-    ) -> None:
+    def __init__(self, readers: Mapping[str, FrameReader], session: Session) -> None:
         self.timeline = Timeline()
-        self.can = frozenset({PROMPT, CORRECT, EDIT, REMOVE, REBUILD, SAVE}) | (
-            {TEXT} if reads_words else frozenset()
-        )
         self._readers = readers
         self._session = session
         self._total = sum(map(len, readers.values()))
@@ -68,11 +64,14 @@ class ProcessedRecording:
             return f'processing frame {self._done + 1} of {self._total}'
         return self._trouble or f'all {self._total} frames are processed'
 
-    def prompt(self, prompt: Prompt, stamp_ns: int) -> str:
+    def prompt(self, prompt: Prompt, stamp_ns: int) -> tuple[str, tuple[int, ...]]:
         """Look for something from now on; see :class:`Source`."""
-        stamp = None if isinstance(prompt, TextPrompt) else stamp_ns
-        ids = self._ask(lambda: self._session.prompt(prompt, stamp), looks=True)
-        return f'this is object {", ".join(map(str, ids))}' if ids else 'a new object'
+        is_phrase = isinstance(prompt, TextPrompt)
+        # A phrase means objects that are known, unless the segmenter reads it itself.
+        looks = not is_phrase or serves_concepts(self._session.segmenter)
+        stamp = None if is_phrase else stamp_ns
+        ids = self._ask(lambda: self._session.prompt(prompt, stamp), looks=looks)
+        return told(ids) or 'a new object', ids
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int) -> str:
         """Say which surface an object is; see :class:`Source`."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,23 @@ import numpy as np
 from sam3d_ros.bags.recording import RawMessage, Recording
 from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import InputError, NotFoundError, PromptError, Sam3dError
+from sam3d_ros.core.people import People
 from sam3d_ros.core.types import (
     Float32Array,
     FloatArray,
+    Frame,
     Instances,
     Mesh,
     ObjectState,
     Prompt,
     Scene,
     SceneObject,
+    TextPrompt,
     Tracks,
 )
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.export.scene_json import FILE as SCENE_JSON
+from sam3d_ros.language.grounding import find_present
 from sam3d_ros.messages.headers import covariance_matrix, nanoseconds, pose_matrix
 from sam3d_ros.messages.results.instances import tracks_from
 from sam3d_ros.messages.results.people import people_from
@@ -43,25 +47,26 @@ from sam3d_ros.pipeline.frames import BadFrame, overrides_of
 from sam3d_ros.session.config import config_kind
 from sam3d_ros.session.result import NOBODY
 from sam3d_ros.viewer.moments import Moment, Timeline, view_of
-from sam3d_ros.viewer.sources import EDIT, REMOVE, SAVE
+from sam3d_ros.viewer.sources import EDIT, REMOVE, SAVE, TEXT
 
 RESULT, REPORT, GAUSSIANS = 'result', 'report.json', 'object_gaussians.ply'
 RESULT_FILES = (SCENE_JSON, RESULT, GAUSSIANS)
 """A folder of results has one of these."""
 DEMO_RECORDING = Path('world') / 'recording'
 """Where the demo leaves what it made up, below its folder."""
-READ_ONLY = 'a result is finished: it can be renamed, locked, removed from and saved'
+READ_ONLY = 'a result is finished: it can be searched, renamed, locked, removed from and saved'
+OPEN = 'Open the recording itself: "sam3d view RECORDING".'
 
 
 class ResultFolder:
-    """A finished result; objects may be named, locked, removed and saved, nothing else.
+    """A finished result; objects may be found, named, locked, removed and saved, nothing else.
 
     :param folder: with scene.json, a result recording, or Gaussians.
     :param recording: that was processed; None = the one that the report names.
     :raises InputError: when there is no result in the folder.
     """
 
-    can = frozenset({EDIT, REMOVE, SAVE})
+    can = frozenset({TEXT, EDIT, REMOVE, SAVE})
     is_live = False
 
     def __init__(self, folder: Path, recording: Path | None = None) -> None:
@@ -95,17 +100,24 @@ class ResultFolder:
         """Return what was read, or what is missing."""
         return self._status
 
-    def prompt(self, prompt: Prompt, stamp_ns: int) -> str:
-        """Refuse: nobody looks for anything here."""
-        raise PromptError(READ_ONLY, remedy='Open the recording itself: "sam3d view RECORDING".')
+    def prompt(self, prompt: Prompt, stamp_ns: int) -> tuple[str, tuple[int, ...]]:
+        """Say which of the objects at the end a phrase means; refuse pixels.
+
+        :raises PromptError: when it means none, or cannot be understood.
+        """
+        if not isinstance(prompt, TextPrompt):
+            raise PromptError(READ_ONLY, remedy=OPEN)
+        answer = find_present(self.edited(self._end or self._last().scene), prompt.text)
+        sentences = [f'object {item.id}: {item.why}' for item in answer.objects]
+        return '; '.join(sentences), tuple(item.id for item in answer.objects)
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int) -> str:
-        """Refuse, as :meth:`prompt`."""
-        return self.prompt(prompt, stamp_ns)
+        """Refuse: nobody looks into images here."""
+        raise PromptError(READ_ONLY, remedy=OPEN)
 
     def rebuild(self, object_id: int) -> str:
         """Refuse: nobody completes shapes here."""
-        raise InputError(READ_ONLY, remedy='Open the recording itself: "sam3d view RECORDING".')
+        raise InputError(READ_ONLY, remedy=OPEN)
 
     def edit(self, object_id: int, label: str, locked: bool) -> str:
         """Name an object, and lock or unlock it, in what is shown and saved."""
@@ -201,28 +213,31 @@ class ResultFolder:
                 if isinstance(frame, BadFrame) or frame.stamp_ns not in told:
                     continue
                 it = told[frame.stamp_ns]
-                yield Moment(frame.stamp_ns, it.scene, it.people, view_of(frame, it.tracks))
+                yield Moment(frame.stamp_ns, it.scene, it.people, view_of(frame, it.tracks(frame)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """What a result recording tells of one frame; masks are decoded when asked for.
+    """What a result recording tells of one stamp; masks are decoded when asked for.
 
     :param scene: all objects, where they were then.
     :param people: everybody.
+    :param masks: messages with the masks of each camera.
+    :param decode: makes messages of them.
     """
 
-    def __init__(self, scene: Scene, people: Any, masks: RawMessage | None, bag: Any) -> None:
-        self.scene = scene
-        self.people = people
-        self._masks = masks
-        self._decode = bag
+    scene: Scene
+    people: People
+    masks: Sequence[RawMessage]
+    decode: Callable[[RawMessage], Any]
 
-    @property
-    def tracks(self) -> Tracks:
-        """Tracks with their masks."""
-        if self._masks is None:
-            return Tracks(self.scene.stamp_ns, Instances(self.scene.stamp_ns))
-        return tracks_from(self._decode(self._masks))
+    def tracks(self, frame: Frame) -> Tracks:
+        """Return the tracks with their masks in a frame of this stamp."""
+        for raw in self.masks:
+            message = self.decode(raw)
+            if message.header.frame_id == frame.frame_id:
+                return tracks_from(message)
+        return Tracks(self.scene.stamp_ns, Instances(self.scene.stamp_ns))
 
 
 def told_by(path: Path) -> dict[int, Told]:
@@ -232,7 +247,7 @@ def told_by(path: Path) -> dict[int, Told]:
     """
     wanted = {topic.resolve(): topic for topic in (OBJECTS, DETECTIONS, INSTANCES, PEOPLE)}
     told: dict[int, Told] = {}
-    masks: dict[int, RawMessage] = {}
+    masks: dict[int, list[RawMessage]] = {}
     people: dict[int, Any] = {}
     lists: list[Scene] = []
     poses: dict[int, Any] = {}
@@ -242,7 +257,7 @@ def told_by(path: Path) -> dict[int, Told]:
             topic = wanted[raw.topic]
             stamp_ns = recording.stamp_of(raw)
             if topic is INSTANCES:
-                masks[stamp_ns] = raw
+                masks.setdefault(stamp_ns, []).append(raw)
             elif topic is PEOPLE:
                 people[stamp_ns] = people_from(recording.decode(raw))
             elif topic is DETECTIONS:
@@ -256,7 +271,7 @@ def told_by(path: Path) -> dict[int, Told]:
             told[stamp_ns] = Told(
                 placed(scene, poses[stamp_ns]),
                 people.get(stamp_ns, NOBODY),
-                masks.get(stamp_ns),
+                masks.get(stamp_ns, ()),
                 recording.decode,
             )
     return told

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,10 +33,11 @@ class Source(Protocol):
         """Return in a few words where it is."""
         ...
 
-    def prompt(self, prompt: Prompt, stamp_ns: int) -> str:
+    def prompt(self, prompt: Prompt, stamp_ns: int) -> tuple[str, tuple[int, ...]]:
         """Look for something.
 
         :param prompt: a phrase, or in pixels of the frame of ``stamp_ns``.
+        :return: the sentence, and the ids of what it is already, the likeliest first.
         """
         ...
 
@@ -65,3 +67,8 @@ class Source(Protocol):
     def close(self) -> None:
         """Let go of everything."""
         ...
+
+
+def told(ids: Sequence[int]) -> str:
+    """Return which objects something is, in words; empty for none."""
+    return f'this is object {", ".join(map(str, ids))}' if ids else ''

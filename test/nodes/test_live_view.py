@@ -8,7 +8,8 @@ import pytest
 from sam3d_ros.core.errors import InputError, NotFoundError
 from sam3d_ros.core.types import BoxPrompt, PointPrompt, TextPrompt
 from sam3d_ros.messages import topics
-from sam3d_ros.nodes.viewer.live import LiveGraph, enlarged
+from sam3d_ros.nodes.viewer.live import LiveGraph
+from sam3d_ros.viewer.page import enlarged
 
 NAMESPACE = '/viewed'
 

@@ -82,12 +82,42 @@ def field(tab, label):
     return tab.locator(f'xpath=//*[normalize-space(text())="{label}"]/{beside}')
 
 
+def look_for(tab, phrase):
+    """Type a phrase and press Enter."""
+    box = field(tab, 'Look for')
+    box.fill(phrase)
+    box.press('Enter')
+
+
+def selected(tab, object_id):
+    """Wait until an object is the chosen one."""
+    tab.locator(f'.row.on[data-sam3d-select="{object_id}"]').wait_for()
+
+
+def colored(page, name):
+    """Return the id of the red or the blue box."""
+    known = {it.id: it.mesh.colors[:, ::2].mean(axis=0) for it in page._moment.scene.objects}
+    (found,) = [key for key, (red, blue) in known.items() if (red > blue) == (name == 'red')]
+    return found
+
+
 def click_in_image(tab, u, v):
     """Click pixel (u, v) of the camera image."""
     image = tab.locator('.sam3d-image svg')
     box = image.bounding_box()
     scale = box['width'] / SIZE[0]
     tab.mouse.click(box['x'] + (u + 0.5) * scale, box['y'] + (v + 0.5) * scale)
+
+
+def drag_box(tab, page, object_id):
+    """Drag a box around the mask of an object in the camera image."""
+    v, u = np.nonzero(page._moment.view.ids() == object_id)
+    image = tab.locator('.sam3d-image svg').bounding_box()
+    scale = image['width'] / SIZE[0]
+    tab.mouse.move(image['x'] + (u.min() - 2) * scale, image['y'] + (v.min() - 2) * scale)
+    tab.mouse.down()
+    tab.mouse.move(image['x'] + (u.max() + 3) * scale, image['y'] + (v.max() + 3) * scale)
+    tab.mouse.up()
 
 
 def pixel_of(page, object_id):
@@ -125,9 +155,19 @@ def test_a_stranger_finds_renames_deletes_and_saves(shown, tab, tmp_path, result
 
     with timed('rename'):
         name = field(tab, 'Name')
-        name.fill('red box')
+        name.fill('crate')
         name.press('Enter')
-        rows(tab).filter(has_text='red box').wait_for()
+        rows(tab).filter(has_text='crate').wait_for()
+
+    with timed('phrase'):
+        look_for(tab, 'the blue thing')
+        selected(tab, colored(shown, 'blue'))
+    look_for(tab, 'the red thing')
+    selected(tab, colored(shown, 'red'))
+    look_for(tab, 'the florb')
+    notice(tab, 'florb')
+    look_for(tab, 'the crate')
+    selected(tab, first)
 
     press(tab, 'Lock')
     tab.locator('.chip.locked').wait_for()
@@ -145,7 +185,7 @@ def test_a_stranger_finds_renames_deletes_and_saves(shown, tab, tmp_path, result
         press(tab, 'Save scene')
         notice(tab, '1 objects in')
     (kept,) = read_scene(tmp_path / 'saved').objects
-    assert (kept.id, kept.label, kept.locked) == (first, 'red box', True)
+    assert (kept.id, kept.label, kept.locked) == (first, 'crate', True)
     assert len(read_scene(result).objects) == 2  # what was processed is as it was
 
 
@@ -183,12 +223,21 @@ def test_a_recording_takes_prompts_and_corrections(recording, tab, timed):
             choose(tab, ADDS)
             click_in_image(tab, u, v)
             notice(tab, f'This is object {first}')
+            second = next(it.id for it in page._moment.scene.objects if it.id != first)
+            drag_box(tab, page, second)
+            notice(tab, f'This is object {second}')
+            selected(tab, second)
             rows(tab).first.dispatch_event('click')
-            tab.locator('.row.on').wait_for()
+            selected(tab, first)
             with timed('correct'):
                 choose(tab, CORRECTS)
                 click_in_image(tab, u, v)
                 notice(tab, f'Object {first} is what lies there')
+            for name in ('red', 'blue'):
+                look_for(tab, f'the {name} thing')
+                notice(tab, f'This is object {colored(page, name)}')
+                selected(tab, colored(page, name))
+            first = colored(page, 'blue')
             press(tab, 'Rebuild')
             notice(tab, f'Object {first} has a new shape')
         finally:
@@ -198,6 +247,15 @@ def test_a_recording_takes_prompts_and_corrections(recording, tab, timed):
 def choose(tab, gesture):
     field(tab, 'A click').click()
     tab.get_by_role('option', name=gesture).click()
+
+
+def test_a_picture_of_the_page_is_taken_without_a_window(result, tmp_path, chromium):
+    picture = tmp_path / 'page.png'
+    assert main(['view', str(result), '--screenshot', str(picture)]) == 0
+    image = cv2.imread(str(picture)).astype(int)
+    assert image.shape == (900, 1600, 3)
+    b, _, r = np.moveaxis(image[:, 420:1240], 2, 0)  # between the panels
+    assert np.count_nonzero(r - b > 80) > 200 and np.count_nonzero(b - r > 80) > 200
 
 
 def test_a_browser_without_webgl_is_told(chromium, shown):

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from rclpy.action import ActionClient
 from rclpy.node import Node
 from sam3d_msgs.action import Reconstruct
 from sam3d_msgs.srv import AddPrompt, CorrectObject, EditObject, RemoveObject, SaveScene
 
 from sam3d_ros.core.errors import InputError, NotReadyError
-from sam3d_ros.core.types import BoxPrompt, Mesh, PointPrompt, Prompt, Scene
+from sam3d_ros.core.types import Mesh, Prompt, Scene
 from sam3d_ros.messages.frames import decode_frame
 from sam3d_ros.messages.prompts import prompt_message
 from sam3d_ros.messages.results.instances import tracks_from
@@ -40,12 +40,12 @@ from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.links import stamp_of
 from sam3d_ros.nodes.requests import call
 from sam3d_ros.ros.qos import profile
-from sam3d_ros.ros.spinning import Spinner
+from sam3d_ros.ros.spinning import own_spun_node
 from sam3d_ros.ros.transport import use_large_segments
 from sam3d_ros.session.result import NOBODY
 from sam3d_ros.viewer.moments import Moment, Timeline, view_of
 from sam3d_ros.viewer.results import placed, scene_of
-from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT
+from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, told
 
 LISTENED = (VIEW, VIEW_INSTANCES, OBJECTS, DETECTIONS, PEOPLE)
 KEPT = 12
@@ -65,9 +65,11 @@ class LiveGraph:
 
     def __init__(self, namespace: str = NAMESPACE) -> None:
         use_large_segments()
-        self._context = rclpy.Context()
-        self._context.init(args=[])
-        self._node = Node(f'viewer_{id(self) % 100_000}', context=self._context)
+        self._stack = ExitStack()
+        name = f'viewer_{id(self) % 100_000}'
+        self._node = self._stack.enter_context(
+            own_spun_node(lambda context: Node(name, context=context))
+        )
         namespace = absolute(namespace)
         self.timeline = Timeline()
         self._namespace = namespace
@@ -80,7 +82,7 @@ class LiveGraph:
         self._meshes: dict[str, Mesh] = {}
         self._scene: Scene | None = None
         self._shown_ns = -1
-        self._step = 1
+        self._steps: dict[str, int] = {}
         for topic in LISTENED:
             self._node.create_subscription(
                 import_message(topic.type),
@@ -102,7 +104,6 @@ class LiveGraph:
         self._rebuild = ActionClient(
             self._node, Reconstruct, f'{namespace}/reconstruction/reconstruct'
         )
-        self._spinner = Spinner(self._node)
         self._thread = threading.Thread(target=self._work, name='live', daemon=True)
         self._thread.start()
 
@@ -112,16 +113,16 @@ class LiveGraph:
             return f'no graph in {self._namespace}: start one by "sam3d up"'
         return 'live' if len(self.timeline) else 'the graph is there; no frame yet'
 
-    def prompt(self, prompt: Prompt, stamp_ns: int) -> str:
+    def prompt(self, prompt: Prompt, stamp_ns: int) -> tuple[str, tuple[int, ...]]:
         """Look for something from now on; see :class:`Source`."""
-        message = prompt_message(ClassTypes(), enlarged(prompt, self._step), stamp_ns)
+        message = prompt_message(ClassTypes(), prompt, stamp_ns)
         answer = self._call(AddPrompt, prompt=message)
-        ids = ', '.join(answer.track_ids)
-        return f'this is object {ids}' if ids else str(answer.message)
+        ids = tuple(map(int, answer.track_ids))
+        return told(ids) or str(answer.message), ids
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int) -> str:
         """Say which surface an object is; see :class:`Source`."""
-        message = prompt_message(ClassTypes(), enlarged(prompt, self._step), stamp_ns)
+        message = prompt_message(ClassTypes(), prompt, stamp_ns)
         return str(self._call(CorrectObject, id=str(object_id), prompt=message).message)
 
     def edit(self, object_id: int, label: str, locked: bool) -> str:
@@ -155,9 +156,7 @@ class LiveGraph:
         self._closing.set()
         self._came.set()
         self._thread.join(5.0)
-        self._spinner.close()
-        self._node.destroy_node()
-        self._context.try_shutdown()
+        self._stack.close()
 
     def _call(self, kind: Any, **fields: Any) -> Any:
         return call(self._clients[kind], kind.Request(**fields), ANSWER_S)
@@ -225,26 +224,14 @@ class LiveGraph:
         frame = decode_frame(view)
         # The frame has every so manieth pixel of what the masks are of.
         whole_masks = tracks.instances.items
+        step = self._steps.get(frame.camera_id, 1)
         if whole_masks:
-            self._step = round(whole_masks[0].mask.shape[1] / frame.camera.width)
-        step = self._step
+            step = round(whole_masks[0].mask.shape[1] / frame.camera.width)
+            self._steps[frame.camera_id] = step
         small = tuple(replace(it, mask=it.mask[::step, ::step]) for it in whole_masks)
         tracks = replace(tracks, instances=replace(tracks.instances, items=small))
-        self.timeline.add(Moment(stamp_ns, scene, seen, view_of(frame, tracks)))
+        self.timeline.add(Moment(stamp_ns, scene, seen, view_of(frame, tracks, step)))
         self._shown_ns = stamp_ns
-
-
-def enlarged(prompt: Prompt, step: int) -> Prompt:
-    """Return a prompt in pixels of the camera's image.
-
-    :param prompt: in pixels of every ``step``-th of its columns and rows; phrases stay.
-    """
-    match prompt:
-        case PointPrompt(points_px, labels):
-            return PointPrompt(tuple((step * u, step * v) for u, v in points_px), labels)
-        case BoxPrompt((left, top, right, bottom)):
-            return BoxPrompt((step * left, step * top, step * right, step * bottom))
-    return prompt
 
 
 def _decoded(data: bytes, kind: str) -> Any:
