@@ -17,7 +17,6 @@ from sam3d_ros.core.types import (
     FloatArray,
     Mesh,
     ObjectState,
-    Scene,
     SceneObject,
 )
 from sam3d_ros.export.glb import encode_glb
@@ -316,18 +315,20 @@ def colored(mesh: Mesh, coloring: str, object_id: int) -> Mesh:
     )
 
 
-def overview(scene: Scene, view: View | None) -> tuple[FloatArray, FloatArray, FloatArray]:
+def overview(moment: Moment) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return position, point looked at and up, (3,) each, fixed frame: a camera on the objects.
 
     It stands on the sensor's side, to the left and above, and looks at those in sight, or at all
-    where none is.
-
-    :param scene: all objects.
-    :param view: what the camera saw; None = nobody knows where it stands.
+    where none is; without any, at people, or at what the sensor sees.
     """
+    scene, view = moment.scene, moment.view
     known = [item for item in scene.objects if len(item.mesh.vertices_m)]
     in_sight = [item for item in known if item.state == ObjectState.VISIBLE]
-    places = [_corners(item) for item in in_sight or known]
+    places = [_corners(item) for item in in_sight or known] or [
+        np.stack([limb.start_m, limb.end_m])
+        for person in moment.people.items
+        for limb in person.capsules
+    ]
     up = np.array([0.0, 0.0, 1.0]) if scene.up is None else scene.up
     if view is not None and scene.up is None and -view.T_fixed_cam[2, 1] < _LEAST_UPRIGHT:
         up = -view.T_fixed_cam[:3, 1]  # the fixed frame is the camera's own
@@ -336,7 +337,8 @@ def overview(scene: Scene, view: View | None) -> tuple[FloatArray, FloatArray, F
         middle = (points.min(axis=0) + points.max(axis=0)) / 2
         size_m = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
     elif view is not None and len(view.points_m):
-        middle, size_m = np.median(view.points_m, axis=0).astype(np.float64), 0.8
+        middle = np.median(view.points_m, axis=0).astype(np.float64)
+        size_m = float(np.linalg.norm(middle - view.T_fixed_cam[:3, 3]))
     else:
         middle, size_m = np.zeros(3), 1.0
     back = (view.T_fixed_cam[:3, 3] if view is not None else middle + [1.0, 0.0, 0.5]) - middle

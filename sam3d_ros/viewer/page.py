@@ -336,7 +336,7 @@ class Page:
         moment = self._moment
         if moment is None:
             return
-        position, middle, up = overview(moment.scene, moment.view)
+        position, middle, up = overview(moment)
         for client in self._server.get_clients().values():
             with client.atomic():
                 if where == 'camera' and moment.view is not None:
@@ -435,7 +435,7 @@ class Page:
 
     def _frame(self, moment: Moment) -> None:
         """Let visitors begin with a look at all objects, from where the camera is now."""
-        position, middle, up = overview(moment.scene, moment.view)
+        position, middle, up = overview(moment)
         camera = self._server.initial_camera
         if np.linalg.norm(camera.position - position) > FRAMED_M:
             camera.up, camera.position, camera.look_at = up, position, middle
