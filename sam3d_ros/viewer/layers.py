@@ -315,11 +315,16 @@ def colored(mesh: Mesh, coloring: str, object_id: int) -> Mesh:
     )
 
 
-def overview(moment: Moment) -> tuple[FloatArray, FloatArray, FloatArray]:
+def overview(
+    moment: Moment, points_m: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return position, point looked at and up, (3,) each, fixed frame: a camera on the objects.
 
     It stands on the sensor's side, to the left and above, and looks at those in sight, or at all
-    where none is; without any, at people, or at what the sensor sees.
+    where none is; without any, at people, at other points, or at what the sensor sees.
+
+    :param moment: what is shown.
+    :param points_m: (N, 3) other points, fixed frame; None = there are none.
     """
     scene, view = moment.scene, moment.view
     known = [item for item in scene.objects if len(item.mesh.vertices_m)]
@@ -329,6 +334,8 @@ def overview(moment: Moment) -> tuple[FloatArray, FloatArray, FloatArray]:
         for person in moment.people.items
         for limb in person.capsules
     ]
+    if not places and points_m is not None:
+        places = [np.quantile(points_m, (0.02, 0.98), axis=0)]
     up = np.array([0.0, 0.0, 1.0]) if scene.up is None else scene.up
     if view is not None and scene.up is None and -view.T_fixed_cam[2, 1] < _LEAST_UPRIGHT:
         up = -view.T_fixed_cam[:3, 1]  # the fixed frame is the camera's own

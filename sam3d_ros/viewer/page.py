@@ -93,8 +93,10 @@ class Page:
         self._server = ViserServer('127.0.0.1', 0, label=heading, verbose=False)
         self._layers = SceneLayers(self._server, self._clicked)
         splats = getattr(source, 'splats', None)
+        self._splats_m: FloatArray | None = None
         if splats is not None:
             self._layers.splats(splats)
+            self._splats_m = splats['centers']
         self._server.gui.configure_theme(
             show_logo=False, show_share_button=False, brand_color=(28, 110, 190)
         )
@@ -336,7 +338,7 @@ class Page:
         moment = self._moment
         if moment is None:
             return
-        position, middle, up = overview(moment)
+        position, middle, up = overview(moment, self._splats_m)
         for client in self._server.get_clients().values():
             with client.atomic():
                 if where == 'camera' and moment.view is not None:
@@ -400,7 +402,7 @@ class Page:
         text = f'{seconds:.2f} s · {self._index + 1} of {count} · {html.counted(scene)}'
         self._time.content = text + (' · *following*' if self._follows else '')
         with self._server.atomic():
-            if scene.objects or moment.view is not None:
+            if scene.objects or moment.view is not None or self._splats_m is not None:
                 self._frame(moment)
             self._layers.update(moment, views.values(), show)
             people = moment.people if show.people else NOBODY
@@ -435,13 +437,14 @@ class Page:
 
     def _frame(self, moment: Moment) -> None:
         """Let visitors begin with a look at all objects, from where the camera is now."""
-        position, middle, up = overview(moment)
+        position, middle, up = overview(moment, self._splats_m)
         camera = self._server.initial_camera
         if np.linalg.norm(camera.position - position) > FRAMED_M:
             camera.up, camera.position, camera.look_at = up, position, middle
         if not self._is_framed:
             has_place = moment.view is not None or not self._source.is_live
-            self._is_framed = bool(moment.scene.objects) and has_place
+            has_subject = bool(moment.scene.objects) or self._splats_m is not None
+            self._is_framed = has_subject and has_place
             self._server.scene.set_up_direction(up)
             self._look_from('aside')
 

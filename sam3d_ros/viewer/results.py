@@ -89,8 +89,9 @@ class ResultFolder:
         self._edits: dict[int, tuple[str, bool] | None] = {}
         self._closing = threading.Event()
         self._end = known
-        if known is not None and not messages.is_dir():
-            self.timeline.add(Moment(known.stamp_ns, known))
+        if not messages.is_dir():
+            scene = known or Scene(0, '')
+            self.timeline.add(Moment(scene.stamp_ns, scene))
         self._thread = threading.Thread(
             target=self._read, args=(messages, made_of), name='results', daemon=True
         )
@@ -180,7 +181,7 @@ class ResultFolder:
                 self.timeline.add(Moment(self._end.stamp_ns, self._end))
             return
         if not told:
-            self._status = 'a saved scene'
+            self._status = 'a saved scene' if self._end is not None else 'Gaussians of one object'
             return
         try:
             moments = self._with_images(told, made_of)

@@ -30,7 +30,7 @@ FLAGS = (
 )  # fmt: skip
 SIZE_PX = (1600, 900)
 _STARTS_S, _ANSWERS_S = 30.0, 60.0
-_SETTLED = "document.querySelector('.sam3d-image image, .sam3d .row') ? 1 : 0"
+_SETTLED = "document.querySelector('.sam3d-image image, .sam3d .row, .sam3d .empty') ? 1 : 0"
 _HIDE_NOTES = (
     "document.querySelectorAll('.mantine-Notification-root')"
     ".forEach(note => note.style.display = 'none')"

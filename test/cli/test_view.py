@@ -11,6 +11,7 @@ from sam3d_ros.cli.main import main
 from sam3d_ros.export.scene_files import write_scene
 from sam3d_ros.export.surfel_ply import write_gaussians
 from sam3d_ros.viewer import results, screenshot
+from sam3d_ros.viewer.layers import overview
 from sam3d_ros.viewer.results import gaussians
 
 
@@ -42,11 +43,19 @@ def test_gaussians_come_back_from_their_file(tmp_path):
     points, colors = rng.normal(size=(50, 3)), rng.uniform(20, 230, (50, 3))
     surfels = MagicMock(points_fixed=points, normals_fixed=normals, colors=colors, spacing_m=0.004)
     surfels.__len__.return_value = len(points)
-    write_gaussians(tmp_path / 'splats.ply', surfels, np.full(50, 0.7))
-    read = gaussians(tmp_path / 'splats.ply')
+    write_gaussians(tmp_path / results.GAUSSIANS, surfels, np.full(50, 0.7))
+    read = gaussians(tmp_path / results.GAUSSIANS)
     assert np.allclose(read['centers'], points, atol=1e-5)
     assert np.allclose(255 * read['rgbs'], colors, atol=0.1)
     assert np.allclose(read['opacities'], 0.7, atol=1e-5)
+    # A folder with nothing else has one moment, which begins with a look at them.
+    source = results.ResultFolder(tmp_path)
+    source._thread.join(5.0)
+    assert source.status() == 'Gaussians of one object' and len(source.timeline) == 1
+    _, middle, _ = overview(source.timeline.at(0), read['centers'])
+    low, high = np.quantile(points, (0.02, 0.98), axis=0)
+    assert np.allclose(middle, (low + high) / 2, atol=1e-5)
+    source.close()
     values, axes = np.linalg.eigh(read['covariances'])
     assert np.allclose(np.abs(np.einsum('ni,ni->n', axes[:, :, 0], normals)), 1, atol=1e-4)
     assert np.all(values[:, 0] < 0.1 * values[:, 1])
