@@ -61,8 +61,8 @@ def densified(options: BenchOptions) -> tuple[Table, dict[str, Value], list[Pict
             episode = replace(make_episode('lidar', options.seed + seed, frames=1), lidar=lidar)
             for sample in samples(episode):
                 depth_m, sigma_m, time_s = _densify(sample)
-                scores = dict(zip(HEADINGS, _scores(sample, depth_m, sigma_m), strict=False))
-                found.append({**scores, 'time_s': time_s})
+                figures = dict(zip(HEADINGS, scores(sample, depth_m, sigma_m), strict=False))
+                found.append({**figures, 'time_s': time_s})
                 if seed == FIRST_SEED:
                     pictures.append(Picture(f'{name}: colour, truth, found', row(sample, depth_m)))
         means = {key: float(np.nanmean([each[key] for each in found])) for key in HEADINGS}
@@ -89,8 +89,13 @@ def _densify(sample: Sample) -> tuple[Float32Array, Float32Array, float]:
     return found.depth_m, found.sigma_m, min(times)
 
 
-def _scores(sample: Sample, depth_m: Float32Array, sigma_m: Float32Array) -> Iterator[float]:
-    """Yield the figures of :data:`HEADINGS` but the time; NaN where there is nothing to see."""
+def scores(sample: Sample, depth_m: Float32Array, sigma_m: Float32Array) -> Iterator[float]:
+    """Yield the figures of :data:`HEADINGS` but the time; NaN where there is nothing to see.
+
+    :param sample: of a world.
+    :param depth_m: (H, W) float32 what was found, metres, NaN = nothing.
+    :param sigma_m: (H, W) float32 one-sigma error that it is said to have, metres.
+    """
     drawn = sample.rendering
     truth, ids = drawn.depth_m, drawn.instances
     known = np.isfinite(truth) & (drawn.clear == 0)

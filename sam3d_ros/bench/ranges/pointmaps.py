@@ -7,6 +7,7 @@ from sam3d_ros.bench.harness import BenchOptions, Measurement
 from sam3d_ros.bench.ranges.densification import densified
 from sam3d_ros.bench.ranges.inferring import aligned, cameras_of_rays
 from sam3d_ros.bench.ranges.motion import deskewed
+from sam3d_ros.bench.ranges.sources import compared
 
 
 def run(options: BenchOptions) -> Measurement:
@@ -15,7 +16,10 @@ def run(options: BenchOptions) -> Measurement:
     :param options: of the bench.
     """
     dense, values, pictures = densified(options)
-    tables = [dense]
+    beside, more, seen = compared(options)
+    tables = [dense, beside]
+    values |= more
+    pictures += seen
     for table, more in (deskewed(options.seed), aligned(options), cameras_of_rays(options)):
         tables.append(table)
         values |= more
