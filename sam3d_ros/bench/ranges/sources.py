@@ -81,9 +81,10 @@ def compared(options: BenchOptions) -> tuple[Table, dict[str, Value], list[Pictu
             if seed == FIRST_SEED:
                 picture = row(sample, ranges.depth_m)
                 pictures.append(Picture(f'{name}: colour, truth, found', picture))
-    rows, values = [], {}
-    for name, each in found.items():
-        means = np.nanmean(each, axis=0)
+    rows = []
+    values: dict[str, Value] = {}
+    for name, figures in found.items():
+        means = np.nanmean(figures, axis=0)
         rows.append((name, *(f'{value:.3g}' for value in means)))
         label = name.replace(' ', '_')
         values |= {f'{label}_{key}': float(v) for key, v in zip(_KEYS, means, strict=True)}
@@ -111,16 +112,17 @@ def _sources(seed: int) -> Iterator[tuple[str, Sample, RangeMap]]:
     for name, item in measured.items():
         yield name, last, FusedSource(config).range_of(color, item, tree)
     height = replace(config, support_height=f'{episode.support_z_m:.4f}')
-    for name, chosen, item, views in (
+    inferred: tuple[tuple[str, PointmapConfig, Measurement | None, int], ...] = (
         ('depth and network', config, depth, 1),
         ('network by motion', config, None, FRAMES),
         ('network by support', height, None, 1),
-    ):
+    )
+    for name, chosen, given, views in inferred:
         network = _Network()
         source = InferringSource(chosen, network)
         for sample in shown[-views:]:
             network.truth_m = sample.rendering.depth_m
-            ranges = source.range_of(_image(sample), item, tree)
+            ranges = source.range_of(_image(sample), given, tree)
         yield name, last, ranges
 
 

@@ -23,6 +23,7 @@ from sam3d_ros.core.types import BoolArray, ByteArray, Camera, Float32Array, Flo
 from sam3d_ros.pointmaps.config import LidarConfig
 from sam3d_ros.pointmaps.sources.depth import Pixels, seen_pixels, splat
 from sam3d_ros.pointmaps.sources.ranges import RangeMap
+from sam3d_ros.pointmaps.sources.rings import Met, drop_parted
 
 # Sigma of the narrow fit: in gaps between rings, in mean distances of returns, and at least, px.
 _GAPS, _PITCHES, _LEAST_PX = 0.65, 1.2, 1.5
@@ -47,6 +48,8 @@ _APART, _APART_SHARE = 6.0, 0.02
 _COLOR_VARIANCE, _MOST_COLOR = 15.0**2, 4.0
 # Log odds below which it is not known which of two surfaces shows.
 _VERDICT = 1.0
+# Where the narrow fit is higher than this, px, things fit between rings.
+_SPARSE_PX = 12.0
 # Farther than this from any return, a colour so unlike those of the returns is something else's.
 _REACH_PX, _UNLIKE = 2.0, 3.0
 
@@ -228,6 +231,7 @@ def _densified(
             is_plane = wide.is_placed & (wide.residual < _PLANE * noise)
             is_plane &= (gap < _AGREE * np.sqrt(2.0) * spread) | ~trusted
             is_plane &= reach < _APART * noise + _APART_SHARE * narrow.inverse
+            is_flat = is_plane
             planes = np.where(is_plane[..., None], wide.planes, planes)
             spread = np.where(is_plane, noise / np.sqrt(np.maximum(wide.count, 1.0)), spread)
             trusted |= is_plane
@@ -244,6 +248,11 @@ def _densified(
         spreads.append(spread)
     inverse = _chosen(layers[0], layers[1], rgb, grid)
     _drop_what_looks_different(inverse, layers, returns, rgb, grid)
+    if grid.sigma_px[1] > _SPARSE_PX:
+        columns, rows = grid.cell_px
+        flat = is_flat.repeat(rows, axis=0).repeat(columns, axis=1)
+        met = Met(returns.row, returns.column, returns.inverse)
+        drop_parted(inverse, met, flat[: rgb.shape[0], : rgb.shape[1]], rgb)
     size = (grid.shape[1] * grid.cell_px[0], grid.shape[0] * grid.cell_px[1])
     sigma = cv2.resize(np.fmax(spreads[0], np.nan_to_num(spreads[1])), size)
     return inverse, np.asarray(sigma[: rgb.shape[0], : rgb.shape[1]])
