@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from rclpy.qos import ReliabilityPolicy
 
+from sam3d_ros.core.sensors import sensor_model
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.headers import header_message
 from sam3d_ros.messages.sensors.clouds import encode_pointmap
 from sam3d_ros.messages.topics import TF, Quality
 from sam3d_ros.messages.types import StoreTypes, import_message
 from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.pointmaps.sources.ranges import RangeMap
 from sam3d_ros.ros.qos import profile
 
 pytestmark = pytest.mark.dds
@@ -36,7 +38,8 @@ class Pointmaps:
         assert self.node.start()
         self.node._frames = self
         self.camera = ros.camera(namespace, quality=Quality.RELIABLE)
-        ros.until(lambda: self.camera.subscribers() > 0)
+        has_depth = parameters.get('inputs.source') != 'color'
+        ros.until(lambda: not has_depth or self.camera.subscribers() > 0)
         ros.until(self._is_reliable)
 
     def send(self, frame, _):
@@ -194,8 +197,6 @@ def test_a_mount_that_is_known_first_is_not_the_fixed_frame(ros, pointmaps, fram
 
 
 def test_tf_of_the_only_namespace_is_taken(ros, pointmaps, frames):
-    from sam3d_ros.ros.qos import profile
-
     each = pointmaps('/elsewhere')
     kind = import_message(TF.type)
     moving = ros.node.create_publisher(kind, '/robot7/tf', profile(Quality.TF))
@@ -258,7 +259,7 @@ def test_a_cloud_takes_over_while_depth_is_silent(ros, pointmaps, frames):
     begun_ns = ros.node.get_clock().now().nanoseconds
     sent = []
 
-    def until_made_from(sensor, without=()):
+    def until_made_from(sensor, says, without=()):
         def more():
             sent.append(begun_ns + len(sent) * 100_000_000)
             frame = replace(shown, stamp_ns=sent[-1])
@@ -266,16 +267,77 @@ def test_a_cloud_takes_over_while_depth_is_silent(ros, pointmaps, frames):
             header = header_message(StoreTypes(), sent[-1], frame.frame_id)
             cloud = encode_pointmap(frame.pointmap, frame.rgb, *classes, header)
             clouds.publish(encode(cloud, kind))
-            return each.stamps and each.frames[-1].sensor.kind == sensor
+            if len(sent) % 10 == 0:
+                each.node._report()
+            is_made = each.stamps and each.frames[-1].sensor.kind == sensor
+            return is_made and says(each.node.health.status('inputs').message)
 
         ros.until(more)
-        each.node._report()
-        return each.node.health.status('inputs').message
 
     depth = '/spare/depth_registered/image_rect'
-    assert 'silent' not in until_made_from('structured_light')
-    assert f'{depth} silent: range comes from what is left' in until_made_from('lidar', ('depth',))
-    assert each.node._inputs.choice.current == '/spare/points'
-    assert 'silent' not in until_made_from('structured_light')
-    assert each.node._inputs.choice.current == depth
+    lost = f'{depth} silent: range comes from what is left'
+    until_made_from('structured_light', lambda said: 'silent' not in said)
+    until_made_from('lidar', lambda said: lost in said, ('depth',))
+    assert each.node._status().values['range from'] == '/spare/points'
+    until_made_from('structured_light', lambda said: 'silent' not in said)
+    assert each.node._status().values['range from'] == depth
+    ros.node.destroy_publisher(clouds)
+
+
+class Inferring:
+    """A source that needs colour alone, and measures nothing."""
+
+    noise = None
+
+    def range_of(self, color, measured, tree):
+        assert measured is None
+        depth_m = np.full(color.rgb.shape[:2], 1.5, np.float32)
+        nothing = np.zeros(depth_m.shape, bool)
+        return RangeMap(depth_m, sensor_model('tof'), nothing, 0.01 * depth_m)
+
+    def forget(self):
+        pass
+
+
+def test_colour_alone_becomes_frames_of_inferred_range(pointmaps, frames, monkeypatch):
+    monkeypatch.setattr('sam3d_ros.pointmaps.intake.make_backend', lambda *_: Inferring())
+    each = pointmaps('/plain', inputs__source='color', pointmaps__range='depth_anything')
+    (shown,) = frames(1, frame_id='plain_camera')
+    until_some(each, shown, lambda m: None, count=2, without=('depth', 'depth_info'))
+    frame = each.frames[-1]
+    assert (frame.depth_m == 1.5).all() and not frame.measured.any()
+    assert np.allclose(frame.sigma_m, 0.015)
+    assert each.node._status().values['range from'] == '/plain/rgb/image_rect_color, inferred'
+
+
+def test_sensors_that_are_fused_make_one_frame(ros, pointmaps, frames):
+    """The depth camera is blind on the left: the cloud gives what is there."""
+    each = pointmaps('/fused', pointmaps__range='fused', pointmaps__measure_noise='false')
+    (shown,) = frames(1, frame_id='fused_camera')
+    kind = 'sensor_msgs/msg/PointCloud2'
+    clouds = ros.node.create_publisher(import_message(kind), '/fused/points', profile(RELIABLE))
+    ros.until(lambda: clouds.get_subscription_count() > 0)
+    classes = [
+        typestore().types[f'sensor_msgs/msg/{name}'] for name in ('PointCloud2', 'PointField')
+    ]
+    half = shown.pointmap.copy()
+    half[:, : half.shape[1] // 2] = np.nan
+    sent = []
+
+    def more():
+        stamp_ns = ros.node.get_clock().now().nanoseconds
+        sent.append(stamp_ns)
+        header = header_message(StoreTypes(), stamp_ns, shown.frame_id)
+        clouds.publish(encode(encode_pointmap(shown.pointmap, shown.rgb, *classes, header), kind))
+        each.camera.show(replace(shown, stamp_ns=stamp_ns, pointmap=half))
+        return any(frame.range_sigma_m is not None for frame in each.frames)
+
+    ros.until(more)
+    fused = next(frame for frame in each.frames if frame.range_sigma_m is not None)
+    known = np.isfinite(shown.depth_m)
+    assert np.isfinite(fused.depth_m[known]).mean() > 0.9
+    assert set(each.node._inputs.range_from.split(', ')) <= {
+        '/fused/depth_registered/image_rect',
+        '/fused/points',
+    }
     ros.node.destroy_publisher(clouds)

@@ -207,6 +207,8 @@ class SensorInputs:
         say = node.get_logger().warning
         self.choice = SourceChoice(topics, say)
         self._roll = Roll(topics, say)
+        self.range_from = ''
+        """Topics that the newest frame's range is from."""
         self._pairs = 0
         self._alone: Any = None
 
@@ -299,6 +301,7 @@ class SensorInputs:
         if self._is_described(self._color_info, color):
             self._alone = None
             self._pairs += 1
+            self.range_from = f'{self.color_topic}, inferred'
             self._on_data(SensorData(color, self._color_info.latest, ()))
 
     def _on_pair(self, lead: _Lead, color: Any, range_: Any) -> None:
@@ -337,6 +340,8 @@ class SensorInputs:
             ]
             self._roll.call([each.topic for each in ranges], stamp_ns)
         self._pairs += 1
+        if use == 'use':
+            self.range_from = ', '.join(each.topic for each in ranges)
         self._on_data(
             SensorData(color, self._color_info.latest, tuple(ranges), is_look=use == 'look')
         )

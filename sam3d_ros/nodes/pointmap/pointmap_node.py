@@ -29,6 +29,7 @@ from sam3d_ros.pointmaps.frames import require_transforms
 from sam3d_ros.pointmaps.intake import Arrived, Intake
 from sam3d_ros.pointmaps.sensor_noise.noise_file import keep, restored
 from sam3d_ros.pointmaps.sources.ranges import RangeSource
+from sam3d_ros.ros.diagnostics import Status
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
 from sam3d_ros.ros.upstream import decode_by_cv_bridge
 from sam3d_ros.session.config import SessionConfig
@@ -141,6 +142,10 @@ class PointmapNode(StageNode):
         if len(others) == 1:
             self._inputs.choice.judge(others[0].topic, frame)
         return frame
+
+    def _status(self) -> Status:
+        status = super()._status()
+        return replace(status, values=status.values | {'range from': self._inputs.range_from})
 
     def _look(self, item: SensorData) -> None:
         """Make a frame only to learn how much of the image its source knows."""
