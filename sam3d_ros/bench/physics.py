@@ -32,7 +32,9 @@ COUNTS = {'spaced': (6, 1), 'clutter': (4, 1)}
 """Episodes of each suite: full, quick."""
 STEP_S, SETTLE_S = 0.001, 1.0
 MOST_PARTS = 16
+WORST_PICTURED = 10
 STAYS_M, STAYS_DEG = 0.005, 3.0
+PENETRATES_M = 0.002
 HEADINGS = {
     'stay': 'stay',
     'moved_p50_mm': 'moved p50, mm',
@@ -40,6 +42,7 @@ HEADINGS = {
     'tilt_p90_deg': 'tilt p90, deg',
     'support_gap_p50_mm': 'over the support p50, mm',
     'penetration_p90_mm': 'into others p90, mm',
+    'penetrating': 'into others > 2 mm',
 }
 
 
@@ -94,7 +97,8 @@ def run(options: BenchOptions) -> Measurement:
             values |= {f'{suite}_{way}_{name}': value for name, value in figures.items()}
             label = f'{suite}, {"ours" if way == "own" else "the true meshes"}'
             rows.append((label, *(f'{value:.2f}' for value in figures.values())))
-        pictures.append(min(gallery, key=lambda scored: scored[0])[1])
+        gallery.sort(key=lambda scored: scored[0])
+        pictures += [picture for _, picture in gallery[:WORST_PICTURED]]
     title = (
         f'let go for {SETTLE_S:.0f} s; stay: within {1e3 * STAYS_M:.0f} mm and {STAYS_DEG:.0f} deg'
     )
@@ -144,6 +148,7 @@ def figures_of(settled: Sequence[Settled]) -> dict[str, float]:
         return factor * float(np.quantile(every, q)) if len(every) else float('nan')
 
     every = np.concatenate([scene.stays for scene in settled])
+    depths = np.concatenate([scene.penetration_m for scene in settled])
     return {
         'stay': float(every.mean()) if len(every) else float('nan'),
         'moved_p50_mm': quantile('moved_m', 0.5),
@@ -151,6 +156,7 @@ def figures_of(settled: Sequence[Settled]) -> dict[str, float]:
         'tilt_p90_deg': quantile('tilt_deg', 0.9, 1.0),
         'support_gap_p50_mm': quantile('gap_m', 0.5),
         'penetration_p90_mm': quantile('penetration_m', 0.9),
+        'penetrating': float((depths > PENETRATES_M).mean()) if len(depths) else float('nan'),
     }
 
 

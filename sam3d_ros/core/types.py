@@ -268,6 +268,27 @@ class ConvexPart:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Gaussians:
+    """Oriented Gaussians, as 3D Gaussian Splatting draws them (Kerbl et al., 2023).
+
+    :param means_m: (N, 3) float32, metres.
+    :param quaternions: (N, 4) float32 unit x, y, z, w, from each one's axes to the frame's.
+    :param sigmas_m: (N, 3) float32 standard deviations along its axes, metres.
+    :param colors: (N, 3) float32 RGB as seen from all sides, 0..1, sRGB.
+    :param opacities: (N,) float32 0..1.
+    """
+
+    means_m: Float32Array
+    quaternions: Float32Array
+    sigmas_m: Float32Array
+    colors: Float32Array
+    opacities: Float32Array
+
+    def __len__(self) -> int:
+        return len(self.means_m)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
     """A triangle mesh; without faces, the points that were seen of an object so far.
 
@@ -279,6 +300,7 @@ class Mesh:
         or two sigma of the sensor where that is more, of the face.
     :param texture: made for files, on demand; None elsewhere.
     :param parts: convex parts that cover it, object frame, where they were made with it.
+    :param gaussians: its look, object frame, where its backend made them with it.
     """
 
     vertices_m: Float32Array
@@ -288,6 +310,7 @@ class Mesh:
     face_confidence: Float32Array
     texture: Texture | None = None
     parts: tuple[ConvexPart, ...] | None = None
+    gaussians: Gaussians | None = None
 
 
 @dataclass(frozen=True, slots=True)

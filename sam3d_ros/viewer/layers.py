@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,13 @@ from sam3d_ros.core.types import (
     ByteArray,
     FaceLabel,
     FloatArray,
+    Gaussians,
     Mesh,
     ObjectState,
     SceneObject,
 )
 from sam3d_ros.export.glb import encode_glb
+from sam3d_ros.geometry.gaussians import covariances
 from sam3d_ros.geometry.transforms import apply, quaternion, transform
 from sam3d_ros.messages.results.colors import (
     CONTRADICTED_RGB,
@@ -104,15 +106,16 @@ class SceneLayers:
         for name in [name for name in self._shown if name not in self._wanted]:
             self._shown.pop(name)[1].remove()
 
-    def splats(self, columns: Mapping[str, FloatArray]) -> None:
-        """Show Gaussians, whatever the moment.
-
-        :param columns: ``centers`` (N, 3), ``covariances`` (N, 3, 3), ``rgbs`` (N, 3) and
-            ``opacities`` (N, 1), fixed frame, metres, 0..1.
-        """
-        step = 1 + len(columns['centers']) // _MOST_SPLATS
-        names = ('centers', 'covariances', 'rgbs', 'opacities')
-        self._scene.add_gaussian_splats('/gaussians', *(columns[name][::step] for name in names))
+    def splats(self, gaussians: Gaussians) -> None:
+        """Show Gaussians, fixed frame, whatever the moment."""
+        step = 1 + len(gaussians) // _MOST_SPLATS
+        self._scene.add_gaussian_splats(
+            '/gaussians',
+            gaussians.means_m[::step],
+            covariances(gaussians)[::step],
+            gaussians.colors[::step],
+            gaussians.opacities[::step, None],
+        )
 
     def _node(
         self,

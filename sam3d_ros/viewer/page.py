@@ -96,7 +96,7 @@ class Page:
         self._splats_m: FloatArray | None = None
         if splats is not None:
             self._layers.splats(splats)
-            self._splats_m = splats['centers']
+            self._splats_m = splats.means_m.astype(np.float64)
         self._server.gui.configure_theme(
             show_logo=False, show_share_button=False, brand_color=(28, 110, 190)
         )

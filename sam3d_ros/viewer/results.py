@@ -22,8 +22,6 @@ from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import InputError, NotFoundError, PromptError, Sam3dError
 from sam3d_ros.core.people import People
 from sam3d_ros.core.types import (
-    Float32Array,
-    FloatArray,
     Frame,
     Instances,
     Mesh,
@@ -36,6 +34,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.export.scene_json import FILE as SCENE_JSON
+from sam3d_ros.geometry.gaussians import decode_gaussians
 from sam3d_ros.language.grounding import find_present
 from sam3d_ros.messages.headers import covariance_matrix, nanoseconds, pose_matrix
 from sam3d_ros.messages.results.instances import tracks_from
@@ -71,7 +70,8 @@ class ResultFolder:
 
     def __init__(self, folder: Path, recording: Path | None = None) -> None:
         self.timeline = Timeline()
-        self.splats = gaussians(folder / GAUSSIANS) if (folder / GAUSSIANS).is_file() else None
+        file = folder / GAUSSIANS
+        self.splats = decode_gaussians(file.read_bytes()) if file.is_file() else None
         self._report: dict[str, Any] = {}
         if (folder / REPORT).is_file():
             self._report = json.loads((folder / REPORT).read_text())
@@ -326,36 +326,3 @@ def placed(scene: Scene, detections: Any) -> Scene:
 def _alone(told: Mapping[int, Told]) -> Iterator[Moment]:
     for stamp_ns, it in told.items():
         yield Moment(stamp_ns, it.scene, it.people)
-
-
-def gaussians(path: Path) -> dict[str, Float32Array | FloatArray]:
-    """Return the Gaussians of a PLY file in the layout of 3D Gaussian Splatting.
-
-    :return: ``centers`` (N, 3), ``covariances`` (N, 3, 3), ``rgbs`` (N, 3), ``opacities`` (N, 1).
-    :raises InputError: when it is no such file.
-    """
-    from sam3d_ros.export.surfel_ply import SH_CONSTANT
-
-    data = path.read_bytes()
-    head, _, body = data.partition(b'end_header\n')
-    names = [line.split()[-1].decode() for line in head.splitlines() if b'property float' in line]
-    try:
-        rows = np.frombuffer(body, [(name, '<f4') for name in names])
-        centers = np.column_stack([rows[name] for name in 'xyz'])
-        rgbs = np.column_stack([rows[f'f_dc_{k}'] for k in range(3)]) * SH_CONSTANT + 0.5
-        scales = np.exp(np.column_stack([rows[f'scale_{k}'] for k in range(3)]))
-        w, x, y, z = (rows[f'rot_{k}'].astype(np.float64) for k in range(4))
-        opacities = 1 / (1 + np.exp(-rows['opacity']))[:, None]
-    except (ValueError, KeyError) as error:
-        raise InputError(
-            f'{path} holds no Gaussians: {error}', wanted='a file of splats'
-        ) from error
-    from scipy.spatial.transform import Rotation
-
-    turned = Rotation.from_quat(np.column_stack([x, y, z, w])).as_matrix() * scales[:, None, :]
-    return {
-        'centers': centers,
-        'covariances': turned @ turned.transpose(0, 2, 1),
-        'rgbs': np.clip(rgbs, 0, 1),
-        'opacities': opacities,
-    }

@@ -33,7 +33,9 @@ def test_what_hovers_falls():
 def test_what_is_inside_another_is_said_to_be():
     settled = let_go([box((0, 0, 0.05)), box((0.09, 0, 0.05))], 0.0)
     assert settled.penetration_m == pytest.approx([0.01, 0.01], abs=1e-4)
-    assert figures_of([settled])['penetration_p90_mm'] == pytest.approx(10.0, abs=0.1)
+    figures = figures_of([settled, let_go([box((0, 0, 0.05)), box((0.3, 0, 0.05))], 0.0)])
+    assert figures['penetration_p90_mm'] == pytest.approx(10.0, abs=0.1)
+    assert figures['penetrating'] == 0.5
 
 
 def test_what_leans_on_nothing_topples():

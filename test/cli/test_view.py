@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``sam3d view`` says when there is nothing to show, or nothing to show it with."""
 
-from unittest.mock import MagicMock
-
 import numpy as np
 import pytest
 from made_up_scenes import scene, scene_object
 
 from sam3d_ros.cli.main import main
 from sam3d_ros.export.scene_files import write_scene
-from sam3d_ros.export.surfel_ply import write_gaussians
+from sam3d_ros.geometry.gaussians import encode_gaussians, flat_gaussians
 from sam3d_ros.viewer import results, screenshot
 from sam3d_ros.viewer.layers import overview
-from sam3d_ros.viewer.results import gaussians
 
 
 @pytest.mark.parametrize(
@@ -36,29 +33,18 @@ def test_a_picture_without_a_browser_is_a_sentence(tmp_path, capsys, monkeypatch
     assert not picture.exists()
 
 
-def test_gaussians_come_back_from_their_file(tmp_path):
+def test_a_folder_of_gaussians_alone_begins_with_a_look_at_them(tmp_path):
     rng = np.random.default_rng(0)
-    normals = rng.normal(size=(50, 3))
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    points, colors = rng.normal(size=(50, 3)), rng.uniform(20, 230, (50, 3))
-    surfels = MagicMock(points_fixed=points, normals_fixed=normals, colors=colors, spacing_m=0.004)
-    surfels.__len__.return_value = len(points)
-    write_gaussians(tmp_path / results.GAUSSIANS, surfels, np.full(50, 0.7))
-    read = gaussians(tmp_path / results.GAUSSIANS)
-    assert np.allclose(read['centers'], points, atol=1e-5)
-    assert np.allclose(255 * read['rgbs'], colors, atol=0.1)
-    assert np.allclose(read['opacities'], 0.7, atol=1e-5)
-    # A folder with nothing else has one moment, which begins with a look at them.
+    points, colors = rng.normal(size=(50, 3)), rng.uniform(0.1, 0.9, (50, 3))
+    made = flat_gaussians(points, np.tile([0.0, 0.0, 1.0], (50, 1)), colors, 0.004)
+    (tmp_path / results.GAUSSIANS).write_bytes(encode_gaussians(made, 'fixed frame'))
     source = results.ResultFolder(tmp_path)
     source._thread.join(5.0)
     assert source.status() == 'Gaussians of one object' and len(source.timeline) == 1
-    _, middle, _ = overview(source.timeline.at(0), read['centers'])
+    _, middle, _ = overview(source.timeline.at(0), source.splats.means_m)
     low, high = np.quantile(points, (0.02, 0.98), axis=0)
     assert np.allclose(middle, (low + high) / 2, atol=1e-5)
     source.close()
-    values, axes = np.linalg.eigh(read['covariances'])
-    assert np.allclose(np.abs(np.einsum('ni,ni->n', axes[:, :, 0], normals)), 1, atol=1e-4)
-    assert np.all(values[:, 0] < 0.1 * values[:, 1])
 
 
 def test_a_result_of_another_version_shows_its_scene(tmp_path, monkeypatch):
