@@ -9,7 +9,11 @@ from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
 from sam3d_ros.core.inference import device_option
-from sam3d_ros.reconstruction.sam3d_objects.config import Sam3dObjectsConfig
+from sam3d_ros.reconstruction.generators.config import (
+    GENERATORS,
+    Sam3dObjectsConfig,
+    TripoSRConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,15 @@ class ReconstructionConfig:
     backend: str = option(
         'volume',
         'entry point in the group sam3d_ros.reconstruction that completes the hidden side: '
-        'volume (learned), geometric (no weights), sam3d_objects; or auto (geometric at once, '
-        'volume when next seen); geometric takes over when a result fails the evidence',
+        'volume (learned), geometric (no weights), sam3d_objects, triposr (live, volume goes '
+        'before these two); or auto (geometric at once, volume when next seen); geometric takes '
+        'over when a result fails the evidence',
+        read_only=True,
+    )
+    without_depth: str = option(
+        '',
+        'backend for things hardly a pixel of which has a return, as glass and chrome; empty = '
+        'the same as for others',
         read_only=True,
     )
     device: str = device_option()
@@ -115,13 +126,23 @@ class ReconstructionConfig:
     evidence: EvidenceConfig = group(EvidenceConfig)
     layout: LayoutConfig = group(LayoutConfig)
     sam3d_objects: Sam3dObjectsConfig = group(Sam3dObjectsConfig)
+    triposr: TripoSRConfig = group(TripoSRConfig)
 
     @property
-    def has_previews(self) -> bool:
-        """Whether first shapes are made without weights, to be there at once."""
-        return self.backend == 'auto'
+    def generator(self) -> str:
+        """The backend in use that wants whole frames, and seconds; empty = none."""
+        return next(
+            (name for name in (self.backend, self.without_depth) if name in GENERATORS), ''
+        )
+
+    @property
+    def generation_s(self) -> float:
+        """Longest time that a generator may take for one object, s; 0 without one."""
+        own = self.sam3d_objects
+        limits = {'sam3d_objects': own.timeout_s * own.seeds, 'triposr': self.triposr.timeout_s}
+        return limits.get(self.generator, 0.0)
 
     @property
     def completer(self) -> str:
         """The backend that shapes are made by in the end."""
-        return 'volume' if self.has_previews else self.backend
+        return 'volume' if self.backend == 'auto' else self.backend

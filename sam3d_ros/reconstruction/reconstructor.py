@@ -25,9 +25,10 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse
 from sam3d_ros.reconstruction.appearance.texture import TextureSource
-from sam3d_ros.reconstruction.completion.completer import STAND_IN, Completed, Job
+from sam3d_ros.reconstruction.completion.completer import PREVIEW, STAND_IN, Completed, Job
 from sam3d_ros.reconstruction.completion.lane import CompletionHere, CompletionLane
 from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.generators.config import GENERATORS
 from sam3d_ros.reconstruction.memory import TrackMemory
 from sam3d_ros.reconstruction.pose.following import Expected, followed
 from sam3d_ros.reconstruction.pose.layout import Placed, measure_poses
@@ -38,6 +39,8 @@ from sam3d_ros.reconstruction.views import View, crop_view
 LEAST_POINTS = 30
 """Own pixels with a return below which a view says too little to start an object."""
 
+HARDLY = 0.3
+"""Share of its pixels with a return below which a thing is one without depth."""
 
 MOST_FAILURES = 3
 """Jobs for a first shape that may fail before only a new view asks for it again."""
@@ -49,7 +52,8 @@ class ObjectReconstructor:
     Every seen track gets a reconstruction in every frame; one without a shape yet has a pose and
     the points that were seen. A shape is made again when a kept view adds evidence; it is the
     same object as before otherwise. Backend ``auto`` makes the first shape of a track without
-    weights, and by ``volume`` when it is seen next.
+    weights, and by ``volume`` when it is seen next; so does a generator in a lane of its own, with
+    ``volume`` first.
 
     :param config: of the stage.
     :param lane: who completes objects; None = this thread, before ``reconstruct`` returns.
@@ -58,6 +62,7 @@ class ObjectReconstructor:
     def __init__(self, config: ReconstructionConfig, lane: CompletionLane | None = None) -> None:
         self._config = config
         self._lane = lane if lane is not None else CompletionHere(config)
+        self._is_live = lane is not None
         self._memories: dict[int, TrackMemory] = {}
         self._untold: set[int] = set()
 
@@ -214,10 +219,10 @@ class ObjectReconstructor:
     def texture_source(self, track_id: int) -> TextureSource | None:
         """Return what the texture of a track's mesh, as it is now, can be made from.
 
-        :return: None when the track is not known or has no mesh.
+        :return: None when the track is not known, has no mesh, or one with a look of its own.
         """
         memory = self._memories.get(track_id)
-        if memory is None or memory.shape is None:
+        if memory is None or memory.shape is None or memory.shape.has_own_look:
             return None
         return TextureSource(memory.shape.mesh, memory.views, memory.T_anchor_obj, self._config)
 
@@ -269,7 +274,8 @@ class ObjectReconstructor:
         for track in tracks.items:
             if track.instance < 0:
                 continue
-            view = crop_view(frame, tracks.instances, track.instance)
+            with_frame = bool(self._config.generator)
+            view = crop_view(frame, tracks.instances, track.instance, with_frame=with_frame)
             if np.count_nonzero(view.own) >= LEAST_POINTS:
                 self._memories.setdefault(track.id, TrackMemory())
                 seen.append((track, view))
@@ -322,12 +328,18 @@ class ObjectReconstructor:
         memory.frame_final |= track.state == TrackState.CONFIRMED
         is_first = memory.shape is None
         failed = is_first and 0 < memory.failures <= MOST_FAILURES and not memory.is_asked
-        previews = self._config.has_previews
-        is_preview = previews and memory.backends == (STAND_IN,) and not memory.is_asked
-        if not (is_kept or failed or is_preview):
+        completer = self._config.completer
+        if self._config.without_depth and view.own.sum() < HARDLY * view.mask.sum():
+            completer = self._config.without_depth
+        previewer = STAND_IN if self._config.backend == 'auto' else ''
+        if self._is_live and completer in GENERATORS:
+            previewer = PREVIEW
+        is_preview = bool(previewer) and memory.backends[:1] == (previewer,)
+        is_due = is_preview and not memory.is_asked and memory.failures == 0
+        if not (is_kept or failed or is_due):
             return []
         memory.is_asked = True
-        backend = STAND_IN if previews and is_first else self._config.completer
+        backend = (is_first and previewer) or completer
         return [Job(track.id, memory.views, backend, is_first, memory.T_anchor_obj)]
 
     def _take_over(self) -> None:

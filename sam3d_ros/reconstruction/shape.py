@@ -21,6 +21,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.convex import convex_parts
 from sam3d_ros.geometry.decimate import decimated
+from sam3d_ros.geometry.gaussians import moved_gaussians
 from sam3d_ros.geometry.meshes import lengths
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.appearance.appearance import coloured
@@ -28,6 +29,7 @@ from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.completion.consistent import consistent_distance
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.surface.confidence import face_confidence, scale_sigma
+from sam3d_ros.reconstruction.surface.keeping import kept_vertices
 from sam3d_ros.reconstruction.surface.labels import face_labels
 from sam3d_ros.reconstruction.surface.meshing import face_normals, finished_surface, vertex_normals
 from sam3d_ros.reconstruction.surface.scoring import completion_inliers, score_mesh
@@ -49,6 +51,7 @@ class Shape:
     :param score: agreement with the evidence it was made from.
     :param own_inliers: share of the observed points that the completion itself had met.
     :param denied: share of its matter that the completion had put where nothing of it can be.
+    :param has_own_look: its colours are its backend's, not the views'.
     """
 
     mesh: Mesh
@@ -59,6 +62,7 @@ class Shape:
     own_inliers: float
     provenance: Provenance
     denied: float = 0.0
+    has_own_look: bool = False
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -96,10 +100,16 @@ class Shape:
     def moved(self, T_new_old: FloatArray) -> Shape:
         """Return the shape expressed in another frame."""
         mesh = self.mesh
-        parts = None if mesh.parts is None else _moved(mesh.parts, T_new_old)
+        made = mesh.gaussians
+        moved = replace(
+            mesh,
+            vertices_m=apply(T_new_old, mesh.vertices_m),
+            parts=None if mesh.parts is None else _moved(mesh.parts, T_new_old),
+            gaussians=None if made is None else moved_gaussians(made, T_new_old),
+        )
         return replace(
             self,
-            mesh=replace(mesh, vertices_m=apply(T_new_old, mesh.vertices_m), parts=parts),
+            mesh=moved,
             normals=self.normals @ T_new_old[:3, :3].T.astype(np.float32),
         )
 
@@ -116,17 +126,28 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
     :param max_faces: most faces that it may have.
     """
     distance_m = consistent_distance(evidence, completion)
-    vertices, faces = finished_surface(distance_m, evidence, max_faces)
+    made = completion.surface
+    if made is None:
+        vertices, faces = finished_surface(distance_m, evidence, max_faces)
+    else:
+        vertices, faces = kept_vertices(made, distance_m, evidence), made.faces
     labels = face_labels(vertices, faces, evidence)
     confidence = face_confidence(vertices, faces, completion.probability, evidence)
     score = score_mesh(vertices, faces, evidence)
     normals = vertex_normals(vertices, faces)
-    _, colors = coloured(vertices, normals, evidence)
+    colors = coloured(vertices, normals, evidence)[1] if made is None else made.colors
     area = lengths(face_normals(vertices, faces))
     matter = completion.probability
     seen = float(area[labels == FaceLabel.OBSERVED].sum() / max(area.sum(), 1e-20))
     shape = Shape(
-        mesh=Mesh(vertices, faces, colors, labels, confidence),
+        mesh=Mesh(
+            vertices,
+            faces,
+            colors,
+            labels,
+            confidence,
+            gaussians=None if made is None else made.gaussians,
+        ),
         normals=normals,
         observed_fraction=seen,
         scale_sigma=scale_sigma(vertices, evidence.grid.voxel_m, score.silhouette_iou),
@@ -134,5 +155,6 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
         own_inliers=completion_inliers(completion.distance_m, evidence),
         provenance=Provenance(completion.backend, completion.weights_hash, completion.seed),
         denied=float(matter[evidence.empty].sum() / max(matter.sum(), 1e-6)),
+        has_own_look=made is not None,
     )
     return shape.moved(evidence.grid.T_ref_grid)

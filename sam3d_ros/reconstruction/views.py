@@ -29,6 +29,22 @@ FLYING_M, FLYING_SIGMAS = 0.01, 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WholeFrame:
+    """The frame that a view was cropped from, for backends that look beyond the object.
+
+    :param rgb: (H, W, 3) uint8.
+    :param pointmap: (H, W, 3) float32, metres, optical frame, NaN = no return.
+    :param left: first column of the view.
+    :param top: first row of the view.
+    """
+
+    rgb: ByteArray
+    pointmap: Float32Array
+    left: int
+    top: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class View:
     """One frame cropped around one object.
 
@@ -50,6 +66,7 @@ class View:
         None = all was measured.
     :param range_sigma_m: (h, w) float32 one-sigma error of each range, metres; None = that of
         ``sensor``.
+    :param frame: what it was cropped from, where a backend wants that.
     """
 
     pointmap: Float32Array
@@ -63,6 +80,7 @@ class View:
     sensor: SensorModel = STRUCTURED_LIGHT
     measured: BoolArray | None = None
     range_sigma_m: Float32Array | None = None
+    frame: WholeFrame | None = None
 
     @property
     def own(self) -> BoolArray:
@@ -71,11 +89,13 @@ class View:
         return seen
 
 
-def crop_view(frame: Frame, instances: Instances, index: int) -> View:
+def crop_view(frame: Frame, instances: Instances, index: int, *, with_frame: bool = False) -> View:
     """Return the view of ``instances.items[index]`` with ``frame``'s fixed frame as ref.
 
     The crop reaches ``CROP_MARGIN`` of the mask's longer side beyond its box, so that the whole
     object volume projects into it.
+
+    :param with_frame: whether it holds on to the whole frame too.
     """
     instance = instances.items[index]
     left, top, right, bottom = _crop_box(instance.box_px, frame.camera)
@@ -102,6 +122,7 @@ def crop_view(frame: Frame, instances: Instances, index: int) -> View:
         sensor=frame.sensor,
         measured=None if frame.measured is None else np.ascontiguousarray(frame.measured[part]),
         range_sigma_m=None if sigma_m is None else np.ascontiguousarray(sigma_m[part]),
+        frame=WholeFrame(frame.rgb, frame.pointmap, left, top) if with_frame else None,
     )
 
 

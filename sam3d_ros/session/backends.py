@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sam3d_ros.reconstruction.completion.completion import CompletionBackend
     from sam3d_ros.reconstruction.completion.geometric import GeometricCompletion
     from sam3d_ros.reconstruction.completion.volume import VolumeCompletion
-    from sam3d_ros.reconstruction.sam3d_objects.backend import Sam3dObjectsCompletion
+    from sam3d_ros.reconstruction.generators.sam3d_objects import Sam3dObjectsCompletion
     from sam3d_ros.segmentation.geometric import GeometricSegmenter
     from sam3d_ros.segmentation.mini.segmenter import MiniSegmenter
     from sam3d_ros.segmentation.sam.sam3 import Sam3Segmenter

@@ -47,7 +47,7 @@ from sam3d_ros.nodes.reconstruction.work import WorkElsewhere
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.reconstruction.appearance.texture import TextureSource, with_textures
 from sam3d_ros.reconstruction.completion.completer import Completed
-from sam3d_ros.reconstruction.completion.lane import CompletionWorker
+from sam3d_ros.reconstruction.completion.two_lanes import make_lane
 from sam3d_ros.session.config import Config, SessionConfig, config_kind
 from sam3d_ros.session.session import Session
 
@@ -81,9 +81,7 @@ class ObjectsNode(StageNode):
         config = Config(**{name: self.config(name) for name in self._stages})
         listens = config.session.external == 'replace'
         self._elsewhere = WorkElsewhere(self) if listens else None
-        self._lane = CompletionWorker(
-            config.reconstruction, self._failed, elsewhere=self._elsewhere
-        )
+        self._lane = make_lane(config.reconstruction, self._failed, self._elsewhere)
         with ExitStack() as unfinished:
             unfinished.callback(self._lane.close)
             self._session = Session.from_config(config, self.get_logger().warning, self._lane)

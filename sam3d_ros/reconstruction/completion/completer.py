@@ -14,11 +14,14 @@ from sam3d_ros.core.types import FloatArray
 from sam3d_ros.reconstruction.completion.completion import CompletionBackend
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
+from sam3d_ros.reconstruction.generators.config import GENERATORS
 from sam3d_ros.reconstruction.shape import Shape, build_shape
 from sam3d_ros.reconstruction.views import View
 
 STAND_IN = 'geometric'
 """Who completes what another backend's result fails the evidence of."""
+PREVIEW = 'volume'
+"""Who completes what a generator has not answered yet, or fails the evidence of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +73,16 @@ class Completer:
             self._backends[name] = make_backend('reconstruction', name, self._config)
         return self._backends[name]
 
+    def cancel(self) -> None:
+        """Tell the backends, from another thread, that nobody wants their answers any more."""
+        for backend in list(self._backends.values()):
+            getattr(backend, 'cancel', lambda: None)()
+
+    def close(self) -> None:
+        """End what the backends have started."""
+        for backend in self._backends.values():
+            getattr(backend, 'close', lambda: None)()
+
     def complete(self, jobs: Sequence[Job]) -> list[Completed]:
         """Return what comes of the jobs, those of one backend in one batch.
 
@@ -88,7 +101,8 @@ class Completer:
         best: dict[int, Shape] = {}
         tried: dict[int, tuple[str, ...]] = {job.track_id: () for job in jobs}
         open_ids = list(tried)
-        for name in dict.fromkeys((backend, STAND_IN)):
+        previewed = (PREVIEW,) if backend in GENERATORS else ()
+        for name in dict.fromkeys((backend, *previewed, STAND_IN)):
             shapes = self._shapes(self.load(name), [evidence[track] for track in open_ids])
             for track, shape in zip(open_ids, shapes, strict=True):
                 tried[track] += (name,)

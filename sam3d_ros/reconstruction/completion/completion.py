@@ -9,8 +9,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sam3d_ros.core.types import Float32Array
+from sam3d_ros.core.types import ByteArray, Float32Array, Gaussians, IndexArray
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeSurface:
+    """A surface with colours that a backend made itself, grid frame, metres.
+
+    :param vertices: (V, 3) float32.
+    :param faces: (F, 3) int32 indices of vertices, counter-clockwise seen from outside.
+    :param colors: (V, 3) uint8 RGB.
+    :param gaussians: its look, where the backend made them too.
+    """
+
+    vertices: Float32Array
+    faces: IndexArray
+    colors: ByteArray
+    gaussians: Gaussians | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +40,8 @@ class Completion:
     :param backend: name of the backend.
     :param weights_hash: sha256 of its weights, empty when it has none.
     :param seed: seed it drew from, 0 when it draws nothing.
+    :param surface: kept as the object's, with its colours, only pulled onto what was observed and
+        cut where the evidence contradicts; None = the surface of ``distance_m``.
     """
 
     distance_m: Float32Array
@@ -31,10 +49,15 @@ class Completion:
     backend: str
     weights_hash: str = ''
     seed: int = 0
+    surface: MadeSurface | None = None
 
 
 class CompletionBackend(Protocol):
-    """A way to complete objects; made once with the stage's configuration."""
+    """A way to complete objects; made once with the stage's configuration.
+
+    One that has a method ``cancel`` is told, from another thread, that nobody wants the answer
+    any more; one that has ``close`` is told at the end.
+    """
 
     def complete(self, evidence: Sequence[Evidence]) -> Sequence[Completion]:
         """Return one completion for each object, all in one batch."""

@@ -6,8 +6,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import socket
+import threading
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -15,19 +19,22 @@ from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import Sam3dError
 from sam3d_ros.core.inference import limit_threads
 from sam3d_ros.core.registry import with_options
-from sam3d_ros.core.workers.protocol import Kind, Message, serve
+from sam3d_ros.core.workers.process import CancelledError
+from sam3d_ros.core.workers.protocol import Kind, Message, receive, serve
 from sam3d_ros.core.workers.values import message_of, value_of
 from sam3d_ros.reconstruction.completion.completer import Completer, Job
 from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.generators.config import GENERATORS
 
 NICENESS = 5
 """Poses come first, three to one: at 10 a busy machine would leave shapes a tenth of a core."""
 
 
-def answer(completer: Completer, message: Message) -> Message:
+def answer(completer: Completer, connection: socket.socket, message: Message) -> Message:
     """Return what comes of a request as a message, also when that is a failure.
 
     :param completer: does the work.
+    :param connection: to the client, who may cancel the work of a generator.
     :param message: a WORK with a job, or a LOAD with a backend's name.
     """
     try:
@@ -35,17 +42,50 @@ def answer(completer: Completer, message: Message) -> Message:
             completer.load(message.fields['backend'])
             return Message(Kind.RESULT)
         job = value_of(Job, message)
-        completed = completer.complete([job])[0]
+        with until_cancelled(connection, completer.cancel, job.backend in GENERATORS):
+            completed = completer.complete([job])[0]
         if completed.shape is not None:
             # Made here, since whoever tells of the shape is the one who finds poses.
             completed = replace(completed, shape=completed.shape.with_parts(job.T_ref_obj))
         return message_of(Kind.RESULT, completed)
+    except CancelledError as error:
+        return Message(Kind.FAILURE, {'cancelled': True, 'reason': str(error)})
     except Sam3dError as error:
         reason = str(error)
     except Exception:
         # A backend may be anybody's code: whatever it raises costs this job, and is told whole.
         reason = traceback.format_exc()
     return Message(Kind.FAILURE, {'cancelled': False, 'reason': reason})
+
+
+@contextmanager
+def until_cancelled(
+    connection: socket.socket, cancel: Callable[[], None], is_slow: bool
+) -> Iterator[None]:
+    """Listen for a cancel while something slow is done.
+
+    :param connection: to the client.
+    :param cancel: called when one comes.
+    :param is_slow: whether to listen at all.
+    """
+    if not is_slow:
+        yield
+        return
+    ours, theirs = socket.socketpair()
+
+    def listen() -> None:
+        readable, _, _ = select.select([connection, theirs], [], [])
+        if connection in readable and receive(connection).kind == Kind.CANCEL:
+            cancel()
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    try:
+        yield
+    finally:
+        ours.close()
+        thread.join()
+        theirs.close()
 
 
 def main() -> None:
@@ -59,7 +99,8 @@ def main() -> None:
     kind = with_options('reconstruction', ReconstructionConfig)
     completer = Completer(build(kind, args.config))
     with socket.socket(fileno=args.fd) as connection:
-        serve(connection, partial(answer, completer))
+        serve(connection, partial(answer, completer, connection))
+    completer.close()
 
 
 if __name__ == '__main__':

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Protocol
 
 from sam3d_ros.core.config import flatten
@@ -22,14 +23,16 @@ from sam3d_ros.core.errors import BackendError, NotReadyError, Sam3dError
 from sam3d_ros.core.workers.process import CancelledError, WorkerProcess
 from sam3d_ros.core.workers.protocol import Kind, Message
 from sam3d_ros.core.workers.values import message_of, value_of
-from sam3d_ros.reconstruction.completion.completer import Completed, Completer, Job
+from sam3d_ros.reconstruction.completion.completer import PREVIEW, Completed, Completer, Job
 from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.generators.config import GENERATORS
 
 LOG = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 LONGEST_S = 600.0
-"""A worker that has not answered by then hangs: slow backends have limits of their own."""
+"""A worker that has not answered by then hangs; generators have more time, and limits of their
+own."""
 
 
 class CompletionLane(Protocol):
@@ -90,15 +93,29 @@ class CompletionHere:
         self._failed = failed
         self._completer = Completer(config)
         self._completer.load(config.completer)
+        if config.generator:
+            self._completer.load(config.generator)
         self._finished: list[Completed] = []
 
     def ask(self, jobs: Sequence[Job]) -> None:
-        """Complete objects, all in one batch; a backend that fails costs this batch alone."""
+        """Complete objects, all in one batch; a backend that fails costs this batch alone.
+
+        A generator takes one at a time; where it fails, ``volume`` stands in.
+        """
+        quick = [job for job in jobs if job.backend not in GENERATORS]
+        self._finished += self._completed(quick)
+        for job in [job for job in jobs if job.backend in GENERATORS]:
+            (completed,) = self._completed([job])
+            if not completed.backends:
+                (completed,) = self._completed([replace(job, backend=PREVIEW)])
+            self._finished.append(completed)
+
+    def _completed(self, jobs: Sequence[Job]) -> list[Completed]:
         try:
-            self._finished += self._completer.complete(jobs)
+            return self._completer.complete(jobs)
         except Sam3dError as error:
             self._failed(error)
-            self._finished += [Completed(job.track_id) for job in jobs]
+            return [Completed(job.track_id) for job in jobs]
 
     def finished(self) -> list[Completed]:
         """Return what was finished since the last call."""
@@ -144,6 +161,7 @@ class CompletionWorker:
     :param failed: called with what went wrong with a job that nobody waits for in person.
     :param done: called when there is something finished. Both in a thread of this object's.
     :param elsewhere: asked first, where there is one.
+    :param backend: loaded at the start; empty = the configured one.
     :raises BackendError: when the worker cannot start or the configured backend not be loaded.
     """
 
@@ -153,12 +171,14 @@ class CompletionWorker:
         failed: Callable[[Sam3dError], object],
         done: Callable[[], object] = lambda: None,
         elsewhere: Elsewhere | None = None,
+        backend: str = '',
     ) -> None:
         self._failed = failed
         self._done = done
         self._elsewhere = elsewhere
+        self._longest_s = LONGEST_S + config.generation_s
         self._process = worker_process(config)
-        load = Message(Kind.LOAD, {'backend': config.completer})
+        load = Message(Kind.LOAD, {'backend': backend or config.completer})
         try:
             self._process.ask(load, START_TIMEOUT_S)
         except BackendError:
@@ -280,10 +300,10 @@ class CompletionWorker:
         """Have a job done elsewhere, or here where nobody is there or it dies meanwhile."""
         if self._elsewhere is not None:
             try:
-                return self._elsewhere.ask(message, LONGEST_S, cancelled)
+                return self._elsewhere.ask(message, self._longest_s, cancelled)
             except NotReadyError as error:
                 LOG.debug('%s', error)
-        return self._process.ask(message, LONGEST_S, cancelled)
+        return self._process.ask(message, self._longest_s, cancelled)
 
 
 def _refuse(order: _Order) -> None:

@@ -38,12 +38,12 @@ def finished_surface(
         vertices, normals, faces, neighbours, evidence.points, evidence.grid.voxel_m
     )
     if evidence.support_m is not None:
-        vertices = _above(vertices, evidence.support_m)
+        vertices = above_support(vertices, evidence.support_m)
     return vertices, faces
 
 
-def _above(vertices: Float32Array, support_m: FloatArray) -> Float32Array:
-    """Move what is below the support (nx, ny, nz, d) onto it."""
+def above_support(vertices: Float32Array, support_m: FloatArray) -> Float32Array:
+    """Return (V, 3) vertices; those below the support (nx, ny, nz, d) are moved onto it."""
     normal = support_m[:3].astype(np.float32)
     heights = vertices @ normal + np.float32(support_m[3])
     return vertices - np.minimum(heights, 0.0)[:, None] * normal

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.reconstruction.sam3d_objects.conventions import (
+from sam3d_ros.reconstruction.generators.conventions import (
     A,
     F,
     optical_from_canonical,
