@@ -91,15 +91,20 @@ def as_measured(drawn: Iterable[Sample]) -> Iterator[Frame]:
 
 
 def cases(
-    suite: str, count: int, options: BenchOptions, frames: int | None = None
+    suite: str,
+    count: int,
+    options: BenchOptions,
+    frames: int | None = None,
+    sweep_deg: float | None = None,
 ) -> Iterator[Case]:
     """Yield ``count`` episodes of a suite, made of scans where the options name a folder.
 
     :param frames: of each; None = the suite's.
+    :param sweep_deg: arc of the orbit; None = the suite's.
     """
     source = object_source(options)
     for seed in range(options.seed, options.seed + count):
-        episode = episode_of(suite, seed, source, options.sensor, frames)
+        episode = episode_of(suite, seed, source, options.sensor, frames, sweep_deg)
         drawn = tuple(samples(episode))
         last = drawn[-1].truth
         chosen = [k for k in range(len(episode.objects)) if last.present[k]]

@@ -33,10 +33,12 @@ from sam3d_ros.core.errors import (
     Sam3dError,
 )
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.types import Frame
+from sam3d_ros.core.types import Frame, Scene
 from sam3d_ros.export import scene_files, scene_json
 from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras, transforms_of
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader
+from sam3d_ros.reconstruction.appearance.splats import with_gaussians
+from sam3d_ros.reconstruction.appearance.texture import with_textures
 from sam3d_ros.session.config import Config, load_config
 from sam3d_ros.session.result import FrameResult
 from sam3d_ros.session.session import Session
@@ -54,6 +56,8 @@ OUTPUTS = (
     scene_files.SCENE_GLB,
     f'{scene_files.MESHES}/*.ply',
     f'{scene_files.MESHES}/*.glb',
+    f'{scene_files.GAUSSIANS}/*.ply',
+    scene_files.SCENE_GAUSSIANS,
     f'{RESULT}/{RESULT}.mcap',
     f'{RESULT}/metadata.yaml',
     report.FILE,
@@ -74,6 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--fixed-frame', default='', metavar='F', help='frame to keep objects in')
     parser.add_argument(
         '--pointmaps', action='store_true', help='put the point clouds into result/ too'
+    )
+    parser.add_argument(
+        '--gaussians',
+        action='store_true',
+        help='write the objects as 3D Gaussians too; with gsplat and a GPU, trained on the views',
     )
     parser.add_argument(
         '--rrd', type=Path, metavar='FILE', help='write a recording for the Rerun viewer too'
@@ -117,7 +126,13 @@ def run(args: argparse.Namespace) -> int:
             refused=list(dict.fromkeys(refused)), recording=str(args.recording.absolute())
         )
         session = Session.from_config(config, notes.add)
-        folder = FolderSink(args.out, session.textured)
+
+        def finished(scene: Scene) -> Scene:
+            sources = session.texture_sources(scene)
+            textured = with_textures(scene, sources)
+            return with_gaussians(textured, sources) if args.gaussians else textured
+
+        folder = FolderSink(args.out, finished)
         sinks: list[Sink] = [folder] if args.rrd is None else [folder, RerunSink(args.rrd)]
         with BagSink(
             args.out / RESULT,

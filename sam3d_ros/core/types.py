@@ -289,6 +289,22 @@ class Gaussians:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Symmetry:
+    """What leaves a shape as it is.
+
+    :param kind: ``none``, ``mirror``, ``rotation`` or ``revolution``.
+    :param fold: turns in a circle that leave it as it is; 0 = all turns, 1 = none but the whole.
+    :param axis: (3,) float64 unit: what it turns about, or the mirror plane's normal.
+    :param origin_m: (3,) float64 on the axis, or in the plane.
+    """
+
+    kind: str
+    fold: int
+    axis: FloatArray
+    origin_m: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
     """A triangle mesh; without faces, the points that were seen of an object so far.
 
@@ -301,6 +317,8 @@ class Mesh:
     :param texture: made for files, on demand; None elsewhere.
     :param parts: convex parts that cover it, object frame, where they were made with it.
     :param gaussians: its look, object frame, where its backend made them with it.
+    :param symmetry: of the whole, object frame; None = nobody has asked.
+    :param up: (3,) what is up when it stands as it belongs, object frame; None = nobody has asked.
     """
 
     vertices_m: Float32Array
@@ -311,6 +329,8 @@ class Mesh:
     texture: Texture | None = None
     parts: tuple[ConvexPart, ...] | None = None
     gaussians: Gaussians | None = None
+    symmetry: Symmetry | None = None
+    up: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

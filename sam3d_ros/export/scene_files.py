@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A scene as a folder: scene.json, each object's mesh as PLY and GLB, all of them in scene.glb."""
+"""A scene as a folder: scene.json, each object's mesh as PLY and GLB, all of them in scene.glb;
+Gaussians of those that have them, and all of them in scene_gaussians.ply.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,12 @@ from sam3d_ros.core.types import Scene
 from sam3d_ros.export.glb import write_glb
 from sam3d_ros.export.ply import write_ply
 from sam3d_ros.export.scene_json import read_scene_json, write_scene_json
+from sam3d_ros.geometry.gaussians import encode_gaussians, object_gaussians, scene_gaussians
 from sam3d_ros.messages.results.meshes import mesh_hash
 
 MESHES = 'meshes'
 SCENE_GLB = 'scene.glb'
+GAUSSIANS, SCENE_GAUSSIANS = 'gaussians', 'scene_gaussians.ply'
 
 
 def mesh_name(object_id: int, content_hash: str) -> str:
@@ -39,6 +44,14 @@ def write_scene(scene: Scene, folder: Path) -> dict[int, Path]:
         folder / SCENE_GLB,
         [(str(item.id), item.mesh, item.T_fixed_obj) for item in scene.objects],
     )
+    shown = [item for item in scene.objects if item.mesh.gaussians is not None]
+    if shown:
+        (folder / GAUSSIANS).mkdir(exist_ok=True)
+        for item in shown:
+            path = folder / GAUSSIANS / files[item.id].name
+            path.write_bytes(encode_gaussians(object_gaussians(item.mesh), 'object frame'))
+        everything = scene_gaussians(replace(scene, objects=tuple(shown)))
+        (folder / SCENE_GAUSSIANS).write_bytes(encode_gaussians(everything, 'fixed frame'))
     write_scene_json(folder, scene, {id_: f'{MESHES}/{file.name}' for id_, file in files.items()})
     return files
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import FloatArray, Mesh, ObjectState, Provenance, Scene, SceneObject
+from sam3d_ros.core.types import (
+    FloatArray,
+    Mesh,
+    ObjectState,
+    Provenance,
+    Scene,
+    SceneObject,
+    Symmetry,
+)
 from sam3d_ros.export.ply import read_ply
 from sam3d_ros.geometry.relations import relations
 from sam3d_ros.geometry.transforms import from_quaternion, quaternion
@@ -62,6 +71,7 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
         'box_center': _numbers(item.box_center_m),
         'scale_sigma': float(item.scale_sigma),
         'mesh': mesh,
+        **_canonical(item.mesh),
         'observed_fraction': float(item.observed_fraction),
         'backend': item.provenance.backend,
         'last_seen_ns': int(item.last_seen_ns),
@@ -69,6 +79,21 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
         'contact': item.contact,
         **({'locked': True} if item.locked else {}),
     }
+
+
+def _canonical(mesh: Mesh) -> dict[str, Any]:
+    """What is known of a mesh's symmetry, and which way up it belongs."""
+    known: dict[str, Any] = {}
+    if mesh.symmetry is not None:
+        known['symmetry'] = {
+            'kind': mesh.symmetry.kind,
+            'fold': mesh.symmetry.fold,
+            'axis': _numbers(mesh.symmetry.axis),
+            'origin': _numbers(mesh.symmetry.origin_m),
+        }
+    if mesh.up is not None:
+        known['up'] = _numbers(mesh.up)
+    return known
 
 
 def _pose(T: FloatArray) -> dict[str, list[float]]:
@@ -117,9 +142,19 @@ def _pairs(item: Mapping[str, Any], key: str) -> tuple[tuple[str, float], ...]:
     return tuple((str(name), float(share)) for name, share in item.get(key, ()))
 
 
+def _symmetry(item: Mapping[str, Any]) -> Symmetry | None:
+    known = item.get('symmetry')
+    if known is None:
+        return None
+    axis, origin_m = (np.array(known[key], np.float64) for key in ('axis', 'origin'))
+    return Symmetry(str(known['kind']), int(known['fold']), axis, origin_m)
+
+
 def _object(folder: Path, item: Mapping[str, Any]) -> SceneObject:
     pose = item['pose']
-    mesh: Mesh = read_ply(folder / item['mesh'])
+    mesh = replace(read_ply(folder / item['mesh']), symmetry=_symmetry(item))
+    if 'up' in item:
+        mesh = replace(mesh, up=np.array(item['up'], np.float64))
     return SceneObject(
         id=int(item['id']),
         state=ObjectState[item['state'].upper()],

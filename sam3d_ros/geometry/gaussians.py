@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import Float32Array, FloatArray, Gaussians, Mesh
+from sam3d_ros.core.types import Float32Array, FloatArray, Gaussians, Mesh, Scene
 from sam3d_ros.geometry.transforms import apply
 
 SH_CONSTANT = 0.28209479177387814
@@ -95,10 +95,11 @@ def flat_gaussians(
     half_way[1 + z < 1e-6] = [1.0, 0.0, 0.0, 0.0]
     turned = half_way / np.linalg.norm(half_way, axis=1, keepdims=True)
     count = len(points_m)
+    sigmas = np.array([sigma_m, sigma_m, FLATNESS * sigma_m], np.float32)
     return Gaussians(
         points_m.astype(np.float32),
         turned.astype(np.float32),
-        np.tile(np.float32([sigma_m, sigma_m, FLATNESS * sigma_m]), (count, 1)),
+        np.tile(sigmas, (count, 1)),
         colors.astype(np.float32),
         np.full(count, SUREST, np.float32),
     )
@@ -126,6 +127,26 @@ def joined(parts: Iterable[Gaussians]) -> Gaussians:
     sets = list(parts)
     names = [field.name for field in fields(Gaussians)]
     return Gaussians(*(np.concatenate([getattr(one, name) for one in sets]) for name in names))
+
+
+def scene_gaussians(scene: Scene) -> Gaussians:
+    """Return all objects of a scene as Gaussians, fixed frame: their own, else of their meshes.
+
+    :raises InputError: when no object has a surface.
+    """
+    parts = [
+        moved_gaussians(object_gaussians(item.mesh), item.T_fixed_obj)
+        for item in scene.objects
+        if len(item.mesh.faces)
+    ]
+    if not parts:
+        raise InputError('a scene without a surface', wanted='an object that has one')
+    return joined(parts)
+
+
+def object_gaussians(mesh: Mesh) -> Gaussians:
+    """Return an object as Gaussians, object frame: its own, else flat ones that cover its mesh."""
+    return surface_gaussians(mesh) if mesh.gaussians is None else mesh.gaussians
 
 
 def covariances(gaussians: Gaussians) -> FloatArray:
@@ -179,7 +200,9 @@ def encode_vertices(columns: dict[str, npt.NDArray[np.generic]], frame: str) -> 
     return '\n'.join(header).encode() + rows.tobytes()
 
 
-def _columns(values: FloatArray, names: Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
+def _columns(
+    values: FloatArray | Float32Array, names: Sequence[str]
+) -> dict[str, npt.NDArray[np.generic]]:
     return {name: values[:, k].astype('<f4') for k, name in enumerate(names)}
 
 
@@ -202,7 +225,7 @@ def decode_gaussians(data: bytes) -> Gaussians:
             turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-12),
             np.exp(read('scale_0', 'scale_1', 'scale_2')),
             np.clip(read('f_dc_0', 'f_dc_1', 'f_dc_2') * np.float32(SH_CONSTANT) + 0.5, 0, 1),
-            1 / (1 + np.exp(-read('opacity')[:, 0])),
+            (1 / (1 + np.exp(-read('opacity')[:, 0]))).astype(np.float32),
         )
     except (ValueError, KeyError) as error:
         raise InputError(f'no Gaussians: {error}', wanted='a file of splats') from error

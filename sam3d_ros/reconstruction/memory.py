@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
+from sam3d_ros.core.types import Float32Array, FloatArray, Mesh, Symmetry
 from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse, moved_by
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.pose.layout import POOR_SCORE, Placed, PoseUpdate, pose_covariance
@@ -135,6 +135,8 @@ class TrackMemory:
         """
         R = R_fixed_cam
         measured = np.concatenate([R @ update.twist[:3], R @ update.twist[3:]])
+        if self.shape is not None:
+            measured = self._without_spin(measured, self.shape.mesh.symmetry)
         gain = update.score_after - update.score_before
         correction = self.pose.correct(
             measured, adjoint_rotation(update.covariance, R), gain, config.layout.moved_sigmas
@@ -237,6 +239,20 @@ class TrackMemory:
             Placed(shape, view, T_cam_obj), config.layout, len(self.keyframes)
         )
         return adjoint_rotation(covariance, (self.T_fixed_anchor @ view.T_ref_cam)[:3, :3])
+
+    def _without_spin(self, twist: FloatArray, symmetry: Symmetry | None) -> FloatArray:
+        """Return a (6,) twist in fixed axes less its turn about an axis of revolution.
+
+        No surface tells of such a turn, so what registration finds of it is noise.
+        """
+        if symmetry is None or symmetry.kind != 'revolution':
+            return twist
+        T = self.T_fixed_obj
+        axis = T[:3, :3] @ symmetry.axis
+        spin = axis * (axis @ twist[3:])
+        # The twist turns about the frame's origin, which need not lie on the axis.
+        shift = np.cross(spin, -T[:3, :3] @ symmetry.origin_m)
+        return np.concatenate([twist[:3] - shift, twist[3:] - spin])
 
     def _extent_m(self) -> float:
         vertices = self.points.vertices_m if self.shape is None else self.shape.mesh.vertices_m

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -16,6 +17,7 @@ from sam3d_ros.core.types import (
     FaceLabel,
     Float32Array,
     FloatArray,
+    IndexArray,
     Mesh,
     Provenance,
 )
@@ -23,6 +25,7 @@ from sam3d_ros.geometry.convex import convex_parts
 from sam3d_ros.geometry.decimate import decimated
 from sam3d_ros.geometry.gaussians import moved_gaussians
 from sam3d_ros.geometry.meshes import lengths
+from sam3d_ros.geometry.symmetries import canonical_up, moved_symmetry, symmetry_of
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.appearance.appearance import coloured
 from sam3d_ros.reconstruction.completion.completion import Completion
@@ -38,6 +41,7 @@ SAMPLES = 400
 """Vertices that are enough to tell where a shape is seen and where it is seen through."""
 
 COARSE_FACES = 1000
+UP = np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +104,14 @@ class Shape:
     def moved(self, T_new_old: FloatArray) -> Shape:
         """Return the shape expressed in another frame."""
         mesh = self.mesh
-        made = mesh.gaussians
+        made, symmetry = mesh.gaussians, mesh.symmetry
         moved = replace(
             mesh,
             vertices_m=apply(T_new_old, mesh.vertices_m),
             parts=None if mesh.parts is None else _moved(mesh.parts, T_new_old),
             gaussians=None if made is None else moved_gaussians(made, T_new_old),
+            symmetry=symmetry and moved_symmetry(symmetry, T_new_old),
+            up=None if mesh.up is None else T_new_old[:3, :3] @ mesh.up,
         )
         return replace(
             self,
@@ -116,6 +122,15 @@ class Shape:
 
 def _moved(parts: Iterable[ConvexPart], T_new_old: FloatArray) -> tuple[ConvexPart, ...]:
     return tuple(replace(part, corners_m=apply(T_new_old, part.corners_m)) for part in parts)
+
+
+def _canonical(vertices: Float32Array, faces: IndexArray) -> dict[str, Any]:
+    """Symmetry and canonical up of a surface in the grid frame, whose z is up; none of nothing."""
+    if len(faces) == 0:
+        return {}
+    points = vertices.astype(np.float64)
+    symmetry = symmetry_of(points, faces)
+    return {'symmetry': symmetry, 'up': canonical_up(points, faces, symmetry, UP)}
 
 
 def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> Shape:
@@ -147,6 +162,7 @@ def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> S
             labels,
             confidence,
             gaussians=None if made is None else made.gaussians,
+            **_canonical(vertices, faces),
         ),
         normals=normals,
         observed_fraction=seen,

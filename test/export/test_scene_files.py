@@ -3,9 +3,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 from made_up_scenes import ball, scene, scene_object
 
 from sam3d_ros.export.scene_files import write_scene
+from sam3d_ros.geometry.gaussians import decode_gaussians, moved_gaussians, object_gaussians
 from sam3d_ros.messages.results.meshes import mesh_hash
 
 
@@ -41,3 +43,16 @@ def test_same_scene_same_bytes(tmp_path):
         for run in '12'
     )
     assert first == second
+
+
+def test_gaussians_of_those_that_have_them_are_written_in_both_frames(tmp_path):
+    plain, shown = scene_object(3), scene_object(12)
+    made = object_gaussians(shown.mesh)
+    shown = replace(shown, mesh=replace(shown.mesh, gaussians=made))
+    files = write_scene(scene(plain, shown), tmp_path)
+    (written,) = (tmp_path / 'gaussians').iterdir()
+    assert written.name == files[12].name
+    np.testing.assert_allclose(decode_gaussians(written.read_bytes()).means_m, made.means_m)
+    everything = decode_gaussians((tmp_path / 'scene_gaussians.ply').read_bytes())
+    expected = moved_gaussians(made, shown.T_fixed_obj).means_m
+    np.testing.assert_allclose(everything.means_m, expected, atol=1e-6)

@@ -2,6 +2,7 @@
 """scene.json has the documented keys and comes back as a scene."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from made_up_scenes import STAMP_NS, scene, scene_object
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import ObjectState
+from sam3d_ros.core.types import ObjectState, Symmetry
 from sam3d_ros.export.scene_files import read_scene, write_scene
 
 KEYS = {
@@ -94,3 +95,17 @@ def test_a_missing_mesh(tmp_path):
     files[3].unlink()
     with pytest.raises(InputError, match=r'\.ply cannot be read'):
         read_scene(tmp_path)
+
+
+def test_symmetry_and_up_are_told_where_they_are_known(tmp_path):
+    item, axis = scene_object(3), np.array([0.0, 0.6, 0.8])
+    symmetry = Symmetry('rotation', 4, axis, np.array([0.01, 0.0, -0.02]))
+    item = replace(item, mesh=replace(item.mesh, symmetry=symmetry, up=axis))
+    write_scene(scene(item), tmp_path)
+    (entry,) = json.loads((tmp_path / 'scene.json').read_text())['objects']
+    assert entry['symmetry']['kind'] == 'rotation' and entry['up'] == axis.tolist()
+    back = read_scene(tmp_path).objects[0].mesh
+    assert (back.symmetry.kind, back.symmetry.fold) == ('rotation', 4)
+    np.testing.assert_array_equal(back.symmetry.axis, axis)
+    np.testing.assert_array_equal(back.symmetry.origin_m, symmetry.origin_m)
+    np.testing.assert_array_equal(back.up, axis)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenes survive the way through a message, its bytes and back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from made_up_scenes import scene, scene_object
 
-from sam3d_ros.core.types import ObjectState
+from sam3d_ros.core.types import ObjectState, Symmetry
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.results.products import MeshLibrary
 from sam3d_ros.messages.results.scene import scene_from, scene_message
@@ -52,3 +53,15 @@ def test_files_convex_parts_and_hash():
 
 def test_an_empty_scene():
     assert scene_from(sent(scene())).objects == ()
+
+
+def test_symmetry_and_up_go_along_where_they_are_known():
+    item, axis = scene_object(3), np.array([0.0, 0.6, 0.8])
+    symmetry = Symmetry('revolution', 0, axis, np.array([0.01, 0.0, -0.02]))
+    known = replace(item, mesh=replace(item.mesh, symmetry=symmetry, up=axis))
+    back, unknown = (scene_from(sent(scene(one))).objects[0].mesh for one in (known, item))
+    assert (back.symmetry.kind, back.symmetry.fold) == ('revolution', 0)
+    np.testing.assert_array_equal(back.symmetry.axis, axis)
+    np.testing.assert_array_equal(back.symmetry.origin_m, symmetry.origin_m)
+    np.testing.assert_array_equal(back.up, axis)
+    assert unknown.symmetry is None and unknown.up is None

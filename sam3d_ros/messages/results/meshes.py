@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray, Mesh
+from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray, Mesh, Symmetry
+from sam3d_ros.messages.headers import point_message, vector, vector_message
 from sam3d_ros.messages.types import MessageTypes
 
 
@@ -28,6 +29,22 @@ def mesh_message(
     )
 
 
+def canonical_fields(types: MessageTypes, mesh: Mesh) -> dict[str, Any]:
+    """Return the fields of a SceneObject that say a mesh's symmetry and which way up it belongs.
+
+    :param types: makes the messages.
+    :param mesh: in the object frame.
+    """
+    known = mesh.symmetry
+    return {
+        'symmetry': '' if known is None else known.kind,
+        'symmetry_fold': 1 if known is None else known.fold,
+        'symmetry_axis': vector_message(types, np.zeros(3) if known is None else known.axis),
+        'symmetry_origin': point_message(types, np.zeros(3) if known is None else known.origin_m),
+        'canonical_up': vector_message(types, np.zeros(3) if mesh.up is None else mesh.up),
+    }
+
+
 def mesh_from(item: Any) -> Mesh:
     """Return the visual mesh of a SceneObject with its colours, labels and confidences.
 
@@ -35,12 +52,21 @@ def mesh_from(item: Any) -> Mesh:
     """
     triangles = [triangle.vertex_indices for triangle in item.mesh.triangles]
     points = [(point.x, point.y, point.z) for point in item.mesh.vertices]
+    up = vector(item.canonical_up)
+    symmetry = Symmetry(
+        str(item.symmetry),
+        int(item.symmetry_fold),
+        vector(item.symmetry_axis),
+        vector(item.symmetry_origin),
+    )
     mesh = Mesh(
         vertices_m=np.array(points, np.float32).reshape(-1, 3),
         faces=np.array(triangles, np.int32).reshape(-1, 3),
         colors=np.array(item.vertex_colors, np.uint8).reshape(-1, 3),
         face_labels=np.array(item.face_labels, np.uint8),
         face_confidence=np.array(item.face_confidence, np.float32),
+        symmetry=symmetry if symmetry.kind else None,
+        up=up if up.any() else None,
     )
     return checked(mesh, f'the mesh of object {item.id}')
 

@@ -22,7 +22,7 @@ from sam3d_ros.messages.headers import (
     vector,
     vector_message,
 )
-from sam3d_ros.messages.results.meshes import mesh_from, mesh_message
+from sam3d_ros.messages.results.meshes import canonical_fields, mesh_from, mesh_message
 from sam3d_ros.messages.results.products import MeshProducts
 from sam3d_ros.messages.types import MessageTypes
 
@@ -113,6 +113,7 @@ def object_message(
         label_probabilities=np.array([share for _, share in item.labels], np.float32),
         color_names=[name for name, _ in item.colors],
         color_shares=np.array([share for _, share in item.colors], np.float32),
+        **canonical_fields(types, item.mesh),
     )
 
 

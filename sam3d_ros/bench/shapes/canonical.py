@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of symmetry and canonical orientation: what is published against the true meshes'.
+
+The truth of a symmetry is what the same geometry says of the true mesh; the truth of up is the z
+of the scan's own frame, which their makers set upright, or any that the shape cannot tell from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
+from sam3d_ros.bench.metrics.metrics_layout import match, pairwise_box_iou
+from sam3d_ros.bench.metrics.scoring import MATCH_IOU, PosedMesh
+from sam3d_ros.bench.pictures import compare_meshes
+from sam3d_ros.bench.reconstruction import posed
+from sam3d_ros.bench.worlds import TruthSegmenter, cases
+from sam3d_ros.core.types import FloatArray, Symmetry
+from sam3d_ros.geometry.symmetries import ALIKE, NEARLY_ALL, symmetry_of
+from sam3d_ros.session.session import Session
+
+COUNTS = {'spaced': (12, 2), 'clutter': (6, 0)}
+"""Episodes of each suite: full, quick."""
+UP_DEG, AXIS_DEG = 30.0, 15.0
+"""An up, and an axis, that is off by less is right."""
+WORST_PICTURED = 10
+
+
+def run(options: BenchOptions) -> Measurement:
+    """Compare what the configured pipeline says, by true masks, with the true meshes."""
+    values: dict[str, Value] = {}
+    rows: list[tuple[str, ...]] = []
+    pictures: list[Picture] = []
+    confusions: Counter[tuple[str, str]] = Counter()
+    for suite in options.chosen(COUNTS):
+        full, quick = COUNTS[suite]
+        same: list[bool] = []
+        up: list[bool] = []
+        standing: list[bool] = []
+        axis: list[bool] = []
+        for case in cases(suite, quick if options.quick else full, options):
+            session = Session.from_config(options.config)
+            session.segmenter = TruthSegmenter(case)
+            for frame in case.frames:
+                scene = session.step(frame).scene
+            objects = [item for item in scene.objects if len(item.mesh.faces)]
+            found = posed(scene)
+            bounds = np.array([mesh.bounds() for mesh in found]).reshape(-1, 2, 3)
+            true_bounds = np.array([item.mesh.bounds() for item in case.truth])
+            for row, k in match(pairwise_box_iou(bounds, true_bounds), MATCH_IOU):
+                item, truth = objects[row], case.truth[k].mesh
+                if item.mesh.symmetry is None or item.mesh.up is None:
+                    continue
+                R = item.T_fixed_obj[:3, :3]
+                real = symmetry_of(truth.vertices_m, truth.faces)
+                said, known = class_of(item.mesh.symmetry), class_of(real)
+                confusions[known, said] += 1
+                same.append(said == known)
+                if same[-1] and real.kind in ('mirror', 'revolution'):
+                    cosine = abs(float(R @ item.mesh.symmetry.axis @ real.axis))
+                    axis.append(bool(cosine >= np.cos(np.deg2rad(AXIS_DEG))))
+                true_up = case.samples[-1].truth.T_fixed_obj[k][:3, 2]
+                up.append(is_up(R @ item.mesh.up, true_up, truth))
+                standing.append(is_up(np.array([0.0, 0.0, 1.0]), true_up, truth))
+                if not same[-1] or not up[-1]:
+                    caption = f'{case.name}: {case.names[k]}; {known}, said to be {said}; up is '
+                    caption += 'right' if up[-1] else 'wrong'
+                    shown = [found[row]]
+                    pictures.append(compare_meshes(caption, case.frames[-1], [truth], shown))
+        figures = {
+            'symmetry_right': np.mean(same or [np.nan]),
+            'axis_right': np.mean(axis or [np.nan]),
+            'up_right': np.mean(up or [np.nan]),
+            'up_as_it_stands_right': np.mean(standing or [np.nan]),
+        }
+        values |= {f'{suite}_{name}': float(value) for name, value in figures.items()}
+        values[f'{suite}_objects'] = len(same)
+        rows.append((f'{suite}, {len(same)}', *(f'{value:.2f}' for value in figures.values())))
+    head = ('', 'class', 'axis where the class is right', 'up', 'up, if all stood as they belong')
+    tables = (
+        Table('share that is right', head, tuple(rows)),
+        Table(
+            'classes',
+            ('the true mesh', 'said', 'objects'),
+            tuple((*pair, str(count)) for pair, count in confusions.most_common()),
+        ),
+    )
+    return Measurement('canonical', values, tables, tuple(pictures[:WORST_PICTURED]))
+
+
+def class_of(symmetry: Symmetry) -> str:
+    """Return the class of a symmetry in words: its kind, and the fold of a rotation."""
+    return f'{symmetry.fold}-fold' if symmetry.kind == 'rotation' else symmetry.kind
+
+
+def is_up(found: FloatArray, true: FloatArray, mesh: PosedMesh) -> bool:
+    """Return whether a direction is up for a shape, or cannot be told from it.
+
+    :param found: (3,) unit.
+    :param true: (3,) unit.
+    :param mesh: the true shape, where it is.
+    """
+    turn, _ = Rotation.align_vectors(found[None], true[None])
+    if turn.magnitude() <= np.deg2rad(UP_DEG):
+        return True
+    still = mesh.samples()
+    points = still[::20] - still.mean(axis=0)
+    away = cKDTree(still - still.mean(axis=0)).query(turn.apply(points))[0]
+    reach = float(np.linalg.norm(points, axis=1).mean())
+    return bool(np.quantile(away, NEARLY_ALL) <= ALIKE * reach)
