@@ -9,14 +9,15 @@ from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import Instance, Instances, Plane, Track, Tracks, TrackState
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.geometry.visibility import judge
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.surface.nearest import nearest_feet
 
 pytest.importorskip('mujoco')
+
+from sam3d_ros.bench.shapes.texture import true_look
+
 SEEDS = (0, 1, 2, 4)
-POINTS = 4000
 
 
 @dataclass(frozen=True)
@@ -45,39 +46,6 @@ def run(episode, drawn):
     return mesh, T @ made.T_cam_obj
 
 
-def true_look(episode, drawn):
-    """Return points on object 0, fixed frame, their colours in its light, and which were seen."""
-    from sam3d_ros.world.rendering.light import Shadow
-    from sam3d_ros.world.rendering.surface import Surface
-
-    rng = np.random.default_rng(0)
-    solid, last = episode.objects[0], drawn[-1].truth
-    corners = solid.vertices_m[solid.faces]
-    sides = corners[:, 1:] - corners[:, :1]
-    area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
-    face = rng.choice(len(area), POINTS, p=area / area.sum()).astype(np.int32)
-    weights = rng.dirichlet(np.ones(3), POINTS).astype(np.float32)
-    places = np.einsum('pc,pcx->px', weights, corners[face])
-    points = apply(last.T_fixed_obj[0], places.astype(np.float64))
-    surfaces = [Surface([item]) for item in episode.objects]
-    normals = surfaces[0].normals(face, weights[:, 1:]) @ last.T_fixed_obj[0][:3, :3].T
-    colors = episode.light.shade(
-        surfaces[0].colors(face, weights[:, 1:])[None],
-        normals[None].astype(np.float32),
-        np.ones((1, POINTS), np.float32),
-        points[None].astype(np.float32),
-        np.eye(4),
-        Shadow(episode.light, surfaces, last.T_fixed_obj, last.present),
-    )[0]
-    seen = np.zeros(POINTS, bool)
-    for sample in drawn:
-        points_cam = apply(inverse(sample.truth.T_fixed_cam), points)
-        verdict = judge(points_cam, sample.camera, sample.rendering.depth_m, 0.003)
-        own = sample.truth.instances[verdict.rows, verdict.columns] == 1
-        seen |= verdict.confirmed & own
-    return points, colors.astype(float), seen
-
-
 def errors_of(seed):
     from sam3d_ros.world.samples import samples
     from sam3d_ros.world.suites import make_episode
@@ -85,7 +53,8 @@ def errors_of(seed):
     episode = make_episode('single', seed, frames=3, looks='plain')
     drawn = tuple(samples(episode))
     mesh, T_fixed_obj = run(episode, drawn)
-    points, truth, seen = true_look(episode, drawn)
+    look = true_look(episode, drawn, 0)
+    points, truth, seen = look.points, look.colors, look.seen
     feet = nearest_feet(
         apply(inverse(T_fixed_obj), points).astype(np.float32), mesh.vertices_m, mesh.faces
     )

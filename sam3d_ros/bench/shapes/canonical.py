@@ -72,12 +72,12 @@ def run(options: BenchOptions) -> Measurement:
                     shown = [found[row]]
                     pictures.append(compare_meshes(caption, case.frames[-1], [truth], shown))
         figures = {
-            'symmetry_right': np.mean(same or [np.nan]),
-            'axis_right': np.mean(axis or [np.nan]),
-            'up_right': np.mean(up or [np.nan]),
-            'up_as_it_stands_right': np.mean(standing or [np.nan]),
+            'symmetry_right': _share(same),
+            'axis_right': _share(axis),
+            'up_right': _share(up),
+            'up_as_it_stands_right': _share(standing),
         }
-        values |= {f'{suite}_{name}': float(value) for name, value in figures.items()}
+        values |= {f'{suite}_{name}': value for name, value in figures.items()}
         values[f'{suite}_objects'] = len(same)
         rows.append((f'{suite}, {len(same)}', *(f'{value:.2f}' for value in figures.values())))
     head = ('', 'class', 'axis where the class is right', 'up', 'up, if all stood as they belong')
@@ -112,3 +112,7 @@ def is_up(found: FloatArray, true: FloatArray, mesh: PosedMesh) -> bool:
     away = cKDTree(still - still.mean(axis=0)).query(turn.apply(points))[0]
     reach = float(np.linalg.norm(points, axis=1).mean())
     return bool(np.quantile(away, NEARLY_ALL) <= ALIKE * reach)
+
+
+def _share(right: list[bool]) -> float:
+    return float(np.mean(right)) if right else float('nan')

@@ -33,7 +33,7 @@ from sam3d_ros.reconstruction.surface.meshing import vertex_normals
 from sam3d_ros.reconstruction.surface.nearest import nearest_feet
 from sam3d_ros.reconstruction.views import crop_view
 from sam3d_ros.world.episode import Episode
-from sam3d_ros.world.rendering.light import Shadow
+from sam3d_ros.world.rendering.light import Light, Shadow
 from sam3d_ros.world.rendering.surface import Surface
 from sam3d_ros.world.samples import Sample, samples
 from sam3d_ros.world.suites import make_episode
@@ -148,6 +148,8 @@ def true_look(episode: Episode, drawn: tuple[Sample, ...], index: int) -> Look:
     :param drawn: the frames.
     :param index: of the object.
     """
+    light = episode.light
+    assert isinstance(light, Light), 'plain looks have one lamp and what comes from all sides'
     rng = np.random.default_rng(0)
     solid, last = episode.objects[index], drawn[-1].truth
     corners = solid.vertices_m[solid.faces]
@@ -159,13 +161,13 @@ def true_look(episode: Episode, drawn: tuple[Sample, ...], index: int) -> Look:
     points = apply(last.T_fixed_obj[index], places.astype(np.float64))
     surfaces = [Surface([item]) for item in episode.objects]
     turned = last.T_fixed_obj[index][:3, :3].T
-    colors = episode.light.shade(
+    colors = light.shade(
         surfaces[index].colors(face, weights[:, 1:])[None],
         (surfaces[index].normals(face, weights[:, 1:]) @ turned)[None].astype(np.float32),
         np.ones((1, POINTS), np.float32),
         points[None].astype(np.float32),
         np.eye(4),
-        Shadow(episode.light, surfaces, last.T_fixed_obj, last.present),
+        Shadow(light, surfaces, last.T_fixed_obj, last.present),
     )[0]
     seen = np.zeros(POINTS, bool)
     for sample in drawn:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.workers.process import WorkerProcess
 from sam3d_ros.core.workers.protocol import Kind, Message
+from sam3d_ros.reconstruction.generators.config import Sam3dObjectsConfig, TripoSRConfig
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -88,3 +90,38 @@ class GeneratorWorker:
     def close(self) -> None:
         """End the worker; a later request starts a new one."""
         self._process.close()
+
+
+def installed(
+    title: str,
+    name: str,
+    own: Sam3dObjectsConfig | TripoSRConfig,
+    needed: Sequence[str],
+    home: str,
+    weights: str,
+) -> GeneratorWorker:
+    """Return the worker of an installation.
+
+    :param title: of the generator, as errors say it.
+    :param name: of its backend.
+    :param own: its options.
+    :param needed: those of them that say where the installation is.
+    :param home: folder that its modules are imported from.
+    :param weights: what it loads.
+    :raises BackendError: when one of the needed options is empty.
+    """
+    missing = [option for option in needed if not getattr(own, option)]
+    if missing:
+        raise BackendError(
+            f'backend "{name}" without {", ".join(missing)}',
+            wanted=f'an installation of {title}',
+            remedy=f'Set reconstruction.{name}.{missing[0]}.',
+        )
+    return GeneratorWorker(
+        title,
+        name,
+        own.python,
+        [f'--generator={name}', f'--home={home}', f'--weights={weights}'],
+        timeout_s=own.timeout_s,
+        stays=own.memory == 'resident',
+    )

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sam3d_ros.core.errors import BackendError
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.completion.completion import Completion, MadeSurface
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.evidence.grid import T_cam_grid
-from sam3d_ros.reconstruction.generators.client import Arrays, GeneratorWorker
+from sam3d_ros.reconstruction.generators.client import Arrays, installed
 from sam3d_ros.reconstruction.generators.conventions import (
     optical_from_canonical,
     optical_from_glb,
@@ -39,22 +38,15 @@ class Sam3dObjectsCompletion:
 
     def __init__(self, config: ReconstructionConfig) -> None:
         own = config.sam3d_objects
-        missing = [name for name in ('python', 'notebook', 'pipeline') if not getattr(own, name)]
-        if missing:
-            raise BackendError(
-                f'backend "{NAME}" without {", ".join(missing)}',
-                wanted='an official SAM 3D Objects installation',
-                remedy=f'Set reconstruction.{NAME}.{missing[0]}.',
-            )
         self._max_faces = config.max_faces
         self._seeds = range(own.seed, own.seed + own.seeds)
-        self._worker = GeneratorWorker(
+        self._worker = installed(
             'SAM 3D Objects',
             NAME,
-            own.python,
-            [f'--generator={NAME}', f'--home={own.notebook}', f'--weights={own.pipeline}'],
-            timeout_s=own.timeout_s,
-            stays=own.memory == 'resident',
+            own,
+            ('python', 'notebook', 'pipeline'),
+            own.notebook,
+            own.pipeline,
         )
         self.cancel, self.close = self._worker.cancel, self._worker.close
 

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.types import Float32Array, IndexArray
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.evidence.grid import T_cam_grid
-from sam3d_ros.reconstruction.generators.client import Arrays, GeneratorWorker
+from sam3d_ros.reconstruction.generators.client import Arrays, installed
 from sam3d_ros.reconstruction.generators.generated import (
     Candidate,
     best_view,
@@ -48,22 +47,8 @@ class TripoSRCompletion:
 
     def __init__(self, config: ReconstructionConfig) -> None:
         own = config.triposr
-        missing = [name for name in ('python', 'home') if not getattr(own, name)]
-        if missing:
-            raise BackendError(
-                f'backend "{NAME}" without {", ".join(missing)}',
-                wanted='an installation of TripoSR',
-                remedy=f'Set reconstruction.{NAME}.{missing[0]}.',
-            )
         self._max_faces, self._resolution = config.max_faces, own.resolution
-        self._worker = GeneratorWorker(
-            'TripoSR',
-            NAME,
-            own.python,
-            [f'--generator={NAME}', f'--home={own.home}', f'--weights={own.weights}'],
-            timeout_s=own.timeout_s,
-            stays=own.memory == 'resident',
-        )
+        self._worker = installed('TripoSR', NAME, own, ('python', 'home'), own.home, own.weights)
         self.cancel, self.close = self._worker.cancel, self._worker.close
 
     def complete(self, evidence: Sequence[Evidence]) -> Sequence[Completion]:

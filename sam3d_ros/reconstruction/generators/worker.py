@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,12 +142,15 @@ class Worker:
             self._generator = self._load()
         return self._generator
 
+    def _made(self, arrays: dict, seed: int) -> dict:
+        made: dict = self._loaded().generate(arrays, seed)
+        return made
+
     def _generate(self, message: Message) -> Message:
         arrays, seeds = {}, message.fields['seeds']
         for number, seed in enumerate(seeds):
-            made = self._unless_cancelled(
-                lambda seed=seed: self._loaded().generate(message.arrays, seed)
-            )
+            work = partial(self._made, message.arrays, seed)
+            made = self._unless_cancelled(work)
             arrays.update({f'{name}_{seed}': values for name, values in made.items()})
             progress = Message(Kind.PROGRESS, {'done': number + 1, 'count': len(seeds)})
             send(self._connection, progress)
