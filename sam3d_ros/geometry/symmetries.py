@@ -29,8 +29,11 @@ ALIKE = 0.12
 which it is the same."""
 ROUND = 0.85
 """Extents that are more alike than this give a ball, which stands any way."""
-UNEVEN = 0.01
-"""Distance of the centres of mass of hull and solid, over the height, that tells its ends."""
+UNEVEN, HOLLOW = 0.01, 0.05
+"""Distance of the centres of mass of hull and solid, over the height, that tells the ends of what
+turns about an axis, and of all else."""
+SLENDER = 4.0
+"""What is so much longer than wide lies."""
 SAME_AXIS = 0.995
 CIRCLE = 36
 """Turns that stand for all of them."""
@@ -115,29 +118,40 @@ def canonical_up(
 ) -> FloatArray:
     """Return the (3,) direction of a closed shape that is up when it stands as it belongs.
 
-    What turns about an axis stands on it, hollow or narrow end up: there its hull holds what it
-    does not. All else, and what has no such end, belongs the way it stands.
+    Hollow or narrow ends belong up: there the hull holds what the shape does not. What turns about
+    an axis stands on it, unless it is slender. All else belongs the way it stands now.
 
     :param vertices: (V, 3).
     :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     :param symmetry: of the shape, in the same frame.
     :param up: (3,) unit, against gravity, as it stands now.
     """
-    if symmetry.fold in (1, 2):
-        return up
     hull = ConvexHull(vertices)
     corners = vertices[hull.simplices]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     inward = np.einsum('fc,fc->f', normals, hull.equations[:, :3]) < 0
     outer = np.where(inward[:, None], hull.simplices[:, ::-1], hull.simplices)
     missing = _centre_of_mass(vertices, outer) - _centre_of_mass(vertices, faces)
-    uneven = float(missing @ symmetry.axis)
-    if abs(uneven) >= UNEVEN * float(np.ptp(vertices @ symmetry.axis)):
-        return np.asarray(symmetry.axis * np.sign(uneven), np.float64)
-    extents = np.ptp(vertices @ np.linalg.eigh(np.cov(vertices.T))[1], axis=0)
+    principal = np.linalg.eigh(np.cov(vertices.T))[1].T
+    if symmetry.fold in (1, 2):
+        if symmetry.kind == 'mirror':
+            principal = principal - np.outer(principal @ symmetry.axis, symmetry.axis)
+        length = np.linalg.norm(principal, axis=1, keepdims=True)
+        axes = (principal / np.maximum(length, 1e-9))[length[:, 0] > 0.5]
+        uneven = axes @ missing / np.ptp(vertices @ axes.T, axis=0)
+        best = int(np.argmax(np.abs(uneven)))
+        return axes[best] * np.sign(uneven[best]) if abs(uneven[best]) > HOLLOW else up
+    axis = symmetry.axis
+    extents = np.ptp(vertices @ principal.T, axis=0)
+    along = float(np.ptp(vertices @ axis))
+    if along > SLENDER * float(np.median(extents)):
+        return up
+    share = float(missing @ axis) / along
+    if abs(share) >= UNEVEN:
+        return np.asarray(axis * np.sign(share), np.float64)
     if extents.min() > ROUND * extents.max():
         return up
-    return symmetry.axis * (1.0 if up @ symmetry.axis >= 0 else -1.0)
+    return axis * (1.0 if up @ axis >= 0 else -1.0)
 
 
 def _centre_of_mass(vertices: FloatArray, faces: IndexArray) -> FloatArray:
