@@ -23,7 +23,7 @@ def follow(memory, twist, before, after, covariance=SMALL):
 
 def known(covariance=SMALL):
     memory = TrackMemory()
-    memory.shape = SimpleNamespace(mesh=SimpleNamespace(vertices_m=np.eye(3)))
+    memory.shape = SimpleNamespace(mesh=SimpleNamespace(vertices_m=np.eye(3), symmetry=None))
     memory.pose.covariance = covariance
     return memory
 
