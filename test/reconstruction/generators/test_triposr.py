@@ -87,12 +87,9 @@ def test_faces_are_turned_outward():
 def test_the_whole_path_runs_with_a_tiny_random_model(view, triposr):
     pytest.importorskip('torch', reason='the model is one of torch (extra: sam)')
     pytest.importorskip('open3d', reason='signed distances come from Open3D (extra: viewer)')
-    backend = TripoSRCompletion(triposr)
-    try:
-        evidence = build_evidence([view], triposr.evidence)
-        (completion,) = backend.complete([evidence])
-    finally:
-        backend.close()
+    completer = Completer(triposr)
+    evidence = build_evidence([view], triposr.evidence)
+    (completion,) = completer.load('triposr').complete([evidence])
     surface = completion.surface
     assert len(surface.faces) > 500 and len(np.unique(surface.colors, axis=0)) > 10
     mesh = trimesh.Trimesh(surface.vertices, surface.faces)
@@ -100,7 +97,6 @@ def test_the_whole_path_runs_with_a_tiny_random_model(view, triposr):
     middle = apply(evidence.grid.T_ref_grid, mesh.vertices).mean(axis=0)
     assert np.linalg.norm(middle - CENTRE) < 0.04
     # A dented ball is no box: the evidence finds it wanting, and another backend takes over.
-    completer = Completer(triposr)
     completed = completer.complete([Job(1, (view,), 'triposr')])[0]
     completer.close()
     assert completed.backends[:1] != () and 'triposr' in completed.backends
