@@ -102,9 +102,18 @@ class Checkpoint:
         return int(state['step'])
 
 
-def load_average(file: Path, model: nn.Module) -> None:
-    """Load the running mean of weights of a checkpoint into ``model`` and make it ready to use."""
-    average = AveragedModel(model, use_buffers=True)
-    average.load_state_dict(torch.load(file, map_location='cpu', weights_only=True)['average'])
-    model.load_state_dict(average.module.state_dict())
+def load_average(model: nn.Module, *files: Path) -> None:
+    """Load the running mean of weights of checkpoints into ``model`` and make it ready to use.
+
+    Of several runs that went on from one another the mean is taken, parameter by parameter
+    (Wortsman et al., "Model soups", ICML 2022, the uniform one).
+
+    :param files: the checkpoints, of runs of the same architecture.
+    """
+    soup = AveragedModel(model, use_buffers=True)
+    for file in files:
+        run = AveragedModel(model, use_buffers=True)
+        run.load_state_dict(torch.load(file, map_location='cpu', weights_only=True)['average'])
+        soup.update_parameters(run.module)
+    model.load_state_dict(soup.module.state_dict())
     model.eval()

@@ -2,6 +2,7 @@
 """Write the trained network as two ONNX files, check them against torch, register their hashes.
 
 ``python -m sam3d_ros.training.mini.export --config YAML --run DIR --data VIEWS --models models``.
+Of several runs, each begun where the one before ended, the mean weights are written.
 The encoder, which runs for every frame, computes its convolutions in 8 bits; their ranges are
 taken from views.
 """
@@ -231,20 +232,20 @@ def register(models: Path) -> None:
         if entry['name'] in FILES:
             file = models / FILES[entry['name']]
             entry |= {'file': file.name, 'sha256': file_hash(file), 'size': file.stat().st_size}
-    path.write_text(yaml.safe_dump(registry, sort_keys=False, width=99))
+    path.write_text(yaml.safe_dump(registry, sort_keys=False, width=120))
 
 
 def main() -> None:
     """Export the last checkpoint of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--config', type=Path, help='YAML of TrainingConfig')
-    parser.add_argument('--run', type=Path, required=True, help='folder of the checkpoint')
+    parser.add_argument('--run', type=Path, nargs='+', required=True, help='its checkpoints')
     parser.add_argument('--data', type=Path, required=True, help='folder of stored views')
     parser.add_argument('--models', type=Path, default=Path('models'))
     arguments = parser.parse_args()
     has_eyes = bool(load_config(TrainingConfig, arguments.config).eyes)
     network = MiniNet(NetworkConfig(eyes=has_eyes))
-    load_average(arguments.run / 'checkpoint.pt', network)
+    load_average(network, *(run / 'checkpoint.pt' for run in arguments.run))
     scale_embedding(network)
     write_onnx(network, arguments.models)
     quantise(arguments.models, calibration(arguments.data))

@@ -48,7 +48,7 @@ def train(config: TrainingConfig) -> None:
         model.encoder.eyes.load(Path(config.eyes))
         model.encoder.eyes.requires_grad_(config.eyes_rate > 0)
     if config.start:
-        load_average(Path(config.start) / 'checkpoint.pt', model)
+        load_average(model, Path(config.start) / 'checkpoint.pt')
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss_of(network: nn.Module, host: Sample) -> tuple[Tensor, Mapping[str, float]]:

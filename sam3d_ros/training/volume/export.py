@@ -138,7 +138,7 @@ def register(models: Path) -> None:
     entry = next(item for item in registry['weights'] if item['name'] == WEIGHTS)
     file = models / FILE
     entry |= {'file': FILE, 'sha256': file_hash(file), 'size': file.stat().st_size}
-    path.write_text(yaml.safe_dump(registry, sort_keys=False, width=99))
+    path.write_text(yaml.safe_dump(registry, sort_keys=False, width=120))
 
 
 def main() -> None:

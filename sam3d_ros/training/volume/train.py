@@ -75,7 +75,7 @@ def fresh_network() -> VolumeNet:
 def averaged_network(checkpoint: Path) -> VolumeNet:
     """Return the network with the running mean of weights of a checkpoint, ready to use."""
     model = fresh_network()
-    load_average(checkpoint, model)
+    load_average(model, checkpoint)
     return model
 
 

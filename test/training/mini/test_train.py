@@ -13,9 +13,11 @@ from safetensors.torch import save_file
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import Camera, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
+from sam3d_ros.training.checkpoints import load_average
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import ViewFiles
 from sam3d_ros.training.mini.eyes import Eyes
+from sam3d_ros.training.mini.network import MiniNet, NetworkConfig
 from sam3d_ros.training.mini.train import train, view_batches
 from sam3d_ros.training.views import View, store
 
@@ -104,3 +106,15 @@ def test_views_vary_with_the_seed_and_mirroring_keeps_things_together(folder: Pa
 def test_without_a_batch_of_views_the_remedy_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r'training\.views'):
         next(view_batches(_config(tmp_path, 1), 0, 0))
+
+
+def test_the_mean_of_two_runs_is_the_mean_of_their_weights(folder: Path) -> None:
+    for seed in (0, 1):
+        train(replace(_config(folder, 1), out=str(folder / f'run{seed}'), seed=seed))
+    files = [folder / f'run{seed}' / 'checkpoint.pt' for seed in (0, 1)]
+    networks = [MiniNet(NetworkConfig(eyes=False)) for _ in range(3)]
+    for network, chosen in zip(networks, (files[:1], files[1:], files), strict=True):
+        load_average(network, *chosen)
+    one, other, both = (network.encoder.dense.weight for network in networks)
+    assert not torch.equal(one, other)
+    torch.testing.assert_close(both, (one + other) / 2)
