@@ -66,12 +66,15 @@ def bush(seed, size_px):
     count = int(40 * depth.size / (12 * np.pi * size_px**2))
     for number in range(count):
         x, y, turn = rng.uniform(0, (640, 480, 180))
-        leaf = np.zeros(depth.shape, np.uint8)
         axes = 2 * rng.uniform(0.5, 1.5, 2) * size_px
-        cv2.ellipse(leaf, ((x, y), (axes[0], axes[1]), turn), 1, -1)
         tilt = rng.normal(0, 0.7, 2) / 570
-        surface = 1.3 - 0.7 * number / count + tilt[0] * (column - x) + tilt[1] * (row - y)
-        np.copyto(depth, surface.astype(np.float32), where=leaf > 0)
+        left, top = (max(int(v - axes.max()), 0) for v in (x, y))
+        part = np.s_[top : int(y + axes.max()) + 1, left : int(x + axes.max()) + 1]
+        leaf = np.zeros(depth[part].shape, np.uint8)
+        cv2.ellipse(leaf, ((x - left, y - top), (axes[0], axes[1]), turn), 1, -1)
+        surface = 1.3 - 0.7 * number / count
+        surface = surface + tilt[0] * (column[part] - x) + tilt[1] * (row[part] - y)
+        np.copyto(depth[part], surface.astype(np.float32), where=leaf > 0)
     sigma = STRUCTURED_LIGHT.axial_sigma(depth)
     return np.asarray(depth + sigma * field(STRUCTURED_LIGHT.grain, depth.shape, rng), np.float32)
 
