@@ -42,3 +42,13 @@ def test_what_is_joined_to_a_ring_has_about_its_range(seen):
     inverse[22:30], inverse[52:58] = 0.52, 0.6
     lost = dropped(seen, inverse)
     assert not lost[22:30].any() and lost[52:58].all()
+
+
+def test_between_dense_rings_only_ranges_tell(seen):
+    inverse = np.full(SHAPE, 0.5, np.float32)
+    inverse[22:30] = 0.6
+    found = inverse.copy()
+    drop_parted(found, seen[1], np.zeros(SHAPE, bool), None)
+    assert np.isnan(found[22:30]).all() and np.isfinite(found[35:46]).all()
+    # Above the first ring nothing is known to the contrary of what is there.
+    assert np.isfinite(found[:20]).all()

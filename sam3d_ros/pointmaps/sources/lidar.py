@@ -248,11 +248,10 @@ def _densified(
         spreads.append(spread)
     inverse = _chosen(layers[0], layers[1], rgb, grid)
     _drop_what_looks_different(inverse, layers, returns, rgb, grid)
-    if grid.sigma_px[1] > _SPARSE_PX:
-        columns, rows = grid.cell_px
-        flat = is_flat.repeat(rows, axis=0).repeat(columns, axis=1)
-        met = Met(returns.row, returns.column, returns.inverse)
-        drop_parted(inverse, met, flat[: rgb.shape[0], : rgb.shape[1]], rgb)
+    columns, rows = grid.cell_px
+    flat = is_flat.repeat(rows, axis=0).repeat(columns, axis=1)[: rgb.shape[0], : rgb.shape[1]]
+    met = Met(returns.row, returns.column, returns.inverse)
+    drop_parted(inverse, met, flat, rgb if grid.sigma_px[1] > _SPARSE_PX else None)
     size = (grid.shape[1] * grid.cell_px[0], grid.shape[0] * grid.cell_px[1])
     sigma = cv2.resize(np.fmax(spreads[0], np.nan_to_num(spreads[1])), size)
     return inverse, np.asarray(sigma[: rgb.shape[0], : rgb.shape[1]])
