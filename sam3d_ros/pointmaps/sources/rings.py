@@ -19,7 +19,7 @@ from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray
 _RING_PX, _GRAIN, _PARTED = 5, 3, 40
 # A surface may lean so much between rings, as a share of its range; so near to one, in steps of
 # two pixels, it is met.
-_SLOPE, _REACH = 0.07, 1
+_SLOPE, _REACH = 0.09, 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
