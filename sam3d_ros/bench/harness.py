@@ -26,6 +26,7 @@ Value = float | int | str | None
 BENCHES: Mapping[str, str] = {
     'segmentation': 'sam3d_ros.bench.masks.segmentation',
     'reconstruction': 'sam3d_ros.bench.reconstruction',
+    'answers': 'sam3d_ros.bench.answers',
     'tracking': 'sam3d_ros.bench.tracking',
     'single_view': 'sam3d_ros.bench.shapes.single_view',
     'pose': 'sam3d_ros.bench.shapes.pose',

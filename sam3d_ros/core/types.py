@@ -305,6 +305,35 @@ class Symmetry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """A closed surface and how well it agrees with what was seen.
+
+    :param vertices_m: (V, 3) float32, metres, object frame.
+    :param faces: (F, 3) int32, counter-clockwise seen from outside; none = nothing.
+    :param score: share of observed points that it meets and IoU of silhouettes, less the share of
+        its volume that was seen through; 0 where it was not compared.
+    """
+
+    vertices_m: Float32Array
+    faces: IndexArray
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What else an object may look like, as far as can be told.
+
+    :param others: other completions than the mesh, those that agree best with what was seen first.
+    :param inner: hull of what is all but surely the object; without faces where that is nothing.
+    :param outer: hull of what may be the object; about 90 % of the true surface lies between both.
+    """
+
+    others: tuple[Surface, ...]
+    inner: Surface
+    outer: Surface
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
     """A triangle mesh; without faces, the points that were seen of an object so far.
 
@@ -319,6 +348,7 @@ class Mesh:
     :param gaussians: its look, object frame, where its backend made them with it.
     :param symmetry: of the whole, object frame; None = nobody has asked.
     :param up: (3,) what is up when it stands as it belongs, object frame; None = nobody has asked.
+    :param answers: what else it may look like; None where only one answer was asked for.
     """
 
     vertices_m: Float32Array
@@ -331,6 +361,7 @@ class Mesh:
     gaussians: Gaussians | None = None
     symmetry: Symmetry | None = None
     up: FloatArray | None = None
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sam3d_ros.core.types import Scene
+from sam3d_ros.core.types import FaceLabel, Mesh, Scene, Surface
 from sam3d_ros.export.glb import write_glb
 from sam3d_ros.export.ply import write_ply
-from sam3d_ros.export.scene_json import read_scene_json, write_scene_json
+from sam3d_ros.export.scene_json import (
+    answer_file,
+    answer_surfaces,
+    read_scene_json,
+    write_scene_json,
+)
 from sam3d_ros.geometry.gaussians import encode_gaussians, object_gaussians, scene_gaussians
 from sam3d_ros.messages.results.meshes import mesh_hash
 
@@ -39,6 +44,8 @@ def write_scene(scene: Scene, folder: Path) -> dict[int, Path]:
         stem = folder / MESHES / mesh_name(item.id, mesh_hash(item.mesh))
         files[item.id] = stem.with_suffix('.ply')
         write_ply(files[item.id], item.mesh)
+        for name, surface in answer_surfaces(item.mesh).items():
+            write_ply(answer_file(files[item.id], name), _plain(surface))
         write_glb(stem.with_suffix('.glb'), [(str(item.id), item.mesh, np.eye(4))])
     write_glb(
         folder / SCENE_GLB,
@@ -54,6 +61,18 @@ def write_scene(scene: Scene, folder: Path) -> dict[int, Path]:
         (folder / SCENE_GAUSSIANS).write_bytes(encode_gaussians(everything, 'fixed frame'))
     write_scene_json(folder, scene, {id_: f'{MESHES}/{file.name}' for id_, file in files.items()})
     return files
+
+
+def _plain(surface: Surface) -> Mesh:
+    """A mesh without colours, of which nothing was observed."""
+    count = len(surface.faces)
+    return Mesh(
+        vertices_m=surface.vertices_m,
+        faces=surface.faces,
+        colors=np.full((len(surface.vertices_m), 3), 160, np.uint8),
+        face_labels=np.full(count, FaceLabel.OCCLUDED, np.uint8),
+        face_confidence=np.zeros(count, np.float32),
+    )
 
 
 def read_scene(folder: Path) -> Scene:

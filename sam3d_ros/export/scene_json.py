@@ -13,6 +13,7 @@ import numpy as np
 
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import (
+    Answers,
     FloatArray,
     Mesh,
     ObjectState,
@@ -20,6 +21,7 @@ from sam3d_ros.core.types import (
     Scene,
     SceneObject,
     Symmetry,
+    Surface,
 )
 from sam3d_ros.export.ply import read_ply
 from sam3d_ros.geometry.relations import relations
@@ -77,6 +79,7 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
         'last_seen_ns': int(item.last_seen_ns),
         'moved_ns': int(item.moved_ns),
         'contact': item.contact,
+        **_answers(item.mesh, mesh),
         **({'locked': True} if item.locked else {}),
     }
 
@@ -94,6 +97,49 @@ def _canonical(mesh: Mesh) -> dict[str, Any]:
     if mesh.up is not None:
         known['up'] = _numbers(mesh.up)
     return known
+
+
+def answer_surfaces(mesh: Mesh) -> dict[str, Surface]:
+    """Return by name what else an object may look like; names are parts of files' names."""
+    answers = mesh.answers
+    if answers is None:
+        return {}
+    others = {f'answer_{k}': one for k, one in enumerate(answers.others, start=1)}
+    return {**others, 'inner': answers.inner, 'outer': answers.outer}
+
+
+def answer_file(mesh: Path, name: str) -> Path:
+    """Return the file of a surface beside that of the mesh it is another answer to.
+
+    :param mesh: file of the mesh.
+    :param name: of the surface, see :func:`answer_surfaces`.
+    """
+    return mesh.with_name(f'{mesh.stem}_{name}.ply')
+
+
+def _answers(mesh: Mesh, path: str) -> dict[str, Any]:
+    if mesh.answers is None:
+        return {}
+    files = {name: answer_file(Path(path), name).as_posix() for name in answer_surfaces(mesh)}
+    others = [
+        {'mesh': files[f'answer_{k}'], 'score': round(float(one.score), 4)}
+        for k, one in enumerate(mesh.answers.others, start=1)
+    ]
+    return {'answers': others, 'inner_hull': files['inner'], 'outer_hull': files['outer']}
+
+
+def _with_answers(folder: Path, item: Mapping[str, Any], mesh: Mesh) -> Mesh:
+    """The mesh with what else the object may look like, where the file says so."""
+    if 'outer_hull' not in item:
+        return mesh
+
+    def surface(path: str, score: float = 0.0) -> Surface:
+        read = read_ply(folder / path)
+        return Surface(read.vertices_m, read.faces, score)
+
+    others = tuple(surface(one['mesh'], float(one['score'])) for one in item['answers'])
+    hulls = (surface(item[name]) for name in ('inner_hull', 'outer_hull'))
+    return replace(mesh, answers=Answers(others, *hulls))
 
 
 def _pose(T: FloatArray) -> dict[str, list[float]]:
@@ -155,6 +201,7 @@ def _object(folder: Path, item: Mapping[str, Any]) -> SceneObject:
     mesh = replace(read_ply(folder / item['mesh']), symmetry=_symmetry(item))
     if 'up' in item:
         mesh = replace(mesh, up=np.array(item['up'], np.float64))
+    mesh = _with_answers(folder, item, mesh)
     return SceneObject(
         id=int(item['id']),
         state=ObjectState[item['state'].upper()],

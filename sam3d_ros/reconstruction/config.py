@@ -105,6 +105,13 @@ class ReconstructionConfig:
         1.3, 'a view with this many times the pixels is kept too', minimum=1.0, maximum=100.0
     )
     max_faces: int = option(10_000, 'faces of a published mesh', minimum=100, maximum=1_000_000)
+    answers: int = option(
+        1,
+        'completions of each object: the best one is its mesh, the others and hulls of what it '
+        'may be and surely is are published beside it; each costs about 30 ms',
+        minimum=1,
+        maximum=8,
+    )
     texture_px: int = option(
         1024,
         'most columns and rows of a texture in GLB files; smaller ones have 1.5 texels a pixel',

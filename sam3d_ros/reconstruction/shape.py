@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import (
+    Answers,
     ConvexPart,
     EvidenceScore,
     FaceLabel,
@@ -20,6 +21,7 @@ from sam3d_ros.core.types import (
     IndexArray,
     Mesh,
     Provenance,
+    Surface,
 )
 from sam3d_ros.geometry.convex import convex_parts
 from sam3d_ros.geometry.decimate import decimated
@@ -27,6 +29,15 @@ from sam3d_ros.geometry.gaussians import moved_gaussians
 from sam3d_ros.geometry.meshes import lengths
 from sam3d_ros.geometry.symmetries import canonical_up, moved_symmetry, symmetry_of
 from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.reconstruction.answers import (
+    LEVELS,
+    agreement,
+    at_level,
+    hull,
+    moved_answers,
+    ranked,
+    size_spread,
+)
 from sam3d_ros.reconstruction.appearance.appearance import coloured
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.completion.consistent import consistent_distance
@@ -111,6 +122,7 @@ class Shape:
             parts=None if mesh.parts is None else _moved(mesh.parts, T_new_old),
             gaussians=None if made is None else moved_gaussians(made, T_new_old),
             symmetry=symmetry and moved_symmetry(symmetry, T_new_old),
+            answers=None if mesh.answers is None else moved_answers(mesh.answers, T_new_old),
             up=None if mesh.up is None else T_new_old[:3, :3] @ mesh.up,
         )
         return replace(
@@ -133,44 +145,60 @@ def _canonical(vertices: Float32Array, faces: IndexArray) -> dict[str, Any]:
     return {'symmetry': symmetry, 'up': canonical_up(points, faces, symmetry, UP)}
 
 
-def build_shape(evidence: Evidence, completion: Completion, max_faces: int) -> Shape:
+def build_shape(
+    evidence: Evidence, completion: Completion, max_faces: int, answers: int = 1
+) -> Shape:
     """Return the finished shape of a completion, in the evidence's ref frame.
 
     An impossible completion gives a shape without faces.
 
     :param max_faces: most faces that it may have.
+    :param answers: level sets of the completion that are finished; the one that agrees best with
+        the evidence is the shape, the others go with it. A completion with a surface of its own
+        has no others.
     """
-    distance_m = consistent_distance(evidence, completion)
-    made = completion.surface
-    if made is None:
-        vertices, faces = finished_surface(distance_m, evidence, max_faces)
-    else:
-        vertices, faces = kept_vertices(made, distance_m, evidence), made.faces
+    kept = completion.surface
+    made: list[tuple[Float32Array, IndexArray, EvidenceScore]] = []
+    for level in LEVELS[: answers if kept is None else 1]:
+        distance_m = consistent_distance(evidence, at_level(completion, evidence, level))
+        if kept is None:
+            vertices, faces = finished_surface(distance_m, evidence, max_faces)
+        else:
+            vertices, faces = kept_vertices(kept, distance_m, evidence), kept.faces
+        made.append((vertices, faces, score_mesh(vertices, faces, evidence)))
+    made = [made[k] for k in ranked([score for _, _, score in made])]
+    vertices, faces, score = made[0]
     labels = face_labels(vertices, faces, evidence)
     confidence = face_confidence(vertices, faces, completion.probability, evidence)
-    score = score_mesh(vertices, faces, evidence)
     normals = vertex_normals(vertices, faces)
-    colors = coloured(vertices, normals, evidence)[1] if made is None else made.colors
+    colors = coloured(vertices, normals, evidence)[1] if kept is None else kept.colors
     area = lengths(face_normals(vertices, faces))
     matter = completion.probability
     seen = float(area[labels == FaceLabel.OBSERVED].sum() / max(area.sum(), 1e-20))
+    sigma = scale_sigma(vertices, evidence.grid.voxel_m, score.silhouette_iou, evidence.blind)
+    mesh = Mesh(
+        vertices,
+        faces,
+        colors,
+        labels,
+        confidence,
+        gaussians=None if kept is None else kept.gaussians,
+        **_canonical(vertices, faces),
+    )
+    if len(made) > 1:
+        others = [Surface(one[0], one[1], agreement(one[2])) for one in made[1:] if len(one[1])]
+        inner, outer = (hull(completion, evidence, outer=outer) for outer in (False, True))
+        mesh = replace(mesh, answers=Answers(tuple(others), inner, outer))
+        sigma = max(sigma, size_spread([vertices, *(other.vertices_m for other in others)]))
     shape = Shape(
-        mesh=Mesh(
-            vertices,
-            faces,
-            colors,
-            labels,
-            confidence,
-            gaussians=None if made is None else made.gaussians,
-            **_canonical(vertices, faces),
-        ),
+        mesh=mesh,
         normals=normals,
         observed_fraction=seen,
-        scale_sigma=scale_sigma(vertices, evidence.grid.voxel_m, score.silhouette_iou),
+        scale_sigma=sigma,
         score=score,
         own_inliers=completion_inliers(completion.distance_m, evidence),
         provenance=Provenance(completion.backend, completion.weights_hash, completion.seed),
         denied=float(matter[evidence.empty].sum() / max(matter.sum(), 1e-6)),
-        has_own_look=made is not None,
+        has_own_look=kept is not None,
     )
     return shape.moved(evidence.grid.T_ref_grid)

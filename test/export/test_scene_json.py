@@ -10,7 +10,7 @@ from made_up_scenes import STAMP_NS, scene, scene_object
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import ObjectState, Symmetry
+from sam3d_ros.core.types import Answers, ObjectState, Surface, Symmetry
 from sam3d_ros.export.scene_files import read_scene, write_scene
 
 KEYS = {
@@ -75,6 +75,22 @@ def test_there_and_back(tmp_path):
             assert getattr(one, name) == getattr(other, name)
         assert np.array_equal(one.mesh.vertices_m, other.mesh.vertices_m)
         assert other.provenance.backend == 'geometric'
+
+
+def test_other_answers_there_and_back(tmp_path):
+    item = scene_object(3)
+    one = Surface(item.mesh.vertices_m + np.float32(0.01), item.mesh.faces, 1.25)
+    nothing = Surface(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
+    answers = Answers((one,), nothing, replace(one, score=0.0))
+    write_scene(scene(replace(item, mesh=replace(item.mesh, answers=answers))), tmp_path)
+    (entry,) = json.loads((tmp_path / 'scene.json').read_text())['objects']
+    assert set(entry) == KEYS | {'answers', 'inner_hull', 'outer_hull'}
+    assert (tmp_path / entry['answers'][0]['mesh']).is_file()
+    read = read_scene(tmp_path).objects[0].mesh.answers
+    assert np.array_equal(read.others[0].vertices_m, one.vertices_m)
+    assert read.others[0].score == 1.25
+    assert len(read.inner.faces) == 0
+    assert np.array_equal(read.outer.faces, one.faces)
 
 
 def test_an_empty_scene(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from made_up_scenes import scene, scene_object
 
-from sam3d_ros.core.types import ObjectState, Symmetry
+from sam3d_ros.core.types import Answers, ObjectState, Surface, Symmetry
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.results.products import MeshLibrary
 from sam3d_ros.messages.results.scene import scene_from, scene_message
@@ -49,6 +49,20 @@ def test_files_convex_parts_and_hash():
     assert 1 <= len(first.convex_parts) <= 8
     assert first.header.frame_id == message.header.frame_id == 'world'
     assert first.id == '3' and first.state == 1
+
+
+def test_other_answers_are_not_lost():
+    item = scene_object(3)
+    one = Surface(item.mesh.vertices_m + np.float32(0.01), item.mesh.faces, 1.25)
+    nothing = Surface(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
+    outer = Surface(2 * item.mesh.vertices_m, item.mesh.faces)
+    mesh = replace(item.mesh, answers=Answers((one,), nothing, outer))
+    answers = scene_from(sent(scene(replace(item, mesh=mesh)))).objects[0].mesh.answers
+    assert answers.others[0].score == 1.25
+    assert np.allclose(answers.others[0].vertices_m, one.vertices_m, rtol=0, atol=1e-7)
+    assert len(answers.inner.faces) == 0
+    assert np.array_equal(answers.outer.faces, outer.faces)
+    assert scene_from(sent(scene(item))).objects[0].mesh.answers is None
 
 
 def test_an_empty_scene():

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray, Mesh, Symmetry
+from sam3d_ros.core.types import (
+    Answers,
+    Float32Array,
+    FloatArray,
+    IndexArray,
+    Mesh,
+    Surface,
+    Symmetry,
+)
 from sam3d_ros.messages.headers import point_message, vector, vector_message
 from sam3d_ros.messages.types import MessageTypes
 
@@ -50,8 +58,7 @@ def mesh_from(item: Any) -> Mesh:
 
     :raises InputError: when its arrays do not fit together.
     """
-    triangles = [triangle.vertex_indices for triangle in item.mesh.triangles]
-    points = [(point.x, point.y, point.z) for point in item.mesh.vertices]
+    vertices_m, faces = arrays_of(item.mesh)
     up = vector(item.canonical_up)
     symmetry = Symmetry(
         str(item.symmetry),
@@ -60,15 +67,36 @@ def mesh_from(item: Any) -> Mesh:
         vector(item.symmetry_origin),
     )
     mesh = Mesh(
-        vertices_m=np.array(points, np.float32).reshape(-1, 3),
-        faces=np.array(triangles, np.int32).reshape(-1, 3),
+        vertices_m=vertices_m,
+        faces=faces,
         colors=np.array(item.vertex_colors, np.uint8).reshape(-1, 3),
         face_labels=np.array(item.face_labels, np.uint8),
         face_confidence=np.array(item.face_confidence, np.float32),
         symmetry=symmetry if symmetry.kind else None,
         up=up if up.any() else None,
+        answers=_answers_from(item),
     )
     return checked(mesh, f'the mesh of object {item.id}')
+
+
+def arrays_of(message: Any) -> tuple[Float32Array, IndexArray]:
+    """Return the (V, 3) vertices and (F, 3) faces of a shape_msgs/Mesh."""
+    triangles = [triangle.vertex_indices for triangle in message.triangles]
+    points = [(point.x, point.y, point.z) for point in message.vertices]
+    vertices_m = np.array(points, np.float32).reshape(-1, 3)
+    return vertices_m, np.array(triangles, np.int32).reshape(-1, 3)
+
+
+def _answers_from(item: Any) -> Answers | None:
+    """What else a SceneObject may look like; None where it does not say."""
+    if not len(item.outer_hull.triangles):
+        return None
+    others = [
+        Surface(*arrays_of(mesh), float(score))
+        for mesh, score in zip(item.answers, item.answer_scores, strict=True)
+    ]
+    inner, outer = (Surface(*arrays_of(mesh)) for mesh in (item.inner_hull, item.outer_hull))
+    return Answers(tuple(others), inner, outer)
 
 
 def mesh_hash(mesh: Mesh) -> str:

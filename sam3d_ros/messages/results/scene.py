@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.core.types import ObjectState, Provenance, Relation, Scene, SceneObject
+from sam3d_ros.core.types import Answers, ObjectState, Provenance, Relation, Scene, SceneObject
 from sam3d_ros.geometry.relations import relations
 from sam3d_ros.messages.headers import (
     covariance_matrix,
@@ -114,7 +114,20 @@ def object_message(
         color_names=[name for name, _ in item.colors],
         color_shares=np.array([share for _, share in item.colors], np.float32),
         **canonical_fields(types, item.mesh),
+        **_answers(types, item.mesh.answers),
     )
+
+
+def _answers(types: MessageTypes, answers: Answers | None) -> dict[str, Any]:
+    """Return the fields of a SceneObject that tell what else it may look like."""
+    if answers is None:
+        return {}
+    hulls = {'inner_hull': answers.inner, 'outer_hull': answers.outer}
+    return {
+        'answers': [mesh_message(types, one.vertices_m, one.faces) for one in answers.others],
+        'answer_scores': np.array([one.score for one in answers.others], np.float32),
+        **{name: mesh_message(types, one.vertices_m, one.faces) for name, one in hulls.items()},
+    }
 
 
 def scene_from(message: Any) -> Scene:

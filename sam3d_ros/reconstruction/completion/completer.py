@@ -11,6 +11,7 @@ import numpy as np
 from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import FloatArray
+from sam3d_ros.reconstruction.answers import agreement
 from sam3d_ros.reconstruction.completion.completion import CompletionBackend
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
@@ -107,7 +108,8 @@ class Completer:
             for track, shape in zip(open_ids, shapes, strict=True):
                 tried[track] += (name,)
                 known = best.get(track)
-                if known is None or self._passes(shape) or _agreement(shape) > _agreement(known):
+                better = known is not None and agreement(shape.score) > agreement(known.score)
+                if known is None or self._passes(shape) or better:
                     best[track] = shape
             open_ids = [track for track in open_ids if not self._passes(best[track])]
             if not open_ids:
@@ -123,7 +125,7 @@ class Completer:
             name = type(backend).__name__
             raise BackendError(f'{name} failed: {type(error).__name__}: {error}') from error
         return [
-            build_shape(item, completion, self._config.max_faces)
+            build_shape(item, completion, self._config.max_faces, self._config.answers)
             for item, completion in zip(evidence, completions, strict=True)
         ]
 
@@ -133,11 +135,6 @@ class Completer:
             and min(shape.score.observed_inliers, shape.own_inliers) >= self._config.min_inliers
             and shape.score.free_volume <= self._config.max_free_volume
         )
-
-
-def _agreement(shape: Shape) -> float:
-    score = shape.score
-    return score.observed_inliers + score.silhouette_iou - score.free_volume
 
 
 def _completed(track_id: int, shape: Shape, tried: tuple[str, ...]) -> Completed:

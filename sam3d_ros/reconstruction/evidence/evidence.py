@@ -74,6 +74,12 @@ class Evidence:
     views: tuple[View, ...]
 
     @property
+    def blind(self) -> float:
+        """Share of the masks' pixels without a return, over all views."""
+        pixels = sum(int(view.mask.sum()) for view in self.views)
+        return 1.0 - sum(int(view.own.sum()) for view in self.views) / max(pixels, 1)
+
+    @property
     def empty(self) -> BoolArray:
         """(N, N, N) bool: where the object cannot be, clear or on the skin of other things."""
         return np.asarray(self.clear | (self.outside & ~self.free), bool)

@@ -17,6 +17,10 @@ from sam3d_ros.reconstruction.views import View
 QUANTILE = 0.005
 LOOKING_DOWN = 0.1
 SUPPORT_REACH = 3.0
+LEAST_RETURNS = 0.5
+"""Share of a mask's pixels with a return below which its silhouette gives the size too."""
+FARTHEST_SHARE = 1.5
+"""Blind pixels are no farther than this share of the depth of those seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +65,13 @@ def fit_grid(views: Sequence[View], config: EvidenceConfig) -> Grid:
 
     The side is ``config.margin`` times the largest extent of the points seen, where the depth
     away from the camera counts at least ``config.hidden_depth`` of the smaller of width and
-    height (the hidden side), and the height starts at the support.
+    height (the hidden side), and the height starts at the support. Where most of a mask has no
+    return, as on glass, its silhouette counts too.
 
     :raises InputError: when no view has an own pixel with a return.
     """
     R_ref_grid = _axes(views[0])
-    points = np.concatenate([apply(view.T_ref_cam, _own_points(view)) for view in views])
+    points = np.concatenate([apply(view.T_ref_cam, _shown_points(view)) for view in views])
     if len(points) == 0:
         raise InputError(
             'an object without a single valid depth', wanted='at least one own pixel with depth'
@@ -87,8 +92,28 @@ def fit_grid(views: Sequence[View], config: EvidenceConfig) -> Grid:
     return Grid(config.grid, voxel, transform(R_ref_grid, R_ref_grid @ centre))
 
 
-def _own_points(view: View) -> FloatArray:
-    return view.pointmap[view.own].astype(np.float64)
+def _shown_points(view: View) -> FloatArray:
+    """(P, 3) own points of a view, optical frame; of a mask that has few returns its blind pixels
+    too, where their rays meet the upright plane through the middle of those seen, facing the
+    camera.
+    """
+    own = view.own
+    points = view.pointmap[own].astype(np.float64)
+    if len(points) == 0 or len(points) >= LEAST_RETURNS * view.mask.sum():
+        return points
+    middle = np.median(points, axis=0)
+    up = view.up_cam / np.linalg.norm(view.up_cam)
+    across = middle - up * (up @ middle)
+    rows, columns = np.nonzero(view.mask & ~own)
+    K = view.camera
+    directions = np.stack(
+        [(columns - K.cx) / K.fx, (rows - K.cy) / K.fy, np.ones(len(rows))], axis=1
+    )
+    towards = directions @ across
+    ahead = towards > 0.1 * np.linalg.norm(across) * np.linalg.norm(directions, axis=1)
+    reach = (middle @ across) / np.where(ahead, towards, 1.0)
+    ahead &= reach < FARTHEST_SHARE * middle[2]
+    return np.concatenate([points, reach[ahead, None] * directions[ahead]])
 
 
 def _axes(view: View) -> FloatArray:

@@ -28,6 +28,11 @@ SIZE_SIGMA, SIZE_PER_VOXEL, SIZE_PER_SILHOUETTE = 0.04, 0.4, 0.8
 """Relative error of the box's edges: of every object, of a voxel over the edge, and of the share
 of the silhouette that mesh and mask do not have in common."""
 
+SIZE_PER_BLIND, ODDS_PER_BLIND = 0.4, 2.0
+"""Relative error of the edges, and log odds that speak against a face, of things of which the
+sensor saw nothing but the silhouette; with the square of the share of the mask without a return.
+From the same worlds with depth taken away in blobs."""
+
 
 def tolerance_m(evidence: Evidence) -> float:
     """Return the distance within which a face counts as right."""
@@ -46,6 +51,7 @@ def face_confidence(
     :param evidence: what was seen of the object.
     """
     odds = OFFSET + face_features(vertices, faces, probability, evidence) @ WEIGHTS
+    odds -= np.float32(ODDS_PER_BLIND * evidence.blind**2)
     return np.asarray(1.0 / (1.0 + np.exp(-odds)), np.float32)
 
 
@@ -72,14 +78,18 @@ def face_features(
     return np.stack([np.log(crossing / (1.0 - crossing)), surface, voxel], axis=1)
 
 
-def scale_sigma(vertices: Float32Array, voxel_m: float, silhouette_iou: float) -> float:
+def scale_sigma(
+    vertices: Float32Array, voxel_m: float, silhouette_iou: float, blind: float = 0.0
+) -> float:
     """Return the relative one-sigma error of the edges of a mesh's box, over all three of them.
 
     :param vertices: (V, 3) of the mesh, metres.
     :param voxel_m: side of a voxel of its volume.
     :param silhouette_iou: of the mesh with the masks it was seen by.
+    :param blind: share of the masks' pixels without a return.
     """
     edges = np.maximum(np.ptp(vertices, axis=0), voxel_m) if len(vertices) else np.ones(3)
     coarse = SIZE_PER_VOXEL * float(np.sqrt(np.mean(np.square(voxel_m / edges))))
     unlike = SIZE_PER_SILHOUETTE * (1.0 - silhouette_iou)
-    return float(np.sqrt(SIZE_SIGMA**2 + coarse**2 + unlike**2))
+    guessed = SIZE_PER_BLIND * blind**2
+    return float(np.sqrt(SIZE_SIGMA**2 + coarse**2 + unlike**2 + guessed**2))
