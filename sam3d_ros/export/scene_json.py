@@ -20,8 +20,8 @@ from sam3d_ros.core.types import (
     Provenance,
     Scene,
     SceneObject,
-    Symmetry,
     Surface,
+    Symmetry,
 )
 from sam3d_ros.export.ply import read_ply
 from sam3d_ros.geometry.relations import relations

@@ -12,6 +12,7 @@ from sam3d_ros.core.types import Float32Array, FloatArray, Gaussians, Mesh
 from sam3d_ros.geometry.decimate import decimated
 from sam3d_ros.geometry.gaussians import decode_gaussians, moved_gaussians
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.reconstruction.answers import agreement
 from sam3d_ros.reconstruction.completion.completion import Completion, MadeSurface
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.evidence.grid import Grid
@@ -69,7 +70,7 @@ def chosen(candidates: Sequence[Candidate], evidence: Evidence, backend: str) ->
     for candidate in candidates:
         surface = candidate.surface
         score = score_mesh(surface.vertices, surface.faces, evidence)
-        scores.append(score.observed_inliers + score.silhouette_iou - score.free_volume)
+        scores.append(agreement(score))
     best = candidates[int(np.argmax(scores))]
     distance_m = signed_distance(best.surface, evidence.grid)
     away = np.clip(distance_m / evidence.grid.voxel_m, -30, 30)
