@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from sam3d_ros.core.sensors import MODELS
@@ -43,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--sensor', choices=list(MODELS), default='structured_light', help='model of its errors'
     )
-    parser.add_argument('--rings', type=int, choices=[16, 32, 64], default=64, help='LiDAR rings')
+    parser.add_argument(
+        '--rings', type=int, choices=[8, 16, 32, 64], default=64, help='LiDAR rings'
+    )
+    parser.add_argument(
+        '--livox', action='store_true', help='a LiDAR that draws a rosette, instead of rings'
+    )
     parser.add_argument(
         '--hand-held', action='store_true', help='a wandering, shaking camera, no exact orbit'
     )
@@ -63,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from sam3d_ros.core.errors import ConfigurationError
     from sam3d_ros.world.episode import outermost, with_moved, with_removed, with_rings
     from sam3d_ros.world.recording import RECORDING, write_episode
+    from sam3d_ros.world.rendering.lidar import LIVOX
     from sam3d_ros.world.rendering.sensors import depth_sensor
     from sam3d_ros.world.sources import ScanSource
     from sam3d_ros.world.suites import make_episode
@@ -80,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
     )
     if episode.lidar:
         episode = with_rings(episode, args.rings)
+        if args.livox:
+            episode = replace(episode, lidar=LIVOX)
     if (args.moving or args.taken_away) and not episode.objects:
         raise ConfigurationError(f'{args.suite} has no objects', wanted='a suite that has some')
     if args.moving:

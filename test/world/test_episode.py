@@ -28,5 +28,6 @@ def test_an_object_is_gone_from_its_frame_on():
 
 
 def test_rings_and_stamps():
-    assert with_rings(make_episode('lidar', 0, frames=1), 16).lidar.rings == 16
+    for rings in (8, 16):
+        assert with_rings(make_episode('lidar', 0, frames=1), rings).lidar.rings == rings
     assert np.diff(stamps(3)).tolist() == [100_000_000] * 2

@@ -17,7 +17,7 @@ from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.sources.lidar import depth_from_cloud
-from sam3d_ros.world.rendering.lidar import Lidar
+from sam3d_ros.world.rendering.lidar import LIVOX, Lidar
 from sam3d_ros.world.samples import T_LINK_LIDAR, T_LINK_OPTICAL, Sample, samples
 from sam3d_ros.world.suites import make_episode
 
@@ -26,7 +26,7 @@ LIDARS = {
     'rings32': Lidar(32, 1024),
     'rings16': Lidar(16, 1024),
     'rings8': Lidar(8, 1024),
-    'livox': Lidar(6, 4000, field_of_view_rad=float(np.radians(70)), pattern='rosette'),
+    'livox': LIVOX,
 }
 WORLDS = {False: 8, True: 2}
 """Scenes of each pattern: full, quick."""

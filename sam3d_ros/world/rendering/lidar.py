@@ -110,6 +110,10 @@ class Lidar:
         return np.stack([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], axis=-1)
 
 
+LIVOX = Lidar(6, 4000, field_of_view_rad=float(np.radians(70)), pattern='rosette')
+"""One that draws a rosette, as the Avia does."""
+
+
 def poses_at(path_s: FloatArray, T: FloatArray, at_s: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return (N, 3, 3) rotations and (N, 3) positions of a path at times; held at both ends.
 
