@@ -113,6 +113,19 @@ def same_poses(symmetry: Symmetry | None) -> FloatArray:
     return np.stack(motions)
 
 
+def looks_same(points: FloatArray, R: FloatArray) -> bool:
+    """Return whether a shape turned about its middle is as it was.
+
+    :param points: (N, 3) thousands, evenly spread over its surface.
+    :param R: (3, 3) rotation.
+    """
+    still = points - points.mean(axis=0)
+    moving = still[::20]
+    away = cKDTree(still).query(moving @ R.T)[0]
+    reach = float(np.linalg.norm(moving, axis=1).mean())
+    return bool(np.quantile(away, NEARLY_ALL) <= ALIKE * reach)
+
+
 def canonical_up(
     vertices: FloatArray, faces: IndexArray, symmetry: Symmetry, up: FloatArray
 ) -> FloatArray:

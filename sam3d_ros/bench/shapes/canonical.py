@@ -13,7 +13,6 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
@@ -23,7 +22,7 @@ from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.reconstruction import posed
 from sam3d_ros.bench.worlds import TruthSegmenter, cases
 from sam3d_ros.core.types import FloatArray, Symmetry
-from sam3d_ros.geometry.symmetries import ALIKE, NEARLY_ALL, symmetry_of
+from sam3d_ros.geometry.symmetries import looks_same, symmetry_of
 from sam3d_ros.session.session import Session
 
 COUNTS = {'spaced': (12, 2), 'clutter': (6, 0)}
@@ -118,13 +117,8 @@ def is_up(found: FloatArray, true: FloatArray, mesh: PosedMesh) -> bool:
     :param mesh: the true shape, where it is.
     """
     turn, _ = Rotation.align_vectors(found[None], true[None])
-    if turn.magnitude() <= np.deg2rad(UP_DEG):
-        return True
-    still = mesh.samples()
-    points = still[::20] - still.mean(axis=0)
-    away = cKDTree(still - still.mean(axis=0)).query(turn.apply(points))[0]
-    reach = float(np.linalg.norm(points, axis=1).mean())
-    return bool(np.quantile(away, NEARLY_ALL) <= ALIKE * reach)
+    is_near = bool(turn.magnitude() <= np.deg2rad(UP_DEG))
+    return is_near or looks_same(mesh.samples(), turn.as_matrix())
 
 
 def _share(right: list[bool]) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.metrics import metrics_pose
@@ -20,7 +21,7 @@ from sam3d_ros.bench.metrics.scoring import PosedMesh
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import Frame
-from sam3d_ros.geometry.symmetries import same_poses, symmetry_of
+from sam3d_ros.geometry.symmetries import looks_same, same_poses, symmetry_of
 from sam3d_ros.geometry.transforms import apply, inverse, rotation_angle, transform, upright_axes
 from sam3d_ros.reconstruction.completion.completer import Completer, Job
 from sam3d_ros.reconstruction.pose.layout import Placed
@@ -182,7 +183,7 @@ def score_pose(
     scale_error = abs(size_m / true_m - 1.0)
     if T_found is None:
         return PoseScore(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 180.0, scale_error)
-    same = same_poses(symmetry_of(model.vertices_m, model.faces))
+    same = all_same(model, inverse(T_true) @ T_found)
     vertices = points[::4]
     surface = metrics_pose.mssd(T_found, T_true, same, vertices)
     projection = metrics_pose.mspd(T_found, T_true, same, vertices, frame.camera)
@@ -198,6 +199,30 @@ def score_pose(
         rotation_deg=float(np.degrees(turned)),
         scale_error=scale_error,
     )
+
+
+def all_same(model: PosedMesh, T_true_found: np.ndarray) -> np.ndarray:
+    """Return (K, 4, 4) motions of a model that nobody can see, the identity first.
+
+    Beside those of its symmetry, half turns about its other axes, as a box has; of a ball the one
+    that makes good whatever turn was found.
+
+    :param T_true_found: (4, 4) from where it was found to where it is.
+    """
+    points = model.samples()
+    middle = points.mean(axis=0)
+
+    def about_the_middle(R: np.ndarray) -> np.ndarray:
+        return transform(R, middle - R @ middle)
+
+    same = same_poses(symmetry_of(model.vertices_m, model.faces))
+    if all(looks_same(points, R) for R in Rotation.random(3, random_state=0).as_matrix()):
+        return np.concatenate([same, about_the_middle(T_true_found[:3, :3])[None]])
+    for axis in np.linalg.eigh(np.cov((points - middle).T))[1].T:
+        flip = 2.0 * np.outer(axis, axis) - np.eye(3)
+        if looks_same(points, flip):
+            same = np.concatenate([same, same @ about_the_middle(flip)])
+    return same
 
 
 def summary(scores: list[PoseScore]) -> dict[str, float]:
