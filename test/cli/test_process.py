@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.cli.main import main
 from sam3d_ros.core.types import ObjectState
 from sam3d_ros.export.scene_files import read_scene
+from sam3d_ros.geometry.gaussians import decode_gaussians
 from sam3d_ros.messages.results.scene import scene_from
 
 SIZE = (320, 240)
@@ -36,7 +38,7 @@ def path(recorded, tmp_path_factory):
 def out(path, tmp_path_factory):
     """The results of one run."""
     folder = tmp_path_factory.mktemp('out')
-    assert main(['process', str(path), '--out', str(folder), '--snapshot']) == 0
+    assert main(['process', str(path), '--out', str(folder), '--snapshot', '--gaussians']) == 0
     return folder
 
 
@@ -63,12 +65,17 @@ def test_everything_is_there(out):
         'result',
         'report.json',
         'snapshot.png',
+        'gaussians',
+        'scene_gaussians.ply',
     }
     tree = json.loads((out / 'scene.json').read_text())
     for entry in tree['objects']:
         assert (out / entry['mesh']).is_file()
         glb = (out / entry['mesh']).with_suffix('.glb').read_bytes()
         assert b'"baseColorTexture"' in glb
+        shown = decode_gaussians((out / 'gaussians' / Path(entry['mesh']).name).read_bytes())
+        assert np.all(np.ptp(shown.means_m, axis=0) <= np.array(entry['size']) + 1e-4)
+        assert entry['symmetry']['kind'] in ('none', 'mirror', 'rotation', 'revolution')
     assert (out / 'scene.glb').read_bytes().count(b'"baseColorTexture"') == len(tree['objects'])
 
 
@@ -115,7 +122,7 @@ def test_the_same_bytes_in_another_process(path, out, tmp_path):
     environment = {**os.environ, 'PYTHONHASHSEED': '7', 'OMP_NUM_THREADS': '2'}
     command = [sys.executable, '-m', 'sam3d_ros.cli.main', 'process', str(path)]
     subprocess.run(
-        [*command, '--out', str(tmp_path / 'again'), '--snapshot'],
+        [*command, '--out', str(tmp_path / 'again'), '--snapshot', '--gaussians'],
         check=True,
         env=environment,
         timeout=110,
