@@ -58,8 +58,9 @@ class ReconstructionNode(StageNode):
         """Have one job done, and answer."""
         client, number, message = item
         try:
+            longest_s = LONGEST_S + self.config('reconstruction').generation_s
             answer = self._process.ask(
-                message, LONGEST_S, lambda: self._given_up.get(client) == number
+                message, longest_s, lambda: self._given_up.get(client) == number
             )
         except CancelledError:
             return
