@@ -25,6 +25,7 @@ Value = float | int | str | None
 
 BENCHES: Mapping[str, str] = {
     'segmentation': 'sam3d_ros.bench.masks.segmentation',
+    'clicks': 'sam3d_ros.bench.masks.prompts_segmentation',
     'reconstruction': 'sam3d_ros.bench.reconstruction',
     'answers': 'sam3d_ros.bench.answers',
     'tracking': 'sam3d_ros.bench.tracking',

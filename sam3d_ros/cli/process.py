@@ -33,7 +33,7 @@ from sam3d_ros.core.errors import (
     Sam3dError,
 )
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.types import Frame, Scene
+from sam3d_ros.core.types import Correction, Frame, Scene
 from sam3d_ros.export import scene_files, scene_json
 from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras, transforms_of
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader
@@ -255,6 +255,7 @@ def process_frame(
         return BadFrame(frame.stamp_ns, str(error), frame.camera_id)
     if asked.object_id is not None:
         (prompt,) = asked.prompts
+        assert not isinstance(prompt, Correction)
         session.correct(asked.object_id, prompt)
     return result
 

@@ -10,19 +10,20 @@ from pathlib import Path
 import cv2
 
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from sam3d_ros.core.types import BoxPrompt, Correction, MaskPrompt, PointPrompt, Prompt
 from sam3d_ros.session.config import PromptConfig
+from sam3d_ros.session.prompts.answers import LEVELS
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked about one frame.
 
-    :param prompts: in its pixels.
+    :param prompts: in its pixels; then what is said about the answer to the last of them.
     :param object_id: the object that the only prompt corrects; None = the prompts are looked for.
     """
 
-    prompts: tuple[Prompt, ...] = ()
+    prompts: tuple[Prompt | Correction, ...] = ()
     object_id: int | None = None
 
 
@@ -35,6 +36,26 @@ def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
         help='list only what these noun phrases mean, e.g. "the red cup left of the box"',
     )
     add_pixel_prompt_arguments(parser)
+    parser.add_argument(
+        '--also',
+        action='append',
+        type=point,
+        default=[],
+        metavar='U,V[,LABEL]',
+        help='corrects what the last prompt was answered with, as a second click does: this is on '
+        'it too, with label 0 it is not; repeatable',
+    )
+    parser.add_argument(
+        '--choose',
+        choices=LEVELS,
+        default='',
+        help='of what a single --point may mean, this instead of the likeliest',
+    )
+    parser.add_argument(
+        '--apart',
+        action='store_true',
+        help='what was chosen is an object by itself, whatever it is a part of',
+    )
     parser.add_argument(
         '--correct',
         type=int,
@@ -99,12 +120,28 @@ def asked_of(args: argparse.Namespace) -> Asked:
     :raises PromptError: when an object is to be corrected by none or several of them.
     """
     prompts = pixel_prompts(args)
+    told = corrections(args)
+    if told and (not prompts or args.correct is not None):
+        raise PromptError(
+            '--also, --choose or --apart without a prompt that they are about',
+            wanted='--point, --box or --mask, and no --correct',
+        )
     if args.correct is not None and len(prompts) != 1:
         raise PromptError(
             f'--correct {args.correct} with {len(prompts)} prompts',
             wanted='one: --point (and points of label 0 after it), --box or --mask',
         )
-    return Asked(prompts, args.correct)
+    return Asked((*prompts, *told), args.correct)
+
+
+def corrections(args: argparse.Namespace) -> tuple[Correction, ...]:
+    """Return what is said about the answer to the last prompt, a click at a time.
+
+    :param args: parsed from :func:`add_prompt_arguments`.
+    """
+    chosen = Correction(choice=args.choose, apart=args.apart)
+    clicks = [Correction(points_px=((u, v),), labels=(label,)) for u, v, label in args.also]
+    return (*[chosen] * (chosen != Correction()), *clicks)
 
 
 def pixel_prompts(args: argparse.Namespace) -> tuple[Prompt, ...]:

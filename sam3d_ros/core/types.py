@@ -25,6 +25,7 @@ Float32Array = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 IndexArray = npt.NDArray[np.int32]
+BoxPx = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +79,9 @@ class Frame:
         no TF tells where up is (the fixed frame is then just the camera).
     :param sensor: what the errors of the pointmap look like.
     :param camera_id: name of the camera among several; empty for the only one.
-    :param measured: (H, W) bool, False where range was inferred, e.g. by a network, and so proves
-        no free space; None = all of it was measured.
-    :param range_sigma_m: (H, W) float32 one-sigma error of each range, metres, as its source says
-        it; None = that of ``sensor``.
+    :param measured: (H, W) bool, False where range is inferred: no proof of free space; None = all.
+    :param range_sigma_m: (H, W) float32 one-sigma error of each range by its source, metres;
+        None = that of ``sensor``.
     """
 
     stamp_ns: int
@@ -118,10 +118,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class PointPrompt:
-    """Points on one object: ``points_px`` ((u, v), ...) and ``labels`` (1 = on it, 0 = off it)."""
+    """Points on one object: ``points_px`` ((u, v), ...) and ``labels`` (1 = on it, 0 = off it).
+
+    ``before``: (h, w) logits of the answer that the last one corrects, of any size.
+    """
 
     points_px: tuple[tuple[float, float], ...]
     labels: tuple[int, ...]
+    before: Float32Array | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +151,37 @@ class TextPrompt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExemplarPrompt:
-    """Every object like the one in a box (px) of this frame, or of ``frame`` when given."""
+    """Every object like those that are shown; a box without area is a click.
 
-    box_px: tuple[float, float, float, float]
+    :param box_px: around one: left, top, right, bottom, px, of this frame, or of ``frame``.
+    :param frame: that shows it; None = the one that is looked at.
+    :param text: a noun phrase that they answer to as well; empty = none.
+    :param more_px: boxes around further ones, of the same frame.
+    :param not_px: boxes around what is not meant.
+    """
+
+    box_px: BoxPx
     frame: Frame | None = None
+    text: str = ''
+    more_px: tuple[BoxPx, ...] = ()
+    not_px: tuple[BoxPx, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is said about the answer to an earlier prompt.
+
+    :param number: of that prompt; 0 = the last one.
+    :param points_px: ((u, v), ...) further points, with ``labels`` as of :class:`PointPrompt`.
+    :param choice: which alternative is meant: ``whole``, ``part``, ``sub-part``; empty = as it is.
+    :param apart: it is an object by itself, whatever it is a part of.
+    """
+
+    number: int = 0
+    points_px: tuple[tuple[float, float], ...] = ()
+    labels: tuple[int, ...] = ()
+    choice: str = ''
+    apart: bool = False
 
 
 Prompt = PointPrompt | BoxPrompt | MaskPrompt | TextPrompt | ExemplarPrompt
@@ -178,6 +209,8 @@ class Instance:
     :param source: backend and prompt that made it, e.g. ``geometric:all`` or ``sam2:point``.
     :param label: noun phrase, or empty.
     :param support: index into ``Instances.supports`` of the plane it stands on, or -1.
+    :param logits: (h, w) float32 of the mask as its backend takes them back for a correction.
+    :param apart: somebody said that it is an object by itself: it is not put together with others.
     """
 
     mask: BoolArray
@@ -186,6 +219,16 @@ class Instance:
     source: str
     label: str = ''
     support: int = -1
+    logits: Float32Array | None = None
+    apart: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Concept:
+    """Of a phrase or an exemplar: probability that there is one, and (H, W) all pixels of such."""
+
+    presence: float
+    region: BoolArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,6 +238,7 @@ class Instances:
     stamp_ns: int
     items: tuple[Instance, ...] = ()
     supports: tuple[Plane, ...] = ()
+    concepts: tuple[Concept, ...] = ()
 
 
 class TrackState(IntEnum):

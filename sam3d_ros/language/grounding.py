@@ -96,15 +96,17 @@ def find(
     return Answer(phrase.strip(), presence, tuple(found), view.name if query.needs_view else '')
 
 
-def find_present(scene: Scene, phrase: str, like: Sequence[int] = ()) -> Answer:
+def find_present(
+    scene: Scene, phrase: str, like: Sequence[int] = (), unlike: Sequence[int] = ()
+) -> Answer:
     """Return the objects that a phrase means, as :func:`find` does; there is at least one.
 
     :raises PromptError: when it means nothing that is here, too.
     """
-    answer = find(scene, phrase, like)
+    answer = find(scene, phrase, like, unlike)
     if not answer.objects:
         raise PromptError(
-            f'nothing here is "{answer.phrase}" (presence {answer.presence:.2f})',
+            f'nothing here is "{answer.phrase or "like it"}" (presence {answer.presence:.2f})',
             wanted='a phrase for something that is seen',
         )
     return answer

@@ -8,6 +8,8 @@ from typing import Any
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import (
     BoxPrompt,
+    BoxPx,
+    Correction,
     ExemplarPrompt,
     MaskPrompt,
     PointPrompt,
@@ -39,8 +41,30 @@ def prompt_from(message: Any) -> Prompt:
     if message.type == BOX:
         return BoxPrompt(box_from(message.box))
     if message.type == EXEMPLAR:
-        return ExemplarPrompt(box_from(message.box))
+        return _exemplar_from(message)
     raise PromptError(f'a prompt of type {message.type}', wanted='POINTS=0 to EXEMPLAR=4')
+
+
+def correction_from(request: Any) -> Correction:
+    """Return what a request AddPrompt says about an earlier prompt.
+
+    :raises PromptError: when it corrects by something else than points.
+    """
+    points: PointPrompt | None = None
+    if request.prompt.type == POINTS and request.prompt.points:
+        points = _points_from(request.prompt)
+    elif request.prompt.type != POINTS:
+        raise PromptError(
+            f'a correction by a prompt of type {request.prompt.type}',
+            wanted='points, or choice and apart alone',
+        )
+    return Correction(
+        int(request.corrects),
+        points.points_px if points else (),
+        points.labels if points else (),
+        request.choice,
+        request.apart,
+    )
 
 
 def prompt_message(types: MessageTypes, prompt: Prompt, stamp_ns: int | None = None) -> Any:
@@ -91,6 +115,22 @@ def box_from(region: Any) -> tuple[float, float, float, float]:
         raise PromptError(f'a box of {region.width}x{region.height} px', wanted='a box with area')
     left, top = float(region.x_offset), float(region.y_offset)
     return left, top, left + float(region.width), top + float(region.height)
+
+
+def _exemplar_from(message: Any) -> ExemplarPrompt:
+    like: list[BoxPx] = []
+    unlike: list[BoxPx] = []
+    if message.box.width or message.box.height or not message.points:
+        like.append(box_from(message.box))
+    if message.points:
+        clicked = _points_from(message)
+        for (u, v), label in zip(clicked.points_px, clicked.labels, strict=True):
+            (like if label else unlike).append((u, v, u, v))
+    if not like:
+        raise PromptError('an exemplar of what is not meant alone', wanted='one of what is')
+    return ExemplarPrompt(
+        like[0], text=message.text.strip(), more_px=tuple(like[1:]), not_px=tuple(unlike)
+    )
 
 
 def _points_from(message: Any) -> PointPrompt:

@@ -182,17 +182,17 @@ class ObjectReconstructor:
         self._adopt(completed)
         return _published(completed.track_id, memory, frame) if memory.shape is not None else None
 
-    def surface(self, track_id: int, backend: str) -> tuple[FloatArray, ByteArray] | None:
+    def surface(self, track_id: int, backend: str = '') -> tuple[FloatArray, ByteArray] | None:
         """Return the (N, 3) points that were seen of an object, fixed frame, and their RGB.
 
         :param track_id: the object.
-        :param backend: who must have made its shape.
+        :param backend: who must have made its shape; empty = anybody.
         :return: None when the object is not known, has no shape by that backend, or is locked.
         """
         memory = self._memories.get(track_id)
         if memory is None or memory.shape is None or memory.is_poor or memory.is_locked:
             return None
-        if memory.shape.provenance.backend != backend:
+        if backend and memory.shape.provenance.backend != backend:
             return None
         points = memory.points
         return apply(memory.T_fixed_obj, points.vertices_m.astype(np.float64)), points.colors

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ from sam3d_ros.core.types import (
 from sam3d_ros.segmentation.partition import Partition
 
 NEAR_PX = 6  # a click this far beside a thing still means it
+REACH = 40.0
+"""A correction changes so many squares of its distance from the border of the mask before."""
 MOSTLY = 0.7  # a patch with this share of its pixels in a region belongs to it
 
 
@@ -80,13 +82,38 @@ def clicked_patches(patches: IndexArray, prompt: PointPrompt) -> tuple[list[int]
     return on, off
 
 
+def corrected(answer: BoolArray, before: BoolArray, prompt: PointPrompt) -> BoolArray:
+    """Return the mask after the last click of a prompt has corrected the answer before.
+
+    The patch below a click may be far more than was wrong. A click that is a step away from the
+    border of the mask before it means no more than about as large a change as that step.
+
+    :param answer: (H, W) bool, all clicks together as sets of patches.
+    :param before: (H, W) bool, the answer before the last click.
+    :param prompt: with all clicks.
+    """
+    (u, v), label = prompt.points_px[-1], prompt.labels[-1]
+    wrong = ~before if label else before
+    step_px = float(
+        cv2.distanceTransform(wrong.view(np.uint8), cv2.DIST_L2, 3)[round(v), round(u)]
+    )
+    if np.count_nonzero(answer ^ before) <= REACH * step_px**2 + 1:
+        return answer
+    spot = np.zeros(before.shape, np.uint8)
+    cv2.circle(spot, (round(u), round(v)), max(1, round(step_px)), 1, cv2.FILLED)
+    return before | (spot > 0) if label else before & (spot == 0)
+
+
 def _at_points(partition: Partition, prompt: PointPrompt) -> tuple[Selection, ...]:
     on, off = clicked_patches(partition.patches, prompt)
     if not on:
         return ()
     levels = [_members(level, on, off) for level in (partition.thing_of, partition.group_of)]
     if len(prompt.points_px) > 1:
-        return (selection(partition, levels[0]),)
+        answer = selection(partition, levels[0])
+        if prompt.before is None:
+            return (answer,)
+        return (replace(answer, mask=corrected(answer.mask, prompt.before > 0, prompt)),)
     part = np.zeros(len(partition.thing_of), bool)
     part[on] = True
     answers: list[Selection] = []

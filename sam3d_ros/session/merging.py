@@ -10,6 +10,7 @@ how much of the surfaces touch by logistic regression, trained on made-up worlds
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -18,7 +19,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.interfaces import Tracker
-from sam3d_ros.core.types import Frame, Tracks, TrackState
+from sam3d_ros.core.types import Frame, Instance, Tracks, TrackState
+from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.masks3d.mending import joined
 from sam3d_ros.reconstruction.completion.completer import Completed, Job
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
@@ -119,11 +121,13 @@ class Merging:
         self._reconstructor = reconstructor
         self._opinions: dict[tuple[int, int], _Opinion] = {}
         self._question: _Question | None = None
+        self._apart: set[int] = set()
         self._next_ns = 0
 
     def clear(self) -> None:
         """Forget all, as when time begins anew."""
         self._opinions.clear()
+        self._apart.clear()
         self._question = None
         self._next_ns = 0
 
@@ -138,6 +142,15 @@ class Merging:
             for track in tracks.items
             if track.instance >= 0 and track.state is TrackState.CONFIRMED
         }
+        items = tracks.instances.items
+        apart = {track_id for track_id, index in seen.items() if items[index].apart}
+        for track_id in sorted(apart - self._apart):
+            self._apart.add(track_id)
+            if (
+                split := self._taken_from(track_id, frame, items[seen[track_id]], seen)
+            ) is not None:
+                return split
+        seen = {track_id: index for track_id, index in seen.items() if track_id not in apart}
         if self._question is None and frame.stamp_ns >= self._next_ns:
             self._next_ns = frame.stamp_ns + EVERY_NS
             alive = {track.id for track in tracks.items}
@@ -148,6 +161,21 @@ class Merging:
             return None
         self._question = None
         return self._answered(question) if seen.keys() >= set(question.pair) else None
+
+    def _taken_from(
+        self, track_id: int, frame: Frame, own: Instance, seen: Iterable[int]
+    ) -> Split | None:
+        """Return what knows the surface of a track that is an object by itself as its own."""
+        pixels = own.mask & np.isfinite(frame.depth_m)
+        points = apply(frame.T_fixed_cam, frame.pointmap[pixels].astype(np.float64))
+        for other_id in sorted(set(seen) - {track_id}):
+            surface = self._reconstructor.surface(other_id)
+            if surface is None or not len(points):
+                continue
+            distance, _ = cKDTree(surface[0]).query(points, distance_upper_bound=NEAR_M)
+            if np.isfinite(distance).mean() >= MELTED:
+                return Split(other_id, track_id, f'{track_id} is an object by itself, it was said')
+        return None
 
     def _ask(self, frame: Frame, tracks: Tracks, seen: dict[int, int]) -> None:
         """Ask about the pair that is likeliest to be one, of those whose turn it is."""

@@ -56,12 +56,22 @@ class Kept:
         )
 
     def filling(self, box_px: tuple[float, float, float, float]) -> int:
-        """Return the id of the track that a box is drawn around.
+        """Return the id of the track that a box is drawn around, or that is clicked on.
 
-        :param box_px: left, top, right, bottom, half open.
-        :raises PromptError: when no object fills it.
+        :param box_px: left, top, right, bottom, half open; without area, it is a click.
+        :raises PromptError: when no object fills it, or is there.
         """
         height, width = self.frame.depth_m.shape
+        left, top, right, bottom = box_px
+        if left == right and top == bottom:
+            row, column = round(top), round(left)
+            if 0 <= row < height and 0 <= column < width:
+                for track_id, seen in self._masks().items():
+                    if seen[row, column]:
+                        return track_id
+            raise PromptError(
+                f'no object at ({left:g}, {top:g}) px', wanted='a click on one that has a mask'
+            )
         asked = np.clip(np.rint(box_px), 0, (width, height, width, height))
         boxes = {track_id: mask_box(seen) for track_id, seen in self._masks().items()}
         fits = {

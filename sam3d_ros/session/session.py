@@ -22,14 +22,13 @@ from sam3d_ros.core.errors import InputError, NotFoundError
 from sam3d_ros.core.interfaces import Segmenter, Tracker
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import (
-    ExemplarPrompt,
+    Correction,
     Frame,
     Instances,
     Prompt,
     Reconstructions,
     Scene,
     SceneObject,
-    TextPrompt,
     Tracks,
 )
 from sam3d_ros.geometry.transforms import apply
@@ -47,13 +46,14 @@ from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
 from sam3d_ros.session.map_jumps import MapJump, MapJumps
 from sam3d_ros.session.merging import Merging, Split, Union, settle
 from sam3d_ros.session.outside import OutsideMasks
+from sam3d_ros.session.prompts.answers import Answered, Question
+from sam3d_ros.session.prompts.phrases import standing_prompts
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
 from sam3d_ros.session.recognition import settled
 from sam3d_ros.session.result import FrameResult, StageTimes
 from sam3d_ros.session.saved import TRACKS, SavedState, Stage
 from sam3d_ros.session.store import SessionStore
 from sam3d_ros.session.turns import Turns
-from sam3d_ros.session.words import Phrases, serves_concepts, standing_prompts
 
 LOG = logging.getLogger(__name__)
 
@@ -92,8 +92,7 @@ class Session:
         self._reconstructor = reconstructor
         self._memory = memory
         self._people = people or PeopleStage()
-        self._prompts = standing_prompts(prompts, segmenter)
-        self._phrases = Phrases(() if serves_concepts(segmenter) else prompts.phrases, say)
+        self._prompts, self._phrases = standing_prompts(prompts, segmenter, say)
         self._names = names or NamingStage()
         self._recent = RecentFrames(prompts.keep_frames)
         self._outside = OutsideMasks(options.external_wait_s)
@@ -155,7 +154,7 @@ class Session:
         self,
         frame: Frame,
         instances: Instances | None = None,
-        prompts: Sequence[Prompt] = (),
+        prompts: Sequence[Prompt | Correction] = (),
         *,
         hurry: bool = False,
     ) -> FrameResult:
@@ -256,22 +255,26 @@ class Session:
         self._memory.rebuilt(kept.frame, made)
         return self.scene()
 
-    def prompt(self, prompt: Prompt, stamp_ns: int | None = None) -> tuple[int, ...]:
-        """Look for something from now on; return the ids of the tracks that are it already.
+    def prompt(self, prompt: Prompt | Correction, stamp_ns: int | None = None) -> Answered:
+        """Look for something from now on, or correct an earlier answer; return the answer.
 
         :param prompt: in pixels of the frame of ``stamp_ns``.
         :param stamp_ns: of one of the last frames; None = the latest.
-        :raises PromptError: when the backend cannot serve it, or it points at nothing.
-        :raises NotReadyError, NotFoundError: when there is no such frame.
+        :raises PromptError: when it cannot be served, or points at nothing.
+        :raises NotFoundError: when there is no such frame, or nothing to correct.
         """
-        kept = self._recent.at(stamp_ns)
-        if not serves_concepts(self.segmenter) and isinstance(prompt, TextPrompt | ExemplarPrompt):
-            return self._phrases.add(prompt, kept, self.known())
-        if isinstance(prompt, ExemplarPrompt):
-            prompt = replace(prompt, frame=kept.frame)
-            kept = self._recent.at(None)
-        answer = self._prompts.add(prompt, self.segmenter, kept.frame)
-        return kept.showing(answer.mask)
+        question = self.question(prompt, stamp_ns)
+        return self.take(question, question.ask(self.segmenter))
+
+    def question(self, prompt: Prompt | Correction, stamp_ns: int | None = None) -> Question:
+        """Return what :meth:`prompt` asks; another thread may ask it while frames go on."""
+        return self._prompts.question(prompt, self.segmenter, self._recent, stamp_ns)
+
+    def take(self, question: Question, given: Instances | None) -> Answered:
+        """Take what came of a question, as :meth:`prompt` does."""
+        if question.is_grounded:
+            return self._phrases.answered(question, self.known())
+        return self._prompts.take(question, given)
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int | None = None) -> None:
         """Say which surface an object is: its shape is made anew there, its id stays.
@@ -287,13 +290,12 @@ class Session:
         kept = self._recent.at(stamp_ns)
         frame = kept.frame
         self.get(object_id)
-        answer = self._prompts.add_surface(prompt, self.segmenter, frame)
+        answer = self._prompts.add_surface(prompt, self.segmenter, frame).meant
         pixels = answer.mask & np.isfinite(frame.depth_m)
         points_fixed = apply(frame.T_fixed_cam, frame.pointmap[pixels].astype(np.float64))
-        colors = frame.rgb[pixels]
         for other_id in kept.showing(answer.mask):
             self._forget_object(other_id)
-        self._tracker.adopt(object_id, points_fixed, colors, frame.stamp_ns)
+        self._tracker.adopt(object_id, points_fixed, frame.rgb[pixels], frame.stamp_ns)
         self._reconstructor.forget(object_id)
 
     def latest(self) -> Frame:

@@ -91,6 +91,7 @@ class Memory:
     :param is_confirmed: it has been seen often enough to be believed.
     :param whole: frames that showed it as one mask, less what those count that tore it.
     :param camera: name of the camera that saw it last, empty = none of them.
+    :param apart: somebody said that it is an object by itself.
     :param looks: of a young track: stamps of the frames that could have shown it, and whether they
         did.
     """
@@ -107,6 +108,7 @@ class Memory:
     is_confirmed: bool = False
     whole: float = 0.0
     camera: str = ''
+    apart: bool = False
     looks: list[tuple[int, bool]] = field(default_factory=list)
     tree: cKDTree = field(init=False)
 

@@ -37,7 +37,7 @@ from sam3d_ros.geometry.visibility import (
     DepthVerdict,
     judge_frame,
 )
-from sam3d_ros.masks3d.mending import Pieces, find_pieces, joined
+from sam3d_ros.masks3d.mending import WHOLE, Pieces, find_pieces, joined
 from sam3d_ros.masks3d.rendering import owners
 from sam3d_ros.tracking.config import TrackingConfig
 from sam3d_ros.tracking.likeness import likeness
@@ -168,10 +168,11 @@ class OverlapTracker:
         seen, index_image = sightings(frame, instances)
         verdicts = [self._judge(memory, frame) for memory in self._memories]
         votes = self._votes(verdicts, index_image, len(instances.items))
-        matches = self._match_by_overlap(verdicts, votes, seen)
+        matches = self._match_by_overlap(verdicts, votes, seen, instances)
         self._match_moved(matches, seen, frame.camera_name)
         for position, memory in enumerate(self._memories):
             if position in matches:
+                memory.apart |= instances.items[matches[position]].apart
                 self._hit(memory, seen[matches[position]], verdicts[position], frame)
             else:
                 taken = set(matches.values())
@@ -188,6 +189,7 @@ class OverlapTracker:
         for index in free:
             stamp_ns, camera = frame.stamp_ns, frame.camera_name
             memory = Memory(self._next_id, seen[index], stamp_ns, stamp_ns, camera=camera)
+            memory.apart = instances.items[index].apart
             self._look(memory, stamp_ns, is_seen=True)
             instance_of[memory.id] = index
             self._memories.append(memory)
@@ -232,15 +234,25 @@ class OverlapTracker:
         return votes
 
     def _match_by_overlap(
-        self, verdicts: list[DepthVerdict], votes: IndexArray, seen: dict[int, Sighting]
+        self,
+        verdicts: list[DepthVerdict],
+        votes: IndexArray,
+        seen: dict[int, Sighting],
+        instances: Instances,
     ) -> dict[int, int]:
-        """Return the best one-to-one assignment of tracks (positions) to instances (indices)."""
+        """Return the best one-to-one assignment of tracks (positions) to instances (indices).
+
+        What is an object by itself is not the one that it is a part of.
+        """
         scores = np.zeros(votes.shape)
         for position, index in np.argwhere(votes > 0):
             if int(index) not in seen:
                 continue
             verdict = verdicts[position]
             visible = int(verdict.confirmed.sum() + verdict.seen_through.sum())
+            is_apart = instances.items[index].apart and not self._memories[position].apart
+            if is_apart and votes[position, index] < WHOLE * visible:
+                continue
             sighting = seen[int(index)]
             tree = self._memories[position].tree
             near, _ = tree.query(sighting.points_fixed, distance_upper_bound=SLACK_M)

@@ -24,6 +24,7 @@ from viser import ViserServer
 from sam3d_ros.core.errors import PromptError, Sam3dError
 from sam3d_ros.core.types import (
     BoxPrompt,
+    Correction,
     FloatArray,
     PointPrompt,
     Prompt,
@@ -34,6 +35,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.session.result import NOBODY
 from sam3d_ros.viewer import html
 from sam3d_ros.viewer.gate import Gate
+from sam3d_ros.viewer.last_answer import ALSO, NOT, LastAnswer
 from sam3d_ros.viewer.layers import COLORINGS, SceneLayers, Show, overview, title
 from sam3d_ros.viewer.moments import Moment, View
 from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, Source
@@ -134,11 +136,13 @@ class Page:
             self._camera = gui.add_dropdown('Image of', ('',), visible=False)
             self._camera.on_update(lambda _: self._dirty.set())
             self._image = gui.add_html('')
-            gestures = [SELECTS, *[ADDS] * (PROMPT in can), *[CORRECTS] * (CORRECT in can)]
+            gestures = [SELECTS, *[ADDS, ALSO, NOT] * (PROMPT in can)]
+            gestures += [CORRECTS] * (CORRECT in can)
             self._gesture = gui.add_dropdown(
                 'A click', gestures, hint='in the image; dragging a box does the same',
                 visible=len(gestures) > 1,
             )  # fmt: skip
+            self._last = LastAnswer(gui, self._ask_again)
             if TEXT in can:
                 with gui.add_form(None) as form:
                     self._phrase = gui.add_text('Look for', '', hint='a phrase, then Enter')
@@ -241,6 +245,8 @@ class Page:
         def act() -> None:
             if means == ADDS:
                 self._look_for(whole, view.stamp_ns)
+            elif means in (ALSO, NOT):
+                self._look_for(self._last.corrected(whole, means), view.stamp_ns)
             elif not self._show.selected:
                 raise PromptError('no object is selected', wanted='the one that this corrects')
             else:
@@ -253,12 +259,16 @@ class Page:
         if text and moment is not None:
             self._ask(lambda: self._look_for(TextPrompt(text), moment.stamp_ns))
 
-    def _look_for(self, prompt: Prompt, stamp_ns: int) -> None:
+    def _look_for(self, prompt: Prompt | Correction, stamp_ns: int) -> None:
         """Look for something, and select what it is already."""
-        said, ids = self._source.prompt(prompt, stamp_ns)
-        if ids:
-            self._show.selected = ids[0]
-        self._say(said)
+        reply = self._source.prompt(prompt, stamp_ns)
+        if reply.ids:
+            self._show.selected = reply.ids[0]
+        self._say(reply.sentence)
+        self._last.show(reply, stamp_ns)
+
+    def _ask_again(self, correction: Correction, stamp_ns: int) -> None:
+        self._ask(lambda: self._look_for(correction, stamp_ns))
 
     def _ask_selected(self, function: Callable[[int], str]) -> None:
         if self._show.selected:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from sam3d_ros.core.errors import NotReadyError, RecordingError, Sam3dError
-from sam3d_ros.core.types import Frame, Prompt, TextPrompt
+from sam3d_ros.core.types import Correction, Frame, Prompt, TextPrompt
 from sam3d_ros.export.scene_files import write_scene
 from sam3d_ros.pipeline.cameras import in_stamp_order
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader
+from sam3d_ros.session.prompts.standing import serves_concepts
 from sam3d_ros.session.session import Session
-from sam3d_ros.session.words import serves_concepts
 from sam3d_ros.viewer.moments import Moment, Timeline, view_of
-from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, told
+from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, Reply, told
 
 LOG = logging.getLogger(__name__)
 LOOKS = 3
@@ -64,14 +64,15 @@ class ProcessedRecording:
             return f'processing frame {self._done + 1} of {self._total}'
         return self._trouble or f'all {self._total} frames are processed'
 
-    def prompt(self, prompt: Prompt, stamp_ns: int) -> tuple[str, tuple[int, ...]]:
-        """Look for something from now on; see :class:`Source`."""
+    def prompt(self, prompt: Prompt | Correction, stamp_ns: int) -> Reply:
+        """Look for something from now on, or correct it; see :class:`Source`."""
         is_phrase = isinstance(prompt, TextPrompt)
         # A phrase means objects that are known, unless the segmenter reads it itself.
         looks = not is_phrase or serves_concepts(self._session.segmenter)
         stamp = None if is_phrase else stamp_ns
-        ids = self._ask(lambda: self._session.prompt(prompt, stamp), looks=looks)
-        return told(ids) or 'a new object', ids
+        answer = self._ask(lambda: self._session.prompt(prompt, stamp), looks=looks)
+        sentence = told(answer.ids) or 'a new object'
+        return Reply(sentence, answer.ids, answer.number, answer.levels, answer.chosen)
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int) -> str:
         """Say which surface an object is; see :class:`Source`."""

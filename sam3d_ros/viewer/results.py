@@ -22,6 +22,7 @@ from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import InputError, NotFoundError, PromptError, Sam3dError
 from sam3d_ros.core.people import People
 from sam3d_ros.core.types import (
+    Correction,
     Frame,
     Instances,
     Mesh,
@@ -46,7 +47,7 @@ from sam3d_ros.pipeline.frames import BadFrame, overrides_of
 from sam3d_ros.session.config import config_kind
 from sam3d_ros.session.result import NOBODY
 from sam3d_ros.viewer.moments import Moment, Timeline, view_of
-from sam3d_ros.viewer.sources import EDIT, REMOVE, SAVE, TEXT
+from sam3d_ros.viewer.sources import EDIT, REMOVE, SAVE, TEXT, Reply
 
 RESULT, REPORT, GAUSSIANS = 'result', 'report.json', 'object_gaussians.ply'
 RESULT_FILES = (SCENE_JSON, RESULT, GAUSSIANS)
@@ -101,7 +102,7 @@ class ResultFolder:
         """Return what was read, or what is missing."""
         return self._status
 
-    def prompt(self, prompt: Prompt, stamp_ns: int) -> tuple[str, tuple[int, ...]]:
+    def prompt(self, prompt: Prompt | Correction, stamp_ns: int) -> Reply:
         """Say which of the objects at the end a phrase means; refuse pixels.
 
         :raises PromptError: when it means none, or cannot be understood.
@@ -110,7 +111,7 @@ class ResultFolder:
             raise PromptError(READ_ONLY, remedy=OPEN)
         answer = find_present(self.edited(self._end or self._last().scene), prompt.text)
         sentences = [f'object {item.id}: {item.why}' for item in answer.objects]
-        return '; '.join(sentences), tuple(item.id for item in answer.objects)
+        return Reply('; '.join(sentences), tuple(item.id for item in answer.objects))
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int) -> str:
         """Refuse: nobody looks into images here."""

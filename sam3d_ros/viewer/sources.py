@@ -4,16 +4,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sam3d_ros.core.types import Prompt
+from sam3d_ros.core.types import Correction, Prompt
 from sam3d_ros.viewer.moments import Timeline
 
 PROMPT, TEXT, CORRECT, EDIT, REMOVE, REBUILD, SAVE = (
     'prompt', 'text', 'correct', 'edit', 'remove', 'rebuild', 'save',
 )  # fmt: skip
 """Names of what may be done; ``text`` is a prompt in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a prompt.
+
+    :param sentence: for whoever asked.
+    :param ids: of the objects that it is already, the likeliest first.
+    :param number: of the prompt, for a :class:`Correction`; 0 = it takes none.
+    :param levels: what the alternatives are called, the likeliest first.
+    :param chosen: index of the one that is meant.
+    """
+
+    sentence: str
+    ids: tuple[int, ...] = ()
+    number: int = 0
+    levels: tuple[str, ...] = ()
+    chosen: int = 0
 
 
 class Source(Protocol):
@@ -33,11 +52,10 @@ class Source(Protocol):
         """Return in a few words where it is."""
         ...
 
-    def prompt(self, prompt: Prompt, stamp_ns: int) -> tuple[str, tuple[int, ...]]:
-        """Look for something.
+    def prompt(self, prompt: Prompt | Correction, stamp_ns: int) -> Reply:
+        """Look for something, or say more about what an earlier prompt meant.
 
         :param prompt: a phrase, or in pixels of the frame of ``stamp_ns``.
-        :return: the sentence, and the ids of what it is already, the likeliest first.
         """
         ...
 

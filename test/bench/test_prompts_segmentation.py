@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.bench.masks.prompts_segmentation import answered, ask
+from sam3d_ros.bench.harness import BenchOptions
+from sam3d_ros.bench.masks.prompts_segmentation import answered, ask, correction, parts
 from sam3d_ros.bench.masks.scenes_segmentation import LabelledFrame
 from sam3d_ros.core.types import BoxPrompt, Camera, Frame, Instance, Instances, PointPrompt
 
@@ -25,7 +26,11 @@ class Half:
     def __init__(self, truth: np.ndarray) -> None:
         self._truth = truth
 
-    def segment(self, frame: Frame, prompts: tuple[PointPrompt | BoxPrompt, ...]) -> Instances:
+    def segment(
+        self, frame: Frame, prompts: tuple[PointPrompt | BoxPrompt, ...] = ()
+    ) -> Instances:
+        if not prompts:
+            return Instances(frame.stamp_ns)
         (prompt,) = prompts
         if isinstance(prompt, PointPrompt):
             column, row = (round(value) for value in prompt.points_px[0])
@@ -55,3 +60,26 @@ def test_scores_are_the_iou_of_the_first_answer(item) -> None:
     scores = answered(Half(item.truth), [item], seed=0)
     assert scores['click'] == [1.0, 1.0]
     assert scores['box'] == pytest.approx([0.5, 0.5], abs=0.12)
+    assert scores['corrected 2'] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(('more', 'label'), [(slice(20, 30), 1), (slice(50, 60), 0)])
+def test_a_correction_is_a_click_in_the_middle_of_what_is_most_wrong(item, more, label) -> None:
+    mask = item.truth == 1
+    mine = mask.copy()
+    mine[more, :40] = not label
+    mine[100:103, 100:103] = True  # wrong as well, but less
+    told = correction(PointPrompt(((5.0, 40.0),), (1,)), mine, mask, item.valid)
+    assert told.labels == (1, label)
+    u, v = told.points_px[1]
+    assert more.start + 3 <= v < more.stop - 3 and 3 <= u < 37
+    assert ((told.before > 0) == mine).all()
+    right = correction(PointPrompt(((5.0, 40.0),), (1,)), mask, mask, item.valid)
+    assert right.before is None
+
+
+def test_parts_are_handles_and_caps() -> None:
+    found = list(parts(1, BenchOptions()))
+    assert {part.name for part in found} <= {'handle', 'cap'} and found
+    for part in found:
+        assert np.isfinite(part.frame.depth_m[part.mask]).all()

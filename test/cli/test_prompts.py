@@ -11,7 +11,8 @@ from made_up_recordings import BOXES, frames, messages, write
 
 from sam3d_ros.cli.main import main
 from sam3d_ros.cli.prompts import add_prompt_arguments, asked_of, prompt_config
-from sam3d_ros.core.types import BoxPrompt, PointPrompt
+from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.types import BoxPrompt, Correction, PointPrompt
 from sam3d_ros.export.scene_files import read_scene
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
@@ -38,6 +39,21 @@ def test_points_with_label_0_belong_to_the_one_before():
         PointPrompt(((5.5, 6.0),), (1,)),
         BoxPrompt((1.0, 2.0, 3.0, 4.0)),
     )
+
+
+def test_what_is_said_about_an_answer_comes_after_the_prompt():
+    args = parse(
+        '--point', '1,2', '--choose', 'part', '--apart', '--also', '5,6', '--also', '7,8,0'
+    )  # fmt: skip
+    assert asked_of(args).prompts == (
+        PointPrompt(((1.0, 2.0),), (1,)),
+        Correction(choice='part', apart=True),
+        Correction(points_px=((5.0, 6.0),), labels=(1,)),
+        Correction(points_px=((7.0, 8.0),), labels=(0,)),
+    )
+    for alone in (('--also', '1,2'), ('--apart',), ('--choose', 'part'), ('--correct', '1')):
+        with pytest.raises(PromptError, match='wanted'):
+            asked_of(parse(*alone))
 
 
 def test_without_prompts_the_configuration_stays():
@@ -99,6 +115,18 @@ def test_only_what_was_pointed_at_is_listed(process, recorded, number):
     center = apply(item.T_fixed_obj, item.box_center_m)
     assert abs(center - BOXES[number][0]).max() < 0.03
     assert json.loads((out / 'report.json').read_text())['frames'] == 3
+
+
+def test_a_click_is_corrected_by_another(process, recorded, capsys):
+    (u, v), (also, off) = pixel_of(recorded[1], 0), pixel_of(recorded[1], 1)
+    click = ('--point', f'{u},{v}', '--prompt-frame', '1')
+    code, out = process('corrected_click', *click, '--also', f'{also},{off},0')
+    assert code == 0
+    (item,) = read_scene(out).objects
+    assert abs(apply(item.T_fixed_obj, item.box_center_m) - BOXES[0][0]).max() < 0.03
+    code, _ = process('no_part', *click, '--choose', 'sub-part')
+    assert code != 0
+    assert 'no alternative "sub-part"' in capsys.readouterr().err
 
 
 def test_a_box_lists_what_is_in_it(process, recorded):

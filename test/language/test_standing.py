@@ -3,7 +3,7 @@
 
 from made_up_things import box, seen, thing
 
-from sam3d_ros.session.words import PATIENCE, Phrases
+from sam3d_ros.session.prompts.phrases import PATIENCE, Phrases
 
 
 def test_a_phrase_that_cannot_be_told_says_so_once():

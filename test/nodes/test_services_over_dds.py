@@ -332,8 +332,8 @@ def test_clicks_in_rviz_and_in_the_image_reach_the_prompts(
     u, v = pixel_of(shown[-1], (0.05, -0.15, 0.08))
     session = graph.nodes['objects']._session
     served = []
-    original = session._prompts.add
-    session._prompts.add = lambda *arguments: served.append(arguments[0]) or original(*arguments)
+    original = session.question
+    session.question = lambda *arguments: served.append(arguments[0]) or original(*arguments)
     in_image = ros.node.create_publisher(PointStamped, '/served/segmentation/prompt/point_px', 5)
     in_rviz = ros.node.create_publisher(PointStamped, '/served/clicked_point', 5)
     box = ros.node.create_publisher(RegionOfInterest, '/served/segmentation/prompt/box', 5)
@@ -349,7 +349,7 @@ def test_clicks_in_rviz_and_in_the_image_reach_the_prompts(
     region = RegionOfInterest(x_offset=int(u) - 20, y_offset=int(v) - 20, width=40, height=40)
     box.publish(region)
     ros.until(lambda: len(served) == 3)
-    session._prompts.add = original
+    session.question = original
 
 
 @pytest.fixture

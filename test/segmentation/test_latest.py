@@ -10,7 +10,7 @@ from sam3d_ros.core.types import PointPrompt
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.geometric import GeometricSegmenter
 from sam3d_ros.segmentation.mini.segmenter import MiniSegmenter
-from sam3d_ros.session.prompting import StandingPrompts
+from sam3d_ros.session.prompts.standing import StandingPrompts
 
 BOXES = (
     ((0.0, 0.15, 0.06), (0.10, 0.08, 0.12), (200, 40, 40)),

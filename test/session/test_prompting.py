@@ -13,7 +13,7 @@ from sam3d_ros.core.types import (
     PointPrompt,
     TextPrompt,
 )
-from sam3d_ros.session.prompting import LOST_FRAMES, StandingPrompts, merged
+from sam3d_ros.session.prompts.standing import LOST_FRAMES, StandingPrompts, merged
 
 BOXES = (
     ((0.0, 0.15, 0.06), (0.10, 0.08, 0.12), (200, 40, 40)),
@@ -69,7 +69,7 @@ def test_what_was_pointed_at_is_found_again_by_a_moving_camera(seen):
     oracle, frames = seen
     standing = StandingPrompts()
     point = PointPrompt((pixel_of(oracle.truth[0], 1),), (1,))
-    answer = standing.add(point, oracle, frames[0])
+    answer = standing.add(point, oracle, frames[0]).meant
     np.testing.assert_array_equal(answer.mask, oracle.truth[0] == 1)
     for frame in frames[1:]:
         (found,) = standing.segment(oracle, frame).items

@@ -403,13 +403,13 @@ def test_a_phrase_lists_only_what_it_means(frames):
 def test_phrases_and_exemplars_are_prompts_that_stand(frames):
     running = session(frames[:3])
     red = find(running.known(), 'the red thing').objects[0].id
-    assert running.prompt(TextPrompt('the red thing')) == (red,)
+    assert running.prompt(TextPrompt('the red thing')).ids == (red,)
     with pytest.raises(PromptError, match='nothing here is'):
         running.prompt(TextPrompt('the blue thing'))
     with pytest.raises(PromptError, match='cannot be grounded'):
         running.prompt(TextPrompt('the red elephant'))
     u, v = pixel(frames[2], BOXES[0][0])
-    assert red in running.prompt(ExemplarPrompt((u - 9, v - 11, u + 9, v + 11)))
+    assert red in running.prompt(ExemplarPrompt((u - 9, v - 11, u + 9, v + 11))).ids
     with pytest.raises(PromptError, match='no object fills the box'):
         running.prompt(ExemplarPrompt((0, 0, 5, 5)))
 

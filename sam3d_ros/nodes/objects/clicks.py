@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.messages.headers import vector
 from sam3d_ros.messages.prompts import box_from
+from sam3d_ros.nodes.objects.tickets import Tickets
 from sam3d_ros.nodes.stage_node import StageNode
+from sam3d_ros.session.prompts.answers import Answered
 from sam3d_ros.session.session import Session
 
 
@@ -25,10 +28,12 @@ class Clicks:
 
     :param node: whose topics are listened to, and whose worker has the session.
     :param session: is prompted.
+    :param tickets: have it answered.
     """
 
-    def __init__(self, node: StageNode, session: Session) -> None:
+    def __init__(self, node: StageNode, session: Session, tickets: Tickets) -> None:
         self._node = node
+        self._tickets = tickets
         self._session = session
         node.listen(PointStamped, 'clicked_point', self._on_clicked_point)
         node.listen(PointStamped, 'segmentation/prompt/point_px', self._on_point_px)
@@ -45,16 +50,22 @@ class Clicks:
         self._prompt(lambda: clicked(message, self._session.latest()))
 
     def _prompt(self, make: Callable[[], Prompt]) -> None:
-        def serve() -> None:
-            logger = self._node.get_logger()
-            try:
-                ids = self._session.prompt(make())
-                what = f'object {", ".join(map(str, ids))}' if ids else 'a new object'
-                logger.info(f'the prompt selects {what}')
-            except Sam3dError as error:
-                logger.warning(f'prompt not served: {error}')
+        _, future = self._tickets.ask(make)
+        future.add_done_callback(self._tell)
 
-        self._node.tell_worker(serve)
+    def _tell(self, future: Future[Answered]) -> None:
+        if future.cancelled():
+            return
+        logger = self._node.get_logger()
+        error = future.exception()
+        if isinstance(error, Sam3dError):
+            logger.warning(f'prompt not served: {error}')
+        elif error is not None:
+            logger.error(f'a prompt failed: {type(error).__name__}: {error}')
+        else:
+            ids = future.result().ids
+            what = f'object {", ".join(map(str, ids))}' if ids else 'a new object'
+            logger.info(f'the prompt selects {what}')
 
 
 def clicked(message: Any, frame: Frame) -> PointPrompt:

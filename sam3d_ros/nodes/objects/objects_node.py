@@ -25,23 +25,32 @@ from sam3d_msgs.srv import (
     SaveScene,
 )
 
-from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError
+from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError, PromptError
 from sam3d_ros.core.registry import make_backend
-from sam3d_ros.core.types import Frame, Instances, ObjectState, Scene, SceneObject
+from sam3d_ros.core.types import (
+    Correction,
+    Frame,
+    Instances,
+    ObjectState,
+    Prompt,
+    Scene,
+    SceneObject,
+)
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.language.grounding import find
 from sam3d_ros.messages.headers import frame_name
-from sam3d_ros.messages.prompts import prompt_from, stamp_from
+from sam3d_ros.messages.prompts import correction_from, prompt_from, stamp_from
 from sam3d_ros.messages.results.external import external_instances, labelled_instances
 from sam3d_ros.messages.results.meshes import mesh_hash
 from sam3d_ros.messages.results.textures import encode_png
 from sam3d_ros.messages.topics import EXTERNAL_INSTANCES, EXTERNAL_LABELS
-from sam3d_ros.messages.types import import_message
+from sam3d_ros.messages.types import ClassTypes, import_message
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.links import FRAMES, Arrival, receive
 from sam3d_ros.nodes.objects.clicks import Clicks
 from sam3d_ros.nodes.objects.reconstruct_action import ReconstructServer
 from sam3d_ros.nodes.objects.ros_sink import RosSink
+from sam3d_ros.nodes.objects.tickets import Tickets, answer_in_time, fill_answer
 from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.reconstruction.work import WorkElsewhere
 from sam3d_ros.nodes.stage_node import StageNode
@@ -105,7 +114,8 @@ class ObjectsNode(StageNode):
                 self.listen(import_message(topic.type), topic.name, partial(self._on_masks, read))
         if self._elsewhere is not None:
             self._elsewhere.listen()
-        Clicks(self, self._session)
+        self._tickets = Tickets(self, self._session)
+        Clicks(self, self._session, self._tickets)
         action = ReconstructServer(self, self._chosen, self._session.rebuild, self._delivered)
         self.on_close(action.close)
         self.every(IDLE_S, lambda: self.tell_worker(self._rest))
@@ -187,11 +197,27 @@ class ObjectsNode(StageNode):
         return scene, self._session.texture_sources(scene)
 
     def _add_prompt(self, request: Any, response: Any) -> str:
-        prompt = prompt_from(request.prompt)
-        stamp_ns = stamp_from(request.prompt)
-        ids = self.ask_worker(lambda: self._session.prompt(prompt, stamp_ns))
-        response.track_ids = [str(object_id) for object_id in ids]
-        return '' if ids else 'a new object; its id comes with the next frames'
+        """Have a prompt or a correction answered, or tell the answer of an earlier one."""
+        corrected = int(request.corrects)
+        if corrected:
+            said: Prompt | Correction = correction_from(request)
+        else:
+            said = prompt_from(request.prompt)
+            if request.choice or request.apart:
+                raise PromptError(
+                    'a choice before there is an answer', wanted='the number of one in corrects'
+                )
+        if said == Correction(corrected):
+            response.number, future = corrected, self._tickets.of(corrected)
+        else:
+            ticket, future = self._tickets.ask(lambda: said, stamp_from(request.prompt))
+            response.number = ticket
+        answer = answer_in_time(future)
+        if answer is None:
+            return f'the answer takes longer: ask again with corrects {response.number} alone'
+        fill_answer(ClassTypes(), response, answer)
+        ids = ', '.join(response.track_ids)
+        return f'object {ids}' if ids else 'a new object; its id comes with the next frames'
 
     def _clear(self, request: Any, response: Any) -> str:
         def clear() -> None:

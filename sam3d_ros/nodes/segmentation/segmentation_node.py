@@ -25,7 +25,7 @@ from sam3d_ros.nodes.program import run
 from sam3d_ros.nodes.stage_node import StageNode
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.session.config import PromptConfig, SessionConfig
-from sam3d_ros.session.prompting import StandingPrompts
+from sam3d_ros.session.prompts.standing import StandingPrompts
 
 
 class SegmentationNode(StageNode):

@@ -8,6 +8,7 @@ viewer costs the graph what it publishes for it, whatever the viewer itself is b
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,7 +22,7 @@ from sam3d_msgs.action import Reconstruct
 from sam3d_msgs.srv import AddPrompt, CorrectObject, EditObject, RemoveObject, SaveScene
 
 from sam3d_ros.core.errors import InputError, NotReadyError
-from sam3d_ros.core.types import Mesh, Prompt, Scene
+from sam3d_ros.core.types import Correction, Mesh, PointPrompt, Prompt, Scene
 from sam3d_ros.messages.frames import decode_frame
 from sam3d_ros.messages.prompts import prompt_message
 from sam3d_ros.messages.results.instances import tracks_from
@@ -45,7 +46,7 @@ from sam3d_ros.ros.transport import use_large_segments
 from sam3d_ros.session.result import NOBODY
 from sam3d_ros.viewer.moments import Moment, Timeline, view_of
 from sam3d_ros.viewer.results import placed, scene_of
-from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, told
+from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, Reply, told
 
 LISTENED = (VIEW, VIEW_INSTANCES, OBJECTS, DETECTIONS, PEOPLE)
 KEPT = 12
@@ -113,12 +114,24 @@ class LiveGraph:
             return f'no graph in {self._namespace}: start one by "sam3d up"'
         return 'live' if len(self.timeline) else 'the graph is there; no frame yet'
 
-    def prompt(self, prompt: Prompt, stamp_ns: int) -> tuple[str, tuple[int, ...]]:
-        """Look for something from now on; see :class:`Source`."""
-        message = prompt_message(ClassTypes(), prompt, stamp_ns)
-        answer = self._call(AddPrompt, prompt=message)
+    def prompt(self, prompt: Prompt | Correction, stamp_ns: int) -> Reply:
+        """Look for something from now on, or correct it; see :class:`Source`."""
+        about: dict[str, Any] = {}
+        if isinstance(prompt, Correction):
+            said: Prompt = PointPrompt(prompt.points_px, prompt.labels)
+            about = {
+                'corrects': prompt.number, 'choice': prompt.choice, 'apart': prompt.apart,
+            }  # fmt: skip
+        else:
+            said = prompt
+        message = prompt_message(ClassTypes(), said, stamp_ns)
+        answer = self._call(AddPrompt, prompt=message, **about)
+        until_s = time.monotonic() + ANSWER_S
+        while answer.number and not answer.masks and time.monotonic() < until_s:
+            answer = self._call(AddPrompt, corrects=answer.number)
         ids = tuple(map(int, answer.track_ids))
-        return told(ids) or str(answer.message), ids
+        sentence = told(ids) or str(answer.message)
+        return Reply(sentence, ids, answer.number, tuple(answer.levels), answer.chosen)
 
     def correct(self, object_id: int, prompt: Prompt, stamp_ns: int) -> str:
         """Say which surface an object is; see :class:`Source`."""

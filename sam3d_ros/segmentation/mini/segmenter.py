@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,12 +54,17 @@ from sam3d_ros.segmentation.prompts import (
     best_in,
     candidates_in,
     clicked_patches,
+    corrected,
     refusal,
     selection,
 )
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
+LARGER, SMALLER = 1.15, 0.85
+"""An alternative is so much larger or smaller than the likeliest answer."""
+PIECES = (-6.0, -3.5)
+"""Added to the log-odds of pairs where the thing that a click is on is taken apart."""
 PROMPTED = np.float32(-1.5)
 """Added to the log-odds of pairs where a prompt is answered: small patches join too easily."""
 
@@ -166,6 +171,12 @@ class _Space:
         """(2,) pixels of the frame that the input spans, across and down."""
         return np.array([self.columns, self.rows], np.float64) * self.step
 
+    def whole(self, mask: BoolArray) -> BoolArray:
+        """Return a mask of the frame over the whole of the network's input."""
+        whole = np.zeros((self.rows * self.step, self.columns * self.step), bool)
+        whole[: mask.shape[0], : mask.shape[1]] = mask[: whole.shape[0], : whole.shape[1]]
+        return whole
+
     @property
     def outline(self) -> tuple[int, int]:
         """Rows and columns of the grid of outlines."""
@@ -181,16 +192,18 @@ def _question(prompt: Prompt, space: _Space, patches: IndexArray) -> Question:
         case PointPrompt():
             clicked_patches(patches, prompt)
             points = (np.array(prompt.points_px, np.float64).reshape(-1, 2) + 0.5) / space.scale
-            return about_points(points, prompt.labels, space.outline)
+            question = about_points(points, prompt.labels, space.outline)
+            if prompt.before is not None:
+                rough = about_mask(space.whole(prompt.before > 0), space.outline).outline
+                question.outline[:] = rough
+            return question
         case BoxPrompt():
             asked_region(prompt, space.shape)
             box = np.array(prompt.box_px, np.float64).reshape(2, 2) / space.scale
             return about_box(np.clip(box, 0, 1).ravel().tolist(), space.outline)
         case MaskPrompt():
             mask = asked_region(prompt, space.shape).mask
-            whole = np.zeros((space.rows * space.step, space.columns * space.step), bool)
-            whole[: mask.shape[0], : mask.shape[1]] = mask[: whole.shape[0], : whole.shape[1]]
-            return about_mask(whole, space.outline)
+            return about_mask(space.whole(mask), space.outline)
     raise refusal(prompt, 'mini')
 
 
@@ -208,17 +221,53 @@ def _answers(
         if not on:
             return ()
         best = gathered(view.found, view.log_odds, likely, on, off)
-        order = np.argsort(-quality, kind='stable')
         sets = [(best, float(quality.max()))]
-        sets += [(logits[k] > 0, float(quality[k])) for k in order if (logits[k, on] > 0).all()]
-        most = MOST_ANSWERS if len(prompt.points_px) == 1 else 1
-        return _distinct(view.things, sets)[:most]
+        if len(prompt.points_px) == 1:
+            order = np.argsort(-quality, kind='stable')
+            of_network = [(logits[k] > 0, float(quality[k])) for k in order]
+            sets += _alternatives(view, best, on[0], [it for it in of_network if it[0][on[0]]])
+        answers = _distinct(view.things, sets)[:MOST_ANSWERS]
+        if prompt.before is None:
+            return answers
+        mask = corrected(answers[0].mask, prompt.before > 0, prompt)
+        return (replace(answers[0], mask=mask),)
     if isinstance(prompt, BoxPrompt | MaskPrompt):
         region = asked_region(prompt, view.things.patches.shape)
         candidates = [*candidates_in(view.things, region.mask), *(logits > 0), likely > 0]
         candidates.append(gathered(view.found, view.log_odds, likely, [], set()))
         return best_in(view.things, candidates, region)
     raise refusal(prompt, 'mini')
+
+
+def _alternatives(
+    view: _View, best: BoolArray, on: int, of_network: list[tuple[BoolArray, float]]
+) -> list[tuple[BoolArray, float]]:
+    """Return sets of patches that a click may mean beside the likeliest, and their scores.
+
+    They are something larger that the network sees, and the pieces that the thing falls into when
+    its patches are joined less readily.
+
+    :param best: (patches + 1,) bool, the likeliest.
+    :param on: the patch that was clicked on.
+    :param of_network: sets of patches by the network, and their predicted IoU, the best first.
+    """
+    area = view.found.regions.area
+    size = float(area[best].sum())
+
+    def share(members: BoolArray) -> float:
+        return float(area[members].sum()) / size
+
+    levels = merge_levels(view.found.pairs, view.log_odds - PROMPTED, area, PIECES)
+    pieces = [
+        (it.thing_of == it.thing_of[on], float(it.certainty[it.thing_of[on]])) for it in levels
+    ]
+    pieces += [(np.arange(len(area)) == on, pieces[0][1])]
+    larger = [(it, score) for it, score in of_network if share(it) > LARGER]
+    smaller = [(it & best, score) for it, score in [*of_network, *pieces]]
+    smaller = sorted(
+        (it for it in smaller if share(it[0]) < SMALLER), key=lambda it: -share(it[0])
+    )
+    return [*larger[:1], *smaller[:1], *smaller[-1:]]
 
 
 def _distinct(things: Partition, sets: Sequence[tuple[BoolArray, float]]) -> tuple[Selection, ...]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.pretrained.checkpoints import Checkpoint, as_float32, autocast, pick_device
 from sam3d_ros.core.pretrained.image_space import ImageSpace, Recipe
-from sam3d_ros.core.types import ByteArray
+from sam3d_ros.core.types import BoxPx, ByteArray, Concept
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.sam.automatic import Candidate
@@ -59,44 +60,49 @@ class ConceptDetector:
         return EncodedImage(space, as_float32(features))
 
     @torch.inference_mode()
-    def find_phrase(self, image: EncodedImage, phrase: str) -> list[Candidate]:
-        """Return the objects that a noun phrase names, best first.
+    def find(
+        self,
+        image: EncodedImage,
+        phrase: str = '',
+        like_px: Sequence[BoxPx] = (),
+        unlike_px: Sequence[BoxPx] = (),
+    ) -> tuple[list[Candidate], Concept]:
+        """Return the objects that a noun phrase, examples or both mean, best first.
 
-        :raises PromptError: when the phrase is empty.
+        With them comes the probability that there are any, and all their pixels together.
+
+        :param image: that is searched, and that shows the examples.
+        :param phrase: a noun phrase; empty = the examples alone.
+        :param like_px: boxes around examples.
+        :param unlike_px: boxes around what is not meant.
+        :raises PromptError: when there is neither phrase nor example, or a box is not inside.
         """
-        if not phrase.strip():
+        if not phrase.strip() and not like_px:
             raise PromptError('an empty phrase', wanted='a noun phrase such as "red cup"')
-        text, attention = self._text(phrase)
-        output = self._model(
-            vision_embeds=image.features, text_embeds=text, attention_mask=attention
-        )
-        return self._candidates(output, image.space)
-
-    @torch.inference_mode()
-    def find_like(
-        self, image: EncodedImage, box_px: tuple[float, float, float, float]
-    ) -> list[Candidate]:
-        """Return the objects like the one in a box of the same image, best first.
-
-        :raises PromptError: when the box is empty or outside the image.
-        """
         space = image.space
-        left, top, right, bottom = box_px
-        if not (0 <= left < right <= space.width and 0 <= top < bottom <= space.height):
-            raise PromptError(
-                f'exemplar box {box_px}', wanted=f'a box inside {space.width}x{space.height}'
-            )
-        center = [(left + right) / 2 / space.width, (top + bottom) / 2 / space.height]
-        size = [(right - left) / space.width, (bottom - top) / space.height]
-        text, attention = self._text(EXEMPLAR_PHRASE)
+        boxes = []
+        for box_px in (*like_px, *unlike_px):
+            left, top, right, bottom = box_px
+            if not (0 <= left < right <= space.width and 0 <= top < bottom <= space.height):
+                raise PromptError(
+                    f'exemplar box {box_px}', wanted=f'a box inside {space.width}x{space.height}'
+                )
+            center = [(left + right) / 2 / space.width, (top + bottom) / 2 / space.height]
+            boxes.append([*center, (right - left) / space.width, (bottom - top) / space.height])
+        text, attention = self._text(phrase.strip() or EXEMPLAR_PHRASE)
+        examples = {}
+        if boxes:
+            labels = [1] * len(like_px) + [0] * len(unlike_px)
+            examples = {
+                'input_boxes': torch.tensor([boxes], device=self._device),
+                'input_boxes_labels': torch.tensor([labels], device=self._device),
+            }
         output = self._model(
-            vision_embeds=image.features,
-            text_embeds=text,
-            attention_mask=attention,
-            input_boxes=torch.tensor([[center + size]], device=self._device),
-            input_boxes_labels=torch.ones((1, 1), dtype=torch.int64, device=self._device),
+            vision_embeds=image.features, text_embeds=text, attention_mask=attention, **examples
         )
-        return self._candidates(output, space)
+        presence = float(output.presence_logits[0].float().sigmoid())
+        region = (space.to_image(output.semantic_seg[0].float().cpu())[0] > 0).numpy()
+        return self._candidates(output, space), Concept(presence, region)
 
     def _text(self, phrase: str) -> tuple[Any, torch.Tensor]:
         """Return the encoded phrase and its attention mask; each phrase is encoded once."""

@@ -74,10 +74,15 @@ class TransformersSam:
         return arguments
 
     def _mask_argument(self, space: ImageSpace, mask_logits: Any) -> torch.Tensor:
-        """Return a (1, 1, S/4, S/4) mask prompt; what lies outside the image is background."""
+        """Return a (1, 1, S/4, S/4) mask prompt; what lies outside the image is background.
+
+        :param mask_logits: of the image, or of an answer before.
+        """
         side = self._low_resolution()
+        mask = torch.as_tensor(mask_logits, dtype=torch.float32)[None, None]
+        if mask.shape[-2:] != (space.height, space.width):  # the model's own
+            return mask.clamp(-MASK_LOGIT, MASK_LOGIT).to(self._device)
         rows, columns = (round(n * side / self.recipe.size) for n in space.content)
-        mask = torch.as_tensor(mask_logits, dtype=torch.float32)[None]
         small = functional.interpolate(mask, (rows, columns), mode='bilinear', antialias=True)
         padded = torch.full((1, 1, side, side), -MASK_LOGIT)
         padded[..., :rows, :columns] = small

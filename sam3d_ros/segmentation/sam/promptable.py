@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sam3d_ros.core.pretrained.image_space import ImageSpace
-from sam3d_ros.core.types import ByteArray, FloatArray, IndexArray
+from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray, IndexArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,13 +28,14 @@ class PromptBatch:
     :param points_px: (N, P, 2) float64, u v; P may be 0.
     :param labels: (N, P) int32, 1 = on the object, 0 = off it.
     :param boxes_px: (N, 4) float64 left, top, right, bottom, or None.
-    :param mask_logits: (1, h, w) float32 at the image's size for a single prompt, or None.
+    :param mask_logits: (h, w) float32 for a single prompt, at the image's size or as
+        :class:`Answer` has them, or None.
     """
 
     points_px: FloatArray
     labels: IndexArray
     boxes_px: FloatArray | None = None
-    mask_logits: FloatArray | None = None
+    mask_logits: Float32Array | None = None
 
     @classmethod
     def of_points(cls, points_px: FloatArray) -> PromptBatch:

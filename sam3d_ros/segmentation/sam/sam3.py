@@ -5,19 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+import torch
+
+from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.pretrained.checkpoints import load_pretrained
 from sam3d_ros.core.types import (
+    BoxPx,
+    Concept,
     ExemplarPrompt,
     Frame,
     Instance,
     Instances,
+    PointPrompt,
     Prompt,
     TextPrompt,
 )
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.partition import Partition, partition
+from sam3d_ros.segmentation.partition import partition
 from sam3d_ros.segmentation.sam.automatic import Candidate
 from sam3d_ros.segmentation.sam.concepts import ConceptDetector, EncodedImage, beside
 from sam3d_ros.segmentation.sam.fusion import support_of
@@ -44,9 +51,13 @@ class Sam3Segmenter:
         source = config.sam.checkpoint or 'facebook/sam3'
         tracker = load_pretrained(Sam3TrackerModel, source, key_mapping=TRACKER_KEYS)
         tokenizer = CLIPTokenizer.from_pretrained(source, local_files_only=True)
+        detector = load_pretrained(Sam3Model, source)
+        # One backbone, which sees an image once: detector and tracker differ in what comes after.
+        once = OnceEach(detector.model.vision_encoder.backbone)
+        detector.model.vision_encoder.backbone = tracker.model.vision_encoder.backbone = once
         self._config = config
         self._clicks = PromptableSegmenter(TransformersSam('sam3', tracker, config), config)
-        self._detector = ConceptDetector(load_pretrained(Sam3Model, source), tokenizer, config)
+        self._detector = ConceptDetector(detector, tokenizer, config)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return what ``prompts`` ask for; without prompts, everything on the supports.
@@ -61,46 +72,88 @@ class Sam3Segmenter:
         supports = tuple(support.plane for support in found.structure.supports)
         image = self._detector.encode(frame.rgb)
         items: list[Instance] = []
+        told: list[Concept] = []
         for prompt in concepts:
-            items += self._concept(frame, image, prompt, found)
+            if isinstance(prompt, TextPrompt):
+                hits, concept = self._detector.find(image, prompt.text)
+                label, kind = prompt.text, 'text'
+            else:
+                hits, concept = self._like(frame, image, prompt)
+                label, kind = prompt.text, 'exemplar'
+            told.append(concept)
+            items += [
+                Instance(
+                    hit.mask, hit.score, hit.box_px, f'sam3:{kind}', label,
+                    support_of(hit.mask, found),
+                )
+                for hit in hits
+            ]  # fmt: skip
         if clicks:
             items += self._clicks.segment(frame, clicks).items
-        return Instances(frame.stamp_ns, tuple(items), supports)
+        return Instances(frame.stamp_ns, tuple(items), supports, tuple(told))
 
-    def _concept(
-        self,
-        frame: Frame,
-        image: EncodedImage,
-        prompt: TextPrompt | ExemplarPrompt,
-        found: Partition,
-    ) -> list[Instance]:
-        if isinstance(prompt, TextPrompt):
-            hits, label, kind = self._detector.find_phrase(image, prompt.text), prompt.text, 'text'
-        elif prompt.frame is None or prompt.frame is frame:
-            hits, label, kind = self._detector.find_like(image, prompt.box_px), '', 'exemplar'
-        else:
-            hits, label, kind = self._like_in(frame, prompt), '', 'exemplar'
-        return [
-            Instance(
-                hit.mask,
-                hit.score,
-                hit.box_px,
-                f'sam3:{kind}',
-                label,
-                support_of(hit.mask, found),
-            )
-            for hit in hits
-        ]
+    def _like(
+        self, frame: Frame, image: EncodedImage, prompt: ExemplarPrompt
+    ) -> tuple[list[Candidate], Concept]:
+        """Return what is like the examples; those of another frame are laid beside this one.
 
-    def _like_in(self, frame: Frame, prompt: ExemplarPrompt) -> list[Candidate]:
-        """Return what is like an example in another frame: it is laid beside this one."""
-        assert prompt.frame is not None
-        canvas, start = beside(frame.rgb, prompt.frame.rgb)
-        left, top, right, bottom = prompt.box_px
-        hits = self._detector.find_like(
-            self._detector.encode(canvas), (left + start, top, right + start, bottom)
+        :param frame: that is searched.
+        :param image: the encoding of ``frame``.
+        :param prompt: with the examples.
+        """
+        shown = prompt.frame if prompt.frame is not None else frame
+        like = [self._boxed(shown, box) for box in (prompt.box_px, *prompt.more_px)]
+        unlike = [self._boxed(shown, box) for box in prompt.not_px]
+        if shown is frame:
+            return self._detector.find(image, prompt.text, like, unlike)
+        canvas, start = beside(frame.rgb, shown.rgb)
+
+        def moved(boxes: list[BoxPx]) -> list[BoxPx]:
+            return [
+                (left + start, top, right + start, bottom) for left, top, right, bottom in boxes
+            ]
+
+        hits, concept = self._detector.find(
+            self._detector.encode(canvas), prompt.text, moved(like), moved(unlike)
         )
         height, width = frame.rgb.shape[:2]
         ours = [replace(hit, mask=hit.mask[:height, :width]) for hit in hits]
         boxed = [(hit, mask_box(hit.mask)) for hit in ours]
-        return [replace(hit, box_px=box) for hit, box in boxed if box is not None]
+        region = None if concept.region is None else concept.region[:height, :width]
+        return [replace(hit, box_px=box) for hit, box in boxed if box is not None], replace(
+            concept, region=region
+        )
+
+    def _boxed(self, frame: Frame, box: BoxPx) -> BoxPx:
+        """Return the box of an example; that of what a click means is found first."""
+        left, top, right, bottom = box
+        if left < right or top < bottom:
+            return box
+        found = self._clicks.segment(frame, [PointPrompt(((left, top),), (1,))]).items
+        if not found:
+            raise PromptError('a click on nothing', wanted='one on an example')
+        a, b, c, d = max(found, key=lambda item: item.score).box_px
+        return float(a), float(b), float(c), float(d)
+
+
+class OnceEach(torch.nn.Module):
+    """A backbone that does not look twice at the image that it saw last.
+
+    :param backbone: of an encoder.
+    """
+
+    def __init__(self, backbone: torch.nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self._last: tuple[torch.Tensor, Any] | None = None
+
+    def get_input_embeddings(self) -> Any:
+        """Return those of the backbone, by which transformers knows its kind."""
+        return self.backbone.get_input_embeddings()  # type: ignore[operator]
+
+    def forward(self, pixel_values: torch.Tensor, **options: Any) -> Any:
+        """Return what the backbone makes of an image."""
+        last = self._last
+        if last is None or not torch.equal(last[0], pixel_values):
+            last = self._last = pixel_values, self.backbone(pixel_values, **options)
+        return last[1]

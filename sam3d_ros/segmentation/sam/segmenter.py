@@ -74,7 +74,8 @@ class PromptableSegmenter:
                 continue
             score = float(answer.iou[0, index].clamp(0.0, 1.0))
             source = f'{self._model.name}:{kind}'
-            items.append(Instance(mask, score, box, source, support=support_of(mask, found)))
+            before = answer.logits[0, index].numpy()
+            items.append(Instance(mask, score, box, source, '', support_of(mask, found), before))
         return items
 
 
@@ -90,7 +91,7 @@ def prompt_batch(prompt: Prompt, embedding: Embedding, name: str) -> tuple[Promp
         if len(points) == 0 or len(points) != len(labels):
             raise PromptError(f'{len(points)} points with {len(labels)} labels', wanted='as many')
         _check_inside(points, space.width, space.height)
-        return PromptBatch(points[None], labels[None]), 'point'
+        return PromptBatch(points[None], labels[None], mask_logits=prompt.before), 'point'
     none = np.zeros((1, 0, 2)), np.zeros((1, 0), np.int32)
     if isinstance(prompt, BoxPrompt):
         box = np.asarray(prompt.box_px, np.float64)
@@ -104,7 +105,7 @@ def prompt_batch(prompt: Prompt, embedding: Embedding, name: str) -> tuple[Promp
                 f'mask of {prompt.mask.shape}, {int(prompt.mask.sum())} pixels set',
                 wanted=f'a mask of ({space.height}, {space.width}) that is not empty',
             )
-        logits = np.where(prompt.mask, MASK_LOGIT, -MASK_LOGIT).astype(np.float64)[None]
+        logits = np.where(prompt.mask, MASK_LOGIT, -MASK_LOGIT).astype(np.float32)
         box = np.asarray(box_of, np.float64)[None]
         return PromptBatch(*none, boxes_px=box, mask_logits=logits), 'mask'
     raise PromptError(

@@ -51,8 +51,8 @@ def test_prompts_matter(model, image):
     box = answer(model, image, PromptBatch(*none, boxes_px=np.array([[5.0, 5.0, 40.0, 30.0]])))
     other = answer(model, image, PromptBatch(*none, boxes_px=np.array([[5.0, 5.0, 70.0, 45.0]])))
     assert (box.logits - other.logits).abs().max() > 0
-    logits = np.full((1, 48, 80), -10.0)
-    logits[:, 10:30, 10:40] = 10.0
+    logits = np.full((48, 80), -10.0, np.float32)
+    logits[10:30, 10:40] = 10.0
     box_px = np.array([[5.0, 5.0, 40.0, 30.0]])
     masked = answer(model, image, PromptBatch(*none, boxes_px=box_px, mask_logits=logits))
     assert (box.logits - masked.logits).abs().max() > 0

@@ -16,39 +16,41 @@ from sam3d_ros.core.types import ExemplarPrompt, Scene, TextPrompt
 from sam3d_ros.language.grammar import parse
 from sam3d_ros.language.grounding import find, find_present
 from sam3d_ros.session.config import PromptConfig
-from sam3d_ros.session.prompting import StandingPrompts
-from sam3d_ros.session.recent_frames import Kept
+from sam3d_ros.session.prompts.answers import Answered, Question
+from sam3d_ros.session.prompts.standing import StandingPrompts, serves_concepts
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 30
 """A phrase that could not be told in so many lists in a row is worth a word: names come late."""
 
 
-def serves_concepts(segmenter: Segmenter) -> bool:
-    """Whether a segmenter reads phrases and exemplars itself: it says so by ``concepts``."""
-    return bool(getattr(segmenter, 'concepts', False))
-
-
-def standing_prompts(prompts: PromptConfig, segmenter: Segmenter) -> StandingPrompts:
-    """Return the prompts of the start; phrases only where the segmenter reads them itself.
+def standing_prompts(
+    prompts: PromptConfig, segmenter: Segmenter, say: Callable[[str], object]
+) -> tuple[StandingPrompts, Phrases]:
+    """Return the prompts of the start, phrases where they are answered.
 
     :param prompts: what is looked for from the start.
-    :param segmenter: who answers them.
+    :param segmenter: who answers them, when it reads phrases itself.
+    :param say: takes what a user should know, a sentence at a time.
+    :raises PromptError: when a phrase cannot be understood.
     """
     if serves_concepts(segmenter):
-        return StandingPrompts(prompts.phrases, only=prompts.only)
-    return StandingPrompts(only=prompts.only and not prompts.phrases)
+        return StandingPrompts(prompts.phrases, only=prompts.only), Phrases((), say)
+    only = prompts.only and not prompts.phrases
+    return StandingPrompts(only=only), Phrases(prompts.phrases, say)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is looked for: a phrase, or all that is like an object.
 
-    :param like: ids of exemplars.
+    :param like: ids of exemplars; of what answers to the phrase, where there is one.
+    :param unlike: ids of exemplars of what is not meant.
     """
 
     phrase: str = ''
     like: tuple[int, ...] = ()
+    unlike: tuple[int, ...] = ()
 
 
 class Phrases:
@@ -83,23 +85,24 @@ class Phrases:
         self._added = from_tree(list[Asked], state['added'])
         self._listed = frozenset(int(key) for key in state['listed'])
 
-    def add(
-        self, prompt: TextPrompt | ExemplarPrompt, kept: Kept, scene: Scene
-    ) -> tuple[int, ...]:
-        """Look for what a prompt means from now on; return the ids of what it means already.
+    def answered(self, question: Question, scene: Scene) -> Answered:
+        """Look for what a prompt means from now on; return what it means already.
 
-        :param prompt: a phrase, or a box around an object.
-        :param kept: the frame that the box is of.
+        :param question: a phrase, or an exemplar and the frame that it is of.
         :param scene: what is known now.
         :raises PromptError: when it cannot be understood, or means nothing that is here.
         """
+        prompt, kept = question.prompt, question.kept
+        assert isinstance(prompt, TextPrompt | ExemplarPrompt)
         if isinstance(prompt, TextPrompt):
             asked = Asked(prompt.text)
         else:
-            asked = Asked(like=(kept.filling(prompt.box_px),))
-        answer = find_present(scene, asked.phrase, asked.like)
+            like = tuple(kept.filling(box) for box in (prompt.box_px, *prompt.more_px))
+            asked = Asked(prompt.text, like, tuple(map(kept.filling, prompt.not_px)))
+        answer = find_present(scene, asked.phrase, asked.like, asked.unlike)
         self._added.append(asked)
-        return tuple(item.id for item in answer.objects)
+        ids = tuple(item.id for item in answer.objects)
+        return Answered(0, prompt, kept.frame, ids=ids, presence=answer.presence)
 
     def listed(self, scene: Scene) -> Scene:
         """Return a scene with only those objects that the phrases of the start mean, if any.
@@ -113,7 +116,7 @@ class Phrases:
         meant: set[int] = set()
         for asked in (*self._phrases, *self._added):
             try:
-                answer = find(scene, asked.phrase, asked.like)
+                answer = find(scene, asked.phrase, asked.like, asked.unlike)
             except PromptError as error:
                 self._untold[asked] += 1
                 if self._untold[asked] == PATIENCE:
