@@ -111,6 +111,7 @@ def test_profiles_name_extras_that_exist() -> None:
         'train',
         'docs',
         'dev',
+        'words',
     }
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.language.kinds import KINDS
 from sam3d_ros.language.lexicon import ANYTHING, LONGEST, TABLE, Entry, Role, vocabulary
+from sam3d_ros.language.sentences import nearest_kind
 
 MOST_WORDS = 40
 WORDS = (Role.COLOR, Role.SIZE, Role.SHAPE)
@@ -117,6 +118,7 @@ def _entries(tokens: list[str], phrase: str, labels: frozenset[str]) -> list[Ent
     tokens = [token for token in tokens if token not in {'the', 'a', 'an', 'far'}]
     entries: list[Entry] = []
     unknown: list[str] = []
+    run: list[str] = []
     at = 0
     while at < len(tokens):
         for length in range(min(LONGEST, len(tokens) - at), 0, -1):
@@ -125,12 +127,20 @@ def _entries(tokens: list[str], phrase: str, labels: frozenset[str]) -> list[Ent
             if words in named and (entry is None or entry.role != Role.NOUN):
                 entry = Entry(Role.NOUN, named[words], (named[words],))
             if entry is not None:
-                entries.append(entry)
                 break
         else:
-            unknown.append(tokens[at])
+            run.append(tokens[at])
             length = 1
         at += length
+        if run and (entry is not None or at == len(tokens)):
+            kind = nearest_kind(' '.join(run))
+            if kind is None:
+                unknown += run
+            else:
+                entries.append(Entry(Role.NOUN, f'{" ".join(run)}, as a {kind}', (kind,)))
+            run = []
+        if entry is not None:
+            entries.append(entry)
     if unknown:
         raise UnknownWordsError(tuple(dict.fromkeys(unknown)), phrase.strip())
     kept = [entry for entry in entries if entry.role != Role.FILLER]

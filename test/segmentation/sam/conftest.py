@@ -12,7 +12,9 @@ transformers = pytest.importorskip('transformers', reason='the SAM backends need
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tiny_encoders import hiera
+from tiny_encoders import hiera, vit
+
+G, D = 8, 128
 
 
 @pytest.fixture(scope='session')
@@ -80,3 +82,61 @@ def image():
     """Return a (48, 80, 3) uint8 picture with structure."""
     v, u = np.mgrid[:48, :80]
     return np.stack([u * 3, v * 5, (u + v) * 2], axis=-1).astype(np.uint8)
+
+
+def detector_config():
+    """Return the smallest detector that a video checkpoint can hold."""
+    return transformers.Sam3Config(
+        vision_config=vit(D, G),
+        text_config={
+            'vocab_size': 200,
+            'hidden_size': D,
+            'intermediate_size': 64,
+            'projection_dim': 16,
+            'num_hidden_layers': 1,
+            'num_attention_heads': 2,
+            'max_position_embeddings': 32,
+        },
+        geometry_encoder_config={'hidden_size': D, 'num_layers': 1, 'intermediate_size': 64},
+        detr_encoder_config={'hidden_size': D, 'num_layers': 1, 'intermediate_size': 64},
+        detr_decoder_config={
+            'hidden_size': D,
+            'num_layers': 2,
+            'num_queries': 10,
+            'intermediate_size': 64,
+        },
+        mask_decoder_config={'hidden_size': D},
+    )
+
+
+@pytest.fixture(scope='session')
+def tiny_sam3(tmp_path_factory):
+    """Return the folder of a random SAM 3 video checkpoint: detector and tracker in one file."""
+    folder = tmp_path_factory.mktemp('sam3')
+    torch.manual_seed(0)
+    vision = detector_config().vision_config.to_dict()
+    tracker = transformers.Sam3TrackerVideoConfig(
+        vision_config=vision,
+        prompt_encoder_config={'hidden_size': D, 'image_size': 14 * G, 'patch_size': 14},
+        mask_decoder_config={'hidden_size': D, 'mlp_dim': 64, 'iou_head_hidden_dim': D},
+        memory_attention_hidden_size=D,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=64,
+        memory_attention_rope_feat_sizes=[G, G],
+        memory_encoder_hidden_size=D,
+        memory_encoder_output_channels=64,
+        mask_downsampler_embed_dim=D,
+        memory_fuser_embed_dim=D,
+        memory_fuser_intermediate_dim=64,
+        memory_fuser_num_layers=1,
+        image_size=14 * G,
+    )
+    config = transformers.Sam3VideoConfig(
+        detector_config=detector_config().to_dict(), tracker_config=tracker.to_dict()
+    )
+    transformers.Sam3VideoModel(config).save_pretrained(folder)
+    alphabet = 'abcdefghijklmnopqrstuvwxyz '
+    words = [*alphabet, *(c + '</w>' for c in alphabet), '<|startoftext|>', '<|endoftext|>']
+    vocabulary = {word: index for index, word in enumerate(words)}
+    transformers.CLIPTokenizer(vocab=vocabulary, merges=[]).save_pretrained(folder)
+    return folder

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra: sam)')
-transformers = pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
-
-from tiny_encoders import vit
+pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
 
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import ExemplarPrompt, PointPrompt, TextPrompt
@@ -17,70 +15,10 @@ from sam3d_ros.segmentation.sam.config import SamConfig
 from sam3d_ros.segmentation.sam.roi_align import roi_align
 from sam3d_ros.segmentation.sam.sam3 import Sam3Segmenter
 
-G, D = 8, 128
-
-
-def detector_config():
-    """Return the smallest detector that a video checkpoint can hold."""
-    return transformers.Sam3Config(
-        vision_config=vit(D, G),
-        text_config={
-            'vocab_size': 200,
-            'hidden_size': D,
-            'intermediate_size': 64,
-            'projection_dim': 16,
-            'num_hidden_layers': 1,
-            'num_attention_heads': 2,
-            'max_position_embeddings': 32,
-        },
-        geometry_encoder_config={'hidden_size': D, 'num_layers': 1, 'intermediate_size': 64},
-        detr_encoder_config={'hidden_size': D, 'num_layers': 1, 'intermediate_size': 64},
-        detr_decoder_config={
-            'hidden_size': D,
-            'num_layers': 2,
-            'num_queries': 10,
-            'intermediate_size': 64,
-        },
-        mask_decoder_config={'hidden_size': D},
-    )
-
 
 @pytest.fixture(scope='module')
-def checkpoint(tmp_path_factory):
-    """Save a random SAM 3 video checkpoint: detector and tracker in one file, as published."""
-    folder = tmp_path_factory.mktemp('sam3')
-    torch.manual_seed(0)
-    vision = detector_config().vision_config.to_dict()
-    tracker = transformers.Sam3TrackerVideoConfig(
-        vision_config=vision,
-        prompt_encoder_config={'hidden_size': D, 'image_size': 14 * G, 'patch_size': 14},
-        mask_decoder_config={'hidden_size': D, 'mlp_dim': 64, 'iou_head_hidden_dim': D},
-        memory_attention_hidden_size=D,
-        memory_attention_num_layers=1,
-        memory_attention_feed_forward_hidden_size=64,
-        memory_attention_rope_feat_sizes=[G, G],
-        memory_encoder_hidden_size=D,
-        memory_encoder_output_channels=64,
-        mask_downsampler_embed_dim=D,
-        memory_fuser_embed_dim=D,
-        memory_fuser_intermediate_dim=64,
-        memory_fuser_num_layers=1,
-        image_size=14 * G,
-    )
-    config = transformers.Sam3VideoConfig(
-        detector_config=detector_config().to_dict(), tracker_config=tracker.to_dict()
-    )
-    transformers.Sam3VideoModel(config).save_pretrained(folder)
-    alphabet = 'abcdefghijklmnopqrstuvwxyz '
-    words = [*alphabet, *(c + '</w>' for c in alphabet), '<|startoftext|>', '<|endoftext|>']
-    vocabulary = {word: index for index, word in enumerate(words)}
-    transformers.CLIPTokenizer(vocab=vocabulary, merges=[]).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope='module')
-def segmenter(checkpoint):
-    sam = SamConfig(checkpoint=str(checkpoint), min_score=0.0)
+def segmenter(tiny_sam3):
+    sam = SamConfig(checkpoint=str(tiny_sam3), min_score=0.0)
     return Sam3Segmenter(SegmentationConfig(device='cpu', sam=sam))
 
 
@@ -96,8 +34,8 @@ def test_phrases_label_what_they_find(segmenter, frame):
     assert all(item.mask.shape == (120, 160) for item in found.items)
 
 
-def test_scores_are_gated(checkpoint, frame):
-    sam = SamConfig(checkpoint=str(checkpoint), min_score=0.99)
+def test_scores_are_gated(tiny_sam3, frame):
+    sam = SamConfig(checkpoint=str(tiny_sam3), min_score=0.99)
     strict = Sam3Segmenter(SegmentationConfig(device='cpu', sam=sam))
     assert strict.segment(frame, [TextPrompt('cup')]).items == ()
 
@@ -110,6 +48,75 @@ def test_exemplars_here_and_elsewhere(segmenter, frame, boxes_world):
     for found in (here, elsewhere):
         assert {item.source for item in found.items} == {'sam3:exemplar'}
         assert all(item.mask.shape == (120, 160) for item in found.items)
+
+
+def spied(segmenter, monkeypatch):
+    """Return what the detector is asked from now on."""
+    asked = []
+    model = segmenter._detector._model
+    usual = model.forward
+    monkeypatch.setattr(model, 'forward', lambda **a: asked.append(a) or usual(**a))
+    return asked
+
+
+def test_phrase_and_examples_go_to_the_detector_in_one_request(segmenter, frame, monkeypatch):
+    asked = spied(segmenter, monkeypatch)
+    prompt = ExemplarPrompt(
+        (60.0, 40.0, 100.0, 80.0),
+        text='red cup',
+        more_px=((10.0, 10.0, 30.0, 50.0),),
+        not_px=((120.0, 30.0, 150.0, 60.0),),
+    )
+    found = segmenter.segment(frame, [prompt])
+    assert {item.label for item in found.items} == {'red cup'}
+    (request,) = asked
+    assert request['input_boxes_labels'].tolist() == [[1, 1, 0]]
+    expected = [[80, 60, 40, 40], [20, 30, 20, 40], [135, 45, 30, 30]]
+    boxes = request['input_boxes'][0].numpy() * [160, 120, 160, 120]
+    np.testing.assert_allclose(boxes, expected, atol=1e-4)
+    alone = segmenter._detector._text('red cup')[1]
+    assert torch.equal(request['attention_mask'], alone)
+
+
+def test_presence_and_the_region_of_all_such_things_come_back(segmenter, frame):
+    found = segmenter.segment(frame, [TextPrompt('cup'), ExemplarPrompt((60.0, 40.0, 90.0, 80.0))])
+    assert len(found.concepts) == 2
+    for concept in found.concepts:
+        assert 0 <= concept.presence <= 1
+        assert concept.region.shape == (120, 160) and concept.region.dtype == bool
+    scores = [item.score for item in found.items if item.source == 'sam3:text']
+    assert max(scores) <= found.concepts[0].presence + 1e-6
+
+
+def test_an_example_may_be_clicked_on(segmenter, frame, monkeypatch):
+    (u, v) = 80.0, 60.0
+    clicked = segmenter.segment(frame, [PointPrompt(((u, v),), (1,))]).items
+    best = max(clicked, key=lambda item: item.score)
+    asked = spied(segmenter, monkeypatch)
+    segmenter.segment(frame, [ExemplarPrompt((u, v, u, v))])
+    left, top, right, bottom = best.box_px
+    expected = [
+        (left + right) / 320,
+        (top + bottom) / 240,
+        (right - left) / 160,
+        (bottom - top) / 120,
+    ]
+    np.testing.assert_allclose(asked[0]['input_boxes'][0, 0].numpy(), expected, atol=1e-6)
+
+
+def test_detector_and_tracker_have_one_backbone_that_sees_an_image_once(
+    segmenter, boxes_world, monkeypatch
+):
+    fresh, _ = boxes_world((0.7, 0.1, 0.5), [((0, 0, 0.05), (0.1, 0.1, 0.1), (200, 40, 40))])
+    backbone = segmenter._detector._model.vision_encoder.backbone
+    assert backbone is segmenter._clicks._model._model.vision_encoder.backbone
+    looked = []
+    usual = backbone.backbone.forward
+    monkeypatch.setattr(
+        backbone.backbone, 'forward', lambda *a, **k: looked.append(1) or usual(*a, **k)
+    )
+    segmenter.segment(fresh, [TextPrompt('cup'), PointPrompt(((80.0, 60.0),), (1,))])
+    assert len(looked) == 1
 
 
 def test_clicks_go_to_the_tracker_head(segmenter, frame):
