@@ -79,7 +79,7 @@ class Frame:
         no TF tells where up is (the fixed frame is then just the camera).
     :param sensor: what the errors of the pointmap look like.
     :param camera_id: name of the camera among several; empty for the only one.
-    :param measured: (H, W) bool, False where range is inferred: no proof of free space; None = all.
+    :param measured: (H, W) bool, False where it is inferred and proves no free space; None = all.
     :param range_sigma_m: (H, W) float32 one-sigma error of each range by its source, metres;
         None = that of ``sensor``.
     """

@@ -93,14 +93,14 @@ def corrected(answer: BoolArray, before: BoolArray, prompt: PointPrompt) -> Bool
     :param prompt: with all clicks.
     """
     (u, v), label = prompt.points_px[-1], prompt.labels[-1]
+    row, column = round(v), round(u)
     wrong = ~before if label else before
-    step_px = float(
-        cv2.distanceTransform(wrong.view(np.uint8), cv2.DIST_L2, 3)[round(v), round(u)]
-    )
-    if np.count_nonzero(answer ^ before) <= REACH * step_px**2 + 1:
+    step_px = float(cv2.distanceTransform(wrong.view(np.uint8), cv2.DIST_L2, 3)[row, column])
+    is_obeyed = bool(answer[row, column]) == bool(label)
+    if is_obeyed and np.count_nonzero(answer ^ before) <= REACH * step_px**2 + 1:
         return answer
     spot = np.zeros(before.shape, np.uint8)
-    cv2.circle(spot, (round(u), round(v)), max(1, round(step_px)), 1, cv2.FILLED)
+    cv2.circle(spot, (column, row), max(1, round(step_px)), 1, cv2.FILLED)
     return before | (spot > 0) if label else before & (spot == 0)
 
 

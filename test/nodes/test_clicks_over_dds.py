@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import Point
 from sam3d_msgs.msg import Prompt
-from sam3d_msgs.srv import AddPrompt
+from sam3d_msgs.srv import AddPrompt, ClearScene
 
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
@@ -32,7 +32,10 @@ def camera(graph):
 
 @pytest.fixture
 def objects(graph):
+    """Return a listener to the objects of a graph that knows none."""
     listener = graph.listen(topics.OBJECTS)
+    assert graph.call(ClearScene, 'scene/clear').success
+    listener.clear()
     yield listener
     listener.close()
 

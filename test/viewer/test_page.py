@@ -2,7 +2,8 @@
 """The page in a real browser: a stranger finds, selects, renames, corrects, deletes, saves."""
 
 from contextlib import contextmanager
-from time import monotonic
+from functools import partial
+from time import monotonic, sleep
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from sam3d_ros.pipeline.cameras import read_cameras
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.session.config import Config
 from sam3d_ros.session.session import Session
+from sam3d_ros.viewer.last_answer import ALSO
 from sam3d_ros.viewer.page import ADDS, CORRECTS, Page
 from sam3d_ros.viewer.processing import ProcessedRecording
 from sam3d_ros.viewer.results import ResultFolder
@@ -223,6 +225,13 @@ def test_a_recording_takes_prompts_and_corrections(recording, tab, timed):
             choose(tab, ADDS)
             click_in_image(tab, u, v)
             notice(tab, f'This is object {first}')
+            answer = partial(page._source._session._prompts.answer, 1)
+            choose(tab, ALSO)
+            click_in_image(tab, u + 4, v + 4)
+            soon(lambda: answer().prompt.labels == (1, 1))
+            press(tab, 'Its own object')
+            soon(lambda: answer().meant.apart)
+            choose(tab, ADDS)
             second = next(it.id for it in page._moment.scene.objects if it.id != first)
             drag_box(tab, page, second)
             notice(tab, f'This is object {second}')
@@ -242,6 +251,14 @@ def test_a_recording_takes_prompts_and_corrections(recording, tab, timed):
             notice(tab, f'Object {first} has a new shape')
         finally:
             page.close()
+
+
+def soon(holds):
+    """Wait until something holds."""
+    deadline = monotonic() + SOON_MS / 1e3
+    while not holds():
+        assert monotonic() < deadline
+        sleep(0.05)
 
 
 def choose(tab, gesture):
