@@ -25,6 +25,7 @@ from sam3d_ros.cli.inputs import (
 )
 from sam3d_ros.cli.prompts import Asked, add_prompt_arguments, asked_of, prompt_config
 from sam3d_ros.core.config import flatten
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import (
     BackendError,
     ConfigurationError,
@@ -33,7 +34,7 @@ from sam3d_ros.core.errors import (
     Sam3dError,
 )
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.types import Correction, Frame, Scene
+from sam3d_ros.core.types import Frame, Scene
 from sam3d_ros.export import scene_files, scene_json
 from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras, transforms_of
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import cv2
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import BoxPrompt, Correction, MaskPrompt, PointPrompt, Prompt
+from sam3d_ros.core.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from sam3d_ros.session.config import PromptConfig
 from sam3d_ros.session.prompts.answers import LEVELS
 

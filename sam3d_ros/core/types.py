@@ -167,23 +167,6 @@ class ExemplarPrompt:
     not_px: tuple[BoxPx, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """What is said about the answer to an earlier prompt.
-
-    :param number: of that prompt; 0 = the last one.
-    :param points_px: ((u, v), ...) further points, with ``labels`` as of :class:`PointPrompt`.
-    :param choice: which alternative is meant: ``whole``, ``part``, ``sub-part``; empty = as it is.
-    :param apart: it is an object by itself, whatever it is a part of.
-    """
-
-    number: int = 0
-    points_px: tuple[tuple[float, float], ...] = ()
-    labels: tuple[int, ...] = ()
-    choice: str = ''
-    apart: bool = False
-
-
 Prompt = PointPrompt | BoxPrompt | MaskPrompt | TextPrompt | ExemplarPrompt
 
 
@@ -527,34 +510,6 @@ class SceneObject:
     label_score: float = 0.0
     labels: tuple[tuple[str, float], ...] = ()
     colors: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What an object is called: the fields of :class:`SceneObject` of the same names."""
-
-    label: str = ''
-    label_score: float = 0.0
-    labels: tuple[tuple[str, float], ...] = ()
-    colors: tuple[tuple[str, float], ...] = ()
-
-
-class RelationKind(IntEnum):
-    """How one object stands to another."""
-
-    ON = 0
-    IN = 1
-    LEANING = 2
-    NEXT_TO = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """Object ``subject`` (an id) is on, in, leaning on or next to object ``other``."""
-
-    kind: RelationKind
-    subject: int
-    other: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ them. What is held by a gripper is not known here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 from itertools import combinations
 from operator import attrgetter
@@ -16,10 +17,29 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
-from sam3d_ros.core.types import FloatArray, Relation, RelationKind, Scene, SceneObject
+from sam3d_ros.core.types import FloatArray, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply, upright_axes
 
 CellArray = npt.NDArray[np.int64]
+
+
+class RelationKind(IntEnum):
+    """How one object stands to another."""
+
+    ON = 0
+    IN = 1
+    LEANING = 2
+    NEXT_TO = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Object ``subject`` (an id) is on, in, leaning on or next to object ``other``."""
+
+    kind: RelationKind
+    subject: int
+    other: int
+
 
 CELL_M = 0.01
 TOUCH_M = 0.008

@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import FloatArray, RelationKind, Scene
-from sam3d_ros.geometry.relations import relations
+from sam3d_ros.core.types import FloatArray, Scene
+from sam3d_ros.geometry.relations import RelationKind, relations
 from sam3d_ros.language.grammar import Query, Word, parse
 from sam3d_ros.language.kinds import KINDS
 from sam3d_ros.language.lexicon import ANYTHING

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from scipy.special import softmax
 
+from sam3d_ros.core.names import Named
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     ByteArray,
@@ -19,7 +20,6 @@ from sam3d_ros.core.types import (
     FloatArray,
     Frame,
     Instance,
-    Named,
     Reconstruction,
     Reconstructions,
     Track,

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.types import (
     BoxPrompt,
     BoxPx,
-    Correction,
     ExemplarPrompt,
     MaskPrompt,
     PointPrompt,

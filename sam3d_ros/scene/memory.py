@@ -16,12 +16,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.errors import InputError, NotFoundError
+from sam3d_ros.core.names import Named
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     FloatArray,
     Frame,
     Mesh,
-    Named,
     ObjectState,
     Reconstruction,
     Reconstructions,

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import InputError, NotFoundError
 from sam3d_ros.core.interfaces import Segmenter, Tracker
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import (
-    Correction,
     Frame,
     Instances,
     Prompt,

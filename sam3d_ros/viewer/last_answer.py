@@ -9,8 +9,9 @@ from typing import Any
 
 from viser import GuiApi
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import Correction, PointPrompt, Prompt
+from sam3d_ros.core.types import PointPrompt, Prompt
 from sam3d_ros.session.prompts.answers import LEVELS
 from sam3d_ros.viewer.sources import Reply
 

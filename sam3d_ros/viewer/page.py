@@ -21,10 +21,10 @@ import numpy as np
 import rich
 from viser import ViserServer
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import PromptError, Sam3dError
 from sam3d_ros.core.types import (
     BoxPrompt,
-    Correction,
     FloatArray,
     PointPrompt,
     Prompt,

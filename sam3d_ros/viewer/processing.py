@@ -12,15 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import NotReadyError, RecordingError, Sam3dError
-from sam3d_ros.core.types import Correction, Frame, Prompt, TextPrompt
+from sam3d_ros.core.types import Frame, Prompt, TextPrompt
 from sam3d_ros.export.scene_files import write_scene
 from sam3d_ros.pipeline.cameras import in_stamp_order
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader
 from sam3d_ros.session.prompts.standing import serves_concepts
 from sam3d_ros.session.session import Session
 from sam3d_ros.viewer.moments import Moment, Timeline, view_of
-from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, Reply, told
+from sam3d_ros.viewer.sources import (
+    CORRECT,
+    EDIT,
+    PROMPT,
+    REBUILD,
+    REMOVE,
+    SAVE,
+    TEXT,
+    Reply,
+    told,
+)
 
 LOG = logging.getLogger(__name__)
 LOOKS = 3

@@ -19,10 +19,10 @@ import numpy as np
 
 from sam3d_ros.bags.recording import RawMessage, Recording
 from sam3d_ros.core.config import build
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import InputError, NotFoundError, PromptError, Sam3dError
 from sam3d_ros.core.people import People
 from sam3d_ros.core.types import (
-    Correction,
     Frame,
     Instances,
     Mesh,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sam3d_ros.core.types import Correction, Prompt
+from sam3d_ros.core.corrections import Correction
+from sam3d_ros.core.types import Prompt
 from sam3d_ros.viewer.moments import Timeline
 
 PROMPT, TEXT, CORRECT, EDIT, REMOVE, REBUILD, SAVE = (

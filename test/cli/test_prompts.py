@@ -11,8 +11,9 @@ from made_up_recordings import BOXES, frames, messages, write
 
 from sam3d_ros.cli.main import main
 from sam3d_ros.cli.prompts import add_prompt_arguments, asked_of, prompt_config
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import BoxPrompt, Correction, PointPrompt
+from sam3d_ros.core.types import BoxPrompt, PointPrompt
 from sam3d_ros.export.scene_files import read_scene
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse

@@ -8,8 +8,8 @@ import pytest
 
 trimesh = pytest.importorskip('trimesh')
 
-from sam3d_ros.core.types import Mesh, ObjectState, Provenance, RelationKind, Scene, SceneObject
-from sam3d_ros.geometry.relations import KnownRelations, relations
+from sam3d_ros.core.types import Mesh, ObjectState, Provenance, Scene, SceneObject
+from sam3d_ros.geometry.relations import KnownRelations, RelationKind, relations
 
 UP = np.array([0.0, 0.0, 1.0])
 ON, IN, LEANING, NEXT_TO = RelationKind

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import NotFoundError, PromptError
-from sam3d_ros.core.types import BoxPrompt, Correction, FaceLabel, Instance, Instances, PointPrompt
+from sam3d_ros.core.types import BoxPrompt, FaceLabel, Instance, Instances, PointPrompt
 from sam3d_ros.geometry.masks import mask_box, mask_iou
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.session.config import Config

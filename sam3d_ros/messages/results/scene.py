@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.core.types import Answers, ObjectState, Provenance, Relation, Scene, SceneObject
-from sam3d_ros.geometry.relations import relations
+from sam3d_ros.core.types import Answers, ObjectState, Provenance, Scene, SceneObject
+from sam3d_ros.geometry.relations import Relation, relations
 from sam3d_ros.messages.headers import (
     covariance_matrix,
     header_message,

@@ -25,10 +25,10 @@ from sam3d_msgs.srv import (
     SaveScene,
 )
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError, PromptError
 from sam3d_ros.core.registry import make_backend
 from sam3d_ros.core.types import (
-    Correction,
     Frame,
     Instances,
     ObjectState,

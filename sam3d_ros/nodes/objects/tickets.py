@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import NotFoundError, NotReadyError
-from sam3d_ros.core.types import Correction, Prompt
+from sam3d_ros.core.types import Prompt
 from sam3d_ros.messages.headers import header_message
 from sam3d_ros.messages.types import MessageTypes
 from sam3d_ros.nodes.stage_node import StageNode

@@ -21,8 +21,9 @@ from rclpy.node import Node
 from sam3d_msgs.action import Reconstruct
 from sam3d_msgs.srv import AddPrompt, CorrectObject, EditObject, RemoveObject, SaveScene
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import InputError, NotReadyError
-from sam3d_ros.core.types import Correction, Mesh, PointPrompt, Prompt, Scene
+from sam3d_ros.core.types import Mesh, PointPrompt, Prompt, Scene
 from sam3d_ros.messages.frames import decode_frame
 from sam3d_ros.messages.prompts import prompt_message
 from sam3d_ros.messages.results.instances import tracks_from
@@ -46,7 +47,17 @@ from sam3d_ros.ros.transport import use_large_segments
 from sam3d_ros.session.result import NOBODY
 from sam3d_ros.viewer.moments import Moment, Timeline, view_of
 from sam3d_ros.viewer.results import placed, scene_of
-from sam3d_ros.viewer.sources import CORRECT, EDIT, PROMPT, REBUILD, REMOVE, SAVE, TEXT, Reply, told
+from sam3d_ros.viewer.sources import (
+    CORRECT,
+    EDIT,
+    PROMPT,
+    REBUILD,
+    REMOVE,
+    SAVE,
+    TEXT,
+    Reply,
+    told,
+)
 
 LISTENED = (VIEW, VIEW_INSTANCES, OBJECTS, DETECTIONS, PEOPLE)
 KEPT = 12

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.types import (
     BoolArray,
-    Correction,
     ExemplarPrompt,
     FloatArray,
     Frame,

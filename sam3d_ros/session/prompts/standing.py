@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import BackendError, NotFoundError, PromptError, Sam3dError
 from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     BoxPrompt,
     Concept,
-    Correction,
     ExemplarPrompt,
     FloatArray,
     Frame,

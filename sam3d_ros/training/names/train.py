@@ -37,7 +37,7 @@ LEAST_PIXELS = 60
 FOLDS = 3
 FAMILY_WEIGHT = 0.5
 """What a look at a made-up solid counts, of one at a scan."""
-REFUSED = 0.85
+REFUSED = 0.75
 """Share of the scans outside the vocabulary, held back, that must be called unknown: a wrong name
 costs more than none, and there are few of them to tell by."""
 TRACK_LOOKS = 3
@@ -229,8 +229,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     torch.set_num_threads(1)
     looks = read_looks(args.looks)
-    odds, seen = held_back(looks, args.seed)
-    odds, seen = tracks_of(odds, seen, args.seed)
+    odds, seen = tracks_of(*held_back(looks, args.seed), args.seed)
     _, of, count = np.unique(seen.things, return_inverse=True, return_counts=True)
     weight = 1 / count[of]
     temperature, bias = calibrate(odds, seen.kinds, weight)

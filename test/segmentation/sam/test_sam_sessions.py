@@ -9,7 +9,8 @@ import pytest
 torch = pytest.importorskip('torch', reason='the SAM backends need torch (extra: sam)')
 pytest.importorskip('transformers', reason='the SAM backends need it (extra: sam)')
 
-from sam3d_ros.core.types import Correction, ExemplarPrompt, PointPrompt, TextPrompt
+from sam3d_ros.core.corrections import Correction
+from sam3d_ros.core.types import ExemplarPrompt, PointPrompt, TextPrompt
 from sam3d_ros.geometry.masks import mask_iou
 from sam3d_ros.segmentation.sam.config import AutomaticMaskConfig, SamConfig
 from sam3d_ros.session.config import Config
