@@ -132,7 +132,7 @@ def test_corrections_that_cannot_be_say_why(oracle):
     with pytest.raises(NotFoundError, match='no prompt to correct; wanted one of none yet'):
         standing.add(Correction(choice='part'), oracle, frame)
     standing.add(PointPrompt((pixel(oracle.lid(frame)),), (1,)), oracle, frame)
-    with pytest.raises(PromptError, match='no alternative "sub-part".*"whole" or "part"'):
+    with pytest.raises(PromptError, match=r'no alternative "sub-part".*"whole" or "part"'):
         standing.add(Correction(choice='sub-part'), oracle, frame)
     with pytest.raises(PromptError, match='2 points with 1 labels'):
         standing.add(Correction(0, ((1.0, 1.0), (2.0, 2.0)), (1,)), oracle, frame)
