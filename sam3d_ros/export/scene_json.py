@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.solids import Symmetry
 from sam3d_ros.core.types import (
     Answers,
     FloatArray,
@@ -21,7 +22,6 @@ from sam3d_ros.core.types import (
     Scene,
     SceneObject,
     Surface,
-    Symmetry,
 )
 from sam3d_ros.export.ply import read_ply
 from sam3d_ros.geometry.relations import relations

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import Float32Array, FloatArray, Gaussians, Mesh, Scene
+from sam3d_ros.core.solids import Gaussians
+from sam3d_ros.core.types import Float32Array, FloatArray, Mesh, Scene
 from sam3d_ros.geometry.transforms import apply
 
 SH_CONSTANT = 0.28209479177387814

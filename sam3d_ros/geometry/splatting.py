@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sam3d_ros.core.types import Camera, Float32Array, FloatArray, Gaussians
+from sam3d_ros.core.solids import Gaussians
+from sam3d_ros.core.types import Camera, Float32Array, FloatArray
 from sam3d_ros.geometry.gaussians import covariances
 from sam3d_ros.geometry.transforms import apply
 

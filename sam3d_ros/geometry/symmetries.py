@@ -12,7 +12,8 @@ import numpy as np
 from scipy.spatial import ConvexHull, cKDTree
 from scipy.spatial.transform import Rotation
 
-from sam3d_ros.core.types import FloatArray, IndexArray, Symmetry
+from sam3d_ros.core.solids import Symmetry
+from sam3d_ros.core.types import FloatArray, IndexArray
 from sam3d_ros.geometry.meshes import sample_surface
 from sam3d_ros.geometry.transforms import transform
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sam3d_ros.core.types import Float32Array, FloatArray, Mesh, Symmetry
+from sam3d_ros.core.solids import Symmetry
+from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
 from sam3d_ros.geometry.transforms import adjoint_rotation, apply, inverse, moved_by
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.pose.layout import POOR_SCORE, Placed, PoseUpdate, pose_covariance

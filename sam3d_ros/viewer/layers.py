@@ -11,11 +11,11 @@ import numpy as np
 from viser import ViserServer
 
 from sam3d_ros.core.people import BONES, Person
+from sam3d_ros.core.solids import Gaussians
 from sam3d_ros.core.types import (
     ByteArray,
     FaceLabel,
     FloatArray,
-    Gaussians,
     Mesh,
     ObjectState,
     SceneObject,

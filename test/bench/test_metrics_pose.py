@@ -6,7 +6,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.bench.metrics import metrics_pose
-from sam3d_ros.core.types import Camera, Symmetry
+from sam3d_ros.core.solids import Symmetry
+from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.symmetries import same_poses
 from sam3d_ros.geometry.transforms import transform
 

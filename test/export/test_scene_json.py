@@ -10,7 +10,8 @@ from made_up_scenes import STAMP_NS, scene, scene_object
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import Answers, ObjectState, Surface, Symmetry
+from sam3d_ros.core.solids import Symmetry
+from sam3d_ros.core.types import Answers, ObjectState, Surface
 from sam3d_ros.export.scene_files import read_scene, write_scene
 
 KEYS = {

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.types import Gaussians, Mesh, Texture
+from sam3d_ros.core.solids import Gaussians
+from sam3d_ros.core.types import Mesh, Texture
 from sam3d_ros.geometry.gaussians import (
     covariances,
     decode_gaussians,

@@ -3,7 +3,8 @@
 
 import numpy as np
 
-from sam3d_ros.core.types import Camera, Gaussians
+from sam3d_ros.core.solids import Gaussians
+from sam3d_ros.core.types import Camera
 from sam3d_ros.geometry.splatting import draw_gaussians
 
 CAMERA = Camera(80, 60, np.array([[100.0, 0, 39.5], [0, 100.0, 29.5], [0, 0, 1]]))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from sam3d_ros.core.types import Symmetry
+from sam3d_ros.core.solids import Symmetry
 from sam3d_ros.geometry.symmetries import (
     canonical_up,
     moved_symmetry,

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from made_up_scenes import scene, scene_object
 
-from sam3d_ros.core.types import Answers, ObjectState, Surface, Symmetry
+from sam3d_ros.core.solids import Symmetry
+from sam3d_ros.core.types import Answers, ObjectState, Surface
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.results.products import MeshLibrary
 from sam3d_ros.messages.results.scene import scene_from, scene_message

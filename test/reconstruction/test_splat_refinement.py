@@ -8,7 +8,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from sam3d_ros.core.types import Camera, Gaussians
+from sam3d_ros.core.solids import Gaussians
+from sam3d_ros.core.types import Camera
 from sam3d_ros.reconstruction.appearance import splat_refinement
 from sam3d_ros.reconstruction.views import crop_view
 

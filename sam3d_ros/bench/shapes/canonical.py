@@ -21,7 +21,8 @@ from sam3d_ros.bench.metrics.scoring import MATCH_IOU, PosedMesh
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.reconstruction import posed
 from sam3d_ros.bench.worlds import TruthSegmenter, cases
-from sam3d_ros.core.types import FloatArray, Symmetry
+from sam3d_ros.core.solids import Symmetry
+from sam3d_ros.core.types import FloatArray
 from sam3d_ros.geometry.symmetries import looks_same, symmetry_of
 from sam3d_ros.session.session import Session
 

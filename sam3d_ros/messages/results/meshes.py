@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.solids import Symmetry
 from sam3d_ros.core.types import (
     Answers,
     Float32Array,
@@ -16,7 +17,6 @@ from sam3d_ros.core.types import (
     IndexArray,
     Mesh,
     Surface,
-    Symmetry,
 )
 from sam3d_ros.messages.headers import point_message, vector, vector_message
 from sam3d_ros.messages.types import MessageTypes

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sam3d_ros.core.types import FloatArray, Gaussians
+from sam3d_ros.core.solids import Gaussians
+from sam3d_ros.core.types import FloatArray
 from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.reconstruction.views import View
 

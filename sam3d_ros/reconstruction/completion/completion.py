@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sam3d_ros.core.types import ByteArray, Float32Array, Gaussians, IndexArray
+from sam3d_ros.core.solids import Gaussians
+from sam3d_ros.core.types import ByteArray, Float32Array, IndexArray
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 
 

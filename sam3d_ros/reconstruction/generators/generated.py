@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam3d_ros.core.types import Float32Array, FloatArray, Gaussians, Mesh
+from sam3d_ros.core.solids import Gaussians
+from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
 from sam3d_ros.geometry.decimate import decimated
 from sam3d_ros.geometry.gaussians import decode_gaussians, moved_gaussians
 from sam3d_ros.geometry.transforms import apply

@@ -9,7 +9,7 @@ trimesh = pytest.importorskip('trimesh', reason='made-up meshes (extra: bench)')
 
 from sam3d_ros.bench.metrics.scoring import PosedMesh
 from sam3d_ros.bench.shapes.canonical import class_of, is_up
-from sam3d_ros.core.types import Symmetry
+from sam3d_ros.core.solids import Symmetry
 
 UP = np.array([0.0, 0.0, 1.0])
 
