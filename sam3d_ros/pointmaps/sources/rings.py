@@ -17,9 +17,9 @@ from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, FloatArray
 
 # Along a column: how wide a return is, px; changes of colour that are noise, and those that part.
 _RING_PX, _GRAIN, _PARTED = 5, 3, 40
-# A surface may lean so much between rings, as a share of its range; so near to one, in steps of
-# two pixels, it is met.
-_SLOPE, _REACH = 0.09, 1
+# A surface may lean so much between dense rings, and where edges tell, as a share of its range; so
+# near to a ring, in steps of two pixels, it is met.
+_SLOPE, _SLOPE_JOINED, _REACH = 0.09, 0.05, 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,8 @@ def drop_parted(inverse: Float32Array, met: Met, flat: BoolArray, rgb: ByteArray
         farthest = np.where(joined, np.minimum(farthest, there), farthest)
         nearest = np.where(joined, np.maximum(nearest, there), nearest)
     few = inverse[::2, ::2]
-    is_wrong = ~((few > (1 - _SLOPE) * farthest) & (few < (1 + _SLOPE) * nearest))
+    slope = _SLOPE if passed is None else _SLOPE_JOINED
+    is_wrong = ~((few > (1 - slope) * farthest) & (few < (1 + slope) * nearest))
     if passed is None:
         is_wrong &= nearest > 0
     else:
