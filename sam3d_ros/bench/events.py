@@ -7,7 +7,7 @@ look-ahead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import tee
 
 import numpy as np
@@ -27,6 +27,7 @@ from sam3d_ros.bench.pictures import boxes
 from sam3d_ros.bench.worlds import as_measured, episode_of, object_source
 from sam3d_ros.core.types import BoolArray, FloatArray, Frame, ObjectState, Scene
 from sam3d_ros.geometry.transforms import apply, rotation_angle
+from sam3d_ros.pointmaps.odometry.odometry import LostError, Odometry
 from sam3d_ros.session.session import Session
 from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.events import AWAY, BACK, FRAMES, VANISHED
@@ -104,10 +105,11 @@ def measure(options: BenchOptions) -> tuple[dict[str, Value], Table, tuple[Pictu
     return {f'events_{name}': value for name, value in total.items()}, table, worst
 
 
-def follow(episode: Episode, options: BenchOptions) -> Sequence:
+def follow(episode: Episode, options: BenchOptions, odometry: Odometry | None = None) -> Sequence:
     """Step a session through an episode and write down what it tells.
 
     :param options: of the bench.
+    :param odometry: says where the camera is, and nobody where up is; None = the truth does.
     """
     session = Session.from_config(options.config)
     sequence = Sequence()
@@ -115,7 +117,10 @@ def follow(episode: Episode, options: BenchOptions) -> Sequence:
     drawn, measured = tee(samples(episode))
     for number, (sample, frame) in enumerate(zip(drawn, as_measured(measured), strict=True)):
         truth = sample.truth
-        scene = session.step(frame).scene
+        placed = frame if odometry is None else _placed(frame, odometry)
+        scene = session.scene() if placed is None else session.step(placed).scene
+        if scene is None:
+            continue
         told = _told(scene, episode, truth)
         sequence.frames.append(told)
         if number < FIRST_SCORED:
@@ -126,6 +131,21 @@ def follow(episode: Episode, options: BenchOptions) -> Sequence:
         if number % CALIBRATED_EVERY == 0:
             sequence.calibration.add(scene, _references(episode, truth))
     return sequence
+
+
+def _placed(frame: Frame, odometry: Odometry) -> Frame | None:
+    """Return a frame where odometry says it is; None = that is lost."""
+    try:
+        place = odometry.place(frame.stamp_ns, frame.rgb, frame.depth_m, frame.camera)
+    except LostError:
+        return None
+    return replace(
+        frame,
+        fixed_frame=place.frame,
+        T_fixed_cam=place.T_odom_cam,
+        pose_covariance=place.covariance,
+        up_cam=None,
+    )
 
 
 def figures_of(sequences: list[Sequence]) -> dict[str, float]:

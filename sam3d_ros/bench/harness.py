@@ -42,6 +42,7 @@ BENCHES: Mapping[str, str] = {
     'sensors': 'sam3d_ros.bench.spectrum',
     'memory': 'sam3d_ros.bench.memory',
     'pointmaps': 'sam3d_ros.bench.ranges.pointmaps',
+    'odometry': 'sam3d_ros.bench.ranges.drifting',
     'viewer': 'sam3d_ros.bench.viewer',
 }
 """Name to module, in the order of the report."""

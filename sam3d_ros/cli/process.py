@@ -270,7 +270,8 @@ def _announce(readers: Mapping[str, FrameReader]) -> None:
         for stream, _ in chosen.ranges:
             what = 'depth' if stream.encoding else 'points'
             _say(f'{whose}{what} {stream.topic} ({stream.encoding or "PointCloud2"})\n')
-        _say(f'{whose}{len(frames)} frames, fixed frame {frames.fixed_frame}\n')
+        fixed = 'of own odometry' if frames.is_followed else frames.fixed_frame
+        _say(f'{whose}{len(frames)} frames, fixed frame {fixed}\n')
         if pairing.alone_first or pairing.alone_second:
             _say(
                 f'{whose}without a partner: {pairing.alone_first} colour images, '

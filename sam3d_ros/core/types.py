@@ -74,7 +74,7 @@ class Frame:
     :param camera: the rectified pinhole model of ``rgb`` and ``pointmap``.
     :param rgb: (H, W, 3) uint8, RGB order.
     :param pointmap: (H, W, 3) float32, metres, optical axes, NaN in all three = no return.
-    :param fixed_frame: name of the fixed frame; equals ``frame_id`` when there is no TF.
+    :param fixed_frame: name of the fixed frame; equals ``frame_id`` when nothing says where it is.
     :param T_fixed_cam: (4, 4) float64, optical frame to fixed frame at ``stamp_ns``.
     :param up_cam: (3,) float64 unit vector against gravity in the optical frame, or None when
         no TF tells where up is (the fixed frame is then just the camera).
@@ -83,6 +83,8 @@ class Frame:
     :param measured: (H, W) bool, False where it is inferred and proves no free space; None = all.
     :param range_sigma_m: (H, W) float32 one-sigma error of each range by its source, metres;
         None = that of ``sensor``.
+    :param pose_covariance: (6, 6) of ``T_fixed_cam``, as own odometry has drifted since the fixed
+        frame began, fixed axes; None = TF says where the camera is.
     """
 
     stamp_ns: int
@@ -97,6 +99,7 @@ class Frame:
     camera_id: str = ''
     measured: BoolArray | None = None
     range_sigma_m: Float32Array | None = None
+    pose_covariance: FloatArray | None = None
 
     @property
     def depth_m(self) -> Float32Array:

@@ -43,6 +43,7 @@ def encode_frame(frame: Frame) -> bytes:
         camera_id=frame.camera_id,
         measured=np.zeros(0, bool) if frame.measured is None else frame.measured,
         sigma=np.zeros(0, np.float32) if frame.range_sigma_m is None else frame.range_sigma_m,
+        pose_covariance=np.zeros(0) if frame.pose_covariance is None else frame.pose_covariance,
     )
     return encode(message, FRAMES.type)
 
@@ -82,6 +83,9 @@ def decode_frame(data: bytes) -> Frame:
         camera_id=message.camera_id,
         measured=message.measured.view(bool).reshape(shape[:2]) if len(message.measured) else None,
         range_sigma_m=message.sigma.reshape(shape[:2]) if len(message.sigma) else None,
+        pose_covariance=message.pose_covariance.reshape(6, 6)
+        if len(message.pose_covariance)
+        else None,
     )
 
 

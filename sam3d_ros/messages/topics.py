@@ -75,6 +75,9 @@ def require_camera_id(camera_id: str) -> None:
 
 
 POINTS = Topic('pointmap/points', 'sensor_msgs/msg/PointCloud2', Quality.SENSOR_DATA)
+CAMERA_POSE = Topic(
+    'pointmap/pose', 'geometry_msgs/msg/PoseWithCovarianceStamped', Quality.RELIABLE
+)
 CAMERA_INFO = Topic('pointmap/camera_info', 'sensor_msgs/msg/CameraInfo', Quality.SENSOR_DATA)
 INSTANCES = Topic('segmentation/instances', 'sam3d_msgs/msg/InstanceArray', Quality.RELIABLE)
 OVERLAY = Topic('segmentation/overlay', 'sensor_msgs/msg/Image', Quality.SENSOR_DATA)

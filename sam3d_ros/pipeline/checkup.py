@@ -36,12 +36,15 @@ from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.messages.topic_names import is_of_camera
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader, overrides_of, timing_of
 from sam3d_ros.pipeline.noise_checkup import noise_report
+from sam3d_ros.pipeline.own_way import OwnWay
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import Decoder
+from sam3d_ros.pointmaps.odometry.own_places import AT_WORK, follows
 from sam3d_ros.pointmaps.pairing import pair_all
 
 SENSORS = (IMAGE, COMPRESSED, CLOUD)
 _FRAMES_TRIED = 3
+_FRAMES_FOLLOWED = 20
 _SLOWEST_HZ = 1.0
 _SMALLEST_COVERAGE = 0.2
 _LARGEST_OFFSET = 0.2
@@ -251,11 +254,14 @@ def _transforms(selection: Selection, found: Scan, config: PointmapConfig) -> It
             yield _connection(tree, frame, stream.frame_id)
     if not tree.knows(frame):
         level = Level.ERROR if config.fixed_frame else Level.WARN
+        is_followed = selection.depth is not None and follows(config, tree, frame, frame)
+        who = 'own odometry follows the camera' if is_followed else 'it is the fixed frame itself'
         yield Finding(
             level,
             'TF',
-            f'no transform names "{frame}"; the camera itself is the fixed frame',
-            'Fine for a camera that stands still; else publish TF from a fixed frame to it.',
+            f'no transform names "{frame}"; {who}',
+            'Fine for a depth camera in a hand, or one that stands still; on a robot, publish TF '
+            'from a fixed frame to it.',
         )
         return
     try:
@@ -304,13 +310,29 @@ def _frames(
         if isinstance(item, BadFrame):
             yield Finding(Level.WARN if built else Level.ERROR, 'frames', item.reason)
     for sentence in notes.sentences:
-        if sentence not in known:
+        if sentence not in known and not (reader.is_followed and AT_WORK in sentence):
             yield Finding(Level.WARN, 'frames', sentence)
     for frame in built[:1]:
         yield _coverage(frame, config)
         if selection.depth is not None:
             text, remedy = noise_report(reader, config)
             yield Finding(Level.WARN if remedy else Level.OK, 'depth noise', text, remedy)
+    if reader.is_followed:
+        yield _odometry(reader)
+
+
+def _odometry(reader: FrameReader) -> Finding:
+    """Follow the camera through the first frames by own odometry."""
+    items = list(islice(iter(reader), _FRAMES_FOLLOWED))
+    frames = [item for item in items if isinstance(item, Frame)]
+    way = OwnWay()
+    for frame in frames:
+        way.add(frame)
+    text = f'own odometry follows {len(frames)} of the first {len(items)} frames; {way.sentence}'
+    if len(frames) == len(items):
+        return Finding(Level.OK, 'odometry', text)
+    reason = next(item.reason for item in items if isinstance(item, BadFrame))
+    return Finding(Level.WARN, 'odometry', f'{text}; {reason}', 'Move the camera more slowly.')
 
 
 def _coverage(frame: Frame, config: PointmapConfig) -> Finding:

@@ -22,6 +22,7 @@ from sam3d_ros.core.types import Frame
 from sam3d_ros.pointmaps.choice import Roll, SourceChoice
 from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.intake import SENSED, Arrived, Intake
+from sam3d_ros.pointmaps.odometry.own_places import follows
 from sam3d_ros.pointmaps.pairing import Pairing, pair_all
 
 
@@ -107,8 +108,14 @@ class FrameReader:
 
     @cached_property
     def fixed_frame(self) -> str:
-        """The frame that objects are kept in."""
+        """The frame that objects are kept in, unless own odometry follows the camera."""
         return self._intake.fixed_frame_of(self.scan.tree, self.frame_id)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether own odometry says where the camera is, and no TF does."""
+        config, is_depth = self._intake.config, self.selection.depth is not None
+        return is_depth and follows(config, self.scan.tree, self.fixed_frame, self.frame_id)
 
     def __iter__(self) -> Iterator[Frame | BadFrame]:
         """Yield every frame in stamp order; a message is held only until its partner comes.

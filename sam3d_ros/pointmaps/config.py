@@ -139,6 +139,14 @@ class PointmapConfig:
         'to it where nothing better is known; empty = not known',
         read_only=True,
     )
+    odometry: str = option(
+        'auto',
+        'where a depth camera is, when no TF follows it: auto = own RGB-D odometry, in the fixed '
+        'frame odom, where nothing but its own mount is above a single camera in TF; on = always; '
+        'off = it stands still',
+        choices=('auto', 'on', 'off'),
+        read_only=True,
+    )
     sensor: str = option(
         'auto',
         'range camera whose errors are assumed at first: auto = structured_light for depth '

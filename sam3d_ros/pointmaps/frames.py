@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sam3d_ros.core.types import FloatArray, Frame
+from sam3d_ros.core.types import Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
@@ -39,7 +39,7 @@ def build_frame(
     camera = color.lens.rectified
     tells_up = config.up != 'unknown' and fixed != color.frame_id
     if config.up == 'auto':
-        tells_up = tells_up and not _is_housing(tree, fixed, color.frame_id, T_fixed_cam)
+        tells_up = tells_up and not is_housing(tree, fixed, color.frame_id)
     return Frame(
         stamp_ns=color.stamp_ns,
         frame_id=color.frame_id,
@@ -82,10 +82,15 @@ def require_transforms(
         tree.lookup_between(*color, *other, tree.root(color[0]))
 
 
-def _is_housing(tree: TransformTree, fixed: str, frame_id: str, T_fixed_cam: FloatArray) -> bool:
-    """Return whether the fixed frame may be of the camera itself: near, and always the same.
+def is_housing(tree: TransformTree, fixed: str, frame_id: str) -> bool:
+    """Return whether a frame above a camera may be of the camera itself: near, always the same.
 
     However its axes are turned: lenses are tilted in their housings, and housings on stands.
+
+    :param tree: all of TF that is known.
+    :param fixed: the frame above the camera.
+    :param frame_id: optical frame of the camera.
     """
-    is_near = float(np.linalg.norm(T_fixed_cam[:3, 3])) < _HOUSING_M
-    return is_near and not tree.moves(fixed, frame_id)
+    if tree.moves(fixed, frame_id):
+        return False
+    return float(np.linalg.norm(tree.lookup(fixed, frame_id)[:3, 3])) < _HOUSING_M

@@ -18,6 +18,7 @@ from sam3d_ros.pointmaps.config import PointmapConfig
 from sam3d_ros.pointmaps.decoding import Decoder, Foreign
 from sam3d_ros.pointmaps.frames import build_frame, fixed_frame_of
 from sam3d_ros.pointmaps.inputs import ColorImage, DepthImage, PointCloud
+from sam3d_ros.pointmaps.odometry.own_places import OwnPlaces
 from sam3d_ros.pointmaps.plausibility import suspected_axes
 from sam3d_ros.pointmaps.ray_camera import suspected_calibration
 from sam3d_ros.pointmaps.sources.ranges import Measurement, RangeSource, Several
@@ -62,11 +63,12 @@ class Intake:
         notes: Notes | None = None,
         foreign: Foreign | None = None,
     ) -> None:
-        self._config = config or PointmapConfig()
+        self.config = config or PointmapConfig()
         self._notes = notes or Notes()
         self._is_looked_at = False
-        self.decoder = Decoder(self._config, self._notes, foreign)
+        self.decoder = Decoder(self.config, self._notes, foreign)
         self._sources: dict[str, RangeSource] = {}
+        self._places = OwnPlaces(self.config, self._notes)
 
     def frame(
         self,
@@ -83,7 +85,8 @@ class Intake:
         :param tree: all of TF that is known.
         :param fixed_frame: None = as configured.
         :raises InputError: when a message cannot be used; the error names its topic.
-        :raises TransformError: when TF does not say where the sensors were.
+        :raises TransformError: when TF does not say where the sensors were, and odometry, where it
+            has to, not where the camera is.
         """
         image = self.decoder.color(color.message, color.info, color.topic, color.stamp_ns)
         items = {other.topic: self._measurement(other) for other in others}
@@ -92,12 +95,12 @@ class Intake:
         if len(items) > 1:
             measured, kind = Several(items), 'fused'
         ranges = self.source(kind).range_of(image, measured, tree)
-        frame = build_frame(image, ranges, tree, fixed_frame, self._config)
+        frame = build_frame(image, ranges, tree, fixed_frame, self.config)
         topics = ', '.join(items) or color.topic
         if not self._is_looked_at and isinstance(measured, PointCloud):
             self._compare_rays(measured, image, topics)
         self._look_at(frame, topics, tree)
-        return frame
+        return self._places.placed(frame, tree) if kind in ('depth', 'fused') else frame
 
     def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
         """Return the frame that objects are kept in: the configured one, else the root of TF.
@@ -105,7 +108,12 @@ class Intake:
         :param tree: all of TF that is known.
         :param frame_id: optical frame of the camera.
         """
-        return fixed_frame_of(tree, frame_id, self._config)
+        return fixed_frame_of(tree, frame_id, self.config)
+
+    @property
+    def needs_every_frame(self) -> bool:
+        """Whether own odometry follows the camera: it is lost where frames are left out."""
+        return self._places.are_needed
 
     def source(self, kind: str) -> RangeSource:
         """Return the range source for a kind of measurement, the same one each time.
@@ -114,7 +122,7 @@ class Intake:
         :raises BackendError: when there is no backend of the configured name, or it needs more
             than colour.
         """
-        name = self._config.range
+        name = self.config.range
         if kind == 'color' and name in SENSED:
             raise BackendError(
                 f'colour alone, and pointmaps.range = "{name}"',
@@ -124,11 +132,12 @@ class Intake:
         if name == 'auto' or (kind == 'fused' and name in SENSED):
             name = kind
         if name not in self._sources:
-            self._sources[name] = make_backend('range', name, self._config)
+            self._sources[name] = make_backend('range', name, self.config)
         return self._sources[name]
 
     def forget(self) -> None:
-        """Forget what range sources have learned, as before the first frame."""
+        """Forget what range sources and odometry have learned, as before the first frame."""
+        self._places.forget()
         for source in self._sources.values():
             source.forget()
 
@@ -148,7 +157,7 @@ class Intake:
     def _look_at(self, frame: Frame, topic: str, tree: TransformTree) -> None:
         """Note frames without depth, and axes that look wrong in the first one that has some."""
         if np.isnan(frame.depth_m).all():
-            near, far = self._config.min_depth_m, self._config.max_depth_m
+            near, far = self.config.min_depth_m, self.config.max_depth_m
             self._notes.add(
                 f'{topic}: a frame without any depth within [{near:g}, {far:g}] m '
                 '(pointmaps.min_depth_m, max_depth_m): nothing can be found in it',

@@ -76,6 +76,8 @@ class ObjectMemory:
         self._elapsed_s = 0.0
         self._up: FloatArray | None = None
         self._T_fixed_cam: FloatArray | None = None
+        self._pose_covariance: FloatArray | None = None
+        self._drift = np.zeros((6, 6))
 
     def clear(self) -> None:
         """Forget every object; the next scene lists the forgotten ids as removed."""
@@ -205,6 +207,7 @@ class ObjectMemory:
         """
         self._advance(frame.stamp_ns)
         self._T_fixed_cam = frame.T_fixed_cam
+        self._drift = self._drifted(frame)
         if frame.up_cam is not None:
             self._up = frame.T_fixed_cam[:3, :3] @ frame.up_cam
         rebuilt = {item.track_id: item for item in reconstructions.items}
@@ -221,6 +224,14 @@ class ObjectMemory:
             elif track.id in self._objects:
                 self._objects[track.id] = self._unseen(frame, track, self._objects[track.id])
         return self.snapshot(frame.stamp_ns, frame.fixed_frame)
+
+    def _drifted(self, frame: Frame) -> FloatArray:
+        """Return the (6, 6) covariance that own odometry has added since the frame before."""
+        before, self._pose_covariance = self._pose_covariance, frame.pose_covariance
+        if before is None or frame.pose_covariance is None:
+            return np.zeros((6, 6))
+        values, axes = np.linalg.eigh(frame.pose_covariance - before)
+        return np.asarray((axes * np.maximum(values, 0.0)) @ axes.T)
 
     def rebuilt(self, frame: Frame, reconstructions: Reconstructions) -> None:
         """Take over shapes that were made again, whether the frame shows the objects or not.
@@ -333,7 +344,7 @@ class ObjectMemory:
 
     def _unseen(self, frame: Frame, track: Track, known: SceneObject) -> SceneObject:
         drift = np.repeat([self._config.drift_m_per_s, self._config.drift_rad_per_s], 3)
-        covariance = known.covariance + np.diag(np.square(drift)) * self._elapsed_s
+        covariance = known.covariance + np.diag(np.square(drift)) * self._elapsed_s + self._drift
         state, reason = known.state, known.state_reason
         if track.state == TrackState.CONFIRMED:
             state = self._combined(frame, track.id, self._state_out_of_sight(frame, known))

@@ -11,12 +11,25 @@ from typing import Self
 
 from sam3d_ros.bags.scan import LoggedTransform
 from sam3d_ros.bags.writer import RecordingWriter
+from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.messages.config import OutputConfig, TfConfig
-from sam3d_ros.messages.topics import CAMERA_INFO, NAMESPACE, POINTS, TF, TF_STATIC
+from sam3d_ros.messages.topics import (
+    CAMERA_INFO,
+    NAMESPACE,
+    POINTS,
+    TF,
+    TF_STATIC,
+)
 from sam3d_ros.messages.transforms import transforms_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.session.result import FrameResult
-from sam3d_ros.sinks.messages import TOPICS, Message, ResultMessages, pointmap_messages
+from sam3d_ros.sinks.messages import (
+    TOPICS,
+    Message,
+    ResultMessages,
+    odometry_messages,
+    pointmap_messages,
+)
 
 
 class BagSink:
@@ -52,6 +65,10 @@ class BagSink:
         self._pointmaps = pointmaps
         self._pending = sorted(transforms, key=lambda item: item.log_ns)
         self._last_ns = 0
+        self._tree = TransformTree(None)
+        for item in self._pending:
+            edge, stamp_ns = item.transform, None if item.is_static else item.transform.stamp_ns
+            self._tree.add(edge.parent, edge.child, edge.T_parent_child, stamp_ns)
         clouds = [
             topic.of(camera) for camera in cameras for topic in (POINTS, CAMERA_INFO) if pointmaps
         ]
@@ -66,6 +83,7 @@ class BagSink:
             camera = result.frame.camera_id
             clouds = pointmap_messages(result.frame)
             self._send(self._last_ns, ((topic.of(camera), cloud) for topic, cloud in clouds))
+        self._send(self._last_ns, odometry_messages(result.frame, self._tree))
         self._send(self._last_ns, self._messages.of_frame(result))
 
     def _write_inputs(self, until_ns: int | None) -> None:

@@ -18,8 +18,9 @@ from sam3d_ros.core.people import People
 from sam3d_ros.core.types import Frame, ObjectState, Scene
 from sam3d_ros.export.mesh_folder import MeshFolder
 from sam3d_ros.geometry.relations import KnownRelations
+from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.messages.config import OutputConfig, TfConfig
-from sam3d_ros.messages.headers import NS_PER_S, header_message
+from sam3d_ros.messages.headers import NS_PER_S, header_message, pose_with_covariance
 from sam3d_ros.messages.results.collision import CollisionState
 from sam3d_ros.messages.results.detections import detections_message
 from sam3d_ros.messages.results.instances import tracks_message
@@ -38,6 +39,7 @@ from sam3d_ros.messages.sensors.cameras import encode_camera
 from sam3d_ros.messages.sensors.clouds import encode_pointmap
 from sam3d_ros.messages.topics import (
     CAMERA_INFO,
+    CAMERA_POSE,
     COLLISION_OBJECTS,
     DETECTIONS,
     INSTANCES,
@@ -54,6 +56,7 @@ from sam3d_ros.messages.topics import (
 from sam3d_ros.messages.transforms import object_transforms, transforms_message
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
+from sam3d_ros.pointmaps.odometry.own_places import transform_to_send
 from sam3d_ros.session.result import NOBODY, FrameResult
 
 TOPICS = (
@@ -231,3 +234,24 @@ def pointmap_messages(frame: Frame) -> Iterator[Message]:
     cloud = classes[POINTS.type]
     yield POINTS, encode_pointmap(frame.pointmap, frame.rgb, cloud, field, header)
     yield CAMERA_INFO, encode_camera(frame.camera, classes[CAMERA_INFO.type], roi, header)
+
+
+def odometry_messages(frame: Frame, tree: TransformTree) -> Iterator[Message]:
+    """Yield where own odometry says that a camera is, and TF, where nobody else sends that.
+
+    :param frame: placed by odometry; of another one there is nothing to say.
+    :param tree: all of TF that is known.
+    """
+    if frame.pose_covariance is None:
+        return
+    types = StoreTypes()
+    yield (
+        CAMERA_POSE.of(frame.camera_id),
+        types.new(
+            CAMERA_POSE.type,
+            header=header_message(types, frame.stamp_ns, frame.fixed_frame),
+            pose=pose_with_covariance(types, frame.T_fixed_cam, frame.pose_covariance),
+        ),
+    )
+    if (edge := transform_to_send(frame, tree)) is not None:
+        yield TF, transforms_message(types, [edge])

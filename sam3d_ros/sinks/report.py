@@ -15,6 +15,7 @@ import numpy as np
 
 from sam3d_ros.core.types import Provenance
 from sam3d_ros.pipeline.frames import BadFrame
+from sam3d_ros.pipeline.own_way import OwnWay
 from sam3d_ros.pointmaps.pairing import Pairing
 from sam3d_ros.session.result import FrameResult
 
@@ -50,6 +51,7 @@ class Report:
     :param made_by: who made the shapes.
     :param frames_of: how many frames were processed, by camera.
     :param recording: path of what was read, where viewers find the images.
+    :param ways: of the cameras that own odometry follows.
     """
 
     latencies_s: dict[str, list[float]] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Report:
     made_by: set[Provenance] = field(default_factory=set)
     frames_of: Counter[str] = field(default_factory=Counter)
     recording: str = ''
+    ways: dict[str, OwnWay] = field(default_factory=dict)
 
     @property
     def frames(self) -> int:
@@ -73,6 +76,8 @@ class Report:
         :param write_s: time to write the result.
         """
         self.frames_of[result.frame.camera_id] += 1
+        if result.frame.pose_covariance is not None:
+            self.ways.setdefault(result.frame.camera_id, OwnWay()).add(result.frame)
         times = {'pointmaps': read_s, **result.times.by_stage()}
         for stage, seconds in {**times, 'total': sum(times.values()), 'write': write_s}.items():
             self.latencies_s.setdefault(stage, []).append(seconds)
@@ -106,6 +111,7 @@ class Report:
                 for item in self.bad
             ],
             **self._cameras(inputs),
+            **self._odometry(),
             'refused': self.refused,
             'notes': self.notes,
             'latency_ms': {stage: _summary(times) for stage, times in self.latencies_s.items()},
@@ -115,6 +121,11 @@ class Report:
             'config': dict(config),
         }
         (folder / FILE).write_text(json.dumps(tree, indent=2) + '\n')
+
+    def _odometry(self) -> dict[str, Any]:
+        """Return what own odometry did, of each camera that it followed, if it did."""
+        trees = {camera: way.tree() for camera, way in self.ways.items()}
+        return {'odometry': trees.get('', trees)} if trees else {}
 
     def _cameras(self, inputs: Mapping[str, CameraInputs]) -> dict[str, Any]:
         if len(inputs) == 1:

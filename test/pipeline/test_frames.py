@@ -20,6 +20,7 @@ from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.selection import Overrides, select
 from sam3d_ros.core.errors import RecordingError, TransformError
 from sam3d_ros.core.types import Frame
+from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.messages.headers import header_message
 from sam3d_ros.messages.sensors.clouds import encode_pointmap
 from sam3d_ros.messages.transforms import StampedTransform, transforms_message
@@ -136,12 +137,22 @@ def test_a_frame_outside_of_tf(tmp_path, recorded):
     assert_same(got[1:], recorded[1:])
 
 
-def test_without_tf_the_camera_is_the_fixed_frame(tmp_path, recorded):
+@pytest.mark.parametrize('odometry', ['auto', 'off'])
+def test_without_tf_odometry_follows_unless_it_is_off(tmp_path, boxes_world, odometry):
+    eyes = [(0.5, 0.03 * at - 0.6, 0.6) for at in range(3)]
+    recorded = frames(boxes_world, 3, (320, 240), eyes)
     made = [item for item in messages(recorded) if not item.topic.startswith('/tf')]
-    got, reader = read(write(tmp_path / 'r', made))
-    assert reader.fixed_frame == 'optical'
-    assert np.array_equal(got[0].T_fixed_cam, np.eye(4))
-    assert got[0].up_cam is None
+    got, reader = read(write(tmp_path / 'r', made), PointmapConfig(odometry=odometry))
+    assert reader.fixed_frame == 'optical' and reader.is_followed == (odometry == 'auto')
+    assert all(isinstance(item, Frame) and item.up_cam is None for item in got), got
+    if odometry == 'off':
+        assert got[0].fixed_frame == 'optical' and np.array_equal(got[0].T_fixed_cam, np.eye(4))
+        return
+    assert [frame.fixed_frame for frame in got] == ['odom'] * len(recorded)
+    for one, other in zip(got, recorded, strict=True):
+        true = inverse(recorded[0].T_fixed_cam) @ other.T_fixed_cam
+        found = inverse(got[0].T_fixed_cam) @ one.T_fixed_cam
+        assert np.linalg.norm(found[:3, 3] - true[:3, 3]) < 0.01
 
 
 def test_a_configured_fixed_frame(tmp_path, recorded):

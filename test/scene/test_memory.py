@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """States of remembered objects against scenes whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,16 @@ def test_hidden_object_is_occluded_and_its_sigma_grows(memory, boxes_world):
         assert item.state == ObjectState.OCCLUDED
         sigmas.append(item.covariance[0, 0])
     np.testing.assert_allclose(np.diff(sigmas), SceneConfig().drift_m_per_s ** 2, rtol=1e-6)
+
+
+def test_what_own_odometry_drifts_is_added_to_what_is_not_seen(memory, boxes_world):
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS)
+    told = []
+    for at in range(1, 4):
+        placed = replace(frame, pose_covariance=1e-4 * at * np.eye(6))
+        (item,) = observe(memory, placed, seen=False, hits=3, missed=at).objects
+        told.append(item.covariance)
+    assert np.allclose(np.diff(told, axis=0), 1e-4 * np.eye(6))
 
 
 def test_object_outside_the_image_is_out_of_view(memory, boxes_world):

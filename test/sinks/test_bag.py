@@ -155,3 +155,31 @@ def test_an_error_in_the_middle_is_not_hidden(tmp_path):
         recording.write(results()[0])
         raise ZeroDivisionError
     assert not (tmp_path / 'result' / 'metadata.yaml').exists()
+
+
+def test_where_own_odometry_says_the_camera_is(tmp_path):
+    """TF to the mount that the camera hangs below, and the pose with what has drifted."""
+    mount = [
+        LoggedTransform(0, True, StampedTransform(0, 'camera_link', 'optical', pose(1))),
+    ]
+    covariance = np.diag(np.arange(6.0))
+    with BagSink(tmp_path / 'own', mount, OutputConfig()) as recording:
+        for made in results():
+            frame = replace(made.frame, fixed_frame='odom', pose_covariance=covariance)
+            recording.write(replace(made, frame=frame))
+    with Recording(tmp_path / 'own') as recording:
+        edges = [
+            edge
+            for raw in recording.messages(['/tf'])
+            for edge in transforms_from(recording.decode(raw))[0]
+            if edge.parent == 'odom'
+        ]
+        told = [recording.decode(raw) for raw in recording.messages(['/sam3d/pointmap/pose'])]
+    assert [(edge.child, edge.stamp_ns) for edge in edges] == [
+        ('camera_link', STAMP_NS + at * STEP_NS) for at in range(3)
+    ]
+    for at, edge in enumerate(edges):
+        assert np.allclose(edge.T_parent_child @ pose(1), pose(at))
+    assert [stamp(message.header) for message in told] == [edge.stamp_ns for edge in edges]
+    assert np.allclose(told[0].pose.covariance.reshape(6, 6), covariance)
+    assert told[0].header.frame_id == 'odom'

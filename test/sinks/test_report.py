@@ -86,3 +86,20 @@ def test_peak_memory_grows():
     before = peak_memory_mb()
     block = np.ones(120_000_000 // 8)
     assert peak_memory_mb() >= before and block.sum() > 0
+
+
+def test_what_own_odometry_did_is_reported(tmp_path):
+    collected = Report()
+    for at, name in enumerate(['odom', 'odom', 'odom', 'odom_2', 'odom_2']):
+        T = np.eye(4)
+        T[0, 3] = 0.3 * at
+        covariance = np.diag([4e-6, 4e-6, 1e-6, 0, 0, 1e-6])
+        seen = replace(FRAME, fixed_frame=name, T_fixed_cam=T, pose_covariance=covariance)
+        collected.add(replace(result(0.01), frame=seen), 0.0, 0.0)
+    collected.write(tmp_path, {'': CameraInputs({}, Pairing((), 0, 0, 0))}, {}, {})
+    assert json.loads((tmp_path / 'report.json').read_text())['odometry'] == {
+        'fixed_frames': ['odom', 'odom_2'],
+        'path_m': 0.9,
+        'drift_m': 0.003,
+        'drift_deg': 0.057,
+    }

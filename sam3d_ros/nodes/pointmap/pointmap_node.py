@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rclpy.publisher import Publisher
+
 from sam3d_ros.core.errors import InputError, TransformError
 from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.registry import with_options
 from sam3d_ros.core.types import Frame
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.headers import nanoseconds
-from sam3d_ros.messages.topics import CAMERA_INFO, POINTS
+from sam3d_ros.messages.topics import CAMERA_INFO, POINTS, TF, Topic
 from sam3d_ros.nodes.bus import Bus
 from sam3d_ros.nodes.config import InputConfig
 from sam3d_ros.nodes.links import FRAMES, Arrival
@@ -33,7 +35,7 @@ from sam3d_ros.ros.diagnostics import Status
 from sam3d_ros.ros.tf import FixedFrameChoice, LiveTransforms, TransformWait
 from sam3d_ros.ros.upstream import decode_by_cv_bridge
 from sam3d_ros.session.config import SessionConfig
-from sam3d_ros.sinks.messages import pointmap_messages
+from sam3d_ros.sinks.messages import odometry_messages, pointmap_messages
 
 CHECK_PERIOD_S = 0.1
 """How often waiting images are checked for a passed deadline."""
@@ -69,6 +71,8 @@ class PointmapNode(StageNode):
         self._clouds = {
             topic: self.publish_topic(topic.of(camera)) for topic in (POINTS, CAMERA_INFO)
         }
+        self._own: dict[Topic, Publisher] = {}
+        self._sends_tf = True
 
     def _resume_noise(self) -> Path | None:
         """Go on from what the camera showed of its errors before; return where that is kept."""
@@ -139,6 +143,7 @@ class PointmapNode(StageNode):
     def _frame(self, item: SensorData) -> Frame:
         color, others = self._arrived(item)
         frame = self._intake.frame(color, others, self._transforms.tree, self._fixed.chosen)
+        self._tell_place(frame)
         if len(others) == 1:
             self._inputs.choice.judge(others[0].topic, frame)
         return frame
@@ -150,6 +155,21 @@ class PointmapNode(StageNode):
     def _look(self, item: SensorData) -> None:
         """Make a frame only to learn how much of the image its source knows."""
         self._frame(item)
+
+    def _tell_place(self, frame: Frame) -> None:
+        """Publish where own odometry says that the camera is, if it has to."""
+        told = dict(odometry_messages(frame, self._transforms.tree))
+        if told and self._sends_tf and TF not in told:
+            self._sends_tf = False
+            self.get_logger().warning(
+                f'somebody sends TF above {frame.frame_id}: own odometry does not any more, and '
+                'objects stay in its frame; start anew to keep them in that of TF'
+            )
+        for topic, message in told.items():
+            if topic != TF or self._sends_tf:
+                if topic not in self._own:
+                    self._own[topic] = self.publish_topic(topic)
+                self._own[topic].publish(encode(message, topic.type))
 
     def _check(self, item: SensorData) -> None:
         """Raise TransformError as long as TF does not say where both sensors were."""
@@ -186,7 +206,7 @@ class PointmapNode(StageNode):
         """Have a frame made: when it is asked for, where nobody outside of this process looks."""
         if item.is_look:
             self.tell_worker(partial(self._look, item))
-        elif self.bus is None or self._frames.is_heard or self._is_seen():
+        elif self.bus is None or self._is_wanted():
             self.offer(item, is_late=is_late)
         else:
             frame = self.when_asked(partial(self._frame, item))
@@ -228,6 +248,10 @@ class PointmapNode(StageNode):
         if self._is_seen():
             for topic, message in pointmap_messages(frame):
                 self._clouds[topic].publish(encode(message, topic.type))
+
+    def _is_wanted(self) -> bool:
+        """Whether a frame is to be made, asked for or not."""
+        return self._frames.is_heard or self._is_seen() or self._intake.needs_every_frame
 
     def _is_seen(self) -> bool:
         return any(output.get_subscription_count() > 0 for output in self._clouds.values())
