@@ -9,10 +9,12 @@ import pytest
 from rclpy.qos import ReliabilityPolicy
 
 from sam3d_ros.core.sensors import sensor_model
+from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.headers import header_message
 from sam3d_ros.messages.sensors.clouds import encode_pointmap
 from sam3d_ros.messages.topics import TF, Quality
+from sam3d_ros.messages.transforms import transforms_from
 from sam3d_ros.messages.types import StoreTypes, import_message
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.pointmaps.sources.ranges import RangeMap
@@ -341,3 +343,24 @@ def test_sensors_that_are_fused_make_one_frame(ros, pointmaps, frames):
         '/fused/points',
     }
     ros.node.destroy_publisher(clouds)
+
+
+def test_a_camera_without_tf_is_followed_and_its_tf_is_sent(ros, pointmaps, frames):
+    """Frames come in odom, one by one, and TF from there to the camera with them."""
+    each = pointmaps('/in_a_hand', inputs__tf_wait_s=0.5)
+    told = ros.listener(TF, '')
+    for at in range(4):
+        (drawn,) = frames(eye=(0.5, 0.02 * at - 0.6, 0.6), frame_id='hand_camera', size=(320, 240))
+        each.camera.show(drawn, without=('tf',))
+        ros.until(lambda stamp_ns=drawn.stamp_ns: stamp_ns in each.stamps)
+    assert {frame.fixed_frame for frame in each.frames} == {'odom'}
+    moved = inverse(each.frames[0].T_fixed_cam) @ each.frames[-1].T_fixed_cam
+    assert np.linalg.norm(moved[:3, 3]) == pytest.approx(0.06, abs=0.01)
+    last = each.frames[-1]
+
+    def edge(message):
+        edges = [e for e in transforms_from(message)[0] if e.child == 'hand_camera']
+        return edges if edges and edges[-1].stamp_ns == last.stamp_ns else []
+
+    sent = edge(told.wait(edge))[-1]
+    assert sent.parent == 'odom' and np.allclose(sent.T_parent_child, last.T_fixed_cam, atol=1e-6)
