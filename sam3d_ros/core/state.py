@@ -113,6 +113,8 @@ def _read(kind: Any, tree: Any) -> Any:
         return tuple(_read(part, item) for part, item in zip(inner, tree, strict=True))
     if origin in (list, tuple, set, frozenset):
         return origin(_read(inner[0], item) for item in tree)
+    if origin is Sequence:
+        return tuple(_read(inner[0], item) for item in tree)
     return kind(tree)
 
 

@@ -12,6 +12,7 @@ Conventions, stated once:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -351,7 +352,7 @@ class Mesh:
     face_labels: ByteArray
     face_confidence: Float32Array
     texture: Texture | None = None
-    parts: tuple[ConvexPart, ...] | None = None
+    parts: Sequence[ConvexPart] | None = None
     gaussians: Gaussians | None = None
     symmetry: Symmetry | None = None
     up: FloatArray | None = None

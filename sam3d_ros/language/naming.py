@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -96,7 +98,8 @@ class NamingStage:
 
     :param config: what is looked at.
     :param say: takes what a user should know, a sentence at a time.
-    :param wait: whether a frame waits for all looks that are due, instead of one.
+    :param wait: whether a frame waits for all looks that are due; else there is one at a time, in
+        a thread beside the poses, and a later frame takes it over.
     """
 
     def __init__(
@@ -107,7 +110,8 @@ class NamingStage:
         wait: bool = True,
     ) -> None:
         self._config = config or LanguageConfig(names=False)
-        self._wait = wait
+        self._threads = None if wait else ThreadPoolExecutor(1, 'names')
+        self._looking: Future[_Look] | None = None
         self._known: dict[int, Impression] = {}
         self._namer: Namer | None = None
         if self._config.names:
@@ -120,7 +124,12 @@ class NamingStage:
 
     def clear(self) -> None:
         """Forget every track."""
-        self._known = {}
+        self._known, self._looking = {}, None
+
+    def close(self) -> None:
+        """End the thread that looks."""
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
 
     def state(self) -> Any:
         """Return what is remembered, as a tree of :mod:`core.state`."""
@@ -131,7 +140,7 @@ class NamingStage:
 
         :raises InputError: when it is of another version.
         """
-        self._known = from_tree(dict[int, Impression], state)
+        self._known, self._looking = from_tree(dict[int, Impression], state), None
 
     def update(
         self, frame: Frame, tracks: Tracks, reconstructions: Reconstructions
@@ -142,6 +151,9 @@ class NamingStage:
         :param tracks: all living tracks after it; others are forgotten.
         :param reconstructions: of the tracks seen in it.
         """
+        if self._looking is not None and self._looking.done():
+            self._remember(self._looking.result())
+            self._looking = None
         alive = {track.id for track in tracks.items}
         self._known = {key: known for key, known in self._known.items() if key in alive}
         seen = [track for track in tracks.items if track.instance >= 0]
@@ -162,9 +174,16 @@ class NamingStage:
             made = {item.track_id: item for item in reconstructions.items}
             due = [track for track in seen if track.id in made and self._is_due(track, tracks)]
             due.sort(key=lambda track: (self._known[track.id].looks, track.id))
-            for track in due if self._wait else due[:1]:
-                item = tracks.instances.items[track.instance]
-                self._look(self._namer, frame, item, made[track.id])
+            items = tracks.instances.items
+            asked = [
+                partial(_look, self._namer, frame, items[track.instance], made[track.id])
+                for track in due
+            ]
+            if self._threads is None:
+                for look in asked:
+                    self._remember(look())
+            elif asked and self._looking is None:
+                self._looking = self._threads.submit(asked[0])
         return self.named(track.id for track in seen)
 
     def _is_due(self, track: Track, tracks: Tracks) -> bool:
@@ -174,26 +193,23 @@ class NamingStage:
         is_new = known.looks < MOST_LOOKS or pixels > LARGER * known.largest_px
         return is_new and pixels >= max(LOOK_PIXELS, known.largest_px // 2)
 
-    def _look(self, namer: Namer, frame: Frame, item: Instance, made: Reconstruction) -> None:
-        """Look at a track, and remember what it looks like."""
-        known = self._known[made.track_id]
-        points = apply(made.T_cam_obj, made.mesh.vertices_m.astype(np.float64))
-        surface = measure(points, made.mesh.faces, frame.up_cam)
-        odds = namer.log_odds(crop(frame.rgb, item.mask, item.box_px), features(surface))
-        pixels = int(np.count_nonzero(item.mask))
-        weight = float(np.sqrt(pixels))
+    def _remember(self, look: _Look) -> None:
+        """Remember what a track looks like, if it lives."""
+        if (known := self._known.get(look.track_id)) is None:
+            return
+        weight = float(np.sqrt(look.pixels))
         known = replace(
             known,
-            odds=known.odds + weight * odds,
+            odds=known.odds + weight * look.odds,
             looked=known.looked + weight,
             looks=known.looks + 1,
-            largest_px=max(known.largest_px, pixels),
+            largest_px=max(known.largest_px, look.pixels),
         )
         probability = known.probability
         best = int(probability.argmax())
         if known.told < 0 or probability[best] > probability[known.told] + SWITCH:
             known = replace(known, told=best)
-        self._known[made.track_id] = known
+        self._known[look.track_id] = known
 
     def named(self, ids: Iterable[int]) -> Mapping[int, Named]:
         """Return what those of some tracks that are known are called.
@@ -212,6 +228,21 @@ class NamingStage:
         few = pixels[:: -(-len(pixels) // MOST_PIXELS)]
         colors = FADES * known.colors + weight * shares(few, light)
         return replace(known, colors=colors, weight=FADES * known.weight + weight)
+
+
+class _Look(NamedTuple):
+    """What one look at a track told: (KINDS,) log-odds of each kind, by so many pixels."""
+
+    track_id: int
+    odds: Float32Array
+    pixels: int
+
+
+def _look(namer: Namer, frame: Frame, item: Instance, made: Reconstruction) -> _Look:
+    points = apply(made.T_cam_obj, made.mesh.vertices_m.astype(np.float64))
+    surface = measure(points, made.mesh.faces, frame.up_cam)
+    odds = namer.log_odds(crop(frame.rgb, item.mask, item.box_px), features(surface))
+    return _Look(made.track_id, odds, int(np.count_nonzero(item.mask)))
 
 
 def inner_pixels(rgb: ByteArray, item: Instance) -> ByteArray:

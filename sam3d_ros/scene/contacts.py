@@ -15,10 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
+from typing import overload
 
 import numpy as np
 
-from sam3d_ros.core.types import FaceLabel, FloatArray, Mesh, SceneObject
+from sam3d_ros.core.types import ConvexPart, FaceLabel, FloatArray, Mesh, SceneObject
 from sam3d_ros.geometry.convex import held_above
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.scene.config import SceneConfig
@@ -69,6 +70,35 @@ class _Cut:
         return self.at == other.at and bool(is_near)
 
 
+class _CutParts(Sequence[ConvexPart]):
+    """Convex parts as cuts leave them: made when a planner is told, which poses do not wait for.
+
+    :param parts: whole.
+    :param cuts: in the parts' frame.
+    """
+
+    def __init__(self, parts: Sequence[ConvexPart], cuts: tuple[_Cut, ...]) -> None:
+        self._parts, self._cuts = parts, cuts
+
+    @overload
+    def __getitem__(self, at: int) -> ConvexPart: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[ConvexPart]: ...
+    def __getitem__(self, at: int | slice) -> ConvexPart | Sequence[ConvexPart]:
+        return self._made[at]
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @cached_property
+    def _made(self) -> tuple[ConvexPart, ...]:
+        parts = tuple(self._parts)
+        for place, cut in enumerate(ROUNDS * self._cuts):
+            level_m = cut.level_m if place < len(self._cuts) else 0.0
+            parts = tuple(held_above(part, cut.plane, level_m) for part in parts)
+        return parts
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trimmed:
     """A mesh, what cut it, what is left of it, and what that took off, in words."""
@@ -82,7 +112,6 @@ class _Trimmed:
     def of(cls, source: Mesh, cuts: Sequence[_Cut]) -> _Trimmed:
         """Cut a mesh."""
         vertices, told = source.vertices_m.astype(np.float64), []
-        parts = source.parts
         is_guess = np.ones(len(vertices), bool)
         is_guess[source.faces[source.face_labels == FaceLabel.OBSERVED]] = False
         # What one plane moves may get over another one: alternating projections end over all.
@@ -90,11 +119,9 @@ class _Trimmed:
             heights = vertices @ cut.plane[:3] + cut.plane[3]
             below = np.where(heights < np.where(is_guess, cut.level_m, 0.0), heights, 0.0)
             vertices = vertices - below[:, None] * cut.plane[:3]
-            if parts is not None:
-                level_m = cut.level_m if place < len(cuts) else 0.0
-                parts = tuple(held_above(part, cut.plane, level_m) for part in parts)
             if place < len(cuts) and (depth_m := -float(below.min())) > TOLD_M:
                 told.append(f'cut by up to {1e3 * depth_m:.1f} mm at {cut.at}')
+        parts = None if source.parts is None else _CutParts(source.parts, tuple(cuts))
         mesh = replace(source, vertices_m=vertices.astype(np.float32), parts=parts)
         return cls(source, tuple(cuts), mesh, tuple(told))
 

@@ -179,22 +179,25 @@ class Merging:
 
     def _ask(self, frame: Frame, tracks: Tracks, seen: dict[int, int]) -> None:
         """Ask about the pair that is likeliest to be one, of those whose turn it is."""
-        surfaces = {
-            track_id: Sighting.thinned(*surface)
+        known = {
+            track_id: surface
             for track_id in sorted(seen)
             if (surface := self._reconstructor.surface(track_id, LEARNED)) is not None
         }
         bounds = {
-            track_id: (it.points_fixed.min(axis=0) - NEAR_M, it.points_fixed.max(axis=0))
-            for track_id, it in surfaces.items()
+            track_id: (points.min(axis=0) - NEAR_M, points.max(axis=0))
+            for track_id, (points, _) in known.items()
         }
+        surfaces: dict[int, Sighting] = {}
         due: list[tuple[float, tuple[int, int], _Shared]] = []
-        for pair in combinations(surfaces, 2):
+        for pair in combinations(known, 2):
             (low, high), (other_low, other_high) = (bounds[track_id] for track_id in pair)
             opinion = self._opinions.get(pair)
             if (low > other_high).any() or (other_low > high).any():
                 continue
             if opinion is None or frame.stamp_ns >= opinion.next_ns:
+                for track_id in set(pair) - surfaces.keys():
+                    surfaces[track_id] = Sighting.thinned(*known[track_id])
                 one, other = (surfaces[track_id] for track_id in pair)
                 if (shared := _shared(one, other)) is not None:
                     due.append((_log_odds(one, other, shared), pair, shared))

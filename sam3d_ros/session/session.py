@@ -198,7 +198,8 @@ class Session:
             verdict = self._merging.update(frame, tracks)
         clock.append(perf_counter())
         self._memory.rebuilt(frame, self._reconstructor.late(frame))
-        names = self._names.update(frame, tracks, reconstructions)
+        # What was followed has the labels of the frame before: no votes of its own.
+        names = None if instances is None else self._names.update(frame, tracks, reconstructions)
         scene = self._phrases.listed(self._memory.update(frame, tracks, reconstructions, names))
         clock.append(perf_counter())
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
@@ -446,6 +447,7 @@ class Session:
             self._autosave.close(self._saved.state())
             self._autosave = None
         self._people.close()
+        self._names.close()
 
     def _admit(self, frame: Frame) -> None:
         """Take note of a frame, begin anew when need be, and go along when the map jumps."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names and colours of tracks over time."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -73,6 +74,34 @@ def test_looks_end_when_there_is_nothing_new(stage):
     for _ in range(12):
         stage.update(FRAME, tracks(), made())
     assert len(calls) == 5
+
+
+def test_beside_the_poses_no_frame_waits_for_a_look():
+    may_look, calls = threading.Event(), []
+    stage = NamingStage(LanguageConfig(names=False), wait=False)
+
+    class Slow(Namer):
+        def log_odds(self, picture, shape):
+            calls.append(1)
+            assert may_look.wait(10.0)
+            return super().log_odds(picture, shape)
+
+    stage._namer = Slow()
+    for _ in range(3):
+        assert stage.update(FRAME, tracks(), made())[7].label == ''
+    may_look.set()
+    stage.close()
+    assert stage.update(FRAME, tracks(), Reconstructions(0))[7].label == 'cup'
+    assert calls == [1]
+
+
+def test_a_look_at_what_is_gone_is_forgotten():
+    stage = NamingStage(LanguageConfig(names=False), wait=False)
+    stage._namer = Namer()
+    stage.update(FRAME, tracks(), made())
+    stage.close()
+    nothing = Tracks(0, Instances(0)), Reconstructions(0)
+    assert stage.update(FRAME, *nothing) == stage.update(FRAME, *nothing) == {}
 
 
 def test_what_was_seen_outlives_the_process(stage):

@@ -67,8 +67,9 @@ def test_convex_parts_that_came_with_a_mesh_are_cut_with_it():
         for item in (lower, upper)
     ]
     out = settled(*came, standing=(1, 2))
-    for item in out:
+    for item, whole in zip(out, came, strict=True):
         assert item.contact
+        assert len(item.mesh.parts) == len(whole.mesh.parts)
         corners = np.concatenate([part.corners_m for part in item.mesh.parts])
         low, high = item.mesh.vertices_m.min(axis=0), item.mesh.vertices_m.max(axis=0)
         assert corners.min(axis=0) == pytest.approx(low, abs=0.001)

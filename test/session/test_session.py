@@ -3,6 +3,7 @@
 
 import logging
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -306,7 +307,7 @@ def test_prompts_that_cannot_be_served_say_why(frames):
         running.prompt(PointPrompt(((80.0, 60.0),), (1,)))
 
 
-def test_in_frames_between_known_objects_are_followed(frames):
+def test_in_frames_between_known_objects_are_followed(frames, monkeypatch):
     running = session(session=SessionConfig(segment_every=3))
     asked = []
     usual = running.segmenter
@@ -317,8 +318,11 @@ def test_in_frames_between_known_objects_are_followed(frames):
             return usual.segment(frame, prompts)
 
     running.segmenter = Counting()
+    looked = Mock(side_effect=running._names.update)
+    monkeypatch.setattr(running._names, 'update', looked)
     results = [running.step(frame) for frame in frames]
     assert asked == [frames[0].stamp_ns, frames[3].stamp_ns]
+    assert looked.call_count == 2, 'copied labels are no votes of their own'
     for result in results:
         assert ids(result.scene) == [1, 2]
         for item, (center, *_) in zip(result.scene.objects, BOXES, strict=True):
