@@ -94,7 +94,8 @@ def run(options: BenchOptions) -> Measurement:
     values['two_people_s'], values['nobody_s'] = cost_s, alone_s
     pictures.append(Picture('two people crossing, every third frame', sequence))
     notes = ['Perception, not a safety function.']
-    photographs = _photographs_folder(options)
+    folders = [path.parent / 'people' for path in options.data]
+    photographs = next((folder for folder in folders if (folder / 'index.json').is_file()), None)
     if photographs is None:
         notes.append('no shared photographs of people: that part is left out')
     else:
@@ -109,13 +110,12 @@ def run(options: BenchOptions) -> Measurement:
     figures = Table(
         'people',
         ('figure', 'value'),
-        tuple((name, _text(value)) for name, value in values.items()),
+        tuple(
+            (name, f'{value:.4g}' if isinstance(value, float) else str(value))
+            for name, value in values.items()
+        ),
     )
     return Measurement('people', values, (table, figures), tuple(pictures), tuple(notes))
-
-
-def _text(value: Value) -> str:
-    return f'{value:.4g}' if isinstance(value, float) else str(value)
 
 
 def _follow(episode: PeopleEpisode, options: BenchOptions) -> _Followed:
@@ -278,11 +278,6 @@ def _cost_s(options: BenchOptions) -> tuple[float, float, ByteArray]:
         float(np.mean(empty.time_s[1:])),
         np.asarray(np.vstack(rows), np.uint8),
     )
-
-
-def _photographs_folder(options: BenchOptions) -> Path | None:
-    folders = [path.parent / 'people' for path in options.data]
-    return next((folder for folder in folders if (folder / 'index.json').is_file()), None)
 
 
 def _read(file: Path) -> ByteArray:

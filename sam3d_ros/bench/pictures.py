@@ -32,7 +32,10 @@ def compare_meshes(
     :param frame: what the camera saw.
     :param found: the results.
     """
-    behind = _from_behind(frame, truth)
+    # The camera turned half about the vertical through the middle of the objects.
+    middle = np.concatenate([mesh.vertices_m for mesh in truth]).mean(axis=0)
+    half_turn = transform(np.diag([-1.0, -1.0, 1.0]), 2 * middle * [1, 1, 0])
+    behind: FloatArray = half_turn @ frame.T_fixed_cam
     here, there = (
         _zoomed(frame.camera, T_fixed_cam, truth) for T_fixed_cam in (frame.T_fixed_cam, behind)
     )
@@ -82,14 +85,6 @@ def _zoomed(camera: Camera, T_fixed_cam: FloatArray, truth: Sequence[PosedMesh])
     K = camera.K * [[zoom], [zoom], [1.0]]
     K[:2, 2] += np.array([WIDTH, HEIGHT]) / 2 - zoom * (low + high) / 2
     return Camera(WIDTH, HEIGHT, K)
-
-
-def _from_behind(frame: Frame, truth: Sequence[PosedMesh]) -> FloatArray:
-    """Return the camera turned half about the vertical through the middle of the objects."""
-    middle = np.concatenate([mesh.vertices_m for mesh in truth]).mean(axis=0)
-    half_turn = transform(np.diag([-1.0, -1.0, 1.0]), 2 * middle * [1, 1, 0])
-    turned: FloatArray = half_turn @ frame.T_fixed_cam
-    return turned
 
 
 def _shaded(meshes: Sequence[PosedMesh], camera: Camera, T_fixed_cam: FloatArray) -> ByteArray:

@@ -155,7 +155,8 @@ def _reconstruct(
 def _peers(case: Case) -> dict[str, list[PosedMesh]]:
     """Return what the peers make of the last frame, and the truth grown: the ceiling."""
     frame = case.frames[-1]
-    own = _labels_to_masks(open3d_tutorial(frame))
+    labels = open3d_tutorial(frame)
+    own = [labels == value for value in np.unique(labels[labels > 0])]
     true = [item.mask for item in TruthSegmenter(case).segment(frame).items]
     made = {
         name: _peer(shape, case, own if name == 'tutorial' else true)
@@ -185,10 +186,6 @@ def posed(scene: Scene) -> list[PosedMesh]:
     ]
 
 
-def _labels_to_masks(labels: np.ndarray) -> list[BoolArray]:
-    return [labels == value for value in np.unique(labels[labels > 0])]
-
-
 def _peer(shape: PeerShape, case: Case, masks: Sequence[BoolArray]) -> list[PosedMesh]:
     """Return what a peer makes of the points of each mask of the last frame near the truth."""
     frame = case.frames[-1]
@@ -210,17 +207,15 @@ def _points(frame: Frame, mask: BoolArray) -> FloatArray:
 
 
 def _values(suite: str, ways: Mapping[str, _Way]) -> dict[str, Value]:
-    values: dict[str, Value] = {f'{suite}_objects': len(_objects(ways['own']))}
+    values: dict[str, Value] = {
+        f'{suite}_objects': len([item for scene in ways['own'].scores for item in scene.objects])
+    }
     for key, way in ways.items():
         values |= {f'{suite}_{key}_{name}': v for name, v in summary(way.scores).items()}
     for name in PLOTTED:
         ours, peer = values[f'{suite}_own_{name}'], values[f'{suite}_tutorial_{name}']
         values[f'{suite}_{name}_ratio_to_tutorial'] = _number(ours) / max(_number(peer), 1e-9)
     return values
-
-
-def _objects(way: _Way) -> list[object]:
-    return [item for scene in way.scores for item in scene.objects]
 
 
 def _table(suite: str, count: int, ways: Mapping[str, _Way]) -> Table:

@@ -195,17 +195,16 @@ class _Structures(_Many):
         items = self.get(message)
         self.begin(len(items), out)
         if isinstance(items, np.ndarray):
-            self._write_array(items, out)
+            if self.dtype is None or items.ndim != 2 or items.shape[1] != self.width:
+                raise ValueError(
+                    f'an array {items.shape} in place of structures ({self.width} wide)'
+                )
+            if len(items):
+                out.append(_cast(items, self.dtype).tobytes(), self.dtype.itemsize)
             return
         for item in items:
             for operation in self.operations:
                 operation.write(item, out)
-
-    def _write_array(self, items: np.ndarray[Any, Any], out: _Output) -> None:
-        if self.dtype is None or items.ndim != 2 or items.shape[1] != self.width:
-            raise ValueError(f'an array {items.shape} in place of structures ({self.width} wide)')
-        if len(items):
-            out.append(_cast(items, self.dtype).tobytes(), self.dtype.itemsize)
 
 
 def _cast(values: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

@@ -54,7 +54,10 @@ class Parameters:
             self._options |= {item.name: item for item in options(kind, start)}
             self._removed |= dict(removed(kind, start))
         for item in self._options.values():
-            self._declare(item)
+            override = self._overrides.get(item.name)
+            value = item.check(item.default if override is None else override.value)
+            # Left to rclpy, the override 1 would make a float an int.
+            self._node.declare_parameter(item.name, value, descriptor(item), ignore_override=True)
         self._warn_unknown(tuple(f'{prefix}.' for prefix in elsewhere))
         node.add_on_set_parameters_callback(self._check)
 
@@ -70,12 +73,6 @@ class Parameters:
             for item in options(kind, start)
         }
         return build(kind, values)
-
-    def _declare(self, item: Option) -> None:
-        override = self._overrides.get(item.name)
-        value = item.check(item.default if override is None else override.value)
-        # Left to rclpy, the override 1 would make a float an int.
-        self._node.declare_parameter(item.name, value, descriptor(item), ignore_override=True)
 
     def _check(self, parameters: Iterable[Parameter]) -> SetParametersResult:
         for parameter in parameters:

@@ -162,7 +162,12 @@ class Package:
         call(DISPATCH, 'generate_c', self._code(DISPATCH), list(SUPPORTS))
         call(PYTHON, 'generate_py', self._python, [DISPATCH, *SUPPORTS])
         for generator in (GENERATOR, *SUPPORTS):
-            self._write_visibility_header(generator)
+            name = f'{generator}__visibility_control.h'
+            template = Prefix.current().share(generator) / 'resource' / f'{name}.in'
+            text = template.read_text().replace('@PROJECT_NAME_UPPER@', self.name.upper())
+            header = self._code(generator) / 'msg' / name
+            header.parent.mkdir(parents=True, exist_ok=True)
+            header.write_text(text.replace('@PROJECT_NAME@', self.name))
 
     def _to_idl(self) -> list[Path]:
         converted = []
@@ -204,14 +209,6 @@ class Package:
         file = self.work / f'{generator}.json'
         file.write_text(json.dumps(arguments))
         getattr(importlib.import_module(generator), function)(str(file), *extra)
-
-    def _write_visibility_header(self, generator: str) -> None:
-        name = f'{generator}__visibility_control.h'
-        template = Prefix.current().share(generator) / 'resource' / f'{name}.in'
-        text = template.read_text().replace('@PROJECT_NAME_UPPER@', self.name.upper())
-        header = self._code(generator) / 'msg' / name
-        header.parent.mkdir(parents=True, exist_ok=True)
-        header.write_text(text.replace('@PROJECT_NAME@', self.name))
 
     def _compile(self) -> None:
         (self.target.root / 'lib').mkdir(parents=True, exist_ok=True)

@@ -143,7 +143,12 @@ def run(
         for share, group in zip(shares, optimizer.param_groups, strict=True):
             group['lr'] = share * learning_rate(step, config)
         loss, figures = loss_of(model, batch)
-        _check(loss, step)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f'the loss is {float(loss.detach())} at step {step}',
+                wanted='a finite number',
+                remedy='Resume from the last checkpoint with precision "no" or a lower rate.',
+            )
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -153,15 +158,6 @@ def run(
         due = (step + 1) % config.save_every == 0 or step + 1 == config.steps
         if accelerator.is_main_process and due:
             checkpoint.save(step + 1)
-
-
-def _check(loss: Tensor, step: int) -> None:
-    if not torch.isfinite(loss):
-        raise TrainingError(
-            f'the loss is {float(loss.detach())} at step {step}',
-            wanted='a finite number',
-            remedy='Resume from the last checkpoint with precision "no" or a lower rate.',
-        )
 
 
 def _log(step: int, figures: Mapping[str, float], running: dict[str, float]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from sam3d_ros.bench.harness import Picture
 from sam3d_ros.bench.masks.real_frames import BoxFrame
 from sam3d_ros.bench.metrics.metrics_boxes import Box, BoxVerdict, Role, masks_of
-from sam3d_ros.core.types import BoolArray, ByteArray, IndexArray
+from sam3d_ros.core.types import ByteArray, IndexArray
 
 WIDTH_PX = 900
 FOUND, MISSED, TRANSPARENT, IGNORED = (0, 220, 0), (255, 0, 0), (40, 110, 255), (150, 150, 150)
@@ -39,13 +39,24 @@ def box_picture(item: BoxFrame, labels: IndexArray, verdict: BoxVerdict, time_s:
         small = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
         image[small] = (image[small] * (1 - TINT) + color * TINT).astype(np.uint8)
         if role in (Role.WRONG, Role.FALSE):
-            _rim(image, small)
+            outlines, _ = cv2.findContours(
+                small.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+            )
+            cv2.drawContours(image, outlines, -1, MISSED, 2)
     for shown, finder in zip(item.labels.objects, verdict.finder, strict=True):
         found = finder is not None
         color = TRANSPARENT if shown.transparent else FOUND if found else MISSED
         left, top, right, bottom = _scaled(shown.box_px, scale)
         cv2.rectangle(image, (left, top), (right - 1, bottom - 1), color, 3 if found else 2)
-        _write(image, shown.name, left, top)
+        # Its name, white on black, in the upper left corner.
+        font = cv2.FONT_HERSHEY_SIMPLEX, 0.42
+        (width, height), below = cv2.getTextSize(shown.name, *font, 1)
+        cv2.rectangle(
+            image, (left, top), (left + width, top + height + below), (0, 0, 0), cv2.FILLED
+        )
+        cv2.putText(
+            image, shown.name, (left, top + height), *font, (255, 255, 255), 1, cv2.LINE_AA
+        )
     return Picture(_caption(item, verdict, time_s), image)
 
 
@@ -62,14 +73,6 @@ def _caption(item: BoxFrame, verdict: BoxVerdict, time_s: float) -> str:
     return f'{item.name} ({item.sensor}): {", ".join(parts)}; {time_s * 1e3:.0f} ms'
 
 
-def _write(image: ByteArray, text: str, left: int, top: int) -> None:
-    """Write white on black, its upper left corner at the place that is given."""
-    font = cv2.FONT_HERSHEY_SIMPLEX, 0.42
-    (width, height), below = cv2.getTextSize(text, *font, 1)
-    cv2.rectangle(image, (left, top), (left + width, top + height + below), (0, 0, 0), cv2.FILLED)
-    cv2.putText(image, text, (left, top + height), *font, (255, 255, 255), 1, cv2.LINE_AA)
-
-
 def _scaled(box: Box, scale: float) -> Box:
     left, top, right, bottom = (round(side * scale) for side in box)
     return left, top, right, bottom
@@ -81,8 +84,3 @@ def _hatch(image: ByteArray, box: Box) -> None:
     rows, columns = np.indices(part.shape[:2])
     part[(rows + columns) % HATCH_PX == 0] = IGNORED
     cv2.rectangle(image, (left, top), (right - 1, bottom - 1), IGNORED, 1)
-
-
-def _rim(image: ByteArray, mask: BoolArray) -> None:
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(image, outlines, -1, MISSED, 2)

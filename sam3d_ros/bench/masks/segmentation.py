@@ -127,7 +127,13 @@ def _measured(
     """Run ours and the peer on frames with label images."""
     results = dict(zip(ways, _measure(frames, list(ways.values()), save), strict=True))
     ours, peer = results.values()
-    table = _table(name, results)
+    rows = []
+    for label, result in results.items():
+        mean = result.mean
+        figures = [f'{getattr(mean, field):.3f}' for field in mean.__slots__]
+        rows.append((label, *figures, f'{result.time_s * 1e3:.0f}'))
+    head = ('', *(field.replace('_', ' ') for field in SegmentationScore.__slots__), 'ms')
+    table = Table(f'{name}, {len(result.names)} frames', head, tuple(rows))
     return Measurement(name, _values(name, ours, peer), (table,), tuple(_cases(name, ours)))
 
 
@@ -172,16 +178,6 @@ def _values(name: str, ours: _Result, peer: _Result) -> dict[str, Value]:
             values[f'{name}_{suffix}_boundary_f'] = part.boundary_f
             values[f'{name}_{suffix}_detected'] = part.detected
     return values
-
-
-def _table(name: str, results: Mapping[str, _Result]) -> Table:
-    rows = []
-    for label, result in results.items():
-        mean = result.mean
-        figures = [f'{getattr(mean, field):.3f}' for field in mean.__slots__]
-        rows.append((label, *figures, f'{result.time_s * 1e3:.0f}'))
-    head = ('', *(field.replace('_', ' ') for field in SegmentationScore.__slots__), 'ms')
-    return Table(f'{name}, {len(result.names)} frames', head, tuple(rows))
 
 
 def _cases(name: str, result: _Result) -> list[Picture]:

@@ -83,7 +83,7 @@ class Hulls:
     def of(cls, mesh: Mesh) -> Hulls:
         """Return the convex parts of a mesh, those that it came with if it has any."""
         parts = mesh.parts if mesh.parts is not None else convex_parts(mesh.vertices_m, mesh.faces)
-        return cls(parts, _reach(mesh))
+        return cls(tuple(parts), _reach(mesh))
 
     def fit(self, mesh: Mesh) -> bool:
         """Return whether these parts still serve for ``mesh``."""

@@ -198,16 +198,11 @@ class Illumination:
         open_sky *= up
         shares = [np.maximum(c, 0) * lit[..., k] for k, c in enumerate(cosines)]
         colors = np.column_stack([lamp.color for lamp in self.lamps] + [self.sky])
-        light = _mixed([*shares, open_sky], colors)
+        light = np.asarray(cv2.transform(cv2.merge([*shares, open_sky]), colors), np.float32)
         if np.any(self.gradient):
             growth = cv2.transform(points, (R_cam_fixed @ self.gradient)[None])
             light *= cv2.exp(np.clip(growth - growth.mean(), -0.6, 0.6))[..., None]
         return light
-
-
-def _mixed(shares: Sequence[Float32Array], colors: FloatArray) -> Float32Array:
-    """Return (H, W, 3) sums of (H, W) shares of the (3, K) colours."""
-    return np.asarray(cv2.transform(cv2.merge(list(shares)), colors), np.float32)
 
 
 def room_directions() -> Float32Array:

@@ -93,7 +93,14 @@ def photograph(rgb: ByteArray, rng: Rng, settings: Photography | None = None) ->
     seen = _through_lens(rgb, camera)
     light = np.asarray(cv2.LUT(seen, LINEAR), np.float32)
     exposed = _exposed(light, camera)
-    noisy = _noisy(exposed, camera, rng)
+    # Noise: every green pixel has its own, red and blue are interpolated from a quarter.
+    height, width = exposed.shape[:2]
+    green = rng.standard_normal((height, width), np.float32)
+    few = rng.standard_normal((2, (height + 1) // 2, (width + 1) // 2), np.float32)
+    red, blue = (cv2.resize(plane, (width, height)) * np.float32(1.3) for plane in few)
+    grain = cv2.merge([red, green * np.float32(0.8), blue])
+    sigma = cv2.sqrt(exposed * np.float32(camera.shot_gain) + np.float32(camera.read_sigma**2))
+    noisy = exposed + grain * sigma
     steps = np.clip(noisy * np.float32(LEVELS - 1) + np.float32(0.5), 0, LEVELS - 1)
     photo: ByteArray = np.take(_tone_curve(camera), steps.astype(np.uint16))
     if camera.sharpening > 0:
@@ -153,17 +160,6 @@ def _corner_share(height: int, width: int) -> Float32Array:
     """Return (H, W) float32, 0 in the middle .. 1 in the corners."""
     v, u = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
     return (0.5 * (u**2 + v**2)).astype(np.float32)
-
-
-def _noisy(light: Float32Array, camera: Photography, rng: Rng) -> Float32Array:
-    """Add noise: every green pixel has its own, red and blue are interpolated from a quarter."""
-    height, width = light.shape[:2]
-    green = rng.standard_normal((height, width), np.float32)
-    few = rng.standard_normal((2, (height + 1) // 2, (width + 1) // 2), np.float32)
-    red, blue = (cv2.resize(plane, (width, height)) * np.float32(1.3) for plane in few)
-    grain = cv2.merge([red, green * np.float32(0.8), blue])
-    sigma = cv2.sqrt(light * np.float32(camera.shot_gain) + np.float32(camera.read_sigma**2))
-    return light + grain * sigma
 
 
 def _tone_curve(camera: Photography) -> ByteArray:
