@@ -26,7 +26,7 @@ from sam3d_ros.reconstruction.pose.pose_covariance import (
     prior_information,
     shared_error,
 )
-from sam3d_ros.reconstruction.pose.targets import Targets
+from sam3d_ros.reconstruction.pose.targets import PixelIndex, Targets
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
 
@@ -82,6 +82,7 @@ class _Pairs:
     :param surface: (B, P, 3).
     :param normals: (B, P, 3).
     :param local: (B, P, 3) the surface points in the shapes' frames.
+    :param vertex: (B, P) which vertices of the shapes they are.
     """
 
     facing: BoolArray
@@ -89,6 +90,7 @@ class _Pairs:
     surface: FloatArray
     normals: FloatArray
     local: FloatArray
+    vertex: PixelIndex
 
 
 def measure_poses(items: Sequence[Placed], config: LayoutConfig) -> list[PoseUpdate]:
@@ -103,18 +105,19 @@ def measure_poses(items: Sequence[Placed], config: LayoutConfig) -> list[PoseUpd
     start = np.stack([item.T_cam_shape for item in items])
     pairs = _pairs(targets, start)
     before = _score(targets, start, pairs)
-    best = _register(targets, start, pairs, config)
-    pairs = _pairs(targets, best)
+    best, vertex = _register(targets, start, pairs, config)
+    pairs = _pairs(targets, best, vertex)
     score = _score(targets, best, pairs)
     poor = np.flatnonzero(score < POOR_SCORE)
     if len(poor):
         some = targets.at(poor)
         shifted = _shifted(some, start[poor])
-        other = _register(some, shifted, _pairs(some, shifted), config)
-        other_score = _score(some, other, _pairs(some, other))
+        other, other_vertex = _register(some, shifted, _pairs(some, shifted), config)
+        other_score = _score(some, other, _pairs(some, other, other_vertex))
         better = np.flatnonzero(other_score > score[poor])
         best[poor[better]], score[poor[better]] = other[better], other_score[better]
-        pairs = _pairs(targets, best)
+        vertex[poor[better]] = other_vertex[better]
+        pairs = _pairs(targets, best, vertex)
     covariances = _covariances(targets, best, pairs, config)
     return [
         PoseUpdate(twist_between(*poses), covariance, float(was), float(now))
@@ -149,10 +152,13 @@ def _score(targets: Targets, T: FloatArray, pairs: _Pairs) -> FloatArray:
     return np.asarray(inliers - through.sum(axis=1) / np.maximum(seen.sum(axis=1), 1))
 
 
-def _pairs(targets: Targets, T: FloatArray) -> _Pairs:
+def _pairs(targets: Targets, T: FloatArray, known: PixelIndex | None = None) -> _Pairs:
+    """Pair points and surfaces, whose vertices are looked for where rows of ``known`` are -1."""
+    if known is None:
+        known = np.full(targets.valid.shape, -1, np.intp)
     R, t = T[:, :3, :3], T[:, None, :3, 3]
     observed = (targets.points - t) @ R
-    near, local, normals = targets.nearest(observed)
+    near, local, normals, vertex = targets.nearest(observed, known)
     height = np.einsum('bpc,bpc->bp', observed - local, normals)
     spacing = 2.0 * _medians(near, targets.valid) + 0.005
     lateral = np.sqrt(np.maximum(np.square(near) - np.square(height), 0.0))
@@ -160,7 +166,7 @@ def _pairs(targets: Targets, T: FloatArray) -> _Pairs:
     R_t = R.transpose(0, 2, 1)
     normals_cam, surface = normals @ R_t, local @ R_t + t
     facing = (np.einsum('bpc,bpc->bp', normals_cam, surface) < 0) & targets.valid
-    return _Pairs(facing, distance, surface, normals_cam, local)
+    return _Pairs(facing, distance, surface, normals_cam, local, vertex)
 
 
 def _medians(values: FloatArray, chosen: BoolArray) -> FloatArray:
@@ -174,9 +180,12 @@ def _medians(values: FloatArray, chosen: BoolArray) -> FloatArray:
 
 def _register(
     targets: Targets, T_start: FloatArray, pairs: _Pairs, config: LayoutConfig
-) -> FloatArray:
-    """The poses where the views fit best, from poses with their pairs."""
-    T = T_start.copy()
+) -> tuple[FloatArray, PixelIndex]:
+    """The poses where the views fit best, from poses with their pairs, and the vertices there.
+
+    The last step of what has settled is too small to change these; of the rest they are -1.
+    """
+    T, vertex = T_start.copy(), np.full(targets.valid.shape, -1, np.intp)
     moving = np.arange(len(T))
     for iteration in range(config.iterations):
         if iteration > 0:
@@ -185,11 +194,12 @@ def _register(
         twist: FloatArray = np.asarray(np.linalg.solve(H, g[..., None])[..., 0], np.float64)
         T[moving] = moved_by(T[moving], twist)
         going = np.einsum('bi,bij,bj->b', twist, H, twist) > SETTLED**2
+        vertex[moving[~going]] = pairs.vertex[~going]
         if not going.any():
             break
         if not going.all():
             moving, targets = moving[going], targets.at(np.flatnonzero(going))
-    return T
+    return T, vertex
 
 
 def _normal_equations(

@@ -159,19 +159,26 @@ class Targets:
             first=self.first[rows],
         )
 
-    def nearest(self, observed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return (B, P) distances to, (B, P, 3) places and normals of the nearest vertices.
+    def nearest(
+        self, observed: FloatArray, known: PixelIndex
+    ) -> tuple[FloatArray, FloatArray, FloatArray, PixelIndex]:
+        """Return (B, P) distances to, (B, P, 3) places and normals of, (B, P) the nearest vertices.
 
         :param observed: (B, P, 3) points in the shapes' frames.
+        :param known: (B, P) the vertices where they are known already, rows of -1 where not.
         """
-        near, local = np.zeros(observed.shape[:2]), np.zeros(observed.shape)
-        normals = np.zeros(observed.shape)
+        index = known.copy()
+        local, normals = np.zeros(observed.shape), np.zeros(observed.shape)
         for row, shape in enumerate(self.shapes):
             used = self.valid[row]
-            near[row, used], index = shape.tree.query(observed[row, used])
-            local[row, used] = shape.mesh.vertices_m[index]
-            normals[row, used] = shape.normals[index]
-        return near, local, normals
+            if known[row, 0] < 0:
+                _, index[row, used] = shape.tree.query(observed[row, used])
+            chosen = index[row, used]
+            local[row, used] = shape.mesh.vertices_m[chosen]
+            normals[row, used] = shape.normals[chosen]
+        apart = np.where(self.valid[..., None], observed - local, 0.0)
+        near = np.sqrt(np.einsum('bpc,bpc->bp', apart, apart))
+        return near, local, normals, index
 
     def look(self, T_cam_shape: FloatArray) -> Sight:
         """Return what the views say about the samples of the shapes.
