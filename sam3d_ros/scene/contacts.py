@@ -158,8 +158,9 @@ class _Placed:
     def seen(self) -> FloatArray:
         """(S, 3) vertices of the faces that were observed; all where none was."""
         mesh = self.item.mesh
-        used = np.unique(mesh.faces[mesh.face_labels == FaceLabel.OBSERVED])
-        return self.vertices[used] if len(used) else self.vertices
+        used = np.zeros(len(self.vertices), bool)
+        used[mesh.faces[mesh.face_labels == FaceLabel.OBSERVED]] = True
+        return self.vertices[used] if used.any() else self.vertices
 
     @property
     def box(self) -> FloatArray:

@@ -162,7 +162,7 @@ class Targets:
     def nearest(
         self, observed: FloatArray, known: PixelIndex
     ) -> tuple[FloatArray, FloatArray, FloatArray, PixelIndex]:
-        """Return (B, P) distances to, (B, P, 3) places and normals of, (B, P) the nearest vertices.
+        """Return the nearest vertices: (B, P) how far, (B, P, 3) where, normals, (B, P) which.
 
         :param observed: (B, P, 3) points in the shapes' frames.
         :param known: (B, P) the vertices where they are known already, rows of -1 where not.
