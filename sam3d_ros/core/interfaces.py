@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a session calls of its backends: whatever has these methods can take their place.
 
+One that has a method ``close`` is told at the end, to let go of processes and devices.
+
 Completion backends have theirs beside the evidence that they complete:
 :class:`sam3d_ros.reconstruction.completion.completion.CompletionBackend`.
 """

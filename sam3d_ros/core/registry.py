@@ -72,6 +72,15 @@ def make_backend(stage: str, name: str, config: Any) -> Any:
     return kind(config, *arguments)
 
 
+def close(*backends: object) -> None:
+    """Tell backends that nobody will ask them any more: those that have a method ``close``.
+
+    :param backends: anything that was made for a session.
+    """
+    for backend in backends:
+        getattr(backend, 'close', lambda: None)()
+
+
 @cache
 def with_options(stage: str, kind: type[T]) -> type[T]:
     """Return a stage's configuration with the options that foreign backends own, a group each.

@@ -21,7 +21,7 @@ import numpy as np
 from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import InputError, NotFoundError
 from sam3d_ros.core.interfaces import Segmenter, Tracker
-from sam3d_ros.core.registry import make_backend
+from sam3d_ros.core.registry import close, make_backend
 from sam3d_ros.core.types import (
     Frame,
     Instances,
@@ -446,8 +446,7 @@ class Session:
         if self._autosave is not None:
             self._autosave.close(self._saved.state())
             self._autosave = None
-        self._people.close()
-        self._names.close()
+        close(self.segmenter, self._tracker, self._people, self._names)
 
     def _admit(self, frame: Frame) -> None:
         """Take note of a frame, begin anew when need be, and go along when the map jumps."""

@@ -329,6 +329,14 @@ def test_in_frames_between_known_objects_are_followed(frames, monkeypatch):
             assert np.linalg.norm(apply(item.T_fixed_obj, item.box_center_m) - center) < 0.03
 
 
+def test_backends_are_told_of_the_end(frames):
+    running = session(frames[:1])
+    usual, running.segmenter = running.segmenter, Mock()
+    assert not hasattr(usual, 'close') and not hasattr(running._tracker, 'close')
+    running.close()
+    running.segmenter.close.assert_called_once_with()
+
+
 def test_masks_of_somebody_else_take_the_place_of_the_segmenters(frames):
     usual = session()
     instances = usual.segmenter.segment(frames[0])

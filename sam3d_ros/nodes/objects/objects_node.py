@@ -27,7 +27,7 @@ from sam3d_msgs.srv import (
 
 from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import InputError, NotFoundError, NotReadyError, PromptError
-from sam3d_ros.core.registry import make_backend
+from sam3d_ros.core.registry import close, make_backend
 from sam3d_ros.core.types import (
     Frame,
     Instances,
@@ -171,8 +171,9 @@ class ObjectsNode(StageNode):
 
     def reconfigure(self) -> None:
         """Take new options of the segmentation; tracks stay."""
-        config = self.config('segmentation')
+        config, former = self.config('segmentation'), self._session.segmenter
         self._session.segmenter = make_backend('segmentation', config.backend, config)
+        close(former)
 
     def _rest(self) -> None:
         """Do what frames do not give an occasion for."""
