@@ -152,8 +152,8 @@ class NamingStage:
         :param reconstructions: of the tracks seen in it.
         """
         if self._looking is not None and self._looking.done():
-            self._remember(self._looking.result())
-            self._looking = None
+            looked, self._looking = self._looking, None
+            self._remember(looked.result())
         alive = {track.id for track in tracks.items}
         self._known = {key: known for key, known in self._known.items() if key in alive}
         seen = [track for track in tracks.items if track.instance >= 0]
