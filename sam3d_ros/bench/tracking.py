@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from sam3d_ros.bench import events
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.metrics.scoring import within_region
+from sam3d_ros.bench.sequences import alike, events
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import FloatArray, ObjectState, Scene
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.session.session import Session
 
 SUITES = ('spaced', 'clutter')
-EVENTS = 'events'
+EVENTS, ALIKE = 'events', 'alike'
 EPISODES, QUICK_EPISODES = 4, 1
 FRAMES, QUICK_FRAMES = 30, 8
 
@@ -83,15 +83,20 @@ def run(options: BenchOptions) -> Measurement:
     values: dict[str, Value] = {}
     tables: list[Table] = []
     pictures: tuple[Picture, ...] = ()
-    chosen = options.chosen((*SUITES, EVENTS))
-    if orbits := [suite for suite in chosen if suite != EVENTS]:
+    chosen = options.chosen((*SUITES, EVENTS, ALIKE))
+    if orbits := [suite for suite in chosen if suite in SUITES]:
         values, table = _orbits(orbits, options)
         tables.append(table)
     if EVENTS in chosen and not options.quick:
         happened, table, pictures = events.measure(options)
         values |= happened
         tables.append(table)
-    notes = ('Suite events is left out of the quick bench.',) if options.quick else ()
+    if ALIKE in chosen and not options.quick:
+        known, table, confused = alike.measure(options)
+        values |= known
+        tables.append(table)
+        pictures += confused
+    notes = ('Suites events and alike are left out of the quick bench.',) if options.quick else ()
     return Measurement('tracking', values, tuple(tables), pictures, notes)
 
 

@@ -9,7 +9,7 @@ Completion backends have theirs beside the evidence that they complete:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from sam3d_ros.core.types import ByteArray, FloatArray, Frame, Instances, Prompt, Tracks
@@ -80,6 +80,14 @@ class Tracker(Protocol):
 
         :param moved: returns how that has moved which was seen last at a stamp, ns: (4, 4), fixed
             frame.
+        """
+        ...
+
+    def carry(self, moves: Mapping[int, FloatArray], stamp_ns: int) -> None:
+        """Move single tracks, as grippers carry what they hold; unknown ids are left alone.
+
+        :param moves: by id: (4, 4) how each has moved in the fixed frame.
+        :param stamp_ns: of the frame that comes next, before which they have moved.
         """
         ...
 

@@ -12,7 +12,7 @@ Conventions, stated once:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -82,10 +82,10 @@ class Frame:
     :param sensor: what the errors of the pointmap look like.
     :param camera_id: name of the camera among several; empty for the only one.
     :param measured: (H, W) bool, False where it is inferred and proves no free space; None = all.
-    :param range_sigma_m: (H, W) float32 one-sigma error of each range by its source, metres;
-        None = that of ``sensor``.
+    :param range_sigma_m: (H, W) float32 metres, one-sigma error of each; None = by ``sensor``.
     :param pose_covariance: (6, 6) of ``T_fixed_cam``, as own odometry has drifted since the fixed
         frame began, fixed axes; None = TF says where the camera is.
+    :param grippers: by TF frame: (4, 4) gripper to fixed frame, of those that TF knows then.
     """
 
     stamp_ns: int
@@ -101,6 +101,7 @@ class Frame:
     measured: BoolArray | None = None
     range_sigma_m: Float32Array | None = None
     pose_covariance: FloatArray | None = None
+    grippers: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def depth_m(self) -> Float32Array:
@@ -445,6 +446,7 @@ class SceneObject:
     :param box_center_m: (3,) float64 centre of that box in the object frame.
     :param state_reason: why it has its state, in words.
     :param moved_ns: stamp of the frame that last showed it elsewhere than before; 0 = it rests.
+    :param held: TF frame of the gripper that holds it and moves it; empty = none does.
     :param locked: whether its shape is to stay as it is, and nobody may remove it.
     :param contact: how it was moved and cut so that it stands on something and in nothing, in
         words; empty = it was not.
@@ -473,6 +475,7 @@ class SceneObject:
     missed: int
     state_reason: str = ''
     moved_ns: int = 0
+    held: str = ''
     locked: bool = False
     contact: str = ''
     label_score: float = 0.0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How objects stand to each other: on, in, leaning on, next to.
+"""How objects stand to each other: on, in, leaning on, next to; and what grippers hold.
 
 Surfaces are compared as height maps over a grid, so that a cup in a ring of cups stands on none of
-them. What is held by a gripper is not known here.
+them.
 """
 
 from __future__ import annotations
@@ -30,15 +30,19 @@ class RelationKind(IntEnum):
     IN = 1
     LEANING = 2
     NEXT_TO = 3
+    HELD = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Object ``subject`` (an id) is on, in, leaning on or next to object ``other``."""
+    """Object ``subject`` (an id) is on, in, leaning on or next to object ``other``.
+
+    Or it is held by the gripper of TF frame ``other``.
+    """
 
     kind: RelationKind
     subject: int
-    other: int
+    other: int | str
 
 
 CELL_M = 0.01
@@ -52,6 +56,8 @@ NEXT_M = 0.05
 MOST_POINTS = 4000
 FEW_POINTS = 500
 """So many of an object's points ask how near another is, and whether they are inside it."""
+CLOSEST_FIRST = (RelationKind.IN, RelationKind.ON, RelationKind.LEANING)
+"""What holds one way; either way, the first of these is told."""
 SAME_M, SAME_RAD = 0.002, 0.02
 """Poses that changed by less since relations were found leave them as they are."""
 
@@ -107,8 +113,8 @@ def relations(scene: Scene) -> tuple[Relation, ...]:
     """Return what is known of the relations between a scene's objects with a mesh, by id.
 
     Of two objects the closest relation is told alone: in, else on, else leaning, else next to,
-    which holds both ways and is told once, the lower id first. None are told when the scene does
-    not know where up is.
+    which holds both ways and is told once, the lower id first. None of these are told when the
+    scene does not know where up is. What a gripper holds is told beside them, after them.
     """
     return KnownRelations().of(scene)
 
@@ -123,8 +129,13 @@ class KnownRelations:
 
     def of(self, scene: Scene) -> tuple[Relation, ...]:
         """Return what :func:`relations` says of a scene, or said of one that looked the same."""
+        held = tuple(
+            Relation(RelationKind.HELD, item.id, item.held)
+            for item in sorted(scene.objects, key=attrgetter('id'))
+            if item.held
+        )
         if scene.up is None:
-            return ()
+            return held
         up = scene.up / np.linalg.norm(scene.up)
         if self._up is None or np.linalg.norm(up - self._up) > SAME_RAD:
             self._up, self._bodies = up, {}
@@ -145,19 +156,21 @@ class KnownRelations:
                 found[a.id, b.id] = _relation(a, b)
         self._found = found
         told = [relation for relation in found.values() if relation is not None]
-        return tuple(sorted(told, key=attrgetter('subject', 'other')))
+        return (*sorted(told, key=attrgetter('subject', 'other')), *held)
 
 
 def _relation(a: _Body, b: _Body) -> Relation | None:
     """Return how two objects stand to each other, None = not at all; a has the lower id."""
     if _gap_m(a, b) > NEXT_M:
         return None
-    for one, other in ((a, b), (b, a)):
-        kind = _closest(one, other)
-        holds = kind != RelationKind.NEXT_TO or _closest(other, one) == kind
-        if kind is not None and holds:
-            return Relation(kind, one.id, other.id)
-    return None
+    one, other = _closest(a, b), _closest(b, a)
+    for kind in CLOSEST_FIRST:
+        if kind == one:
+            return Relation(kind, a.id, b.id)
+        if kind == other:
+            return Relation(kind, b.id, a.id)
+    is_mutual = one == other == RelationKind.NEXT_TO
+    return Relation(RelationKind.NEXT_TO, a.id, b.id) if is_mutual else None
 
 
 def _has_changed(before: SceneObject, now: SceneObject) -> bool:
@@ -184,7 +197,9 @@ def _closest(a: _Body, b: _Body) -> RelationKind | None:
     distance, _ = b.tree.query(a.few, distance_upper_bound=NEXT_M)
     nearest = float(distance.min())
     if nearest <= TOUCH_M and not a.stands_alone:
-        return RelationKind.LEANING
+        # What leans has its foot on what both stand on.
+        is_lifted = a.low[2] > b.low[2] + TOUCH_M
+        return RelationKind.ON if is_lifted else RelationKind.LEANING
     beside = min(a.high[2], b.high[2]) - max(a.low[2], b.low[2])
     return RelationKind.NEXT_TO if nearest <= NEXT_M and beside > 0 else None
 

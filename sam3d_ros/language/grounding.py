@@ -318,7 +318,11 @@ class _Meaning:
 @lru_cache(maxsize=1)
 def _stands(scene: Scene) -> dict[tuple[int, int], RelationKind]:
     """Return how objects of a scene stand to each other, by their ids; for all its phrases."""
-    return {(item.subject, item.other): item.kind for item in relations(scene)}
+    return {
+        (item.subject, item.other): item.kind
+        for item in relations(scene)
+        if isinstance(item.other, int)
+    }
 
 
 def _between(a: Thing, thing: Thing, b: Thing) -> float:

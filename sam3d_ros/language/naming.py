@@ -27,10 +27,10 @@ from sam3d_ros.core.types import (
     Track,
     Tracks,
 )
+from sam3d_ros.geometry.crops import crop
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.language.colors import TERMS, shares, white_balance
 from sam3d_ros.language.config import LanguageConfig
-from sam3d_ros.language.crops import crop
 from sam3d_ros.language.kinds import KINDS
 from sam3d_ros.language.shape import features, measure
 

@@ -44,6 +44,8 @@ def encode_frame(frame: Frame) -> bytes:
         measured=np.zeros(0, bool) if frame.measured is None else frame.measured,
         sigma=np.zeros(0, np.float32) if frame.range_sigma_m is None else frame.range_sigma_m,
         pose_covariance=np.zeros(0) if frame.pose_covariance is None else frame.pose_covariance,
+        gripper_frames=list(frame.grippers),
+        t_fixed_gripper=np.array(list(frame.grippers.values()), np.float64).ravel(),
     )
     return encode(message, FRAMES.type)
 
@@ -86,6 +88,13 @@ def decode_frame(data: bytes) -> Frame:
         pose_covariance=message.pose_covariance.reshape(6, 6)
         if len(message.pose_covariance)
         else None,
+        grippers=dict(
+            zip(
+                map(str, message.gripper_frames),
+                message.t_fixed_gripper.reshape(-1, 4, 4),
+                strict=True,
+            )
+        ),
     )
 
 

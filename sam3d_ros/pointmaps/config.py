@@ -127,6 +127,12 @@ class PointmapConfig:
         'name of the camera in its frames, where there are several; empty = the only one',
         read_only=True,
     )
+    grippers: str = option(
+        '',
+        'TF frames of grippers (tool centre points), several separated by commas: they move what '
+        'the service scene/hold says that they hold',
+        read_only=True,
+    )
     range: str = option(
         'auto',
         'entry point in the group sam3d_ros.range that says how far things are; auto = depth '

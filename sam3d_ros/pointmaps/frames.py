@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
-from sam3d_ros.core.types import Frame
+from sam3d_ros.core.errors import TransformError
+from sam3d_ros.core.types import FloatArray, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.pointmaps.config import PointmapConfig
@@ -53,7 +56,17 @@ def build_frame(
         camera_id=config.camera_id,
         measured=ranges.measured,
         range_sigma_m=ranges.sigma_m,
+        grippers=_grippers(tree, fixed, color.stamp_ns, config.grippers),
     )
+
+
+def _grippers(tree: TransformTree, fixed: str, stamp_ns: int, names: str) -> dict[str, FloatArray]:
+    """Return where the grippers of some names are, those left out that TF does not know then."""
+    found = {}
+    for name in filter(None, (part.strip().lstrip('/') for part in names.split(','))):
+        with suppress(TransformError):
+            found[name] = tree.lookup(fixed, name, stamp_ns)
+    return found
 
 
 def fixed_frame_of(tree: TransformTree, frame_id: str, config: PointmapConfig) -> str:

@@ -121,6 +121,16 @@ class ObjectReconstructor:
         for track_id in self._memories.keys() & moves.keys():
             self._memories[track_id].move(moves[track_id])
 
+    def carry(self, moves: Mapping[int, FloatArray], stamp_ns: int) -> None:
+        """Move objects as grippers carry them: they are elsewhere than before.
+
+        :param moves: by id: (4, 4) how each has moved in the fixed frame.
+        :param stamp_ns: of the frame before which they have moved.
+        """
+        self.move(moves)
+        for track_id in self._memories.keys() & moves.keys():
+            self._memories[track_id].moved_ns = stamp_ns
+
     def rejoin(
         self, frame: Frame, tracks: Tracks, places: Mapping[int, FloatArray]
     ) -> Reconstructions:

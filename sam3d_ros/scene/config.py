@@ -40,7 +40,8 @@ class SceneConfig:
     )
     contact_sigmas: float = option(
         2.5,
-        'An object is moved into contact by no more than so many sigmas of its position.',
+        'An object is put into contact over no more than so many sigmas of its position and of '
+        'its bottom.',
         minimum=0.0,
         maximum=10.0,
     )

@@ -7,6 +7,9 @@ what it stands on, its foot is made level, and where two objects overlap, both a
 that takes least off them and leaves what was seen. What needs more than that is told and left as
 it is. What was tracked is not touched: only what is published changes, and while objects rest it
 is always the same.
+
+How far a bottom is off its support says little about the pose, which the sides hold: bottoms are
+hardly ever seen. Pose and bottom are moved as a Kalman filter would, each by its own variance.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
+from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import ConvexPart, FaceLabel, FloatArray, Mesh, SceneObject
 from sam3d_ros.geometry.convex import held_above
 from sam3d_ros.geometry.transforms import apply, inverse
@@ -27,6 +31,8 @@ from sam3d_ros.scene.separation import Separation, separation
 
 SUPPORT_SIGMA_M = 0.001
 """How far the mean of many fits of a support is off."""
+BOTTOM_SIGMA_M = 0.003
+"""The bottom of a completed mesh is off by this, where its pose is right."""
 LEAST_GAIN = 0.05
 """Weight of the latest fit of a support in their mean, when there were many."""
 FOOT_M, FOOT_SHARE = 0.005, 0.1
@@ -57,11 +63,13 @@ class _Cut:
     :param plane: (4,) nx, ny, nz, d with n @ p + d = height over it.
     :param level_m: what is less high and was not observed is put onto it.
     :param at: what is there, in words.
+    :param seen_level_m: what is less high is put onto it, observed or not.
     """
 
     plane: FloatArray
     level_m: float
     at: str
+    seen_level_m: float = 0.0
 
     def is_as(self, other: _Cut) -> bool:
         """Whether another one would cut alike."""
@@ -117,7 +125,9 @@ class _Trimmed:
         # What one plane moves may get over another one: alternating projections end over all.
         for place, cut in enumerate(ROUNDS * tuple(cuts)):
             heights = vertices @ cut.plane[:3] + cut.plane[3]
-            below = np.where(heights < np.where(is_guess, cut.level_m, 0.0), heights, 0.0)
+            below = np.where(
+                heights < np.where(is_guess, cut.level_m, cut.seen_level_m), heights, 0.0
+            )
             vertices = vertices - below[:, None] * cut.plane[:3]
             if place < len(cuts) and (depth_m := -float(below.min())) > TOLD_M:
                 told.append(f'cut by up to {1e3 * depth_m:.1f} mm at {cut.at}')
@@ -128,7 +138,7 @@ class _Trimmed:
     def holds(self, source: Mesh, cuts: Sequence[_Cut]) -> bool:
         """Whether cutting a mesh would give the same."""
         return (
-            source is self.source
+            _is_same(source, self.source)
             and len(cuts) == len(self.cuts)
             and all(a.is_as(b) for a, b in zip(cuts, self.cuts, strict=True))
         )
@@ -183,6 +193,16 @@ class _Placed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Parted:
+    """How two objects were parted, as it is saved: a :class:`_Pair` without its meshes."""
+
+    lower: int
+    upper: int
+    T_lower_upper: FloatArray
+    found: Separation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
     """How two objects are parted, in the frame of the lower one, and what that was found from."""
 
@@ -222,14 +242,47 @@ class Contacts:
             plane, count = self._supports[object_id]
             self._supports[object_id] = plane @ inverse(T_new_old), count
 
-    def state(self) -> dict[int, tuple[FloatArray, int]]:
-        """Return by object the mean plane that it stood on, and in how many frames."""
-        return dict(self._supports)
+    def state(self, meshes: Mapping[int, Mesh]) -> Any:
+        """Return what is remembered, as a tree of :mod:`core.state`.
 
-    def restore(self, state: Mapping[int, tuple[FloatArray, int]]) -> None:
-        """Remember what :meth:`state` returned, and nothing else."""
-        self.clear()
-        self._supports = dict(state)
+        How meshes were cut is remembered by the cuts, since small moves leave them as they are.
+
+        :param meshes: the present ones, by object; what was found of others is worth nothing.
+        """
+        cuts = {
+            object_id: known.cuts
+            for object_id, known in self._trimmed.items()
+            if object_id in meshes and _is_same(meshes[object_id], known.source)
+        }
+        parted = [
+            _Parted(lower, upper, pair.T_lower_upper, pair.found)
+            for (lower, upper), pair in self._pairs.items()
+            if all(
+                object_id in meshes and _is_same(meshes[object_id], mesh)
+                for object_id, mesh in zip((lower, upper), pair.meshes, strict=True)
+            )
+        ]
+        return {
+            'supports': to_tree(self._supports),
+            'cuts': to_tree(cuts),
+            'parted': to_tree(parted),
+        }
+
+    def restore(self, state: Mapping[str, Any], meshes: Mapping[int, Mesh]) -> None:
+        """Remember what :meth:`state` returned, and nothing else.
+
+        :param meshes: that it was given.
+        :raises InputError: when it is of another version.
+        """
+        self._supports = from_tree(dict[int, tuple[FloatArray, int]], state['supports'])
+        cuts = from_tree(dict[int, tuple[_Cut, ...]], state['cuts'])
+        self._trimmed = {key: _Trimmed.of(meshes[key], each) for key, each in cuts.items()}
+        self._pairs = {
+            (item.lower, item.upper): _Pair(
+                (meshes[item.lower], meshes[item.upper]), item.T_lower_upper, item.found
+            )
+            for item in from_tree(list[_Parted], state['parted'])
+        }
 
     def settled(
         self, objects: Sequence[SceneObject], up: FloatArray | None
@@ -260,12 +313,19 @@ class Contacts:
         plane_obj = plane @ body.T_fixed_obj
         heights = body.vertices @ plane_obj[:3] + plane_obj[3]
         lowest = float(heights.min())
-        sigma = float(np.hypot(body.sigma_m(plane[:3]), SUPPORT_SIGMA_M))
-        if abs(lowest) <= self._config.contact_sigmas * sigma:
-            body.shift(-lowest * plane[:3], 'its support')
+        sigma = body.sigma_m(plane[:3])
+        variance = sigma**2 + SUPPORT_SIGMA_M**2 + BOTTOM_SIGMA_M**2
+        if lowest**2 <= self._config.contact_sigmas**2 * variance:
+            gain = sigma**2 / variance
+            body.shift(-gain * lowest * plane[:3], 'its support')
+            lowest *= 1.0 - gain
+            if lowest > TOLD_M:
+                body.told.append(f'foot lowered by {1e3 * lowest:.1f} mm')
         if lowest < 0.0 or body.stands:
-            level_m = min(FOOT_M, FOOT_SHARE * float(np.ptp(heights)))
-            body.cuts.append(_Cut(plane @ body.T_fixed_obj, level_m, 'its support'))
+            hover_m = max(lowest, 0.0)
+            level_m = hover_m + min(FOOT_M, FOOT_SHARE * float(np.ptp(heights)))
+            plane_obj = plane @ body.T_fixed_obj
+            body.cuts.append(_Cut(plane_obj, level_m, 'its support', hover_m + CLEAR_M))
             body.stands = True
 
     def _part(self, placed: Sequence[_Placed], up: FloatArray | None) -> None:
@@ -302,7 +362,7 @@ class Contacts:
         T = inverse(lower.T_fixed_obj) @ upper.T_fixed_obj
         meshes = (lower.item.mesh, upper.item.mesh)
         known = self._pairs.get((lower.item.id, upper.item.id))
-        if known is not None and all(a is b for a, b in zip(known.meshes, meshes, strict=True)):
+        if known is not None and all(map(_is_same, known.meshes, meshes)):
             moved = np.abs(known.T_lower_upper - T)
             if moved[:3, 3].max() < SAME_PLANE_M and moved[:3, :3].max() < SAME_NORMAL:
                 return known
@@ -327,6 +387,15 @@ class Contacts:
             box_center_m=(0.5 * (low + high)).astype(np.float64),
             contact='; '.join((*body.told, *trimmed.told)),
         )
+
+
+def _is_same(one: Mesh, other: Mesh) -> bool:
+    """Whether two meshes are one, or a copy of one that was saved and read again."""
+    return one is other or (
+        np.array_equal(one.vertices_m, other.vertices_m)
+        and np.array_equal(one.faces, other.faces)
+        and np.array_equal(one.face_labels, other.face_labels)
+    )
 
 
 def _cut(lower: _Placed, upper: _Placed, found: Separation) -> None:

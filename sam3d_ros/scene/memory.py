@@ -138,9 +138,12 @@ class ObjectMemory:
         self._objects[object_id] = item if locked is None else replace(item, locked=locked)
 
     def adopt(self, item: SceneObject) -> None:
-        """Take over an object from elsewhere (a loaded scene); one of the same id is replaced."""
+        """Take over an object from elsewhere (a loaded scene); one of the same id is replaced.
+
+        Whoever held it then is not known to hold it now.
+        """
         self._removed = [object_id for object_id in self._removed if object_id != item.id]
-        self._objects[item.id] = item
+        self._objects[item.id] = replace(item, held='')
         self._dismissed.discard(item.id)
 
     def forget(self, object_id: int) -> None:
@@ -168,6 +171,25 @@ class ObjectMemory:
                 covariance=adjoint_rotation(known.covariance, T_new_old[:3, :3]),
             )
             self._contacts.move(object_id, T_new_old)
+
+    def carry(self, moves: Mapping[int, FloatArray], stamp_ns: int) -> None:
+        """Move objects as grippers carry them: what they stood on is left behind.
+
+        :param moves: by id: (4, 4) how each has moved in the fixed frame.
+        :param stamp_ns: of the frame before which they have moved.
+        """
+        self.move(moves)
+        for object_id in self._objects.keys() & moves.keys():
+            self._objects[object_id] = replace(self._objects[object_id], moved_ns=stamp_ns)
+            self._contacts.forget(object_id)
+
+    def hold(self, object_id: int, gripper: str) -> None:
+        """Take note of who holds an object.
+
+        :param gripper: TF frame of the gripper; empty = none.
+        :raises NotFoundError: when no object has this id.
+        """
+        self._objects[object_id] = replace(self.get(object_id), held=gripper)
 
     def doubles(self) -> tuple[int, ...]:
         """Return the ids of objects in the place of older ones that were never seen beside them.
@@ -251,7 +273,7 @@ class ObjectMemory:
             'dismissed': to_tree(self._dismissed),
             'names': to_tree(self._names),
             'notes': to_tree(self._notes),
-            'supports': to_tree(self._contacts.state()),
+            'contacts': self._contacts.state(self._meshes()),
             'stamp_ns': self._stamp_ns,
             'up': self._up,
             'T_fixed_cam': self._T_fixed_cam,
@@ -266,10 +288,13 @@ class ObjectMemory:
         self._dismissed = from_tree(set[int], state['dismissed'])
         self._names = from_tree(dict[int, str], state['names'])
         self._notes = from_tree(dict[int, str], state['notes'])
-        self._contacts.restore(from_tree(dict[int, tuple[FloatArray, int]], state['supports']))
+        self._contacts.restore(state['contacts'], self._meshes())
         self._stamp_ns = state['stamp_ns']
         self._up = state['up']
         self._T_fixed_cam = state['T_fixed_cam']
+
+    def _meshes(self) -> dict[int, Mesh]:
+        return {object_id: item.mesh for object_id, item in self._objects.items()}
 
     def _advance(self, stamp_ns: int) -> None:
         previous_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
@@ -315,14 +340,15 @@ class ObjectMemory:
         name: Named | SceneObject | None,
     ) -> SceneObject:
         instance = tracks.instances.items[track.instance]
-        if instance.support >= 0:
+        known = self._objects.get(track.id)
+        held = known.held if known is not None else ''
+        if instance.support >= 0 and not held:
             support = tracks.instances.supports[instance.support]
             plane = np.append(support.normal, support.offset_m) @ inverse(frame.T_fixed_cam)
             self._contacts.stood_on(track.id, plane)
         confirmed = track.state == TrackState.CONFIRMED
         state = self._combined(frame, track.id, ObjectState.VISIBLE)
         state = state if confirmed else ObjectState.TENTATIVE
-        known = self._objects.get(track.id)
         name = name or known or Named()
         given = self._names.get(track.id)
         return SceneObject(
@@ -338,13 +364,16 @@ class ObjectMemory:
             last_seen_ns=track.last_seen_ns,
             hits=track.hits,
             missed=track.missed,
+            held=held,
             locked=known is not None and known.locked,
             **_layout(frame, rebuilt),
         )
 
     def _unseen(self, frame: Frame, track: Track, known: SceneObject) -> SceneObject:
-        drift = np.repeat([self._config.drift_m_per_s, self._config.drift_rad_per_s], 3)
-        covariance = known.covariance + np.diag(np.square(drift)) * self._elapsed_s + self._drift
+        covariance = known.covariance + self._drift
+        if not known.held:
+            drift = np.repeat([self._config.drift_m_per_s, self._config.drift_rad_per_s], 3)
+            covariance = covariance + np.diag(np.square(drift)) * self._elapsed_s
         state, reason = known.state, known.state_reason
         if track.state == TrackState.CONFIRMED:
             state = self._combined(frame, track.id, self._state_out_of_sight(frame, known))

@@ -9,7 +9,7 @@ SIGGRAPH 1996, section 5), coarse first, then closer and closer around the best.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,7 +27,8 @@ TURNS = DIRECTIONS[::6]
 WIDTHS_RAD = (0.12, 0.04, 0.013)
 
 
-class Separation(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Separation:
     """How two surfaces are parted.
 
     :param normal: (3,) unit, from the first to the second.

@@ -22,15 +22,7 @@ from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import InputError, NotFoundError
 from sam3d_ros.core.interfaces import Segmenter, Tracker
 from sam3d_ros.core.registry import close, make_backend
-from sam3d_ros.core.types import (
-    Frame,
-    Instances,
-    Prompt,
-    Reconstructions,
-    Scene,
-    SceneObject,
-    Tracks,
-)
+from sam3d_ros.core.types import Frame, Instances, Prompt, Reconstructions, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.language.naming import NamingStage
 from sam3d_ros.people.masks import with_held, without_people
@@ -43,6 +35,7 @@ from sam3d_ros.scene.memory import ObjectMemory
 from sam3d_ros.session.admission import Admission
 from sam3d_ros.session.autosave import Autosave
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
+from sam3d_ros.session.holding import Holding
 from sam3d_ros.session.map_jumps import MapJump, MapJumps
 from sam3d_ros.session.merging import Merging, Split, Union, settle
 from sam3d_ros.session.outside import OutsideMasks
@@ -102,6 +95,7 @@ class Session:
         self._admission = Admission()
         self._jumps = MapJumps()
         self._merging = Merging(reconstructor)
+        self._holding = Holding(tracker, reconstructor, memory, say)
         self._follows_map = options.map_jumps
         stages: dict[str, Stage] = {
             TRACKS: tracker,
@@ -111,6 +105,7 @@ class Session:
             'people': self._people,
             'names': self._names,
             'phrases': self._phrases,
+            'holding': self._holding,
         }
         self._saved = SavedState(stages, self._admission)
 
@@ -179,12 +174,13 @@ class Session:
             self._prompts.add(prompt, self.segmenter, frame)
         if instances is None:
             instances = self._outside.take(frame)
-        before = self._followed(frame, hurry)
+        is_spared = self._turns.spares(frame, hurry) or self._outside.expects(frame)
+        before = self._recent.latest(frame.frame_id) if is_spared else None
         verdict: Union | Split | None = None
         if instances is None and not prompts and before is not None:
             people = self._people.update(frame)
             clock += [clock[0], *[perf_counter()] * 2]
-            tracks, reconstructions = self._reconstructor.follow(frame, before)
+            tracks, reconstructions = self._reconstructor.follow(frame, before.tracks)
         else:
             self._turns.segmented(frame)
             instances = self._prompts.segment(self.segmenter, frame, instances)
@@ -337,6 +333,10 @@ class Session:
         self._memory.edit(object_id, label, locked)
         self._reconstructor.lock(object_id, self.get(object_id).locked)
 
+    def hold(self, object_id: int, gripper: str) -> None:
+        """Say which gripper holds an object; arguments and errors: :meth:`Holding.hold`."""
+        self._holding.hold(object_id, gripper, self.latest())
+
     def load(self, scene: Scene) -> str:
         """Take over the objects of a saved scene as confirmed ones, with their ids.
 
@@ -422,6 +422,7 @@ class Session:
         self._admission.clear()
         self._jumps.clear()
         self._merging.clear()
+        self._holding.clear()
         self._turns.clear()
         self._people.reset()
 
@@ -457,6 +458,7 @@ class Session:
         jump = self._jumps.jump(frame) if self._follows_map else None
         if jump is not None:
             self._move(jump)
+        self._holding.follow(frame)
 
     def _move(self, jump: MapJump) -> None:
         """Move all that is remembered with the part of the map that it was seen from."""
@@ -469,6 +471,7 @@ class Session:
         self._memory.move(moves)
         self._prompts.move(jump.T_new_old)
         self._people.move(jump.T_new_old)
+        self._holding.move(jump.T_new_old)
         self._recent.move(jump.T_new_old, moves)
         doubles = self._memory.doubles()
         for object_id in doubles:
@@ -480,13 +483,6 @@ class Session:
         self._tracker.forget(object_id)
         self._reconstructor.forget(object_id)
         self._memory.forget(object_id)
-
-    def _followed(self, frame: Frame, hurry: bool) -> Tracks | None:
-        """Count a frame; return the tracks to follow into it, None = it is to be segmented."""
-        if not self._turns.spares(frame, hurry) and not self._outside.expects(frame):
-            return None
-        kept = self._recent.latest(frame.frame_id)
-        return None if kept is None else kept.tracks
 
     def _offer_to_save(self) -> None:
         if self._autosave is not None:

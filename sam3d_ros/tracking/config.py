@@ -39,11 +39,71 @@ class VideoConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    keep_alive_s: float = option(
+        3.0,
+        'A followed mask that no detection matches is shown for so many seconds more: SAM 3 has '
+        '30 frames. Detections that match give the time back, second by second.',
+        minimum=0.0,
+        maximum=600.0,
+    )
+    overlap_iou: float = option(
+        0.7,
+        'Of two followed masks with this IoU, the one that was hidden last is left out, as in '
+        'SAM 3.',
+        minimum=0.0,
+        maximum=1.0,
+    )
     prompt_every: int = option(
         16,
         'Frames after which the memory begins anew from the masks of a frame at the latest.',
         minimum=1,
         maximum=1000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PortraitConfig:
+    """Options of knowing things again by pictures of them."""
+
+    enabled: bool = option(
+        True,
+        'Compare pictures of what comes back elsewhere with those of what is missing, by an '
+        'encoder and by XFeat; else sizes and colours alone decide.',
+        read_only=True,
+    )
+    device: str = device_option()
+    colors: float = option(
+        0.7,
+        'Least likeness of colours; from here to tracking.alike, as when another side is seen, '
+        'the encoder has to be sure.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    same: float = option(
+        0.88,
+        'Least cosine of the features of two pictures of one thing, where local features do not '
+        'match.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    unlike: float = option(
+        0.6,
+        'Cosine below which two pictures are of different things, whatever matches.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    matches: float = option(
+        0.25,
+        'Least share of the places of a picture that must match, in between.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    margin: float = option(
+        0.1,
+        'A thing is known again only if no other is as alike, by this much of cosine and share '
+        'together.',
+        minimum=0.0,
+        maximum=2.0,
     )
 
 
@@ -119,7 +179,7 @@ class TrackingConfig:
     )
     alike_margin: float = option(
         0.03,
-        'An object is known again only if no other is as alike, by this much.',
+        'Without pictures, an object is known again only if no other is as alike, by this much.',
         minimum=0.0,
         maximum=1.0,
     )
@@ -139,4 +199,5 @@ class TrackingConfig:
         True,
         'Put together what a frame shows in pieces of an object that others have shown whole.',
     )
+    portraits: PortraitConfig = group(PortraitConfig)
     video: VideoConfig = group(VideoConfig)

@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray, Frame, IndexArray, Instances
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.tracking.portraits import Portrait
 
 SPACING_M = 0.006
 """Distance to which remembered points are thinned: finer than any tolerance in use."""
@@ -94,6 +95,7 @@ class Memory:
     :param apart: somebody said that it is an object by itself.
     :param looks: of a young track: stamps of the frames that could have shown it, and whether they
         did.
+    :param portraits: pictures by which it is known again.
     """
 
     id: int
@@ -110,6 +112,7 @@ class Memory:
     camera: str = ''
     apart: bool = False
     looks: list[tuple[int, bool]] = field(default_factory=list)
+    portraits: list[Portrait] = field(default_factory=list)
     tree: cKDTree = field(init=False)
 
     def __post_init__(self) -> None:

@@ -3,9 +3,9 @@
 
 A track is a set of surface points. Projected into a new frame, points that the depth confirms vote
 for the mask they land on; points that the depth sees through vote against the track. What moved
-between two frames is found again by place, size and colour; what was put elsewhere unseen by size
-and colour alone, once free space is seen where it was. A confirmed track ends only when free space
-disproves it, or when another track has taken over all of its surface.
+between two frames is found again by place, size and colour; what was put elsewhere unseen by size,
+colour and pictures, once free space is seen where it was. A confirmed track ends only when free
+space disproves it, or when another track has taken over all of its surface.
 
 A new track is on trial until it is confirmed, as in SAM 3 (Carion et al., 2025): one that most of
 the latest frames do not show ends again.
@@ -42,6 +42,7 @@ from sam3d_ros.masks3d.rendering import owners
 from sam3d_ros.tracking.config import TrackingConfig
 from sam3d_ros.tracking.likeness import likeness
 from sam3d_ros.tracking.memory import SPACING_M, Memory, Sighting, sightings
+from sam3d_ros.tracking.portraits import Looks, Portrait, kept
 
 MIN_POINTS_IN_VIEW = 10
 """Fewer points than this prove nothing about presence or absence."""
@@ -72,6 +73,7 @@ class OverlapTracker:
 
     def __init__(self, config: TrackingConfig) -> None:
         self._config = config
+        self._looks = Looks(config.portraits)
         self._memories: list[Memory] = []
         self._absent: list[Memory] = []
         self._next_id = 1
@@ -133,6 +135,12 @@ class OverlapTracker:
         for memory in [*self._memories, *self._absent]:
             memory.remember(memory.sighting.moved(moved(memory.last_seen_ns)))
 
+    def carry(self, moves: Mapping[int, FloatArray], stamp_ns: int) -> None:
+        """Move what grippers hold; see :class:`core.interfaces.Tracker`."""
+        for memory in self._memories:
+            if memory.id in moves:
+                memory.remember(memory.sighting.moved(moves[memory.id]))
+
     def surfaces_in(self, frame: Frame) -> IndexArray:
         """Return the id of the track whose surface the frame's every ``CELL_PX``-th pixel shows.
 
@@ -179,9 +187,21 @@ class OverlapTracker:
                 self._miss(memory, verdicts[position], votes[position], taken, frame)
         instance_of = {self._memories[p].id: index for p, index in matches.items()}
         free = [index for index in sorted(seen) if index not in set(matches.values())]
-        for index, memory in self._known_again(free, seen, frame).items():
+        # A newcomer on trial may turn out to be what is missing, once its old place is seen empty.
+        young = {
+            index: self._memories[position]
+            for position, index in matches.items()
+            if not self._memories[position].is_confirmed
+        }
+        born_ns = dict.fromkeys(free, frame.stamp_ns)
+        born_ns |= {index: memory.first_seen_ns for index, memory in young.items()}
+        for index, memory in self._known_again(born_ns, seen, frame, instances).items():
             instance_of[memory.id] = index
-            free.remove(index)
+            if index in young:
+                instance_of.pop(young[index].id)
+                self._memories.remove(young[index])
+            else:
+                free.remove(index)
         absent = [memory for memory in self._memories if self._is_absent(memory)]
         self._absent += absent
         self._absent = self._absent[max(0, len(self._absent) - self._config.keep_absent) :]
@@ -194,6 +214,10 @@ class OverlapTracker:
             instance_of[memory.id] = index
             self._memories.append(memory)
             self._next_id += 1
+        for memory in self._memories if self._config.portraits.enabled else ():
+            if memory.id in instance_of:
+                shown = instances.items[instance_of[memory.id]]
+                memory.portraits = kept(memory.portraits, frame, shown)
         items = tuple(
             self._track(memory, instance_of.get(memory.id, -1)) for memory in self._memories
         )
@@ -275,8 +299,10 @@ class OverlapTracker:
             if position in matches or memory.missed_in_a_row > 0 or memory.camera != camera:
                 continue
             for index in free:
-                distance_m = _distance_if_alike(memory.sighting, seen[index])
-                if distance_m <= self._config.reach_m:
+                apart = memory.sighting.center - seen[index].center
+                distance_m = float(np.linalg.norm(apart))
+                is_near = distance_m <= self._config.reach_m
+                if is_near and likeness(memory.sighting, seen[index]) >= self._config.alike:
                     candidates.append((distance_m, position, index))
         taken: set[int] = set()
         for _, position, index in sorted(candidates):
@@ -285,24 +311,45 @@ class OverlapTracker:
                 taken.add(index)
 
     def _known_again(
-        self, free: list[int], seen: dict[int, Sighting], frame: Frame
+        self,
+        born_ns: Mapping[int, int],
+        seen: dict[int, Sighting],
+        frame: Frame,
+        instances: Instances,
     ) -> dict[int, Memory]:
         """Return by instance what was put elsewhere and is seen there now, at its new place.
 
         Only what free space was seen in place of can be; of two that are alike, none is chosen.
+
+        :param born_ns: by instance, when it was seen first, of those that may be what is missing.
         """
+        free = list(born_ns)
         missing = [m for m in self._memories if m.is_confirmed and m.is_seen_through]
         missing += self._absent
+        if not missing or not free:
+            return {}
         alike = np.array([[likeness(m.sighting, seen[i]) for i in free] for m in missing])
+        least, margin = self._config.alike, self._config.alike_margin
+        # What was seen beside a thing is not that thing.
+        alike[[[m.last_seen_ns >= born_ns[i] for i in free] for m in missing]] = 0.0
+        colors = alike
+        alike = np.where(colors >= least, colors, 0.0)
+        if (colors >= self._config.portraits.colors).any() and self._looks.are_there:
+            portraits = [Portrait.of(frame, instances.items[i]) for i in free]
+            for at, where in np.argwhere(colors >= self._config.portraits.colors):
+                portrait, known = portraits[where], missing[at].portraits
+                # Without a picture of both, colours alone have to do.
+                if portrait is not None and known:
+                    is_doubtful = bool(colors[at, where] < least)
+                    alike[at, where] = self._looks.likeness(known, portrait, is_doubtful)
+            least, margin = self._config.portraits.unlike, self._config.portraits.margin
         again: dict[int, Memory] = {}
-        for memory, row in zip(missing, alike.reshape(len(missing), len(free)), strict=True):
-            if row.size == 0:
-                break
+        for memory, row in zip(missing, alike, strict=True):
             best = int(np.argmax(row))
             rivals = np.delete(alike[:, best], missing.index(memory)).tolist()
             rivals += np.delete(row, best).tolist()
-            is_sure = row[best] - max(rivals, default=0.0) >= self._config.alike_margin
-            if row[best] >= self._config.alike and is_sure:
+            is_sure = row[best] - max(rivals, default=0.0) >= margin
+            if row[best] >= least and is_sure:
                 again[free[best]] = memory
         for index, memory in again.items():
             if memory in self._absent:
@@ -407,11 +454,3 @@ class OverlapTracker:
             missed=memory.missed,
             instance=instance,
         )
-
-
-def _distance_if_alike(before: Sighting, after: Sighting) -> float:
-    """Return the distance between two sightings, metres; infinite when size or colour differ."""
-    ratio = after.extent_m / max(before.extent_m, 1e-6)
-    if not 0.6 < ratio < 1.7 or float(np.abs(before.color - after.color).max()) > 40.0:
-        return float('inf')
-    return float(np.linalg.norm(before.center - after.center))

@@ -76,11 +76,30 @@ class ScanSource:
             )
         return [self._load(int(k)) for k in rng.permutation(len(self._entries))[:count]]
 
+    def all(self) -> list[Body]:
+        """Return every scan, in the order of their names."""
+        return [self._load(k) for k in range(len(self._entries))]
+
     def _load(self, index: int) -> Body:
         entry = self._entries[index]
         if entry.name not in self._bodies:
             self._bodies[entry.name] = Body(load_scan(entry))
         return self._bodies[entry.name]
+
+
+@dataclass(slots=True)
+class Given:
+    """These bodies and no others, in this order."""
+
+    bodies: Sequence[Body]
+    description: str = 'given things'
+
+    def draw(self, count: int, rng: Rng) -> list[Body]:
+        """Return the first ``count`` of them.
+
+        :param rng: is not asked.
+        """
+        return list(self.bodies[:count])
 
 
 @dataclass(slots=True)

@@ -237,6 +237,13 @@ def _single(source: ObjectSource, rng: Rng) -> Placed | None:
     return None if poses is None else (bodies, poses)
 
 
+def _pair(source: ObjectSource, rng: Rng) -> Placed | None:
+    bodies = source.draw(2, rng)
+    stances = [stable(body, rng) for body in bodies]
+    poses = arrangement.spaced(stances, rng, gap_m=0.05, within_m=0.4, support_z_m=0.0)
+    return None if poses is None else (bodies, poses)
+
+
 def _stacked(source: ObjectSource, rng: Rng) -> Placed | None:
     bodies = source.draw(3, rng)
     flattest = sorted((stable(body, rng) for body in bodies), key=lambda s: -s.radius_m)
@@ -278,6 +285,9 @@ SUITES: dict[str, Suite | Place] = {
         True,
     ),
     'single': Suite('1 object in a stable pose', _single, 5, (0.6, 0.9), (28, 55), 14.0),
+    'pair': Suite(
+        '2 objects in stable poses that do not touch', _pair, 5, (0.75, 1.05), (28, 55), 14.0
+    ),
     'stacked': Suite('3 objects on top of each other', _stacked, 5, (0.75, 1.05), (28, 55), 14.0),
     'events': Suite(
         '8 objects in clutter; the camera looks away, things are taken, put elsewhere, pushed',

@@ -9,7 +9,8 @@ pytest.importorskip('mujoco', reason='physics needs the extra: bench')
 import trimesh
 
 from sam3d_ros.bench.metrics.scoring import PosedMesh
-from sam3d_ros.bench.physics import figures_of, let_go
+from sam3d_ros.bench.metrics.settling import let_go
+from sam3d_ros.bench.physics import figures_of
 
 
 def box(middle, size=(0.1, 0.1, 0.1)):

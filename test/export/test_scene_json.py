@@ -17,6 +17,7 @@ from sam3d_ros.export.scene_files import read_scene, write_scene
 KEYS = {
     'state_reason',
     'moved_ns',
+    'held',
     'contact',
     'id',
     'state',

@@ -12,7 +12,7 @@ from sam3d_ros.core.types import Mesh, ObjectState, Provenance, Scene, SceneObje
 from sam3d_ros.geometry.relations import KnownRelations, RelationKind, relations
 
 UP = np.array([0.0, 0.0, 1.0])
-ON, IN, LEANING, NEXT_TO = RelationKind
+ON, IN, LEANING, NEXT_TO, HELD = RelationKind
 
 
 def thing(number, solid, place=(0.0, 0.0, 0.0)):

@@ -38,6 +38,15 @@ def test_a_frame_survives_the_wire_to_the_last_bit(up_cam: np.ndarray | None) ->
         np.testing.assert_array_equal(got.up_cam, up_cam)
 
 
+def test_grippers_survive_the_wire() -> None:
+    places = {'left_tcp': np.diag([1.0, 2, 3, 1]), 'right_tcp': np.arange(16.0).reshape(4, 4)}
+    got = decode_frame(encode_frame(replace(make_frame(None), grippers=places)))
+    assert list(got.grippers) == list(places)
+    for name, T in places.items():
+        np.testing.assert_array_equal(got.grippers[name], T)
+    assert not decode_frame(encode_frame(make_frame(None))).grippers
+
+
 @pytest.mark.parametrize('name', MODELS)
 def test_the_sensor_survives_the_wire(name: str) -> None:
     model = MODELS[name]

@@ -20,6 +20,7 @@ from sam3d_msgs.srv import (
     EditObject,
     FindObjects,
     GetTexture,
+    HoldObject,
     LoadScene,
     RemoveObject,
     SaveScene,
@@ -34,11 +35,13 @@ from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 pytestmark = pytest.mark.dds
 
 REMOVE = 1
+HELD = 4
 
 
 @pytest.fixture(scope='module')
 def graph(ros):
-    return ros.graph('/served')
+    # A camera on a wrist: where it goes, the gripper goes.
+    return ros.graph('/served', {'pointmaps.grippers': 'camera'})
 
 
 @pytest.fixture(scope='module')
@@ -104,6 +107,27 @@ def test_a_name_and_a_lock_stay_while_frames_go_on(graph, camera, objects, frame
     assert graph.call(EditObject, 'scene/edit', id='1', label='lid', locked=False).success
     assert graph.call(RemoveObject, 'scene/remove', id='1').success
     assert graph.call(EditObject, 'scene/edit', id='1').code == NOT_FOUND
+
+
+def test_what_a_gripper_holds_moves_with_it_and_is_told(graph, camera, objects, frames, play):
+    def height(item):
+        return item.pose.pose.position.z
+
+    before, other = play(camera, objects, frames(3)).objects
+    answer = graph.call(HoldObject, 'scene/hold', id=before.id, gripper='hand')
+    assert (answer.success, answer.code) == (False, BAD_REQUEST) and 'hand' in answer.message
+    assert graph.call(HoldObject, 'scene/hold', id=before.id, gripper='camera').success
+    raised = (0.9, 0.0, 0.9)
+    last = play(camera, objects, frames(2, boxes=(), eye=raised))
+    now = {item.id: item for item in last.objects}
+    assert (now[before.id].held, now[other.id].held) == ('camera', '')
+    assert height(now[before.id]) > height(before) + 0.05 and now[before.id].moved.sec > 0
+    assert abs(height(now[other.id]) - height(other)) < 0.001
+    told = [(item.subject, item.other) for item in last.relations if item.kind == HELD]
+    assert told == [(before.id, 'camera')]
+    objects.clear()
+    assert graph.call(HoldObject, 'scene/hold', id=before.id, gripper='').success
+    objects.wait(lambda m: not any(item.held for item in m.objects))
 
 
 @pytest.mark.parametrize(('object_id', 'code'), [('77', NOT_FOUND), ('seven', BAD_REQUEST)])

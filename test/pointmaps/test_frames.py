@@ -121,6 +121,17 @@ def test_the_fixed_frame_is_the_root_of_tf_and_its_z_is_up():
     assert made(depth_image(), tree, 'base').fixed_frame == 'base'
 
 
+def test_grippers_are_where_tf_has_them_at_the_stamp_and_else_left_out():
+    tree = TransformTree()
+    tree.add('map', 'rgb_optical', transform(np.eye(3), (0, 0, 1)))
+    for stamp_ns, x in ((NS - 1_000_000_000, 0.0), (NS + 1_000_000_000, 1.0)):
+        tree.add('map', 'tcp', transform(np.eye(3), (x, 0, 0)), stamp_ns)
+    tree.add('map', 'late_tcp', np.eye(4), NS - 1)
+    frame = made(depth_image(), tree, grippers='tcp, /late_tcp,unheard_of')
+    assert list(frame.grippers) == ['tcp']
+    np.testing.assert_allclose(frame.grippers['tcp'][:3, 3], (0.5, 0, 0))
+
+
 def test_a_housing_is_a_fixed_frame_but_tells_nothing_of_gravity():
     tree = TransformTree()
     tree.add('camera_link', 'rgb_optical', transform(R_BODY_OPTICAL, np.array([0, 0.03, 0.01])))

@@ -81,7 +81,12 @@ def test_what_hovers_or_sinks_in_is_put_onto_its_support(off_m):
     item = box(1, (0.0, 0.0, 0.05 + off_m))
     (put,) = settled(item, standing=[1])
     assert points(put)[:, 2].min() == pytest.approx(0.0, abs=1e-6)
-    assert put.contact == 'moved 3.0 mm onto its support'
+    # The pose, of 2 mm, takes less of it than the bottom, of 3 mm: 4 parts of 4 + 1 + 9.
+    moved = put.T_fixed_obj[2, 3] - item.T_fixed_obj[2, 3]
+    assert moved == pytest.approx(-off_m * 4 / 14, abs=1e-9)
+    assert 'moved 0.9 mm onto its support' in put.contact
+    assert ('lowered by 2.1 mm' if off_m > 0 else 'cut by up to 2.1 mm') in put.contact
+    assert points(put)[:, 2].max() - points(item)[:, 2].max() == pytest.approx(moved, abs=1e-6)
     assert np.array_equal(put.covariance, item.covariance)
 
 
@@ -160,7 +165,31 @@ def test_supports_are_averaged_move_with_the_map_and_are_remembered():
     T = transform(np.eye(3), np.array([0.0, 0.0, 1.0]))
     contacts.move(1, T)
     again = Contacts(SceneConfig())
-    again.restore(contacts.state())
+    again.restore(contacts.state({}), {})
     item = box(1, (0.0, 0.0, 1.052))
     (put,) = settled(item, contacts=again)
     assert apply(inverse(T), points(put))[:, 2].min() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_what_was_saved_is_cut_and_parted_as_before_to_the_last_bit():
+    front = box(1, (0.0, -0.053, 0.0501), grown=0.24)
+    back = box(2, (0.0, 0.053, 0.0501), seen_from=(0.0, 1.0, 0.3), grown=0.24)
+    contacts = Contacts(SceneConfig())
+    settled(front, back, standing=(1, 2), contacts=contacts)
+    copies = [replace(item, mesh=replace(item.mesh)) for item in (front, back)]
+    again = Contacts(SceneConfig())
+    state = contacts.state({1: front.mesh, 2: back.mesh})
+    again.restore(state, {item.id: item.mesh for item in copies})
+    # One moves, by so little that what was found before holds.
+    shaken = [replace(front, T_fixed_obj=front.T_fixed_obj + np.diag([0.0003, 0.0003], 2)), back]
+    went_on = contacts.settled(shaken, UP)
+    resumed = again.settled(
+        [replace(item, mesh=copy.mesh) for item, copy in zip(shaken, copies, strict=True)], UP
+    )
+    anew = Contacts(SceneConfig())
+    anew.restore(contacts.state({}), {})
+    for a, b, c in zip(went_on, resumed, anew.settled(shaken, UP), strict=True):
+        np.testing.assert_array_equal(a.mesh.vertices_m, b.mesh.vertices_m)
+        np.testing.assert_array_equal(a.T_fixed_obj, b.T_fixed_obj)
+        assert a.contact == b.contact
+        assert not np.array_equal(a.mesh.vertices_m, c.mesh.vertices_m)

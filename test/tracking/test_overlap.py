@@ -136,6 +136,19 @@ def test_what_was_put_elsewhere_unseen_keeps_its_id(tracker, boxes_world):
     assert ids_by_source(before) == ids_by_source(after)
 
 
+def test_a_newcomer_is_what_is_missing_once_the_old_place_is_seen_empty(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    for k in range(4):
+        before = step(tracker, boxes_world, eye, BOXES, k)
+    screen = ((-0.1, 0.0, 0.15), (0.02, 0.12, 0.30), RED)
+    moved = [*BOXES[:2], ((0.2, 0.12, 0.06), *BOXES[2][1:])]
+    hidden = step(tracker, boxes_world, eye, [*moved, screen], 4, keep=(0, 1, 2))
+    assert set(ids_by_source(hidden).values()) == {1, 2, 4}
+    after = step(tracker, boxes_world, eye, moved, 5)
+    assert ids_by_source(after) == ids_by_source(before)
+    assert {track.id for track in after.items} == {1, 2, 3}
+
+
 def test_of_two_that_look_alike_neither_is_taken_for_the_one_that_moved(tracker, boxes_world):
     eye = (0.8, 0.0, 0.6)
     twins = [(place, (0.06, 0.06, 0.12), BLUE) for place in ((-0.15, 0.0, 0.06), (0.0, 0.1, 0.06))]
@@ -182,6 +195,19 @@ def test_moving_object_keeps_its_id(tracker, boxes_world):
             tracker, boxes_world, (0.9, 0.0, 0.6), [((0.0, y, 0.04), (0.06, 0.06, 0.08), RED)], k
         )
     assert [(track.id, track.instance) for track in tracks.items] == [(1, 0)]
+
+
+def test_what_comes_to_light_behind_one_that_vanished_does_not_take_its_id(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+    # Of about the same size and mean colour, as dark things are, but not of the same colours.
+    gone = ((0.1, 0.0, 0.05), (0.04, 0.12, 0.10), (40, 60, 80))
+    behind = ((0.03, 0.0, 0.05), (0.04, 0.12, 0.10), (60, 50, 45))
+    for k in range(4):
+        before = step(tracker, boxes_world, eye, [gone, behind], k, keep=[0])
+    (known,) = ids_by_source(before).values()
+    for k in range(4, 9):
+        after = step(tracker, boxes_world, eye, [behind], k)
+    assert known not in {track.id for track in after.items}
 
 
 def test_unconfirmed_track_is_dropped(tracker, boxes_world):

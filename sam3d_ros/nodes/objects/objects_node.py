@@ -20,6 +20,7 @@ from sam3d_msgs.srv import (
     EditObject,
     FindObjects,
     GetTexture,
+    HoldObject,
     LoadScene,
     RemoveObject,
     SaveScene,
@@ -80,6 +81,7 @@ class ObjectsNode(StageNode):
         self.serve(CorrectObject, 'scene/correct', self._correct)
         self.serve(EditObject, 'scene/edit', self._edit)
         self.serve(FindObjects, 'scene/find', self._find)
+        self.serve(HoldObject, 'scene/hold', self._hold)
         self.serve(RemoveObject, 'scene/remove', self._remove)
         self.serve(SaveScene, 'scene/save', self._save)
         self.serve(LoadScene, 'scene/load', self._load)
@@ -255,6 +257,18 @@ class ObjectsNode(StageNode):
         response.reasons = [item.why for item in answer.objects]
         response.frame = answer.frame
         return f'{len(answer.objects)} objects, presence {answer.presence:.2f}'
+
+    def _hold(self, request: Any, response: Any) -> str:
+        object_id, gripper = id_from(request.id), frame_name(request.gripper)
+
+        def hold() -> None:
+            self._session.hold(object_id, gripper)
+            self._publish_scene()
+
+        self.ask_worker(hold)
+        if gripper:
+            return f'object {object_id} moves with "{gripper}"'
+        return f'object {object_id} is held by nothing'
 
     def _remove(self, request: Any, response: Any) -> str:
         object_id = id_from(request.id)

@@ -32,6 +32,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.masks import mask_box, mask_iou
 from sam3d_ros.tracking.config import TrackingConfig, VideoConfig
 from sam3d_ros.tracking.overlap import CELL_PX, OverlapTracker
+from sam3d_ros.tracking.video.masklets import Masklets
 from sam3d_ros.tracking.video.memory import Followed, VideoMemory
 
 LEAST_PX = 100
@@ -53,17 +54,20 @@ class VideoTracker:
         self._name = name
         self._tracks = OverlapTracker(replace(config, mend=False))
         self._memory = memory
+        self._masklets = Masklets(config.video)
         self._camera = ''
         self._age = 0
 
     def clear(self) -> None:
         """Forget everything, ids too: the next track is number 1."""
         self._memory.forget()
+        self._masklets.clear()
         self._tracks.clear()
 
     def reset(self) -> None:
         """Forget all tracks but go on counting ids, as after a jump of the clock."""
         self._memory.forget()
+        self._masklets.clear()
         self._tracks.reset()
 
     def forget(self, track_id: int) -> None:
@@ -92,6 +96,10 @@ class VideoTracker:
         """Move all tracks with the map; see :class:`core.interfaces.Tracker`."""
         self._tracks.move(moved)
 
+    def carry(self, moves: Mapping[int, FloatArray], stamp_ns: int) -> None:
+        """Move what grippers hold; see :class:`core.interfaces.Tracker`."""
+        self._tracks.carry(moves, stamp_ns)
+
     def state(self) -> dict[str, Any]:
         """Return what is remembered in space; the memory of the video is made anew from that."""
         return self._tracks.state()
@@ -109,16 +117,20 @@ class VideoTracker:
         if frame.camera_name != self._camera:
             self._camera = frame.camera_name
             self._memory.forget()
+            self._masklets.clear()
         height, width = frame.depth_m.shape
         cells = self._tracks.surfaces_in(frame)
         known = cells.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)[:height, :width]
         said = self._memory.follow(frame.rgb) if self._memory.ids else {}
+        self._masklets.hidden(said, PRESENT, frame.stamp_ns)
+        there = {k: item for k, item in said.items() if item.score >= PRESENT}
+        away = self._masklets.drawn_away({k: item.mask for k, item in there.items()})
         followed = {
             object_id: item.mask
-            for object_id, item in _apart(said).items()
-            if item.score >= PRESENT and self._agrees(item.mask, known == object_id, frame)
+            for object_id, item in _apart(there).items()
+            if object_id not in away and self._agrees(item.mask, known == object_id, frame)
         }
-        items, ids = self._together(instances, followed)
+        items, ids = self._together(instances, followed, frame.stamp_ns)
         tracks = self._tracks.update(frame, replace(instances, items=items))
         seen = {track.id: track.instance for track in tracks.items if track.instance >= 0}
         confirmed = {t.id for t in tracks.items if t.state is TrackState.CONFIRMED}
@@ -143,29 +155,33 @@ class VideoTracker:
         return mask_iou(seen, known) >= self._config.min_agreement
 
     def _together(
-        self, detected: Instances, followed: Mapping[int, BoolArray]
+        self, detected: Instances, followed: Mapping[int, BoolArray], stamp_ns: int
     ) -> tuple[tuple[Instance, ...], list[int | None]]:
         """Return what is seen, and the id of each that the memory knows.
 
         :param detected: what the segmenter found.
         :param followed: masks of objects by the memory; they do not overlap.
+        :param stamp_ns: of the frame.
         """
         rest = list(detected.items)
+        matched: dict[int, Instance] = {}
+        for object_id, mask in followed.items():
+            overlap = [mask_iou(item.mask, mask) for item in rest]
+            best = int(np.argmax(overlap)) if overlap else -1
+            if best >= 0 and overlap[best] >= self._config.match_iou:
+                matched[object_id] = rest[best]
+            near = self._config.new_iou
+            rest = [item for item, iou in zip(rest, overlap, strict=True) if iou < near]
+        believed = self._masklets.believed(followed, matched, stamp_ns)
         items: list[Instance] = []
         ids: list[int | None] = []
         for object_id, mask in followed.items():
             box = mask_box(mask)
-            if box is None:
+            if box is None or object_id not in believed:
                 continue
-            overlap = [mask_iou(item.mask, mask) for item in rest]
-            best = int(np.argmax(overlap)) if overlap else -1
-            if best >= 0 and overlap[best] >= self._config.match_iou:
-                items.append(replace(rest[best], mask=mask, box_px=box))
-            else:
-                items.append(Instance(mask, PRESENT, box, f'{self._name}:followed'))
+            plain = Instance(mask, PRESENT, box, f'{self._name}:followed')
+            items.append(replace(matched.get(object_id, plain), mask=mask, box_px=box))
             ids.append(object_id)
-            near = self._config.new_iou
-            rest = [item for item, iou in zip(rest, overlap, strict=True) if iou < near]
         taken = np.logical_or.reduce([item.mask for item in items]) if items else None
         for item in rest:
             free = item.mask if taken is None else item.mask & ~taken

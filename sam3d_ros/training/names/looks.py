@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from sam3d_ros.core.errors import Sam3dError
+from sam3d_ros.geometry.crops import crop
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.language.crops import crop
 from sam3d_ros.language.kinds import KINDS, UNKNOWN
 from sam3d_ros.session.config import Config
 from sam3d_ros.session.result import FrameResult

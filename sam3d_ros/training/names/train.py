@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sam3d_ros.core.pictures import PictureEncoder
 from sam3d_ros.core.types import BoolArray, Float32Array
 from sam3d_ros.language.kinds import KINDS, UNKNOWN
-from sam3d_ros.language.looking.encoder import PictureEncoder
 from sam3d_ros.language.looking.head import MEMBERS, Head
 from sam3d_ros.language.shape import features, measure
 

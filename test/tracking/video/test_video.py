@@ -19,6 +19,7 @@ from sam3d_ros.scene.memory import ObjectMemory
 from sam3d_ros.session.session import Session
 from sam3d_ros.tracking.config import TrackingConfig, VideoConfig
 from sam3d_ros.tracking.video import memory as memory_module
+from sam3d_ros.tracking.video.masklets import Masklets
 from sam3d_ros.tracking.video.memory import Followed
 from sam3d_ros.tracking.video.tracker import (
     EdgeTamVideoTracker,
@@ -179,6 +180,27 @@ def test_an_object_that_no_detector_sees_is_followed_once_it_is_confirmed(views)
     assert len(memory.begun) == 1  # nothing was wrong: the memory never began anew
     labels = {track.id: after[3].instances.items[track.instance].label for track in after[3].items}
     assert labels == {1: '0', 2: '1'}  # what matches keeps the words of the detector
+
+
+def test_what_no_detection_has_matched_for_long_is_not_shown_but_still_followed(views):
+    says = [truth(views, k) for k in (3, 4, 5)]
+    memory, after = run(views, says, [(0, 1)] * 4 + [(0,)] * 2, keep_alive_s=0.1)
+    shown = [{track.id for track in tracks.items if track.instance >= 0} for tracks in after]
+    assert shown[3:] == [{1, 2}, {1, 2}, {1}]
+    assert memory.ids == {1, 2}
+    assert {track.id for track in after[-1].items} == {1, 2}  # only free space ends a track
+
+
+def test_of_two_masks_on_one_thing_the_one_that_was_hidden_last_is_left_out(views):
+    masklets = Masklets(VideoConfig())
+    here, there = views[0][1] == 0, views[0][1] == 1
+    nothing = np.zeros_like(here)
+    masklets.hidden({1: Followed(nothing, 0.0), 2: Followed(there, 0.9)}, 0.5, 100)
+    masklets.hidden({1: Followed(here, 0.9), 2: Followed(there, 0.2)}, 0.5, 200)
+    assert masklets.drawn_away({1: here, 2: here, 3: there}) == {2}
+    assert masklets.drawn_away({1: here, 3: here}) == {1}
+    assert masklets.drawn_away({1: here, 2: there}) == set()
+    assert Masklets(VideoConfig()).drawn_away({1: here, 2: here}) == set()
 
 
 def test_a_newcomer_on_trial_lives_on_detections_alone(views):

@@ -19,7 +19,14 @@ CLOSED = 9.0
 
 
 def crop(rgb: ByteArray, mask: BoolArray, box_px: tuple[int, int, int, int]) -> ByteArray:
-    """Return a (SIDE, SIDE, 3) uint8 RGB picture of an object.
+    """Return the picture of :func:`crop_with_mask` alone; its arguments are the same."""
+    return crop_with_mask(rgb, mask, box_px)[0]
+
+
+def crop_with_mask(
+    rgb: ByteArray, mask: BoolArray, box_px: tuple[int, int, int, int]
+) -> tuple[ByteArray, BoolArray]:
+    """Return a (SIDE, SIDE, 3) uint8 RGB picture of an object, and which of its pixels it shows.
 
     :param rgb: (H, W, 3) uint8.
     :param mask: (H, W) bool, its visible pixels.
@@ -42,4 +49,5 @@ def crop(rgb: ByteArray, mask: BoolArray, box_px: tuple[int, int, int, int]) -> 
     whole = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_CLOSE, around)
     own = cv2.warpAffine(whole.astype(np.float32), T, size)[..., None]
     shown = own + (1 - own) * (1 - FADED)
-    return np.rint(GREY + shown * (colors.astype(np.float32) - GREY)).astype(np.uint8)
+    picture = np.rint(GREY + shown * (colors.astype(np.float32) - GREY)).astype(np.uint8)
+    return picture, own[..., 0] > 0.5
