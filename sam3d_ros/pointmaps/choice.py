@@ -87,9 +87,11 @@ class SourceChoice:
     def judge(self, topic: str, frame: Frame) -> None:
         """Take how well a stream knows an image, and choose anew.
 
-        :param topic: of the stream.
+        :param topic: of the stream; one not heard since all was forgotten has nothing to say.
         :param frame: made from it, to be used or only looked at.
         """
+        if topic not in self._heard_ns:
+            return
         share = quality(frame)
         # Many frames are averaged; one that is only looked at is all there is.
         before = self._known.get(topic, share) if topic == self.current else share

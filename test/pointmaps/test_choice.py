@@ -90,3 +90,9 @@ def test_streams_that_are_fused_are_missed_once():
         f'{POINTS} is silent: ranges are fused without it',
         f'{POINTS} is back: its ranges are fused again',
     ]
+
+
+def test_what_was_not_heard_since_all_was_forgotten_says_nothing():
+    choice = SourceChoice((DEPTH, POINTS), print)
+    choice.judge(DEPTH, frame(0.9))
+    assert choice.current == ''
