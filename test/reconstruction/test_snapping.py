@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pull of observed points on a surface."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.geometry.meshes import adjacency
 from sam3d_ros.reconstruction.evidence.grid import Grid
 from sam3d_ros.reconstruction.evidence.points import ObservedPoints
 from sam3d_ros.reconstruction.surface.meshing import vertex_normals
-from sam3d_ros.reconstruction.surface.snapping import shared_returns, snapped
+from sam3d_ros.reconstruction.surface.snapping import snapped
 from sam3d_ros.reconstruction.surface.surface import extract_surface
 
 GRID = Grid(32, 0.006, np.eye(4))
@@ -40,10 +37,10 @@ def half_ball(radius_m, noise_m, count=3000, seed=0):
     )
 
 
-def pulled(ball, points, sharing=1.0):
+def pulled(ball, points):
     vertices, faces = ball
     normals, neighbours = vertex_normals(vertices, faces), adjacency(faces, len(vertices))
-    return snapped(vertices, normals, faces, neighbours, points, GRID.voxel_m, sharing)
+    return snapped(vertices, normals, faces, neighbours, points, GRID.voxel_m)
 
 
 def test_the_seen_side_moves_onto_the_points_and_the_other_stays(ball):
@@ -58,27 +55,6 @@ def test_noise_is_averaged_and_not_followed(ball):
     error = np.linalg.norm(vertices, axis=1)[vertices[:, 0] < -0.02] - (RADIUS_M + 0.002)
     assert abs(error.mean()) < 3e-4
     assert error.std() < 0.6 * 0.002
-
-
-def test_bumps_of_shared_errors_are_not_followed(ball):
-    points = half_ball(RADIUS_M, 0.0)
-    bumps = 0.002 * np.prod(np.sin(700.0 * points.points_m), axis=1, keepdims=True)
-    sigmas = np.full(len(bumps), 0.002, np.float32)
-    wavy = (points.points_m + bumps * points.normals).astype(np.float32)
-    points = replace(points, points_m=wavy, sigmas_m=sigmas)
-    followed, averaged = (
-        np.linalg.norm(pulled(ball, points, sharing), axis=1) for sharing in (1.0, 8.0)
-    )
-    seen = ball[0][:, 0] < -0.02
-    assert averaged[seen].std() < 0.8 * followed[seen].std()
-    assert averaged[seen].mean() == pytest.approx(RADIUS_M, abs=2e-4)
-
-
-def test_white_noise_is_shared_by_none_and_real_noise_by_many():
-    assert shared_returns([MODELS['white']]) == pytest.approx(1.0)
-    assert shared_returns([MODELS['ideal']]) == pytest.approx(1.0)
-    for name in ('d435', 'structured_light', 'tof'):
-        assert 5.0 < shared_returns([MODELS[name]]) <= 9.0
 
 
 def test_points_off_the_object_do_not_pull(ball):

@@ -9,7 +9,7 @@ from scipy import sparse
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.meshes import adjacency, cross, lengths
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
-from sam3d_ros.reconstruction.surface.snapping import shared_returns, snapped
+from sam3d_ros.reconstruction.surface.snapping import snapped
 from sam3d_ros.reconstruction.surface.surface import extract_surface
 
 FAIR_STEPS = 3
@@ -35,13 +35,7 @@ def finished_surface(
     vertices = faired(vertices, neighbours)
     normals = vertex_normals(vertices, faces)
     vertices = snapped(
-        vertices,
-        normals,
-        faces,
-        neighbours,
-        evidence.points,
-        evidence.grid.voxel_m,
-        shared_returns([view.sensor for view in evidence.views]),
+        vertices, normals, faces, neighbours, evidence.points, evidence.grid.voxel_m
     )
     if evidence.support_m is not None:
         vertices = above_support(vertices, evidence.support_m)

@@ -8,18 +8,15 @@ optimization", SIGGRAPH 1993, section 4.1, on fixed connectivity, with robust we
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy import sparse
 
-from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.reconstruction.evidence.points import ObservedPoints
 from sam3d_ros.reconstruction.surface.nearest import Feet, facing_feet, unit_normals
 
-SHARED_PX = 3
-"""Side of the square of pixels, about a voxel wide, whose errors a vertex averages."""
+STIFFNESS = 1.0
+"""Pull of a neighbouring vertex over that of one observed point of median noise."""
 INERTIA = 0.05
 GATE_VOXELS, GATE_SIGMAS = 1.0, 4.0
 """Points farther than the sum of these from the surface do not pull."""
@@ -35,18 +32,13 @@ def snapped(
     neighbours: sparse.csr_array,
     points: ObservedPoints,
     voxel_m: float,
-    sharing: float = 1.0,
 ) -> Float32Array:
     """Return the vertices moved along their normals onto the observed points around them.
-
-    A neighbouring vertex pulls as much as one point of median noise whose error is its own.
 
     :param vertices: (V, 3) float32, grid frame, metres; ``normals`` likewise, unit, outward.
     :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     :param neighbours: (V, V) adjacency of the vertices.
     :param voxel_m: side of a voxel of the volume.
-    :param sharing: points that share an error and tell as much as one, see
-        :func:`shared_returns`.
     """
     if len(points.points_m) < LEAST_POINTS:
         return vertices
@@ -61,21 +53,9 @@ def snapped(
         ((certainty[:, None] * share).ravel(), corners.ravel(), starts),
         shape=(len(corners), len(vertices)),
     )
-    step = _solved(rows, certainty * feet.heights_m, neighbours, sharing)
+    step = _solved(rows, certainty * feet.heights_m, neighbours)
     most = LARGEST_STEP_VOXELS * voxel_m
     return vertices + np.clip(step, -most, most).astype(np.float32)[:, None] * normals
-
-
-def shared_returns(sensors: Sequence[SensorModel]) -> float:
-    """Return how many neighbouring returns tell as much as one alone: 1 where noise is white.
-
-    Real sensors share most of an error between neighbours, so that many points of one patch are
-    wrong alike, and a surface that followed them would have bumps.
-
-    :param sensors: of the views that the points are from.
-    """
-    left = [SHARED_PX * sensor.left_after(SHARED_PX) for sensor in sensors]
-    return max(1.0, float(np.mean(np.square(left))))
 
 
 def _certainty(feet: Feet, sigmas_m: Float32Array, voxel_m: float) -> FloatArray:
@@ -86,14 +66,14 @@ def _certainty(feet: Feet, sigmas_m: Float32Array, voxel_m: float) -> FloatArray
 
 
 def _solved(
-    rows: sparse.csr_array, target: FloatArray, neighbours: sparse.csr_array, stiffness: float
+    rows: sparse.csr_array, target: FloatArray, neighbours: sparse.csr_array
 ) -> FloatArray:
     """(V,) approximate minimum x of |rows x - target|^2 and the membrane's energy.
 
     A fixed number of steps of conjugate gradients, preconditioned by the diagonal.
     """
     columns = rows.T.tocsr()
-    own = stiffness * neighbours.sum(axis=1) + INERTIA
+    own = STIFFNESS * neighbours.sum(axis=1) + INERTIA
     diagonal = own + np.bincount(rows.indices, np.square(rows.data), rows.shape[1])
     x = np.zeros(rows.shape[1])
     residual = columns @ target
@@ -103,7 +83,7 @@ def _solved(
         if size <= 0.0:
             break
         image = columns @ (rows @ direction) + own * direction
-        image -= stiffness * (neighbours @ direction)
+        image -= STIFFNESS * (neighbours @ direction)
         length = size / float(direction @ image)
         x = x + length * direction
         residual = residual - length * image
