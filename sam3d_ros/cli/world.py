@@ -11,9 +11,9 @@ from pathlib import Path
 from sam3d_ros.core.sensors import MODELS
 
 SUITES = (
-    'demo', 'spaced', 'clutter', 'piled', 'lidar', 'single', 'stacked', 'events', 'bin', 'shelf',
-    'plates', 'produce', 'near', 'on_edge', 'ground', 'low_table', 'covered', 'flat', 'levels',
-    'overhead', 'empty_table', 'empty_floor', 'empty_shelf', 'empty_bin',
+    'demo', 'spaced', 'clutter', 'piled', 'lidar', 'single', 'pair', 'stacked', 'events', 'bin',
+    'shelf', 'plates', 'produce', 'near', 'on_edge', 'ground', 'low_table', 'covered', 'flat',
+    'levels', 'overhead', 'empty_table', 'empty_floor', 'empty_shelf', 'empty_bin',
 )  # fmt: skip
 """Names of the suites, known without loading the world."""
 HELP = 'make a seeded recording of a made-up world, with exact truth beside it'

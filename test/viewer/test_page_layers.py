@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.people import INDEX, Capsule, People, Person, Skeleton
+from sam3d_ros.core.solids import Gaussians
 from sam3d_ros.core.types import Instances, Scene, Tracks
 from sam3d_ros.messages.results.colors import id_color
 from sam3d_ros.viewer.moments import FRESH_NS, Moment, Timeline, view_of
@@ -61,12 +62,13 @@ class Rig:
             view = view_of(replace(frame, camera_id=name), nothing)
             self.timeline.add(Moment(STAMP_NS, Scene(STAMP_NS, 'world'), people, view))
         rng = np.random.default_rng(0)
-        self.splats = {
-            'centers': rng.normal(scale=0.05, size=(1500, 3)) + (-0.2, 0.3, 0.35),
-            'covariances': np.tile(np.diag([0.01**2] * 3), (1500, 1, 1)),
-            'rgbs': np.tile(np.array(MAGENTA) / 255, (1500, 1)),
-            'opacities': np.full((1500, 1), 0.95),
-        }
+        self.splats = Gaussians(
+            rng.normal(scale=0.05, size=(1500, 3)) + (-0.2, 0.3, 0.35),
+            np.tile([0.0, 0.0, 0.0, 1.0], (1500, 1)),
+            np.full((1500, 3), 0.01),
+            np.tile(np.array(MAGENTA) / 255, (1500, 1)),
+            np.full(1500, 0.95),
+        )
 
     def status(self):
         return 'a rig'

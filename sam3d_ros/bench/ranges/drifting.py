@@ -3,7 +3,7 @@
 
 Worlds are seen by a camera that wanders and shakes (:func:`sam3d_ros.world.cameras.hand_held`);
 the truth is exact. The shelf's is that of a robot's arm. Without TF, the sequences of
-:mod:`sam3d_ros.bench.events` are scored as with it, from where the first frame was.
+:mod:`sam3d_ros.bench.sequences.events` are scored as with it, from where the first frame was.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from time import process_time
 import cv2
 import numpy as np
 
-from sam3d_ros.bench.events import SEQUENCES, figures_of, follow
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.peers.peers_odometry import PEER, open3d_odometry
+from sam3d_ros.bench.sequences.events import SEQUENCES, figures_of, follow
 from sam3d_ros.bench.worlds import as_measured, object_source
 from sam3d_ros.core.types import ByteArray, FloatArray, Frame
 from sam3d_ros.geometry.transforms import inverse
