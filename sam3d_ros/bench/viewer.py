@@ -17,12 +17,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from sam3d_ros.bench import latency
-from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.messages import topics
+from sam3d_ros.viewer.screenshot import write_screenshot
 from sam3d_ros.world import recording
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ def run(options: BenchOptions) -> Measurement:
                 order = (False, True) if number % 2 == 0 else (True, False)
                 costs = {it: _play(world, processes, arrivals, viewed=it) for it in order}
                 pairs.append((costs[False], costs[True]))
+            pictures, notes = _photograph(Path(folder) / 'page.png')
     more = [
         (after.graph_cpu_s / after.pace_s) / (before.graph_cpu_s / before.pace_s) - 1
         for before, after in pairs
@@ -143,11 +146,28 @@ def run(options: BenchOptions) -> Measurement:
         '% more at the same pace', 'image to TF alone, ms', 'viewed', 'viewer, % of a core',
         'MB to the visitor who got least',
     )  # fmt: skip
-    note = (
+    notes.append(
         f'{VISITORS} visitors who read and one who does not. Image to TF is by the wall clock: '
         'it says something on a quiet machine alone.'
     )
-    return Measurement('viewer', values, (Table('Cost of a viewer', head, rows),), (), (note,))
+    table = Table('Cost of a viewer', head, rows)
+    return Measurement('viewer', values, (table,), tuple(pictures), tuple(notes))
+
+
+def _photograph(file: Path) -> tuple[list[Picture], list[str]]:
+    """Return a picture of the page of the running graph, and why there is none."""
+    from sam3d_ros.nodes.processes import Processes
+
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as logs, Processes(Path(logs)) as viewers:
+        viewers.start('viewer', [*latency.PROGRAM, 'view', '--port', str(port)])
+        latency.wait(lambda: _answers(port), viewers, latency.START_TIMEOUT_S)
+        try:
+            write_screenshot(f'http://localhost:{port}/', file)
+        except BackendError as error:
+            return [], [f'No picture of the page: {error}']
+    image = np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR_RGB), np.uint8)
+    return [Picture('The page after the last image, in a browser without a window', image)], []
 
 
 def _play(world: Path, processes: Processes, arrivals: Arrivals, *, viewed: bool) -> Cost:

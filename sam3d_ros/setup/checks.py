@@ -20,7 +20,7 @@ LINTERS = {
 
 PYTEST = ['-P', '-m', 'pytest']
 SUITE = {
-    'pytest, a process for each core': ['-n', 'auto', '--dist', 'loadfile', '-m', 'not dds'],
+    'pytest, a process for each core': ['-n', 'auto', '--dist', 'worksteal', '-m', 'not dds'],
     'pytest, nodes one at a time': ['-m', 'dds'],
 }
 
