@@ -75,3 +75,9 @@ def test_without_its_package_it_is_said_what_to_do(listening):
     source = listening(False)
     assert source._subscriber.kind is PointCloud2
     assert 'xfer_format' in source.problem and '/livox/lidar' in source.problem
+
+
+def test_a_folder_of_the_driver_s_sources_is_no_installation(tmp_path, monkeypatch):
+    (tmp_path / 'livox_interfaces' / 'msg').mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not livox.has_type('livox_interfaces/msg/CustomMsg')

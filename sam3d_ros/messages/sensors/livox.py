@@ -8,12 +8,12 @@ where 2 and 3 mean low confidence (Livox's manuals, "tag information").
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from sam3d_ros.messages.sensors.buffers import message_with
+from sam3d_ros.messages.types import import_message
 
 TYPES = frozenset(
     f'{package}/msg/CustomMsg'
@@ -35,7 +35,12 @@ _CONFIDENCE, _LOW = 0x30, 0x20
 
 def has_type(typename: str) -> bool:
     """Return whether the generated class of a type is installed, so that it can be listened to."""
-    return find_spec(typename.partition('/')[0]) is not None
+    try:
+        import_message(typename)
+    except (ImportError, AttributeError):
+        # A folder of the name, as of the driver's sources, is found too, but has no classes.
+        return False
+    return True
 
 
 def without_type(topic: str, typename: str) -> str:
