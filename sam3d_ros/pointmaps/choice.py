@@ -90,19 +90,21 @@ class SourceChoice:
         :param topic: of the stream; one not heard since all was forgotten has nothing to say.
         :param frame: made from it, to be used or only looked at.
         """
-        if topic not in self._heard_ns:
+        # Another thread may forget all meanwhile.
+        heard_ns = self._heard_ns
+        if topic not in heard_ns:
             return
         share = quality(frame)
         # Many frames are averaged; one that is only looked at is all there is.
         before = self._known.get(topic, share) if topic == self.current else share
         self._known[topic] = 0.5 * (before + share)
-        newest_ns = max(self._heard_ns.values(), default=0)
+        newest_ns = max(heard_ns.values())
         worth = {
             name: known
             * (_STAYS if name == self.current else 1.0)
             / _RANK ** self._topics.index(name)
             for name, known in dict(self._known).items()
-            if newest_ns - self._heard_ns[name] <= SILENT_NS
+            if name in heard_ns and newest_ns - heard_ns[name] <= SILENT_NS
         }
         best = max(worth, key=worth.__getitem__, default=self.current)
         if best != self.current:

@@ -96,3 +96,22 @@ def test_what_was_not_heard_since_all_was_forgotten_says_nothing():
     choice = SourceChoice((DEPTH, POINTS), print)
     choice.judge(DEPTH, frame(0.9))
     assert choice.current == ''
+
+
+def test_all_may_be_forgotten_while_a_stream_is_judged():
+    """Frames are made in a thread of their own."""
+    choice = SourceChoice((DEPTH, POINTS), print)
+    for topic in (DEPTH, POINTS):
+        choice.use_of(topic, STEP_NS)
+        choice.judge(topic, frame(0.8))
+
+    class Forgetting(SimpleNamespace):
+        @property
+        def sigma_m(self):
+            choice.forget()
+            return np.full(1000, 0.01)
+
+    choice.judge(DEPTH, Forgetting(depth_m=np.full(1000, 2.0), measured=None))
+    choice.use_of(POINTS, 2 * STEP_NS)
+    choice.judge(POINTS, frame(0.5))
+    assert choice.current == POINTS
