@@ -154,6 +154,31 @@ def test_who_stays_lost_begins_anew_in_another_frame(boxes):
     assert place.frame == 'odom_2' and np.array_equal(place.T_odom_cam, np.eye(4))
 
 
+def test_a_covered_camera_is_nowhere_until_it_sees_again(boxes):
+    """Where it would begin anew it sees nothing, and the frame of before is not told of again."""
+    odometry = Odometry()
+    followed(boxes, [around(0.0), around(4.0), around(8.0)], odometry)
+    covered = np.zeros((240, 320, 3), np.uint8), np.full((240, 320), np.nan, np.float32)
+    for number in range(5, 45, 4):
+        with pytest.raises(LostError):
+            odometry.place(number * STEP_NS, *covered, CAMERA)
+    place = odometry.place(50 * STEP_NS, *seen(boxes, around(8.0), 3), CAMERA)
+    assert place.frame == 'odom_2' and odometry.lost == 10
+
+
+def test_a_lost_camera_that_changes_its_size_is_lost_and_begins_anew(boxes):
+    odometry = Odometry()
+    followed(boxes, [around(0.0), around(4.0), around(8.0)], odometry)
+    away = moved_by(around(8.0), np.array([0, 0, 0, 0, 0, np.radians(150)]))
+    rgb, depth = (image[:180] for image in seen(boxes, away, 3))
+    cut = Camera(320, 180, CAMERA.K)
+    with pytest.raises(LostError):
+        odometry.place(10 * STEP_NS, rgb, depth, cut)
+    with pytest.raises(LostError):
+        odometry.place(40 * STEP_NS, rgb, depth, cut)
+    assert odometry.place(41 * STEP_NS, rgb, depth, cut).frame == 'odom_2'
+
+
 def test_a_blank_wall_tells_too_little_and_is_not_guessed_at():
     """A camera goes along a wall on which only the first half metre is painted."""
     texture = np.random.default_rng(0).normal(size=(64, 64))
@@ -225,3 +250,21 @@ def test_odometry_is_at_work_where_tf_is_not(boxes, option, above, is_followed):
     if is_followed:
         moved = inverse(got[0].T_fixed_cam) @ got[1].T_fixed_cam
         assert off(moved, inverse(poses[0]) @ poses[1])[0] < 0.004
+
+
+def test_grippers_go_along_into_the_frame_of_odometry(boxes):
+    tree = TransformTree()
+    tree.add('world', 'optical', transform(np.eye(3), np.array([0.0, 0.0, 1.5])))
+    places = OwnPlaces(PointmapConfig(odometry='on'), Notes())
+    T_world_cam = transform(np.eye(3), np.array([0.0, 0.0, 1.5]))
+    T_cam_gripper = transform(np.eye(3), np.array([0.1, 0.0, 0.4]))
+    given = frame(
+        boxes,
+        around(0.0),
+        0,
+        fixed_frame='world',
+        T_fixed_cam=T_world_cam,
+        grippers={'tool': T_world_cam @ T_cam_gripper},
+    )
+    got = places.placed(given, tree)
+    assert np.allclose(inverse(got.T_fixed_cam) @ got.grippers['tool'], T_cam_gripper)

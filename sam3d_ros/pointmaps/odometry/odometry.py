@@ -127,6 +127,13 @@ class Odometry:
     def _begin(self, levels: tuple[Level, ...]) -> Place:
         """Make a first view the first keyframe of a new frame, unless it shows too little."""
         if len(surface_of(levels[0]).points) < LEAST_PIXELS:
+            if self.begun:
+                self.lost += 1
+                raise LostError(
+                    'odometry is lost, and the view shows too little to begin anew',
+                    wanted='a view of surfaces that have range',
+                    remedy='Uncover the camera; objects begin anew with it.',
+                )
             return Place(self._frame, self._T_odom_first, np.zeros((6, 6)))
         self.begun += 1
         name = self._frame if self.begun == 1 else f'{self._frame}_{self.begun}'
@@ -243,8 +250,11 @@ class Odometry:
 
     def _alike(self, levels: tuple[Level, ...]) -> list[int]:
         """Return the keyframes that look most like a view."""
-        looks = np.stack([_look(levels), *(_look(key.levels) for key in self._keyframes)])
-        return np.argsort(-(looks[1:] @ looks[0]), kind='stable')[:CANDIDATES].tolist()
+        look = _look(levels)
+        others = [_look(key.levels) for key in self._keyframes]
+        # Images of another size look like none.
+        alike = [other @ look if len(other) == len(look) else -1.0 for other in others]
+        return np.argsort(-np.array(alike), kind='stable')[:CANDIDATES].tolist()
 
 
 def _look(levels: tuple[Level, ...]) -> Float32Array:

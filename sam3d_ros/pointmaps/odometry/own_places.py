@@ -76,12 +76,14 @@ class OwnPlaces:
         if self._odometry.begun > 1:
             self._notes.add(f'odometry was lost and has begun anew, in "{place.frame}"')
         up_cam = None if frame.up_cam is None else place.T_odom_cam[2, :3].copy()
+        T_odom_fixed = place.T_odom_cam @ inverse(frame.T_fixed_cam)
         return replace(
             frame,
             fixed_frame=place.frame,
             T_fixed_cam=place.T_odom_cam,
             pose_covariance=place.covariance,
             up_cam=up_cam,
+            grippers={name: T_odom_fixed @ T for name, T in frame.grippers.items()},
         )
 
 
@@ -108,8 +110,8 @@ def mount(tree: TransformTree, frame_id: str, odom: str) -> tuple[str, FloatArra
     :param odom: the frame that odometry began in, at first or anew.
     :return: name, and (4, 4) optical frame to it; to body axes where it is the optical frame.
     """
-    own = re.sub(r'_\d+$', '', odom)
-    chain = [name for name in tree.ancestors(frame_id) if not name.startswith(own)]
+    own = re.compile(re.escape(re.sub(r'_\d+$', '', odom)) + r'(_\d+)?')
+    chain = [name for name in tree.ancestors(frame_id) if not own.fullmatch(name)]
     if len(chain) == 1:
         return frame_id, _T_BODY_OPTICAL
     return chain[-1], tree.lookup(chain[-1], frame_id)
