@@ -148,7 +148,7 @@ class SensorInputs:
 
     :param node: listens.
     :param config: which topics, and how long messages wait for each other.
-    :param clocks: how stamps of colour and of the first stream of range are taken.
+    :param clocks: how stamps of colour and of each stream of range are taken.
     :param on_data: called with each set of messages, in the executor's thread.
     :param on_reset: called when the stamps of the inputs go back.
     :param camera_id: goes before the names of topics; empty for the only camera.
@@ -190,7 +190,7 @@ class SensorInputs:
                     info_topic = input_topic(node, config, 'depth_info', camera_id)
                 info = _Source(node, CameraInfo, info_topic, needed=False)
                 info.registerCallback(self._on_info)
-            source = _Source(node, kind, topic, restamp=None if at else restamp(topic))
+            source = _Source(node, kind, topic, restamp=restamp(topic))
             lead = self._leads[topic] = _Lead(source, info)
             lead.sync = Synchronizer(
                 [self._color, source],

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,7 +24,8 @@ class LiveClocks:
 
     :param config: options of the stage.
     :param slop_s: stamps of one frame are at most this far apart, seconds.
-    :param topics: of colour and of range.
+    :param topics: of colour and of each stream of range, the preferred one first. The first that
+        comes decides about colour and TF; colour alone is settled with itself.
     :param say: called with what was changed about the stamps.
     """
 
@@ -32,17 +33,19 @@ class LiveClocks:
         self,
         config: PointmapConfig,
         slop_s: float,
-        topics: tuple[str, str],
+        topics: Sequence[str],
         say: Callable[[str], object],
     ) -> None:
         self._mode = config.stamps
         self._offsets_s = config.stamp_offsets_s
         self._slop_ns = round(slop_s * 1e9)
-        self._topics = topics
+        self._color, *ranges = topics
+        self._ranges = ranges or [self._color]
         self._say = say
         self._seen = {topic: deque[tuple[int, int]](maxlen=_KEPT) for topic in topics}
         self._tf = deque[tuple[int, int]](maxlen=_KEPT_TF)
-        self._settled = self._judge()
+        self._settled = {topic: self._judge(topic) for topic in self._ranges}
+        self._first = self._settled[self._ranges[0]]
 
     def stamp(self, topic: str, header_ns: int, received_ns: int) -> int:
         """Return the stamp of an image or cloud, ns, and remember what came with it.
@@ -52,7 +55,8 @@ class LiveClocks:
         :param received_ns: when it was received.
         """
         self._seen[topic].append((header_ns, received_ns))
-        clock = self._settled.color if topic == self._topics[0] else self._settled.range
+        is_color = topic == self._color
+        clock = self._first.color if is_color else self._settled[topic].range
         return clock.stamp(header_ns, received_ns)
 
     def stamp_tf(self, header_ns: int, received_ns: int, says_nothing: bool) -> int:
@@ -63,27 +67,29 @@ class LiveClocks:
         :param says_nothing: whether stamps of its frame are zero or never change.
         """
         if says_nothing and self._mode != 'header':
-            return self._settled.unstamped.stamp(header_ns, received_ns)
+            return self._first.unstamped.stamp(header_ns, received_ns)
         self._tf.append((header_ns, received_ns))
-        return self._settled.tf.stamp(header_ns, received_ns)
+        return self._first.tf.stamp(header_ns, received_ns)
 
     def settle(self) -> bool:
         """Judge anew; return whether stamps of images changed: what waits is of another time."""
-        if self._mode != 'auto' or min(map(len, self._seen.values())) < _FEWEST:
+        come = [topic for topic in self._ranges if len(self._seen[topic]) >= _FEWEST]
+        if self._mode != 'auto' or not come or len(self._seen[self._color]) < _FEWEST:
             return False
-        found, before = self._judge(), self._settled
-        color, other, unstamped = (
-            _is_same(*pair) for pair in zip(_clocks(before), _clocks(found), strict=True)
-        )
-        if color and other and unstamped:
+        found = {topic: self._judge(topic) for topic in come}
+        first = found[come[0]]
+        color = _is_same(self._first.color, first.color)
+        changed = [t for t in come if not _is_same(self._settled[t].range, found[t].range)]
+        if color and not changed and _is_same(self._first.unstamped, first.unstamped):
             return False
-        self._settled = found
-        for note in found.notes:
+        self._first = first
+        self._settled |= found
+        for note in dict.fromkeys(note for each in found.values() for note in each.notes):
             self._say(note)
-        return not (color and other)
+        return bool(changed) or not color
 
-    def _judge(self) -> Settled:
-        color, other = (_times(topic, list(self._seen[topic])) for topic in self._topics)
+    def _judge(self, topic: str) -> Settled:
+        color, other = (_times(name, list(self._seen[name])) for name in (self._color, topic))
         tf = _times(TF.name, list(self._tf)) if self._tf else None
         return settle(color, other, tf, self._slop_ns, self._mode, self._offsets_s)
 
@@ -91,10 +97,6 @@ class LiveClocks:
 def _times(name: str, pairs: list[tuple[int, int]]) -> Times:
     both = np.array(pairs, np.int64).reshape(-1, 2)
     return Times(name, both[:, 0], both[:, 1])
-
-
-def _clocks(settled: Settled) -> tuple[Clock, ...]:
-    return settled.color, settled.range, settled.unstamped
 
 
 def _is_same(before: Clock, after: Clock) -> bool:

@@ -99,9 +99,7 @@ class PointmapNode(StageNode):
         inputs: InputConfig = self.config('inputs')
         say = self.get_logger().warning
         topics = input_topics(self, inputs, self._config.camera_id)
-        # Colour alone is settled with itself.
-        pair = (topics[0], topics[min(1, len(topics) - 1)])
-        self._clocks = LiveClocks(self._config, inputs.slop_s, pair, say)
+        self._clocks = LiveClocks(self._config, inputs.slop_s, topics, say)
         # Twice as long: the first images also wait for the choice of the fixed frame.
         self._waiting = TransformWait(
             self._check, self._ready, 2 * inputs.tf_wait_s, late=partial(self._ready, is_late=True)
