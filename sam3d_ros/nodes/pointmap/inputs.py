@@ -198,7 +198,7 @@ class SensorInputs:
                 config.slop_s,
                 partial(self._on_pair, lead),
                 node.get_logger(),
-                on_reset,
+                self._start_anew,
             )
             source.registerCallback(lead.recent.append)
         if not topics:
@@ -206,7 +206,8 @@ class SensorInputs:
             self._color.registerCallback(self._on_color)
         say = node.get_logger().warning
         self.choice = SourceChoice(topics, say)
-        self._roll = Roll(topics, say)
+        self._new_roll = partial(Roll, topics, say)
+        self._roll = self._new_roll()
         self.range_from = ''
         """Topics that the newest frame's range is from."""
         self._pairs = 0
@@ -277,11 +278,8 @@ class SensorInputs:
 
     def clear(self) -> None:
         """Forget what waits for its partner, as after a jump of the clock."""
-        self.choice.forget()
-        self._alone = None
+        self._forget()
         for lead in self._leads.values():
-            lead.held = None
-            lead.recent.clear()
             if lead.sync is not None:
                 lead.sync.clear()
 
@@ -289,6 +287,19 @@ class SensorInputs:
         """Unsubscribe from everything."""
         for source in self.sources:
             source.close()
+
+    def _start_anew(self) -> None:
+        """Forget the time before the stamps went back; the stream that noticed has done so."""
+        self._forget()
+        self._on_reset()
+
+    def _forget(self) -> None:
+        self.choice.forget()
+        self._roll = self._new_roll()
+        self._alone = None
+        for lead in self._leads.values():
+            lead.held = None
+            lead.recent.clear()
 
     def _cached(self, source: _Source) -> bool:
         return source is self._color_info and source.latest is not None
