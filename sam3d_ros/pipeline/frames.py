@@ -174,7 +174,7 @@ class FrameReader:
             use = choice.use_of(other.topic, stamp_ns)
             if use == 'skip':
                 continue
-            frame = self._frame(color, [other], [keys[0], key])
+            frame = self._frame(color, [other], [keys[0], key], is_look=use == 'look')
             if use == 'use':
                 made = frame
             if isinstance(frame, Frame):
@@ -182,11 +182,16 @@ class FrameReader:
         return made
 
     def _frame(
-        self, rgb: RawMessage, others: Sequence[RawMessage], keys: Sequence[tuple[str, int]]
+        self,
+        rgb: RawMessage,
+        others: Sequence[RawMessage],
+        keys: Sequence[tuple[str, int]],
+        is_look: bool = False,
     ) -> Frame | BadFrame:
         """Return the frame of some messages, or why there is none.
 
         :param keys: topic and place among its messages, of colour and of each other one.
+        :param is_look: see :meth:`Intake.frame`.
         """
         stamps = [int(self.scan.stamps_ns[topic][at]) for topic, at in keys]
         try:
@@ -195,7 +200,9 @@ class FrameReader:
                 self._arrived(other, self._infos[other.topic], stamp_ns)
                 for other, stamp_ns in zip(others, stamps[1:], strict=True)
             ]
-            return self._intake.frame(color, more, self.scan.tree, self.fixed_frame)
+            return self._intake.frame(
+                color, more, self.scan.tree, self.fixed_frame, is_look=is_look
+            )
         except Sam3dError as error:
             return BadFrame(stamps[0], str(error), self.camera_id)
 

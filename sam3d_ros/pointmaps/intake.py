@@ -76,6 +76,8 @@ class Intake:
         others: Sequence[Arrived],
         tree: TransformTree,
         fixed_frame: str | None = None,
+        *,
+        is_look: bool = False,
     ) -> Frame:
         """Return the frame of a colour image and what measured range around its stamp.
 
@@ -84,6 +86,7 @@ class Intake:
             network infers range from colour alone.
         :param tree: all of TF that is known.
         :param fixed_frame: None = as configured.
+        :param is_look: it only tells how good its source is, and own odometry passes over it.
         :raises InputError: when a message cannot be used; the error names its topic.
         :raises TransformError: when TF does not say where the sensors were, and odometry, where it
             has to, not where the camera is.
@@ -92,15 +95,20 @@ class Intake:
         items = {other.topic: self._measurement(other) for other in others}
         measured: Measurement | None = next(iter(items.values()), None)
         kind = 'color' if measured is None else kind_of(others[0].message)
-        if len(items) > 1:
+        if len(items) > 1 or (items and self.config.range == 'fused'):
             measured, kind = Several(items), 'fused'
         ranges = self.source(kind).range_of(image, measured, tree)
         frame = build_frame(image, ranges, tree, fixed_frame, self.config)
         topics = ', '.join(items) or color.topic
-        if not self._is_looked_at and isinstance(measured, PointCloud):
-            self._compare_rays(measured, image, topics)
+        if not self._is_looked_at:
+            for topic, item in items.items():
+                if isinstance(item, PointCloud):
+                    self._compare_rays(item, image, topic)
         self._look_at(frame, topics, tree)
-        return self._places.placed(frame, tree) if kind in ('depth', 'fused') else frame
+        # A cloud does not begin odometry, but comes to where a depth camera began it.
+        is_depth = any(isinstance(item, DepthImage) for item in items.values())
+        is_placed = not is_look and (is_depth or self._places.are_needed)
+        return self._places.placed(frame, tree) if is_placed else frame
 
     def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
         """Return the frame that objects are kept in: the configured one, else the root of TF.

@@ -2,7 +2,7 @@
 """Range sources are backends: by kind, by name, those of others too."""
 
 import importlib.metadata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -141,3 +141,26 @@ def test_a_camera_info_that_is_not_of_the_cloud_s_camera_is_noted_once():
         intake.frame(COLOR, [CLOUD], TransformTree())
     (said,) = (note for note in notes.sentences if 'CameraInfo says' in note)
     assert said.startswith('/points: ') and 'fy 40.0' in said and 'fy 29.0' in said
+
+
+def test_a_look_is_not_followed_and_a_cloud_comes_to_where_odometry_is():
+    intake = Intake()
+    tree = TransformTree()
+    assert intake.frame(COLOR, [DEPTH], tree, is_look=True).fixed_frame == 'optical'
+    assert not intake.needs_every_frame
+    assert intake.frame(COLOR, [CLOUD], tree).fixed_frame == 'optical'
+    assert not intake.needs_every_frame
+    pixels = np.full((30, 40), 2.0, '<f4')
+    image = encode_image(pixels, '32FC1', CLASSES['sensor_msgs/msg/Image'], HEADER)
+    assert intake.frame(COLOR, [arrived('/depth', image)], tree).fixed_frame == 'odom'
+    assert intake.frame(COLOR, [CLOUD], tree).fixed_frame == 'odom'
+
+
+def test_one_of_several_cameras_alone_goes_on_measuring_itself():
+    intake = Intake(PointmapConfig(range='fused'))
+    other = replace(DEPTH, topic='/other')
+    intake.frame(COLOR, [DEPTH, other], TransformTree())
+    source = intake.source('fused')
+    first = source.noise
+    intake.frame(COLOR, [DEPTH], TransformTree())
+    assert source.noise is first and set(source._depths) == {'/depth', '/other'}

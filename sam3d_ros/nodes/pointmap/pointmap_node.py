@@ -104,8 +104,10 @@ class PointmapNode(StageNode):
         self._waiting = TransformWait(
             self._check, self._ready, 2 * inputs.tf_wait_s, late=partial(self._ready, is_late=True)
         )
+        # Apart, so that a sensor which TF does not know holds nobody up.
+        self._looks = TransformWait(self._check, self._ready, 2 * inputs.tf_wait_s)
         self._transforms = LiveTransforms(
-            self, self._waiting.recheck, self._clocks.stamp_tf, self._config.tf_namespace
+            self, self._recheck, self._clocks.stamp_tf, self._config.tf_namespace
         )
         self.on_close(self._transforms.close)
         self._fixed = FixedFrameChoice(
@@ -126,7 +128,7 @@ class PointmapNode(StageNode):
         self._jumped_back = False
         self._camera = ''
         self.on_close(self._inputs.close)
-        self.every(CHECK_PERIOD_S, self._waiting.recheck)
+        self.every(CHECK_PERIOD_S, self._recheck)
         self.every(FOLLOW_PERIOD_S, self._inputs.follow_publishers)
         self.every(REPORT_PERIOD_S, self._report)
         self.every(KEEP_PERIOD_S, lambda: self.tell_worker(self._keep_noise))
@@ -140,7 +142,9 @@ class PointmapNode(StageNode):
 
     def _frame(self, item: SensorData) -> Frame:
         color, others = self._arrived(item)
-        frame = self._intake.frame(color, others, self._transforms.tree, self._fixed.chosen)
+        frame = self._intake.frame(
+            color, others, self._transforms.tree, self._fixed.chosen, is_look=item.is_look
+        )
         self._tell_place(frame)
         if len(others) == 1:
             self._inputs.choice.judge(others[0].topic, frame)
@@ -210,9 +214,15 @@ class PointmapNode(StageNode):
             frame = self.when_asked(partial(self._frame, item))
             self._frames.announce(Arrival(nanoseconds(item.color.header.stamp), frame))
 
+    def _recheck(self) -> None:
+        """Go on with what waits for TF."""
+        self._waiting.recheck()
+        self._looks.recheck()
+
     def _on_jump_back(self) -> None:
         """Forget images of a time that is over; frames that go back tell the stages behind."""
         self._waiting.clear()
+        self._looks.clear()
         self._jumped_back = True
 
     def _take(self, item: SensorData) -> None:
@@ -228,14 +238,15 @@ class PointmapNode(StageNode):
         else:
             self._camera = camera
             self._transforms.search(camera)
-            self._waiting.put(item)
+            (self._looks if item.is_look else self._waiting).put(item)
 
     def _report(self) -> None:
         """Say what is missing, if anything is."""
-        dropped, self._waiting.dropped = self._waiting.dropped, 0
         complaint = self._inputs.complaint()
-        if dropped and self._waiting.reason:
-            complaint = f'{dropped} images dropped for want of TF: {self._waiting.reason}'
+        for waiting in (self._looks, self._waiting):
+            dropped, waiting.dropped = waiting.dropped, 0
+            if dropped and waiting.reason:
+                complaint = f'{dropped} images dropped for want of TF: {waiting.reason}'
         complaint = complaint or self._fixed.complaint(self._camera)
         self.health.missing(complaint)
         if complaint:
