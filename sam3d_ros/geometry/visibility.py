@@ -50,23 +50,8 @@ def judge(
     :param measured: (H, W) bool, False where a range was inferred, which sees through nothing;
         None = all were measured.
     """
-    z = points_cam[:, 2]
-    in_front = z > 1e-6
-    safe_z = np.where(in_front, z, 1.0)
-    columns = np.rint(points_cam[:, 0] / safe_z * camera.fx + camera.cx)
-    rows = np.rint(points_cam[:, 1] / safe_z * camera.fy + camera.cy)
-    in_view = in_front & (columns >= 0) & (columns < camera.width)
-    in_view &= (rows >= 0) & (rows < camera.height)
-    columns = np.where(in_view, columns, 0).astype(np.int32)
-    rows = np.where(in_view, rows, 0).astype(np.int32)
-    beyond_m = np.where(in_view, depth_m[rows, columns] - z, np.nan)
-    with np.errstate(invalid='ignore'):
-        confirmed = np.abs(beyond_m) <= tolerance_m
-        hidden = beyond_m < -tolerance_m
-        seen_through = beyond_m > tolerance_m
-    if measured is not None:
-        seen_through &= measured[rows, columns]
-    return DepthVerdict(rows, columns, in_view, confirmed, hidden, seen_through)
+    pixels = _pixels(points_cam, camera)
+    return _verdict(points_cam[:, 2], pixels, depth_m, tolerance_m, measured)
 
 
 def judge_frame(
@@ -79,14 +64,44 @@ def judge_frame(
     :param slack_m: how far the points themselves may be off, by their spacing, slope or pose.
     :param sigmas: how many sigmas a return may be off besides.
     """
-    tolerance_m = depth_tolerance(points_cam[:, 2], frame.sensor, slack_m, sigmas)
-    camera, measured = frame.camera, frame.measured
-    verdict = judge(points_cam, camera, frame.depth_m, tolerance_m, measured)
-    if frame.range_sigma_m is None:
-        return verdict
-    said_m = frame.range_sigma_m[verdict.rows, verdict.columns]
-    tolerance_m = np.where(np.isfinite(said_m), slack_m + sigmas * said_m, tolerance_m)
-    return judge(points_cam, camera, frame.depth_m, tolerance_m, measured)
+    z, pixels = points_cam[:, 2], _pixels(points_cam, frame.camera)
+    tolerance_m = depth_tolerance(z, frame.sensor, slack_m, sigmas)
+    if frame.range_sigma_m is not None:
+        said_m = frame.range_sigma_m[pixels[:2]]
+        tolerance_m = np.where(np.isfinite(said_m), slack_m + sigmas * said_m, tolerance_m)
+    return _verdict(z, pixels, frame.depth_m, tolerance_m, frame.measured)
+
+
+def _pixels(points_cam: FloatArray, camera: Camera) -> tuple[IndexArray, IndexArray, BoolArray]:
+    """Return (N,) rows and columns, 0 where points are out of view, and which are in view."""
+    z = points_cam[:, 2]
+    in_front = z > 1e-6
+    safe_z = np.where(in_front, z, 1.0)
+    columns = np.rint(points_cam[:, 0] / safe_z * camera.fx + camera.cx)
+    rows = np.rint(points_cam[:, 1] / safe_z * camera.fy + camera.cy)
+    in_view = in_front & (columns >= 0) & (columns < camera.width)
+    in_view &= (rows >= 0) & (rows < camera.height)
+    columns = np.where(in_view, columns, 0).astype(np.int32)
+    rows = np.where(in_view, rows, 0).astype(np.int32)
+    return rows, columns, in_view
+
+
+def _verdict(
+    z: FloatArray,
+    pixels: tuple[IndexArray, IndexArray, BoolArray],
+    depth_m: Float32Array,
+    tolerance_m: FloatArray | float,
+    measured: BoolArray | None,
+) -> DepthVerdict:
+    rows, columns, in_view = pixels
+    beyond_m = np.where(in_view, depth_m[rows, columns] - z, np.nan)
+    with np.errstate(invalid='ignore'):
+        confirmed = np.abs(beyond_m) <= tolerance_m
+        hidden = beyond_m < -tolerance_m
+        seen_through = beyond_m > tolerance_m
+    if measured is not None:
+        seen_through &= measured[rows, columns]
+    return DepthVerdict(rows, columns, in_view, confirmed, hidden, seen_through)
 
 
 def depth_tolerance(
