@@ -212,6 +212,7 @@ class _FirstPass:
             for other in others or [color]
         ]
         clocks = each[0]
+        changed = [note for own in each if own.color == clocks.color for note in own.notes]
         if timing.stamps == 'auto' and unstamped:
             listed = ', '.join(sorted(unstamped)[:3])
             notes.append(
@@ -241,7 +242,7 @@ class _FirstPass:
             tree,
             transforms,
             self._refusals.sentences(),
-            [*clocks.notes, *notes],
+            [*dict.fromkeys(changed), *notes],
         )
 
 
