@@ -84,7 +84,8 @@ class LiveClocks:
             return False
         self._first = first
         self._settled |= found
-        for note in dict.fromkeys(note for each in found.values() for note in each.notes):
+        notes = [n for own in found.values() if own.color == first.color for n in own.notes]
+        for note in dict.fromkeys(notes):
             self._say(note)
         return bool(changed) or not color
 
