@@ -118,6 +118,24 @@ def adjoint_rotation(covariance: FloatArray, R_new_old: FloatArray) -> FloatArra
     return rotated
 
 
+def twist_information(points: npt.NDArray[F], weight: npt.NDArray[F]) -> FloatArray:
+    """Return the (6, 6) sum of w J^T J of points that are held in all three directions.
+
+    J is how a point moves with a twist: x, y, z, rotation vector.
+
+    :param points: (N, 3) from the origin that the twist turns about.
+    :param weight: (N,) of each.
+    """
+    held = np.zeros((6, 6))
+    x, y, z = weight @ points
+    turned = np.array([[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]])
+    held[:3, :3] = float(weight.sum()) * np.eye(3)
+    held[:3, 3:], held[3:, :3] = turned, turned.T
+    spread = (points * weight[:, None]).T @ points
+    held[3:, 3:] = np.trace(spread) * np.eye(3) - spread
+    return held
+
+
 def moved_by(T: FloatArray, twist: FloatArray) -> FloatArray:
     """Return poses after twists: x, y, z, rotation vector; parent axes, about their origins.
 

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.types import Float32Array, FloatArray
-from sam3d_ros.geometry.transforms import inverse, transform
+from sam3d_ros.geometry.transforms import inverse, transform, twist_information
 from sam3d_ros.pointmaps.odometry.levels import Level, Surface
 
 ITERATIONS = (8, 8, 10, 10)
@@ -89,7 +89,9 @@ def align(
         return None
     # Products of rotations stop being one, the faster when each is the guess of the next.
     T[:3, :3] = Rotation.from_matrix(T[:3, :3]).as_matrix()
-    return Alignment(T, _covariance(found), found.overlap, found.agreeing, found.likeness)
+    return Alignment(
+        T, _covariance(found, surfaces[0]), found.overlap, found.agreeing, found.likeness
+    )
 
 
 def share_in_place(surface: Surface, level: Level) -> float:
@@ -109,14 +111,14 @@ def share_in_place(surface: Surface, level: Level) -> float:
 class _Compared:
     """The normal equations of a step, and how much the views have in common.
 
-    ``by_shape`` is what surfaces tell of the motion, ``by_chance`` what of that errors of normals
-    tell, ``by_shade`` what brightness does; each (6, 6).
+    ``by_shape`` is what surfaces tell of the motion, ``by_shade`` what brightness does, each
+    (6, 6); ``weight`` (N,) what the height of each pixel counts.
     """
 
     by_shape: FloatArray
     by_shade: FloatArray
     b: FloatArray
-    by_chance: FloatArray
+    weight: Float32Array
     overlap: float
     agreeing: float
     likeness: float
@@ -170,34 +172,26 @@ def _compared(surface: Surface, level: Level, T_key_cam: FloatArray) -> _Compare
     b = (Jh.T @ h.astype(np.float32) + Js.T @ shades.astype(np.float32)).astype(np.float64)
     in_place = seen & (np.abs(heights) < SAME_M + SAME_PER_M * np.square(surface.points[:, 2]))
     agreeing = float(in_place.sum()) / max(int(seen.sum()), 1)
-    w, p = float(w_h.sum()), surface.points
-    arms = _cross(w_h @ p)
-    turns = float(w_h @ np.square(p).sum(axis=1)) * np.eye(3) - (p * w_h[:, None]).T @ p
-    by_chance = max(surface.roughness, LEAST_ROUGH**2) * np.block(
-        [[w * np.eye(3), -arms], [arms, turns]]
-    )
     return _Compared(
         by_shape,
         by_shade,
         b,
-        by_chance,
+        w_h,
         float(seen.mean()),
         agreeing,
         _likeness(sampled[near, 1], surface.brightness[near]),
     )
 
 
-def _covariance(found: _Compared) -> FloatArray:
+def _covariance(found: _Compared, surface: Surface) -> FloatArray:
     """Return the (6, 6) covariance of an alignment; directions that are not told are far off."""
-    values, axes = np.linalg.eigh(found.by_shape - found.by_chance)
+    # What errors of normals tell of a motion is no information.
+    by_chance = max(surface.roughness, LEAST_ROUGH**2) * twist_information(
+        surface.points, found.weight
+    )
+    values, axes = np.linalg.eigh(found.by_shape - by_chance)
     by_shape = (axes * np.maximum(values, 0.0)) @ axes.T
     return np.asarray(np.linalg.inv(by_shape + found.by_shade + UNTOLD * np.eye(6)))
-
-
-def _cross(v: FloatArray) -> FloatArray:
-    """Return the (3, 3) matrix that takes a vector to its cross product with v on the left."""
-    x, y, z = v
-    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
 
 
 def _likeness(one: Float32Array, other: Float32Array) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sam3d_ros.core.sensors import Grain
 from sam3d_ros.core.types import FloatArray
+from sam3d_ros.geometry.transforms import twist_information
 
 NORMAL_SIGMA_RAD = 0.1
 """Error of a reconstructed mesh's normals about each tangent that bears on the pose; fitted on
@@ -45,7 +46,7 @@ def observed_information(H: FloatArray, offsets: FloatArray, weight: FloatArray)
     :param weight: (P,) their weights in ``H``.
     """
     variance = NORMAL_SIGMA_RAD**2
-    reduced = (1.0 + variance) * H - variance * _held_in_place(offsets, weight)
+    reduced = (1.0 + variance) * H - variance * twist_information(offsets, weight)
     arm_m = max(float(np.sqrt(np.square(offsets).sum(axis=1).mean())), 1e-3)
     scale = np.repeat([1.0, arm_m], 3)
     values, axes = np.linalg.eigh(reduced / np.outer(scale, scale))
@@ -114,19 +115,6 @@ def averaged(
     share = float(np.clip(np.trace(gain) / 6.0, 0.0, 1.0))
     spread = share * (1.0 - share) * np.outer(twist, twist)
     return np.asarray(root @ root.T + spread, np.float64)
-
-
-def _held_in_place(offsets: FloatArray, weight: FloatArray) -> FloatArray:
-    """Sum of w J J^T: the Hessian if every point were held in all three directions."""
-    held = np.zeros((6, 6))
-    total = float(weight.sum())
-    x, y, z = weight @ offsets
-    turned = np.array([[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]])
-    held[:3, :3] = total * np.eye(3)
-    held[:3, 3:], held[3:, :3] = turned, turned.T
-    spread = (offsets * weight[:, None]).T @ offsets
-    held[3:, 3:] = np.trace(spread) * np.eye(3) - spread
-    return held
 
 
 def _root(covariance: FloatArray) -> FloatArray:
