@@ -73,10 +73,8 @@ def compared(options: BenchOptions) -> tuple[Table, dict[str, Value], list[Pictu
     pictures = []
     for seed in range(FIRST_SEED, FIRST_SEED + WORLDS[options.quick]):
         for name, sample, ranges in _sources(options.seed + seed):
-            sigma_m = ranges.sigma_m
-            if sigma_m is None:
-                sigma_m = ranges.sensor.axial_sigma(ranges.depth_m)
-            each = dict(zip(ALL, scores(sample, ranges.depth_m, sigma_m), strict=False))
+            figures_of = scores(sample, ranges.depth_m, ranges.errors_m)
+            each = dict(zip(ALL, figures_of, strict=False))
             found.setdefault(name, []).append([each[key] for key in _KEYS])
             if seed == FIRST_SEED:
                 picture = row(sample, ranges.depth_m)

@@ -158,9 +158,7 @@ class InferringSource:
         made = within_range(
             made_m.astype(np.float32), self._config.min_depth_m, self._config.max_depth_m
         )
-        depth_m, sigma_m = ranges.depth_m, ranges.sigma_m
-        if sigma_m is None:
-            sigma_m = ranges.sensor.axial_sigma(depth_m)
+        depth_m = ranges.depth_m
         is_measured = np.isfinite(depth_m)
         off_m = spread.astype(np.float32)
         sensor = ranges.sensor if is_measured.any() else _errors_of(made, local)
@@ -168,7 +166,9 @@ class InferringSource:
             np.where(is_measured, depth_m, made),
             sensor,
             is_measured | np.isnan(made),
-            np.where(is_measured, sigma_m, np.where(np.isnan(made), np.float32(np.nan), off_m)),
+            np.where(
+                is_measured, ranges.errors_m, np.where(np.isnan(made), np.float32(np.nan), off_m)
+            ),
         )
 
 

@@ -63,8 +63,7 @@ def measured_references(ranges: RangeMap) -> References:
         raise InputError('no measured range', wanted='a depth image or cloud that sees something')
     at = at[:: max(len(at) // _MOST, 1)]
     z = depth_m.ravel()[at]
-    said_m = ranges.sigma_m
-    sigma_m = ranges.sensor.axial_sigma(z) if said_m is None else said_m.ravel()[at]
+    sigma_m = ranges.errors_m.ravel()[at]
     return References(at, z.astype(np.float64), sigma_m.astype(np.float64))
 
 

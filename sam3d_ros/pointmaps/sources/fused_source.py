@@ -95,7 +95,7 @@ def fuse(ranges: Sequence[RangeMap]) -> RangeMap:
     if len(ranges) == 1:
         return ranges[0]
     z = np.stack([each.depth_m for each in ranges])
-    sigma = np.stack([_sigma_of(each) for each in ranges])
+    sigma = np.stack([each.errors_m for each in ranges])
     is_known = np.isfinite(z) & (sigma > 0)
     z, sigma = np.where(is_known, z, np.inf), np.where(is_known, sigma, np.inf)
     surest = sigma.min(axis=0)
@@ -126,12 +126,6 @@ def fuse(ranges: Sequence[RangeMap]) -> RangeMap:
         sigma_m=np.where(is_there, spread, nothing).astype(np.float32),
         measured=measured,
     )
-
-
-def _sigma_of(ranges: RangeMap) -> Float32Array:
-    if ranges.sigma_m is not None:
-        return ranges.sigma_m
-    return ranges.sensor.axial_sigma(ranges.depth_m)
 
 
 def _is_apart(z: Float32Array, sigma: Float32Array, surest: Float32Array) -> np.ndarray:

@@ -47,6 +47,11 @@ class RangeMap:
     measured: BoolArray | None = None
     sigma_m: Float32Array | None = None
 
+    @property
+    def errors_m(self) -> Float32Array:
+        """(H, W) float32 one-sigma error of each range, metres: as said, else the sensor's."""
+        return self.sensor.axial_sigma(self.depth_m) if self.sigma_m is None else self.sigma_m
+
 
 class RangeSource(Protocol):
     """Says how far things are; made as ``Source(config)`` with a :class:`PointmapConfig`.
