@@ -8,6 +8,7 @@ and who knows most of the image makes the frames from then on. Time is that of t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -37,7 +38,7 @@ def quality(frame: Frame) -> float:
 
 
 class SourceChoice:
-    """Chooses among range streams.
+    """Chooses among range streams; frames may be judged in another thread.
 
     :param topics: of the streams, the preferred one first.
     :param say: takes a sentence whenever another one is chosen.
@@ -45,14 +46,16 @@ class SourceChoice:
 
     def __init__(self, topics: Sequence[str], say: Callable[[str], object]) -> None:
         self._topics, self._say = tuple(topics), say
+        self._lock = threading.Lock()
         self.forget()
 
     def forget(self) -> None:
         """Begin anew, as when stamps went back."""
-        self.current = ''
-        self._heard_ns: dict[str, int] = {}
-        self._looked_ns: dict[str, int] = {}
-        self._known: dict[str, float] = {}
+        with self._lock:
+            self.current = ''
+            self._heard_ns: dict[str, int] = {}
+            self._looked_ns: dict[str, int] = {}
+            self._known: dict[str, float] = {}
 
     def use_of(self, topic: str, stamp_ns: int) -> Use:
         """Return what a colour image with a partner on a topic is good for.
@@ -61,6 +64,10 @@ class SourceChoice:
         :param stamp_ns: of the colour image.
         :return: ``use`` = its frame counts; ``look`` = make it, for :meth:`judge` only.
         """
+        with self._lock:
+            return self._use_of(topic, stamp_ns)
+
+    def _use_of(self, topic: str, stamp_ns: int) -> Use:
         before_ns = self._heard_ns.get(topic)
         self._heard_ns[topic] = stamp_ns
         if topic == self.current:
@@ -90,21 +97,25 @@ class SourceChoice:
         :param topic: of the stream; one not heard since all was forgotten has nothing to say.
         :param frame: made from it, to be used or only looked at.
         """
-        # Another thread may forget all meanwhile.
-        heard_ns = self._heard_ns
-        if topic not in heard_ns:
+        if topic not in self._heard_ns:
             return
         share = quality(frame)
+        with self._lock:
+            # All may have been forgotten meanwhile.
+            if topic in self._heard_ns:
+                self._judge(topic, share)
+
+    def _judge(self, topic: str, share: float) -> None:
         # Many frames are averaged; one that is only looked at is all there is.
         before = self._known.get(topic, share) if topic == self.current else share
         self._known[topic] = 0.5 * (before + share)
-        newest_ns = max(heard_ns.values())
+        newest_ns = max(self._heard_ns.values())
         worth = {
             name: known
             * (_STAYS if name == self.current else 1.0)
             / _RANK ** self._topics.index(name)
-            for name, known in dict(self._known).items()
-            if name in heard_ns and newest_ns - heard_ns[name] <= SILENT_NS
+            for name, known in self._known.items()
+            if newest_ns - self._heard_ns[name] <= SILENT_NS
         }
         best = max(worth, key=worth.__getitem__, default=self.current)
         if best != self.current:
