@@ -7,6 +7,7 @@ whoever asks for it by that number, and for corrections.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -43,6 +44,7 @@ class Tickets:
         self._asking = ThreadPoolExecutor(1, thread_name_prefix='prompts')
         self._given: dict[int, Future[Answered]] = {}
         self._count = 0
+        self._lock = threading.Lock()
         node.on_close(lambda: self._asking.shutdown(wait=False, cancel_futures=True))
 
     def ask(
@@ -58,32 +60,46 @@ class Tickets:
             def question() -> Question:
                 said = make()
                 if isinstance(said, Correction):
-                    said = replace(said, number=self.of(said.number).result().number)
+                    said = replace(said, number=self._corrected(said.number))
                 return self._session.question(said, stamp_ns)
 
             asked = self._node.call_worker(question).result()
             given = asked.ask(self._session.segmenter)
             return self._node.call_worker(lambda: self._session.take(asked, given)).result()
 
-        self._count += 1
-        future = self._asking.submit(answer)
-        self._given[self._count] = future
-        while len(self._given) > KEPT:
-            del self._given[next(iter(self._given))]
-        return self._count, future
+        with self._lock:
+            self._count += 1
+            future = self._asking.submit(answer)
+            self._given[self._count] = future
+            while len(self._given) > KEPT:
+                del self._given[next(iter(self._given))]
+            return self._count, future
 
     def of(self, ticket: int) -> Future[Answered]:
         """Return what is or will be the answer of a ticket.
 
         :raises NotFoundError: when there is no such ticket.
         """
-        if ticket not in self._given:
+        with self._lock:
+            if ticket not in self._given:
+                raise NotFoundError(
+                    f'no prompt {ticket}',
+                    wanted=f'one of {", ".join(map(str, self._given)) or "none yet"}',
+                    remedy='Point at it anew.',
+                )
+            return self._given[ticket]
+
+    def _corrected(self, ticket: int) -> int:
+        """Return the number by which the session knows the answer of an earlier ticket."""
+        # Prompts are answered in turn: what has no answer yet is this correction itself.
+        future = self.of(ticket)
+        if not future.done() or not future.result().number:
             raise NotFoundError(
-                f'no prompt {ticket}',
-                wanted=f'one of {", ".join(map(str, self._given)) or "none yet"}',
+                f'prompt {ticket} is none that can be corrected',
+                wanted='an earlier one by points, a box or a mask',
                 remedy='Point at it anew.',
             )
-        return self._given[ticket]
+        return future.result().number
 
 
 def answer_in_time(future: Future[Answered]) -> Answered | None:
