@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sam3d_ros.core.errors import NotFoundError, NotReadyError, PromptError
-from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Tracks
+from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Instances, Tracks
 from sam3d_ros.geometry.masks import box_iou, mask_box, mask_iou
 from sam3d_ros.people.masks import PeoplePixels
 
 LEAST_FIT = 0.4
 """IoU of a box with that of the object that it is drawn around."""
+NOTHING = Tracks(0, Instances(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +143,16 @@ class RecentFrames:
             found = (it for it in self._kept if it.frame.stamp_ns == stamp_ns)
             return next((it for it in found if it.frame.frame_id == frame_id), None)
         return self.at(stamp_ns, frame_id)
+
+    def of(self, frame: Frame) -> Kept:
+        """Return what was known after a frame that was kept once; nothing, when it is no longer.
+
+        :param frame: wherever the map had it.
+        """
+        for kept in self._kept:
+            if (kept.frame.stamp_ns, kept.frame.frame_id) == (frame.stamp_ns, frame.frame_id):
+                return kept
+        return Kept(frame, NOTHING)
 
     def at(self, stamp_ns: int | None, frame_id: str = '') -> Kept:
         """Return a frame.

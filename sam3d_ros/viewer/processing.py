@@ -77,11 +77,9 @@ class ProcessedRecording:
 
     def prompt(self, prompt: Prompt | Correction, stamp_ns: int) -> Reply:
         """Look for something from now on, or correct it; see :class:`Source`."""
-        is_phrase = isinstance(prompt, TextPrompt)
         # A phrase means objects that are known, unless the segmenter reads it itself.
-        looks = not is_phrase or serves_concepts(self._session.segmenter)
-        stamp = None if is_phrase else stamp_ns
-        answer = self._ask(lambda: self._session.prompt(prompt, stamp), looks=looks)
+        looks = not isinstance(prompt, TextPrompt) or serves_concepts(self._session.segmenter)
+        answer = self._ask(lambda: self._session.prompt(prompt, stamp_ns), looks=looks)
         sentence = told(answer.ids) or 'a new object'
         return Reply(sentence, answer.ids, answer.number, answer.levels, answer.chosen)
 

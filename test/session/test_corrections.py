@@ -8,7 +8,14 @@ import pytest
 
 from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import NotFoundError, PromptError
-from sam3d_ros.core.types import BoxPrompt, FaceLabel, Instance, Instances, PointPrompt
+from sam3d_ros.core.types import (
+    BoxPrompt,
+    FaceLabel,
+    Instance,
+    Instances,
+    PointPrompt,
+    TextPrompt,
+)
 from sam3d_ros.geometry.masks import mask_box, mask_iou
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.session.config import Config
@@ -127,6 +134,31 @@ def test_what_was_chosen_is_meant_in_later_frames(oracle):
             np.testing.assert_array_equal(found.mask, oracle.lid(later))
 
 
+def test_a_choice_after_the_map_has_jumped_is_where_the_map_is_now(oracle):
+    frame, standing = oracle.frames[0], StandingPrompts()
+    standing.add(PointPrompt((pixel(oracle.lid(frame)),), (1,)), oracle, frame)
+    T_new_old = np.eye(4)
+    T_new_old[:3, 3] = (2.0, -1.0, 0.0)
+    standing.move(T_new_old)
+    moved = [replace(it, T_fixed_cam=T_new_old @ it.T_fixed_cam) for it in oracle.frames]
+    standing.add(Correction(choice='part'), oracle, moved[1])
+    for later in moved[2:]:
+        found = standing.segment(oracle, later).items[-1]
+        np.testing.assert_array_equal(found.mask, oracle.lid(later))
+
+
+def test_a_choice_is_about_the_frame_that_was_answered_and_a_phrase_about_the_latest(oracle):
+    session, frame = session_of(oracle), oracle.frames[0]
+    session.step(frame)
+    whole = session.prompt(PointPrompt((pixel(oracle.lid(frame)),), (1,))).ids
+    assert len(whole) == 1
+    for later in oracle.frames[1:]:
+        session.step(later)
+    assert session.question(Correction(choice='whole')).kept.frame is frame
+    assert session.prompt(Correction(choice='whole')).ids == whole
+    assert session.question(TextPrompt('the red thing'), 1).kept.frame is later
+
+
 def test_corrections_that_cannot_be_say_why(oracle):
     frame, standing = oracle.frames[0], StandingPrompts()
     with pytest.raises(NotFoundError, match='no prompt to correct; wanted one of none yet'):
@@ -143,7 +175,7 @@ def test_corrections_that_cannot_be_say_why(oracle):
         standing.add(Correction(1, ((9.0, 9.0),), (1,)), oracle, away)
 
 
-def test_a_part_is_an_object_of_its_own_if_somebody_says_so(oracle):
+def session_of(oracle):
     config = Config()
     config = replace(
         config,
@@ -153,6 +185,11 @@ def test_a_part_is_an_object_of_its_own_if_somebody_says_so(oracle):
     )
     session = Session.from_config(config)
     session.segmenter = oracle
+    return session
+
+
+def test_a_part_is_an_object_of_its_own_if_somebody_says_so(oracle):
+    session = session_of(oracle)
     for frame in oracle.frames[:3]:
         known = {item.id for item in session.step(frame).scene.objects}
     (whole,) = session.prompt(PointPrompt((pixel(oracle.lid(frame)),), (1,))).ids

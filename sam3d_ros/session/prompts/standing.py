@@ -29,7 +29,6 @@ from sam3d_ros.core.types import (
     PointPrompt,
     Prompt,
     TextPrompt,
-    Tracks,
 )
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.session.outside import require_fit
@@ -41,7 +40,7 @@ from sam3d_ros.session.prompts.anchors import (
     prompt_again,
 )
 from sam3d_ros.session.prompts.answers import Answered, Question, alternatives_of
-from sam3d_ros.session.recent_frames import Kept, RecentFrames
+from sam3d_ros.session.recent_frames import NOTHING, Kept, RecentFrames
 
 LOST_FRAMES = 5
 """Frames in a row that must prove it gone."""
@@ -49,7 +48,6 @@ SAME_MASK = 0.5
 """Share of its own pixels that an automatic mask may lose to a prompted one and live."""
 REST = 0.05
 """As much must be left of what something was taken from that is an object by itself."""
-NOTHING = Tracks(0, Instances(0))
 MOST_ANSWERS = 8
 """So many answers can still be corrected."""
 
@@ -103,8 +101,12 @@ class StandingPrompts:
         self._answers = {}
 
     def move(self, T_new_old: FloatArray) -> None:
-        """Move what was pointed at with the map, (4, 4) in the fixed frame."""
+        """Move what was pointed at, and frames of answers, with the map; (4, 4), fixed frame."""
         self._anchors = [anchor.moved(T_new_old) for anchor in self._anchors]
+        for number, answer in self._answers.items():
+            T_fixed_cam = T_new_old @ answer.frame.T_fixed_cam
+            frame = replace(answer.frame, T_fixed_cam=T_fixed_cam)
+            self._answers[number] = replace(answer, frame=frame)
 
     def add(self, prompt: Prompt | Correction, segmenter: Segmenter, frame: Frame) -> Answered:
         """Answer a prompt on a frame and keep it standing.
@@ -131,11 +133,14 @@ class StandingPrompts:
         :param prompt: in pixels of that frame.
         :param segmenter: who will be asked, unless known objects answer.
         :param recent: the last frames.
-        :param stamp_ns: of that frame; None = the latest.
+        :param stamp_ns: of that frame; None = the latest. What has no pixels needs none: a phrase
+            is of the latest, a choice of the frame that was answered.
         :raises NotReadyError, NotFoundError: when there is no such frame, or nothing to correct.
         :raises PromptError: when a correction says nothing that can be used.
         """
-        kept = recent.at(stamp_ns)
+        if isinstance(prompt, Correction) and not prompt.points_px:
+            return Question(prompt, recent.of(self.answer(prompt.number).frame), None)
+        kept = recent.at(None if isinstance(prompt, TextPrompt) else stamp_ns)
         if isinstance(prompt, TextPrompt | ExemplarPrompt) and not serves_concepts(segmenter):
             return Question(prompt, kept, None)
         if isinstance(prompt, ExemplarPrompt):
