@@ -43,8 +43,12 @@ def nearest_kind(words: str) -> str | None:
     :param words: a noun that is no synonym, in lower case.
     """
     encoder = _encoder()
-    if encoder is None:
-        return None
+    return None if encoder is None else _nearest(encoder, words)
+
+
+@lru_cache(maxsize=256)
+def _nearest(encoder: SentenceEncoder, words: str) -> str | None:
+    """Return the kind that some words mean: phrases that stand are read again in every frame."""
     own = encoder.embedding(words)
     kinds, of_kinds, of_others = _compared(encoder)
     like = of_kinds @ own
