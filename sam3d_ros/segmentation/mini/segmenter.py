@@ -80,6 +80,7 @@ class MiniSegmenter:
         self._config = config
         self._network = Network.registered(config.device)
         self._paired = OfLatest(self._pair)
+        self._prompted = OfLatest(self._view_of_prompts)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Instances:
         """Return the things that ``prompts`` ask for; without prompts, all there are.
@@ -92,25 +93,28 @@ class MiniSegmenter:
         """
         if not np.isfinite(frame.depth_m).any():
             return Instances(frame.stamp_ns, (), ())
-        view = self._view(frame, bool(prompts))
+        view = self._prompted(frame) if prompts else self._view_of_all(frame)
         supports = tuple(support.plane for support in view.found.structure.supports)
         items = (
             self._answered(view, frame, prompts) if prompts else everything(view.things, 'mini')
         )
         return Instances(frame.stamp_ns, tuple(items), supports)
 
-    def _view(self, frame: Frame, prompted: bool) -> _View:
+    def _view_of_prompts(self, frame: Frame) -> _View:
+        """Take a frame apart for prompts, once for all of them."""
+        sight, found, log_odds = self._paired(frame)
+        log_odds = log_odds + PROMPTED
+        things = grouped(found, log_odds, frame.sensor, self._config)
+        return _View(found, sight.encoded, log_odds, things)
+
+    def _view_of_all(self, frame: Frame) -> _View:
         """Take a frame apart, first by what the network sees, then by geometry."""
         sight, found, log_odds = self._paired(frame)
-        if prompted:
-            log_odds = log_odds + PROMPTED
-            things = grouped(found, log_odds, frame.sensor, self._config)
-        else:
-            levels = merge_levels(found.pairs, log_odds, found.regions.area, BIASES)
-            kept = [sized(found, level, frame.sensor, self._config) for level in levels]
-            wholes = Wholes(sight, found, log_odds)
-            odds = [whole_network().log_odds(wholes.features(level)) for level in levels]
-            things = partition_of(found, *best_pieces(levels, kept, odds))
+        levels = merge_levels(found.pairs, log_odds, found.regions.area, BIASES)
+        kept = [sized(found, level, frame.sensor, self._config) for level in levels]
+        wholes = Wholes(sight, found, log_odds)
+        odds = [whole_network().log_odds(wholes.features(level)) for level in levels]
+        things = partition_of(found, *best_pieces(levels, kept, odds))
         return _View(found, sight.encoded, log_odds, things)
 
     def _pair(self, frame: Frame) -> _Paired:
