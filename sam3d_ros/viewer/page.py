@@ -426,7 +426,7 @@ class Page:
     def _chosen(self, views: Mapping[str, View]) -> View | None:
         """Return what the chosen one of several cameras saw."""
         if len(views) > 1 and not set(views) <= set(self._camera.options):
-            self._camera.options = tuple(views)
+            self._camera.options = tuple(sorted({*self._camera.options, *views} - {''}))
             self._camera.visible = True
         return views.get(self._camera.value)
 

@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from time import monotonic
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -133,3 +134,11 @@ def test_an_old_view_of_another_camera_is_not_shown_beside_a_new_one(boxes_world
     assert {name: view.stamp_ns for name, view in timeline.views(-1).items()} == {
         'left': FRESH_NS + 1
     }
+
+
+def test_a_camera_that_is_late_can_still_be_chosen():
+    chooser = SimpleNamespace(options=('',), value='', visible=False)
+    page = SimpleNamespace(_camera=chooser)
+    for names in (('b', 'c'), ('a', 'b'), ('b',)):
+        Page._chosen(page, dict.fromkeys(names))
+    assert chooser.options == ('a', 'b', 'c') and chooser.visible
