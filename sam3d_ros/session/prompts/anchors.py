@@ -48,7 +48,7 @@ class Anchor:
     :param off_fixed: (N, 3) surface points that are not meant.
     :param meant_fixed: (N, 3) surface points of the answer.
     :param is_boxed: a box or mask meant all of these.
-    :param is_chosen: somebody chose the answer among alternatives, or corrected it.
+    :param is_chosen: somebody chose it among alternatives, or made it an object by itself.
     :param apart: it is an object by itself.
     """
 
