@@ -67,21 +67,26 @@ def symmetry_of(vertices: FloatArray, faces: IndexArray, alike: float = ALIKE) -
         away = np.quantile(tree.query(moved)[0], NEARLY_ALL, axis=-1) - least
         return np.asarray(away / reach[:, None], np.float64)
 
-    def turns(angles: FloatArray) -> FloatArray:
-        """(A, K, 3, 3) turns about all axes."""
-        vectors = axes[:, None] * angles[None, :, None]
-        turned: FloatArray = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix()
-        return turned.reshape(len(axes), len(angles), 3, 3)
+    def turned(axes: FloatArray, angle_rad: float) -> FloatArray:
+        """(A, 1, 3, 3) turns about (A, 3) axes."""
+        turns: FloatArray = Rotation.from_rotvec(axes * angle_rad).as_matrix()
+        return turns[:, None]
 
     along = points @ axes.T
     radius = np.sqrt(np.square(points).sum(axis=1)[:, None] - np.square(along)).mean(axis=0)
-    worst = off(turns(TURNS_RAD), radius).max(axis=1)
-    if worst.min() <= alike:
-        return Symmetry('revolution', 0, axes[np.argmin(worst)], middle)
-    folded = off(turns(2 * np.pi / np.array(FOLDS)), radius)
-    for number, fold in enumerate(FOLDS):
-        if folded[:, number].min() <= alike:
-            return Symmetry('rotation', fold, axes[np.argmin(folded[:, number])], middle)
+    left, worst = np.arange(len(axes)), np.zeros(len(axes))
+    for angle in TURNS_RAD:
+        if not len(left):
+            break
+        away = off(turned(axes[left], angle), radius[left])[:, 0]
+        worst[left] = np.maximum(worst[left], away)
+        left = left[worst[left] <= alike]
+    if len(left):
+        return Symmetry('revolution', 0, axes[left[np.argmin(worst[left])]], middle)
+    for fold in FOLDS:
+        folded = off(turned(axes, 2 * np.pi / fold), radius)[:, 0]
+        if folded.min() <= alike:
+            return Symmetry('rotation', fold, axes[np.argmin(folded)], middle)
     level = np.stack([np.cos(YAWS_RAD), np.sin(YAWS_RAD), np.zeros(len(YAWS_RAD))], axis=1)
     normals = np.concatenate([axes, level])
     flips = np.eye(3) - 2.0 * normals[:, :, None] * normals[:, None]
