@@ -9,7 +9,7 @@ represented by octree", PAMI 1993); so is an axis of rotation.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import ConvexHull, cKDTree
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.core.solids import Symmetry
@@ -138,14 +138,18 @@ def canonical_up(
     """Return the (3,) direction of a closed shape that is up when it stands as it belongs.
 
     Hollow or narrow ends belong up: there the hull holds what the shape does not. What turns about
-    an axis stands on it, unless it is slender. All else belongs the way it stands now.
+    an axis stands on it, unless it is slender. All else belongs the way it stands now, and so does
+    what is flat.
 
     :param vertices: (V, 3).
     :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
     :param symmetry: of the shape, in the same frame.
     :param up: (3,) unit, against gravity, as it stands now.
     """
-    hull = ConvexHull(vertices)
+    try:
+        hull = ConvexHull(vertices)
+    except QhullError:
+        return up
     corners = vertices[hull.simplices]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     inward = np.einsum('fc,fc->f', normals, hull.equations[:, :3]) < 0

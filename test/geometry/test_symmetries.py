@@ -115,6 +115,8 @@ def test_what_has_no_such_end_belongs_as_it_stands():
         vertices, faces, _ = shown(mesh)
         found = canonical_up(vertices, faces, symmetry_of(vertices, faces), UP)
         np.testing.assert_allclose(found, UP)
+    flat = vertices * [1.0, 1.0, 0.0]
+    np.testing.assert_allclose(canonical_up(flat, faces, symmetry_of(flat, faces), UP), UP)
     lying, faces, R = shown(prism(40), 3)
     found = canonical_up(lying, faces, symmetry_of(lying, faces), UP)
     assert abs(found @ R @ UP) > 0.98
