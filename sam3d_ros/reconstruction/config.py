@@ -147,7 +147,7 @@ class ReconstructionConfig:
         """Longest time that a generator may take for one object, s; 0 without one."""
         own = self.sam3d_objects
         limits = {'sam3d_objects': own.timeout_s * own.seeds, 'triposr': self.triposr.timeout_s}
-        return limits.get(self.generator, 0.0)
+        return max(limits.get(name, 0.0) for name in (self.backend, self.without_depth))
 
     @property
     def completer(self) -> str:

@@ -11,7 +11,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -28,6 +28,7 @@ from sam3d_ros.reconstruction.generators.config import GENERATORS
 
 NICENESS = 5
 """Poses come first, three to one: at 10 a busy machine would leave shapes a tenth of a core."""
+AGAIN_S = 0.05
 
 
 def answer(completer: Completer, connection: socket.socket, message: Message) -> Message:
@@ -65,7 +66,7 @@ def until_cancelled(
     """Listen for a cancel while something slow is done.
 
     :param connection: to the client.
-    :param cancel: called when one comes.
+    :param cancel: called when one comes, and again and again until the work has ended.
     :param is_slow: whether to listen at all.
     """
     if not is_slow:
@@ -75,8 +76,13 @@ def until_cancelled(
 
     def listen() -> None:
         readable, _, _ = select.select([connection, theirs], [], [])
-        if connection in readable and receive(connection).kind == Kind.CANCEL:
+        if connection in readable:
+            # A cancel; or it closes, or is gone, and then nobody wants it any more either.
+            with suppress(EOFError, OSError):
+                receive(connection)
             cancel()
+            while not select.select([theirs], [], [], AGAIN_S)[0]:
+                cancel()  # evidence comes first: the backend may not have begun before
 
     thread = threading.Thread(target=listen)
     thread.start()

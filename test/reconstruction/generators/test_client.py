@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import threading
 from time import monotonic
 
@@ -11,7 +12,11 @@ import pytest
 
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.workers.process import CancelledError
+from sam3d_ros.core.workers.protocol import Kind, Message, send
+from sam3d_ros.reconstruction.completion.completion_worker import until_cancelled
+from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.generators.client import GeneratorWorker
+from sam3d_ros.reconstruction.generators.config import Sam3dObjectsConfig
 
 
 @pytest.fixture
@@ -117,3 +122,26 @@ def test_too_long_is_said(worker, request_arrays):
 def test_missing_interpreter_is_said(worker, request_arrays):
     with pytest.raises(BackendError, match='cannot be started'):
         worker(python='/nowhere/python').generate(request_arrays, [0])
+
+
+@pytest.mark.parametrize('kind', [Kind.CANCEL, Kind.QUIT, None])
+def test_a_cancel_is_told_until_the_work_ends_and_an_end_is_one(kind):
+    client, worker = socket.socketpair()
+    told = threading.Semaphore(0)
+    with client, worker, until_cancelled(worker, told.release, is_slow=True):
+        assert not told.acquire(blocking=False)
+        if kind is None:
+            client.close()
+        else:
+            send(client, Message(kind))
+        assert told.acquire(timeout=10) and told.acquire(timeout=10)
+
+
+def test_the_slowest_generator_in_use_says_how_long_one_may_take():
+    config = ReconstructionConfig(
+        backend='triposr',
+        without_depth='sam3d_objects',
+        sam3d_objects=Sam3dObjectsConfig(seeds=8, timeout_s=100.0),
+    )
+    assert config.generation_s == 800.0
+    assert ReconstructionConfig().generation_s == 0.0
