@@ -275,7 +275,7 @@ class ObjectReconstructor:
         """
         self._memories = from_tree(dict[int, TrackMemory], state)
         for memory in self._memories.values():
-            memory.failures += memory.is_asked
+            memory.failures += memory.is_asked and memory.shape is None
             memory.is_asked = False
 
     def _seen(self, frame: Frame, tracks: Tracks) -> list[tuple[Track, View]]:
@@ -344,7 +344,7 @@ class ObjectReconstructor:
         previewer = STAND_IN if self._config.backend == 'auto' else ''
         if self._is_live and completer in GENERATORS:
             previewer = PREVIEW
-        is_preview = bool(previewer) and memory.backends[:1] == (previewer,)
+        is_preview = previewer in memory.backends and completer not in memory.backends
         is_due = is_preview and not memory.is_asked and memory.failures == 0
         if not (is_kept or failed or is_due):
             return []
@@ -365,7 +365,7 @@ class ObjectReconstructor:
         memory.failures += not completed.backends
         is_locked = memory.is_locked and memory.shape is not None
         if completed.shape is not None and not is_locked:
-            memory.backends = completed.backends
+            memory.backends, memory.failures = completed.backends, 0
             memory.adopt(completed.shape, self._config)
 
 

@@ -336,6 +336,42 @@ def test_a_first_shape_that_failed_is_asked_for_again_a_few_times(scenes, solids
     assert len(out.items) == 2
 
 
+def asked_of(scenes, solids, stage, lane, eye=EYES[0]):
+    """Backends that a frame asks for, after one that takes over; work is without weights."""
+    frame, instances = scenes.see(solids, eye, noise_seed=0)
+    for _ in range(2):
+        stage.reconstruct(frame, scenes.tracked(instances))
+    asked = [job.backend for job in lane.asked]
+    lane.asked = [replace(job, backend='geometric') for job in lane.asked]
+    return asked
+
+
+def test_a_result_that_fails_less_than_its_stand_in_is_not_asked_for_again(scenes, solids):
+    lane, asked = Later(), []
+    stage = ObjectReconstructor(replace(CONFIG, backend='auto'), lane)
+    for _ in range(4):
+        asked.append(asked_of(scenes, solids, stage, lane))
+        lane.work()
+        if 'volume' in asked[-1]:
+            done = lane._here._finished
+            done[:] = [replace(item, backends=('geometric', 'volume')) for item in done]
+    assert asked == [['geometric'] * 2, ['volume'] * 2, [], []]
+
+
+def test_a_preview_is_replaced_after_a_failure_and_after_a_restart(scenes, solids):
+    config, lane = replace(CONFIG, backend='auto'), Later(fails=1)
+    stage = ObjectReconstructor(config, lane)
+    for fails in (1, 0):
+        lane._fails = fails
+        assert asked_of(scenes, solids, stage, lane) == ['geometric'] * 2
+        lane.work()
+    assert asked_of(scenes, solids, stage, lane) == ['volume'] * 2
+    again = Later()
+    restarted = ObjectReconstructor(config, again)
+    restarted.restore(stage.state())
+    assert asked_of(scenes, solids, restarted, again) == ['volume'] * 2
+
+
 def test_default_is_the_learned_backend(scenes, solids):
     results = run(scenes, solids, config=ReconstructionConfig())
     frame, out = results[-1]
