@@ -20,7 +20,7 @@ from sam3d_ros.reconstruction.pose.layout import POOR_SCORE, Placed, PoseUpdate,
 from sam3d_ros.reconstruction.pose.objectframe import object_frame, seen_points, standing
 from sam3d_ros.reconstruction.pose.pose_filter import PoseFilter
 from sam3d_ros.reconstruction.shape import Shape
-from sam3d_ros.reconstruction.views import View
+from sam3d_ros.reconstruction.views import View, best_view
 
 LEAP_SCORE, LEAP_SHARE = 0.1, 0.5
 """Where a view agrees less than this with a pose, and shows the object farther off than this share
@@ -188,6 +188,11 @@ class TrackMemory:
         if not self._keep(keyframe, config):
             return False
         self.failures = 0
+        best = best_view(self.views)
+        for number, kept in enumerate(self.keyframes):
+            if kept.view.frame is not None and kept.view is not best:
+                # A backend looks at one whole frame: others need not travel and be saved.
+                self.keyframes[number] = replace(kept, view=replace(kept.view, frame=None))
         seen = seen_points(self.views)
         if not self.frame_final:
             self._fit_frame(seen.vertices_m)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -87,6 +88,14 @@ class View:
         """(h, w) bool: own pixels with a return."""
         seen: BoolArray = self.mask & np.isfinite(self.pointmap[..., 2])
         return seen
+
+
+def best_view(views: Sequence[View]) -> View:
+    """Return the view that shows most of an object, of those with a whole frame where some have.
+
+    :param views: of one object, at least one.
+    """
+    return max(views, key=lambda view: (view.frame is not None, np.count_nonzero(view.mask)))
 
 
 def crop_view(frame: Frame, instances: Instances, index: int, *, with_frame: bool = False) -> View:

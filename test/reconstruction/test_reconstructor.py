@@ -372,6 +372,19 @@ def test_a_preview_is_replaced_after_a_failure_and_after_a_restart(scenes, solid
     assert asked_of(scenes, solids, restarted, again) == ['volume'] * 2
 
 
+def test_of_the_views_of_an_object_one_holds_its_whole_frame(scenes, solids):
+    lane = Later()
+    stage = ObjectReconstructor(replace(CONFIG, without_depth='triposr'), lane)
+    for eye in ((-0.5, 0.0, 0.35), (0.0, -0.5, 0.35), (-0.3, 0.0, 0.25)):
+        assert asked_of(scenes, solids, stage, lane, eye) == ['geometric'] * 2
+        for job in lane.asked:
+            (whole,) = (view for view in job.views if view.frame is not None)
+            assert whole.mask.sum() == max(view.mask.sum() for view in job.views)
+        counts = [len(job.views) for job in lane.asked]
+        lane.work()
+    assert min(counts) > 1
+
+
 def test_default_is_the_learned_backend(scenes, solids):
     results = run(scenes, solids, config=ReconstructionConfig())
     frame, out = results[-1]

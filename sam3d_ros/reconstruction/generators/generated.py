@@ -19,7 +19,6 @@ from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.evidence.grid import Grid
 from sam3d_ros.reconstruction.generators.client import Arrays
 from sam3d_ros.reconstruction.surface.scoring import score_mesh
-from sam3d_ros.reconstruction.views import View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,11 +31,6 @@ class Candidate:
 
     surface: MadeSurface
     seed: int
-
-
-def best_view(evidence: Evidence) -> View:
-    """Return the view that shows most of the object."""
-    return max(evidence.views, key=lambda view: int(np.count_nonzero(view.mask)))
 
 
 def placed_surface(

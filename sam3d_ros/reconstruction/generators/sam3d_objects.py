@@ -20,12 +20,11 @@ from sam3d_ros.reconstruction.generators.conventions import (
 )
 from sam3d_ros.reconstruction.generators.generated import (
     Candidate,
-    best_view,
     chosen,
     placed_surface,
 )
 from sam3d_ros.reconstruction.generators.placing import fit_similarity
-from sam3d_ros.reconstruction.views import View
+from sam3d_ros.reconstruction.views import View, best_view
 
 if TYPE_CHECKING:
     from sam3d_ros.reconstruction.config import ReconstructionConfig
@@ -57,7 +56,7 @@ class Sam3dObjectsCompletion:
         """
         completions = []
         for item in evidence:
-            view = best_view(item)
+            view = best_view(item.views)
             made = self._worker.generate(official_request(view), self._seeds)
             candidates = [
                 Candidate(self._surface(one, item, view), seed)

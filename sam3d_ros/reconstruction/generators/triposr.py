@@ -20,12 +20,11 @@ from sam3d_ros.reconstruction.evidence.grid import T_cam_grid
 from sam3d_ros.reconstruction.generators.client import Arrays, installed
 from sam3d_ros.reconstruction.generators.generated import (
     Candidate,
-    best_view,
     chosen,
     placed_surface,
 )
 from sam3d_ros.reconstruction.generators.placing import place
-from sam3d_ros.reconstruction.views import View
+from sam3d_ros.reconstruction.views import View, best_view
 
 if TYPE_CHECKING:
     from sam3d_ros.reconstruction.config import ReconstructionConfig
@@ -58,7 +57,7 @@ class TripoSRCompletion:
         """
         completions = []
         for item in evidence:
-            view = best_view(item)
+            view = best_view(item.views)
             resolution = np.array([self._resolution], np.int32)
             request = {'image': foreground(view), 'resolution': resolution}
             (made,) = self._worker.generate(request, [0])
