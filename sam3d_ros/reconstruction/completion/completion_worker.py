@@ -24,7 +24,6 @@ from sam3d_ros.core.workers.protocol import Kind, Message, receive, serve
 from sam3d_ros.core.workers.values import message_of, value_of
 from sam3d_ros.reconstruction.completion.completer import Completer, Job
 from sam3d_ros.reconstruction.config import ReconstructionConfig
-from sam3d_ros.reconstruction.generators.config import GENERATORS
 
 NICENESS = 5
 """Poses come first, three to one: at 10 a busy machine would leave shapes a tenth of a core."""
@@ -35,7 +34,7 @@ def answer(completer: Completer, connection: socket.socket, message: Message) ->
     """Return what comes of a request as a message, also when that is a failure.
 
     :param completer: does the work.
-    :param connection: to the client, who may cancel the work of a generator.
+    :param connection: to the client, who may cancel the work.
     :param message: a WORK with a job, or a LOAD with a backend's name.
     """
     try:
@@ -43,7 +42,7 @@ def answer(completer: Completer, connection: socket.socket, message: Message) ->
             completer.load(message.fields['backend'])
             return Message(Kind.RESULT)
         job = value_of(Job, message)
-        with until_cancelled(connection, completer.cancel, job.backend in GENERATORS):
+        with until_cancelled(connection, completer.cancel):
             completed = completer.complete([job])[0]
         if completed.shape is not None:
             # Made here, since whoever tells of the shape is the one who finds poses.
@@ -60,18 +59,12 @@ def answer(completer: Completer, connection: socket.socket, message: Message) ->
 
 
 @contextmanager
-def until_cancelled(
-    connection: socket.socket, cancel: Callable[[], None], is_slow: bool
-) -> Iterator[None]:
-    """Listen for a cancel while something slow is done.
+def until_cancelled(connection: socket.socket, cancel: Callable[[], None]) -> Iterator[None]:
+    """Listen for a cancel while something is done.
 
     :param connection: to the client.
     :param cancel: called when one comes, and again and again until the work has ended.
-    :param is_slow: whether to listen at all.
     """
-    if not is_slow:
-        yield
-        return
     ours, theirs = socket.socketpair()
 
     def listen() -> None:

@@ -128,7 +128,7 @@ def test_missing_interpreter_is_said(worker, request_arrays):
 def test_a_cancel_is_told_until_the_work_ends_and_an_end_is_one(kind):
     client, worker = socket.socketpair()
     told = threading.Semaphore(0)
-    with client, worker, until_cancelled(worker, told.release, is_slow=True):
+    with client, worker, until_cancelled(worker, told.release):
         assert not told.acquire(blocking=False)
         if kind is None:
             client.close()
