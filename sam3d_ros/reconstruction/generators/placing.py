@@ -84,8 +84,9 @@ def place(
     observed = evidence.points.points_m.astype(np.float64)
     best, best_score = np.eye(4), -np.inf
     for R_grid_mesh in turns:
-        S_cam = _in_the_box(apply_linear(T[:3, :3] @ R_grid_mesh, vertices), view)
-        S_cam[:3, :3] = S_cam[:3, :3] @ T[:3, :3] @ R_grid_mesh
+        R_cam_mesh = T[:3, :3] @ R_grid_mesh
+        S_cam = _in_the_box(vertices @ R_cam_mesh.T, view)
+        S_cam[:3, :3] = S_cam[:3, :3] @ R_cam_mesh
         # Scaled about the camera, a silhouette stays as it is.
         S_cam[:3] *= _nearness(apply(S_cam, vertices), faces, view)
         S = inverse(T) @ S_cam
@@ -98,12 +99,6 @@ def place(
         if score > best_score:
             best, best_score = S, score
     return best
-
-
-def apply_linear(A: FloatArray, vectors: FloatArray) -> FloatArray:
-    """Return (N, 3) vectors under a (3, 3) map."""
-    mapped: FloatArray = vectors @ A.T
-    return mapped
 
 
 def _in_the_box(vertices: FloatArray, view: View) -> FloatArray:
