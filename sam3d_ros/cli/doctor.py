@@ -110,7 +110,8 @@ def installation(config: Config, *, live: bool) -> Iterator[Finding]:
     yield from _ros(live)
     for stage in STAGES:
         chosen = getattr(config, stage)
-        yield _backend(stage, getattr(chosen, 'completer', chosen.backend))
+        for name in getattr(chosen, 'completers', (chosen.backend,)):
+            yield _backend(stage, name)
     yield from _weights()
     yield from _devices(config)
 

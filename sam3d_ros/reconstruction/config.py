@@ -138,18 +138,21 @@ class ReconstructionConfig:
     @property
     def generator(self) -> str:
         """The backend in use that wants whole frames, and seconds; empty = none."""
-        return next(
-            (name for name in (self.backend, self.without_depth) if name in GENERATORS), ''
-        )
+        return next((name for name in self.completers if name in GENERATORS), '')
 
     @property
     def generation_s(self) -> float:
         """Longest time that a generator may take for one object, s; 0 without one."""
         own = self.sam3d_objects
         limits = {'sam3d_objects': own.timeout_s * own.seeds, 'triposr': self.triposr.timeout_s}
-        return max(limits.get(name, 0.0) for name in (self.backend, self.without_depth))
+        return max(limits.get(name, 0.0) for name in self.completers)
 
     @property
     def completer(self) -> str:
         """The backend that shapes are made by in the end."""
         return 'volume' if self.backend == 'auto' else self.backend
+
+    @property
+    def completers(self) -> tuple[str, ...]:
+        """All backends in use, that of most things first."""
+        return (self.completer, *filter(None, [self.without_depth]))

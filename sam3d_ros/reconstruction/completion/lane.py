@@ -92,9 +92,8 @@ class CompletionHere:
     ) -> None:
         self._failed = failed
         self._completer = Completer(config)
-        self._completer.load(config.completer)
-        if config.generator:
-            self._completer.load(config.generator)
+        for name in config.completers:
+            self._completer.load(name)
         self._finished: list[Completed] = []
 
     def ask(self, jobs: Sequence[Job]) -> None:
@@ -161,8 +160,8 @@ class CompletionWorker:
     :param failed: called with what went wrong with a job that nobody waits for in person.
     :param done: called when there is something finished. Both in a thread of this object's.
     :param elsewhere: asked first, where there is one.
-    :param backend: loaded at the start; empty = the configured one.
-    :raises BackendError: when the worker cannot start or the configured backend not be loaded.
+    :param backend: loaded at the start; empty = those in use.
+    :raises BackendError: when the worker cannot start or a backend not be loaded.
     """
 
     def __init__(
@@ -178,9 +177,9 @@ class CompletionWorker:
         self._elsewhere = elsewhere
         self._longest_s = LONGEST_S + config.generation_s
         self._process = worker_process(config)
-        load = Message(Kind.LOAD, {'backend': backend or config.completer})
         try:
-            self._process.ask(load, START_TIMEOUT_S)
+            for name in (backend,) if backend else config.completers:
+                self._process.ask(Message(Kind.LOAD, {'backend': name}), START_TIMEOUT_S)
         except BackendError:
             self._process.close()
             raise

@@ -14,6 +14,7 @@ from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.workers.process import CancelledError
 from sam3d_ros.core.workers.protocol import Kind, Message, send
 from sam3d_ros.reconstruction.completion.completion_worker import until_cancelled
+from sam3d_ros.reconstruction.completion.lane import CompletionHere
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.generators.client import GeneratorWorker
 from sam3d_ros.reconstruction.generators.config import Sam3dObjectsConfig
@@ -145,3 +146,8 @@ def test_the_slowest_generator_in_use_says_how_long_one_may_take():
     )
     assert config.generation_s == 800.0
     assert ReconstructionConfig().generation_s == 0.0
+
+
+def test_a_backend_for_things_without_depth_that_is_not_there_is_told_at_the_start():
+    with pytest.raises(BackendError, match='geometrical'):
+        CompletionHere(ReconstructionConfig(backend='geometric', without_depth='geometrical'))
