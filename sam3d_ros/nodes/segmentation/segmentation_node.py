@@ -13,7 +13,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sam3d_ros.core.registry import make_backend, with_options
+from sam3d_ros.core.interfaces import Segmenter
+from sam3d_ros.core.registry import close, make_backend, with_options
 from sam3d_ros.core.types import Frame, Tracks
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.results.instances import tracks_message
@@ -43,7 +44,7 @@ class SegmentationNode(StageNode):
         """Load the backend and offer what it finds."""
         self._prompts = StandingPrompts(self.config('prompts').phrases)
         self._found = self.publish_topic(EXTERNAL_INSTANCES)
-        self.reconfigure()
+        self._segmenter = self._made()
 
     def connect(self) -> None:
         """Listen to the frames of all cameras."""
@@ -51,6 +52,13 @@ class SegmentationNode(StageNode):
             frames = replace(FRAMES, topic=FRAMES.topic.of(camera))
             take = partial(self.offer, source=camera)
             self.on_close(receive(self, frames, self.bus, take))
+
+    def release(self) -> None:
+        """End the worker, and let go of the backend."""
+        is_built = self.is_configured
+        super().release()
+        if is_built:
+            close(self._segmenter)
 
     def process(self, item: Arrival[Frame]) -> None:
         """Segment one frame and publish what is found."""
@@ -65,8 +73,13 @@ class SegmentationNode(StageNode):
 
     def reconfigure(self) -> None:
         """Take new options of the backend."""
+        former, self._segmenter = self._segmenter, self._made()
+        close(former)
+
+    def _made(self) -> Segmenter:
         config = self.config('segmentation')
-        self._segmenter = make_backend('segmentation', config.backend, config)
+        made: Segmenter = make_backend('segmentation', config.backend, config)
+        return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
