@@ -73,6 +73,8 @@ def test_an_answer_has_alternatives_is_corrected_and_one_of_them_chosen(
     assert chosen.levels[chosen.chosen] == smallest
     for fields, code in (
         ({'corrects': 999}, NOT_FOUND),
+        # The number that it would get itself: nothing waits for its own answer.
+        ({'prompt': off, 'corrects': chosen.number + 1}, NOT_FOUND),
         ({'corrects': third.number, 'choice': 'half'}, BAD_REQUEST),
         ({'prompt': off, 'choice': 'part'}, BAD_REQUEST),
         ({'prompt': Prompt(type=Prompt.TEXT, text='cup'), 'corrects': third.number}, BAD_REQUEST),

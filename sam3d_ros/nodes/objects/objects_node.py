@@ -203,6 +203,8 @@ class ObjectsNode(StageNode):
         """Have a prompt or a correction answered, or tell the answer of an earlier one."""
         corrected = int(request.corrects)
         if corrected:
+            # Before it gets a ticket of its own, which it must not wait for.
+            earlier = self._tickets.of(corrected)
             said: Prompt | Correction = correction_from(request)
         else:
             said = prompt_from(request.prompt)
@@ -211,7 +213,7 @@ class ObjectsNode(StageNode):
                     'a choice before there is an answer', wanted='the number of one in corrects'
                 )
         if said == Correction(corrected):
-            response.number, future = corrected, self._tickets.of(corrected)
+            response.number, future = corrected, earlier
         else:
             ticket, future = self._tickets.ask(lambda: said, stamp_from(request.prompt))
             response.number = ticket
