@@ -227,9 +227,9 @@ class ObjectMemory:
         :param reconstructions: of the tracks seen in it.
         :param names: what they are called, by id; others keep the names that they have.
         """
+        self._drift = self._drifted(frame)
         self._advance(frame.stamp_ns)
         self._T_fixed_cam = frame.T_fixed_cam
-        self._drift = self._drifted(frame)
         if frame.up_cam is not None:
             self._up = frame.T_fixed_cam[:3, :3] @ frame.up_cam
         rebuilt = {item.track_id: item for item in reconstructions.items}
@@ -248,7 +248,9 @@ class ObjectMemory:
         return self.snapshot(frame.stamp_ns, frame.fixed_frame)
 
     def _drifted(self, frame: Frame) -> FloatArray:
-        """Return the (6, 6) covariance that own odometry has added since the frame before."""
+        """Return the (6, 6) covariance that own odometry has added since the latest frame."""
+        if self._stamp_ns is not None and frame.stamp_ns < self._stamp_ns:
+            return np.zeros((6, 6))
         before, self._pose_covariance = self._pose_covariance, frame.pose_covariance
         if before is None or frame.pose_covariance is None:
             return np.zeros((6, 6))

@@ -112,6 +112,11 @@ def test_what_own_odometry_drifts_is_added_to_what_is_not_seen(memory, boxes_wor
         (item,) = observe(memory, placed, seen=False, hits=3, missed=at).objects
         told.append(item.covariance)
     assert np.allclose(np.diff(told, axis=0), 1e-4 * np.eye(6))
+    # Masks that join an earlier frame bring it again, and the latest one after it.
+    late = replace(frame, stamp_ns=2 * SECOND_NS, pose_covariance=1e-4 * np.eye(6))
+    for again in (late, placed):
+        (item,) = observe(memory, again, seen=False, hits=3, missed=3).objects
+    assert np.allclose(item.covariance, told[-1])
 
 
 def test_object_outside_the_image_is_out_of_view(memory, boxes_world):
