@@ -90,7 +90,11 @@ class Holding:
         """
         moves: dict[int, FloatArray] = {}
         known_ids = self._memory.ids()
-        self._grips = {id_: grip for id_, grip in self._grips.items() if id_ in known_ids}
+        self._grips = {
+            id_: grip
+            for id_, grip in self._grips.items()
+            if id_ in known_ids and self._memory.get(id_).held == grip.gripper
+        }
         for object_id, grip in self._grips.items():
             T_now = frame.grippers.get(grip.gripper)
             if T_now is None:
@@ -110,6 +114,17 @@ class Holding:
         if moves:
             for stage in self._stages:
                 stage.carry(moves, frame.stamp_ns)
+
+    def merge(self, kept: int, gone: int) -> None:
+        """Let an object be held as the one was that turned out to be a part of it.
+
+        :param kept: id of the object; who holds it already goes on holding it.
+        :param gone: id of the part.
+        """
+        grip = self._grips.pop(gone, None)
+        if grip is not None and kept not in self._grips and kept in self._memory.ids():
+            self._memory.hold(kept, grip.gripper)
+            self._grips[kept] = grip
 
     def move(self, T_new_old: FloatArray) -> None:
         """Go along with a map that has jumped, (4, 4) in the fixed frame."""

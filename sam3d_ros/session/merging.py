@@ -27,6 +27,7 @@ from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View, crop_view
 from sam3d_ros.scene.memory import ObjectMemory
+from sam3d_ros.session.holding import Holding
 from sam3d_ros.tracking.likeness import colors_alike
 from sam3d_ros.tracking.memory import Sighting
 
@@ -270,6 +271,7 @@ def settle(
     tracker: Tracker,
     reconstructor: ObjectReconstructor,
     memory: ObjectMemory,
+    holding: Holding,
 ) -> None:
     """Have the stages of a session follow a verdict.
 
@@ -277,10 +279,12 @@ def settle(
     :param tracker: merges or splits the tracks.
     :param reconstructor: merges the shapes, or forgets the one that was of both.
     :param memory: forgets what is gone, and notes why.
+    :param holding: has the one held by whoever held what is gone.
     """
     if isinstance(verdict, Union):
         tracker.merge(verdict.kept, verdict.gone)
         reconstructor.merge(verdict.kept, verdict.gone, verdict.view, verdict.shape)
+        holding.merge(verdict.kept, verdict.gone)
         memory.forget(verdict.gone)
     elif isinstance(verdict, Split):
         tracker.split(verdict.kept, verdict.other)

@@ -201,7 +201,7 @@ class Session:
         times = StageTimes(*(after - before for before, after in pairwise(clock)))
         people = with_held(people, frame, tracks)
         self._recent.add(Kept(frame, tracks, self._reconstructor.places(), self._people.pixels))
-        settle(verdict, self._tracker, self._reconstructor, self._memory)
+        settle(verdict, self._tracker, self._reconstructor, self._memory, self._holding)
         self._offer_to_save()
         return FrameResult(frame, tracks, reconstructions, scene, times, people)
 

@@ -109,6 +109,26 @@ def test_it_is_seen_where_the_gripper_has_put_it_under_its_id(rig):
     )
 
 
+def test_a_loaded_object_is_held_by_nobody(rig):
+    rig.session.hold(rig.gripped, 'tcp')
+    rig.session.load(rig.session.scene())
+    before = rig.session.get(rig.gripped)
+    item = rig.step((OTHER,), at(0.4), target=(0.0, -1.0, 0.0))[rig.gripped]
+    assert before.held == item.held == ''
+    np.testing.assert_allclose(item.T_fixed_obj, before.T_fixed_obj, atol=1e-6)
+
+
+def test_what_was_taken_for_a_part_hands_its_gripper_on(rig):
+    (other,) = (item.id for item in rig.session.scene().objects if item.id != rig.gripped)
+    rig.session.hold(rig.gripped, 'tcp')
+    rig.session._holding.merge(other, rig.gripped)
+    before = rig.session.get(other)
+    items = rig.step((), at(0.4), target=(0.0, -1.0, 0.0))
+    assert items[other].held == 'tcp'
+    T_move = at(0.4) @ inverse(at(0.0))
+    np.testing.assert_allclose(items[other].T_fixed_obj, T_move @ before.T_fixed_obj, atol=1e-9)
+
+
 def test_a_saved_session_still_knows_what_is_held(rig, tmp_path):
     rig.session.hold(rig.gripped, 'tcp')
     before = rig.session.get(rig.gripped)
