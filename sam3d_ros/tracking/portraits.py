@@ -92,6 +92,20 @@ def kept(known: Sequence[Portrait], frame: Frame, instance: Instance) -> list[Po
 
 
 @dataclass(slots=True, eq=False)
+class _Read:
+    """What the networks made of a portrait, as far as they were asked.
+
+    :param portrait: of whom; held, so that nobody else gets its identity.
+    :param features: unit features of the encoder.
+    :param local: descriptors and places, see :meth:`Looks._local`.
+    """
+
+    portrait: Portrait
+    features: Float32Array | None = None
+    local: tuple[Float32Array, Float32Array] | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Looks:
     """Compares portraits. Its networks are loaded when first needed; each portrait is read once.
 
@@ -102,7 +116,7 @@ class Looks:
     _encoder: PictureEncoder | None = None
     _matcher: InferenceSession | None = None
     _is_missing: bool = False
-    _read: dict[int, tuple[Portrait, Float32Array]] = field(default_factory=dict)
+    _read: dict[int, _Read] = field(default_factory=dict)
 
     @property
     def are_there(self) -> bool:
@@ -111,7 +125,7 @@ class Looks:
             try:
                 self._encoder = PictureEncoder(self.config.device)
                 self._matcher = open_session(verified_file(WEIGHTS), device=self.config.device)
-            except BackendError as error:
+            except (BackendError, ModuleNotFoundError) as error:
                 self._is_missing = True
                 LOG.warning('what comes back is known again by size and colours alone: %s', error)
         return self.config.enabled and not self._is_missing
@@ -136,17 +150,22 @@ class Looks:
         return found
 
     def _features(self, portrait: Portrait) -> Float32Array:
-        """Return the unit features of a picture; those of the latest portraits are remembered."""
+        """Return the unit features of a picture."""
+        read = self._reading(portrait)
+        if read.features is None:
+            assert self._encoder is not None
+            features = self._encoder.features(portrait.picture)
+            read.features = features / np.linalg.norm(features)
+        return read.features
+
+    def _reading(self, portrait: Portrait) -> _Read:
+        """Return what is remembered of a portrait, empty where it is among the latest no more."""
         known = self._read.get(id(portrait))
-        if known is not None and known[0] is portrait:
-            return known[1]
-        assert self._encoder is not None
-        features = self._encoder.features(portrait.picture)
-        unit = features / np.linalg.norm(features)
-        if len(self._read) > REMEMBERED:
-            self._read.clear()
-        self._read[id(portrait)] = portrait, unit
-        return unit
+        if known is None or known.portrait is not portrait:
+            if len(self._read) > REMEMBERED:
+                self._read.clear()
+            known = self._read[id(portrait)] = _Read(portrait)
+        return known
 
     def _matched(self, one: Portrait, other: Portrait) -> float:
         """Return the share of the smaller thing's places that are found on the other's."""
@@ -167,6 +186,9 @@ class Looks:
 
     def _local(self, portrait: Portrait) -> tuple[Float32Array, Float32Array]:
         """Return (N, 64) unit descriptors of the object's cells, and their (N, 2) places, px."""
+        read = self._reading(portrait)
+        if read.local is not None:
+            return read.local
         grey = cv2.cvtColor(portrait.picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
         grey[~portrait.own] = grey[portrait.own].mean() if portrait.own.any() else 0.0
         assert self._matcher is not None
@@ -174,4 +196,5 @@ class Looks:
         half = CELL_PX // 2
         rows, columns = np.nonzero(portrait.own[half::CELL_PX, half::CELL_PX])
         places = np.stack([columns, rows], axis=1).astype(np.float32) * CELL_PX + half
-        return dense[:, rows, columns].T, places
+        read.local = dense[:, rows, columns].T, places
+        return read.local

@@ -85,9 +85,31 @@ def test_the_largest_and_the_latest_picture_are_kept():
     assert len(kept(both, replace(far[0], stamp_ns=2 * APART_NS), far[1])) == 2
 
 
-def test_without_the_networks_it_is_said_once_and_colours_decide(monkeypatch, caplog):
+def test_networks_read_each_portrait_once():
+    looks = Looks(PortraitConfig(device='cpu'))
+    assert looks.are_there
+    counted = looks._matcher = Counted(looks._matcher)
+    known, seen = [portrait(1)], portrait(1, 15)
+    assert looks.likeness(known, seen) == looks.likeness(known, seen) > 0.9
+    assert looks.likeness(known, portrait(1, -25, 0.7)) > 0.9
+    assert counted.runs == 3
+
+
+class Counted:
+    """A network that notes its runs."""
+
+    def __init__(self, network):
+        self.runs, self._network = 0, network
+
+    def run(self, *arguments):
+        self.runs += 1
+        return self._network.run(*arguments)
+
+
+@pytest.mark.parametrize('kind', [BackendError, ModuleNotFoundError])
+def test_without_the_networks_it_is_said_once_and_colours_decide(monkeypatch, caplog, kind):
     def fails(*_):
-        raise BackendError('no onnxruntime here')
+        raise kind('no onnxruntime here')
 
     monkeypatch.setattr(portraits, 'PictureEncoder', fails)
     looks = Looks(PortraitConfig())
