@@ -328,15 +328,25 @@ class OverlapTracker:
         missing += self._absent
         if not missing or not free:
             return {}
-        alike = np.array([[likeness(m.sighting, seen[i]) for i in free] for m in missing])
-        least, margin = self._config.alike, self._config.alike_margin
         # What was seen beside a thing is not that thing.
-        alike[[[m.last_seen_ns >= born_ns[i] for i in free] for m in missing]] = 0.0
-        colors = alike
+        colors = np.array(
+            [
+                [
+                    likeness(m.sighting, seen[i]) if m.last_seen_ns < born_ns[i] else 0.0
+                    for i in free
+                ]
+                for m in missing
+            ]
+        )
+        least, margin = self._config.alike, self._config.alike_margin
         alike = np.where(colors >= least, colors, 0.0)
-        if (colors >= self._config.portraits.colors).any() and self._looks.are_there:
-            portraits = [Portrait.of(frame, instances.items[i]) for i in free]
-            for at, where in np.argwhere(colors >= self._config.portraits.colors):
+        is_near = colors >= self._config.portraits.colors
+        if is_near.any() and self._looks.are_there:
+            portraits = {
+                where: Portrait.of(frame, instances.items[free[where]])
+                for where in np.flatnonzero(is_near.any(axis=0))
+            }
+            for at, where in np.argwhere(is_near):
                 portrait, known = portraits[where], missing[at].portraits
                 # Without a picture of both, colours alone have to do.
                 if portrait is not None and known:
