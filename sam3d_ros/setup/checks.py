@@ -21,7 +21,7 @@ LINTERS = {
 PYTEST = ['-P', '-m', 'pytest']
 SUITE = {
     'pytest, a process for each core': ['-n', 'auto', '--dist', 'worksteal', '-m', 'not dds'],
-    'pytest, nodes one at a time': ['-m', 'dds'],
+    'pytest, nodes, two files at a time': ['-n', '2', '--dist', 'loadfile', '-m', 'dds'],
 }
 
 
