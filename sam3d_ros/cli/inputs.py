@@ -29,8 +29,8 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar='TOPIC',
-        help='a further sensor of range, depth or points: fused (--set pointmaps.range=fused), '
-        'else it stands by; repeatable',
+        help='a further sensor of range, depth or points: fused (with pointmaps.range: fused in '
+        '--config), else it stands by; repeatable',
     )
 
 

@@ -21,7 +21,8 @@ from sam3d_ros.nodes.config import InputConfig
 from sam3d_ros.session.config import load_config, parameters
 
 ELSEWHERE = {
-    './sam3d bench': 'test/cli/test_bench.py',
+    './sam3d bench segmentation': 'test/cli/test_bench.py',
+    './sam3d bench': 'minutes each, of scans and frames; test/bench runs parts of most',
     './sam3d demo': 'test/cli/test_demo.py',
     './sam3d docs': 'test/docs/test_site.py',
     './sam3d doctor --': 'test/cli/test_doctor.py',
