@@ -20,7 +20,7 @@ from sam3d_ros.messages.cdr import encode
 from sam3d_ros.messages.headers import header_message
 from sam3d_ros.messages.sensors.cameras import encode_camera
 from sam3d_ros.messages.sensors.images import encode_image
-from sam3d_ros.messages.topics import TF, Quality
+from sam3d_ros.messages.topics import OBJECTS, TF, Quality
 from sam3d_ros.messages.transforms import StampedTransform, transforms_message
 from sam3d_ros.messages.types import StoreTypes, import_message
 from sam3d_ros.messages.typestore import typestore
@@ -254,6 +254,24 @@ def ros():
     ros = Ros()
     yield ros
     ros.close()
+
+
+@pytest.fixture(scope='module')
+def camera(graph):
+    """Return a camera of the graph that a file has as its fixture."""
+    return graph.camera()
+
+
+@pytest.fixture
+def objects(graph):
+    """Return a listener to the objects of that graph, which knows none."""
+    from sam3d_msgs.srv import ClearScene
+
+    listener = graph.listen(OBJECTS)
+    assert graph.call(ClearScene, 'scene/clear').success
+    listener.clear()
+    yield listener
+    listener.close()
 
 
 @pytest.fixture

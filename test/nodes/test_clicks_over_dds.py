@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import Point
 from sam3d_msgs.msg import Prompt
-from sam3d_msgs.srv import AddPrompt, ClearScene
+from sam3d_msgs.srv import AddPrompt
 
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
-from sam3d_ros.messages import topics
 from sam3d_ros.nodes.requests import BAD_REQUEST, NOT_FOUND
 
 pytestmark = pytest.mark.dds
@@ -23,21 +22,6 @@ ON_SECOND = (0.05, -0.15, 0.08)
 @pytest.fixture(scope='module')
 def graph(ros):
     return ros.graph('/clicked')
-
-
-@pytest.fixture(scope='module')
-def camera(graph):
-    return graph.camera()
-
-
-@pytest.fixture
-def objects(graph):
-    """Return a listener to the objects of a graph that knows none."""
-    listener = graph.listen(topics.OBJECTS)
-    assert graph.call(ClearScene, 'scene/clear').success
-    listener.clear()
-    yield listener
-    listener.close()
 
 
 def click_on(frame):

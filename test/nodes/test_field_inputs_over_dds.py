@@ -83,6 +83,31 @@ def pointmaps(ros):
         each.close()
 
 
+@pytest.fixture
+def clouds(ros):
+    """Return a function that makes a publisher of frames as clouds, once somebody listens."""
+    kind = 'sensor_msgs/msg/PointCloud2'
+    types = typestore().types
+    classes = types[kind], types['sensor_msgs/msg/PointField']
+    made = []
+
+    def start(topic):
+        publisher = ros.node.create_publisher(import_message(kind), topic, profile(RELIABLE))
+        made.append(publisher)
+        ros.until(lambda: publisher.get_subscription_count() > 0)
+
+        def publish(frame):
+            header = header_message(StoreTypes(), frame.stamp_ns, frame.frame_id)
+            cloud = encode_pointmap(frame.pointmap, frame.rgb, *classes, header)
+            publisher.publish(encode(cloud, kind))
+
+        return publish
+
+    yield start
+    for publisher in made:
+        ros.node.destroy_publisher(publisher)
+
+
 def restamped(messages, names, change):
     """Change the header stamps of some messages, in place."""
     for name in names:
@@ -248,16 +273,11 @@ def test_frames_and_units_can_be_overridden(pointmaps, frames):
     assert np.nanmedian(np.abs(frame.depth_m - shown.depth_m / 2)) < 1e-3
 
 
-def test_a_cloud_takes_over_while_depth_is_silent(ros, pointmaps, frames):
+def test_a_cloud_takes_over_while_depth_is_silent(ros, pointmaps, clouds, frames):
     """Silence is that of the stamps; the diagnostic names who is missed until it is back."""
     each = pointmaps('/spare')
     (shown,) = frames(1, frame_id='spare_camera')
-    kind = 'sensor_msgs/msg/PointCloud2'
-    clouds = ros.node.create_publisher(import_message(kind), '/spare/points', profile(RELIABLE))
-    ros.until(lambda: clouds.get_subscription_count() > 0)
-    classes = [
-        typestore().types[f'sensor_msgs/msg/{name}'] for name in ('PointCloud2', 'PointField')
-    ]
+    publish_cloud = clouds('/spare/points')
     begun_ns = ros.node.get_clock().now().nanoseconds
     sent = []
 
@@ -266,9 +286,7 @@ def test_a_cloud_takes_over_while_depth_is_silent(ros, pointmaps, frames):
             sent.append(begun_ns + len(sent) * 100_000_000)
             frame = replace(shown, stamp_ns=sent[-1])
             each.camera.show(frame, without=without)
-            header = header_message(StoreTypes(), sent[-1], frame.frame_id)
-            cloud = encode_pointmap(frame.pointmap, frame.rgb, *classes, header)
-            clouds.publish(encode(cloud, kind))
+            publish_cloud(frame)
             if len(sent) % 10 == 0:
                 each.node._report()
             is_made = each.stamps and each.frames[-1].sensor.kind == sensor
@@ -283,7 +301,6 @@ def test_a_cloud_takes_over_while_depth_is_silent(ros, pointmaps, frames):
     assert each.node._status().values['range from'] == '/spare/points'
     until_made_from('structured_light', lambda said: 'silent' not in said)
     assert each.node._status().values['range from'] == depth
-    ros.node.destroy_publisher(clouds)
 
 
 class Inferring:
@@ -312,26 +329,18 @@ def test_colour_alone_becomes_frames_of_inferred_range(pointmaps, frames, monkey
     assert each.node._status().values['range from'] == '/plain/rgb/image_rect_color, inferred'
 
 
-def test_sensors_that_are_fused_make_one_frame(ros, pointmaps, frames):
+def test_sensors_that_are_fused_make_one_frame(ros, pointmaps, clouds, frames):
     """The depth camera is blind on the left: the cloud gives what is there."""
     each = pointmaps('/fused', pointmaps__range='fused', pointmaps__measure_noise='false')
     (shown,) = frames(1, frame_id='fused_camera')
-    kind = 'sensor_msgs/msg/PointCloud2'
-    clouds = ros.node.create_publisher(import_message(kind), '/fused/points', profile(RELIABLE))
-    ros.until(lambda: clouds.get_subscription_count() > 0)
-    classes = [
-        typestore().types[f'sensor_msgs/msg/{name}'] for name in ('PointCloud2', 'PointField')
-    ]
+    publish_cloud = clouds('/fused/points')
     half = shown.pointmap.copy()
     half[:, : half.shape[1] // 2] = np.nan
-    sent = []
 
     def more():
-        stamp_ns = ros.node.get_clock().now().nanoseconds
-        sent.append(stamp_ns)
-        header = header_message(StoreTypes(), stamp_ns, shown.frame_id)
-        clouds.publish(encode(encode_pointmap(shown.pointmap, shown.rgb, *classes, header), kind))
-        each.camera.show(replace(shown, stamp_ns=stamp_ns, pointmap=half))
+        now = replace(shown, stamp_ns=ros.node.get_clock().now().nanoseconds)
+        publish_cloud(now)
+        each.camera.show(replace(now, pointmap=half))
         return any(frame.range_sigma_m is not None for frame in each.frames)
 
     ros.until(more)
@@ -342,7 +351,6 @@ def test_sensors_that_are_fused_make_one_frame(ros, pointmaps, frames):
         '/fused/depth_registered/image_rect',
         '/fused/points',
     }
-    ros.node.destroy_publisher(clouds)
 
 
 def test_a_camera_without_tf_is_followed_and_its_tf_is_sent(ros, pointmaps, frames):

@@ -27,15 +27,6 @@ def graph(ros):
     return ros.graph('/live')
 
 
-@pytest.fixture
-def objects(graph):
-    """Return a listener to the objects of a graph that knows none."""
-    listener = graph.listen(topics.OBJECTS)
-    clear(graph, listener)
-    yield listener
-    listener.close()
-
-
 def stamp_ns(message) -> int:
     """Return the header stamp of a decoded message."""
     return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec

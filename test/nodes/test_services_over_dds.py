@@ -44,21 +44,6 @@ def graph(ros):
     return ros.graph('/served', {'pointmaps.grippers': 'camera'})
 
 
-@pytest.fixture(scope='module')
-def camera(graph):
-    return graph.camera()
-
-
-@pytest.fixture
-def objects(graph):
-    """Return a listener to the objects of a graph that knows none."""
-    listener = graph.listen(topics.OBJECTS)
-    assert graph.call(ClearScene, 'scene/clear').success
-    listener.clear()
-    yield listener
-    listener.close()
-
-
 def ids(message):
     return [item.id for item in message.objects]
 
