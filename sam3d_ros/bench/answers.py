@@ -14,7 +14,13 @@ import numpy as np
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
 from sam3d_ros.bench.metrics import metrics_layout as layout
 from sam3d_ros.bench.metrics import metrics_shape as shape
-from sam3d_ros.bench.metrics.scoring import F1_DISTANCE_M, PosedMesh, Reference, solid_overlap
+from sam3d_ros.bench.metrics.scoring import (
+    F1_DISTANCE_M,
+    PosedMesh,
+    Reference,
+    matched,
+    solid_overlap,
+)
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import Frame, SceneObject, Surface
 from sam3d_ros.geometry.transforms import apply, inverse
@@ -95,10 +101,7 @@ def _scores(case: Case, kept: float, config: Config) -> Iterator[tuple[str, floa
         scene = session.step(blinded(frame, segmenter, kept, number)).scene
     items = [item for item in scene.objects if len(item.mesh.faces)]
     meshes = [_posed(item, Surface(item.mesh.vertices_m, item.mesh.faces)) for item in items]
-    bounds = np.array([mesh.bounds() for mesh in meshes]).reshape(-1, 2, 3)
-    truths = np.array([truth.mesh.bounds() for truth in case.truth]).reshape(-1, 2, 3)
-    overlap = layout.pairwise_box_iou(bounds, truths)
-    pairs = {column: row for row, column in layout.match(overlap, LEAST_IOU)}
+    pairs = {column: row for row, column in matched(meshes, case.truth, LEAST_IOU)}
     for column, truth in enumerate(case.truth):
         if column not in pairs:
             for name in ('box_iou', 'f1_5mm', 'solid_iou', 'hidden_one', 'hidden_best'):

@@ -15,7 +15,7 @@ import numpy as np
 
 from sam3d_ros.bench.metrics import metrics_layout as layout
 from sam3d_ros.bench.metrics.metrics_shape import Surface
-from sam3d_ros.bench.metrics.scoring import MATCH_IOU, PosedMesh, Reference
+from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference, matched
 from sam3d_ros.core.types import BoolArray, FaceLabel, FloatArray, Mesh, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.pose.layout import moved_by, twist_between
@@ -41,9 +41,7 @@ class Calibration:
     def add(self, scene: Scene, truth: Sequence[Reference]) -> None:
         """Compare the objects of a scene with the objects of the truth that they match."""
         meshes = [_posed(item) for item in scene.objects]
-        bounds = np.array([mesh.bounds() for mesh in meshes]).reshape(-1, 2, 3)
-        true_bounds = np.array([item.mesh.bounds() for item in truth]).reshape(-1, 2, 3)
-        for row, column in layout.match(layout.pairwise_box_iou(bounds, true_bounds), MATCH_IOU):
+        for row, column in matched(meshes, truth):
             self._add(scene.objects[row], truth[column])
 
     def values(self, suite: str) -> dict[str, float]:

@@ -16,8 +16,7 @@ from itertools import combinations
 
 import numpy as np
 
-from sam3d_ros.bench.metrics.metrics_layout import match, pairwise_box_iou
-from sam3d_ros.bench.metrics.scoring import MATCH_IOU, PosedMesh, Reference
+from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference, matched
 from sam3d_ros.bench.metrics.settling import STAYS_M, let_go
 from sam3d_ros.core.types import FloatArray, Scene
 from sam3d_ros.geometry.relations import NEXT_M, Relation, RelationKind, relations
@@ -87,17 +86,11 @@ class RelationScore:
         :param true: of :func:`true_relations`.
         """
         items = [item for item in scene.objects if len(item.mesh.faces)]
-        bounds = np.array(
-            [
-                PosedMesh(
-                    apply(i.T_fixed_obj, i.mesh.vertices_m.astype(float)), i.mesh.faces
-                ).bounds()
-                for i in items
-            ]
-        ).reshape(-1, 2, 3)
-        true_bounds = np.array([item.mesh.bounds() for item in truth]).reshape(-1, 2, 3)
-        iou = pairwise_box_iou(bounds, true_bounds)
-        known_as = {items[row].id: column for row, column in match(iou, MATCH_IOU)}
+        meshes = [
+            PosedMesh(apply(i.T_fixed_obj, i.mesh.vertices_m.astype(float)), i.mesh.faces)
+            for i in items
+        ]
+        known_as = {items[row].id: column for row, column in matched(meshes, truth)}
         self.count(relations(scene), known_as, true)
 
     def count(self, told: Sequence[Relation], known_as: Mapping[int, int], true: Related) -> None:

@@ -224,6 +224,21 @@ def grown(truth: PosedMesh, by_m: float = 0.001) -> PosedMesh:
     return PosedMesh(truth.vertices_m + by_m * at_vertex / np.maximum(length, 1e-12), truth.faces)
 
 
+def matched(
+    found: Sequence[PosedMesh], truth: Sequence[Reference], least_iou: float = MATCH_IOU
+) -> list[tuple[int, int]]:
+    """Return which result is which object of the truth, one to one by box IoU: pairs of places.
+
+    :param found: all results.
+    :param least_iou: of the boxes of a pair.
+    """
+    bounds, true_bounds = (
+        np.array([mesh.bounds() for mesh in meshes]).reshape(-1, 2, 3)
+        for meshes in (found, [item.mesh for item in truth])
+    )
+    return layout.match(layout.pairwise_box_iou(bounds, true_bounds), least_iou)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneScore:
     """Scores of every object of one scene, in the truth's order, and the number of results."""
@@ -246,8 +261,7 @@ def score_scene(
     bounds = np.array([mesh.bounds() for mesh in predicted]).reshape(-1, 2, 3)
     near = within_region(bounds.mean(axis=1), true_bounds)
     kept = [mesh for mesh, is_near in zip(predicted, near, strict=True) if is_near]
-    pairs = layout.match(layout.pairwise_box_iou(bounds[near], true_bounds), MATCH_IOU)
-    partner = {column: kept[row] for row, column in pairs}
+    partner = {column: kept[row] for row, column in matched(kept, truth)}
     scores = tuple(
         score_object(partner[index], item, emd=emd) if index in partner else score_missed(item)
         for index, item in enumerate(truth)

@@ -16,8 +16,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
-from sam3d_ros.bench.metrics.metrics_layout import match, pairwise_box_iou
-from sam3d_ros.bench.metrics.scoring import MATCH_IOU, PosedMesh
+from sam3d_ros.bench.metrics.scoring import PosedMesh, matched
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.reconstruction import posed
 from sam3d_ros.bench.worlds import TruthSegmenter, cases
@@ -57,9 +56,7 @@ def run(options: BenchOptions) -> Measurement:
                 scene = session.step(frame).scene
             objects = [item for item in scene.objects if len(item.mesh.faces)]
             found = posed(scene)
-            bounds = np.array([mesh.bounds() for mesh in found]).reshape(-1, 2, 3)
-            true_bounds = np.array([item.mesh.bounds() for item in case.truth])
-            for row, k in match(pairwise_box_iou(bounds, true_bounds), MATCH_IOU):
+            for row, k in matched(found, case.truth):
                 item, truth = objects[row], case.truth[k].mesh
                 if item.mesh.symmetry is None or item.mesh.up is None:
                     continue
@@ -77,7 +74,8 @@ def run(options: BenchOptions) -> Measurement:
                     is_right = is_up(R @ item.mesh.up, true_up, truth)
                     up.append(is_right)
                     standing.append(is_up(np.array([0.0, 0.0, 1.0]), true_up, truth))
-                if not same[-1] or not is_right:
+                is_wrong = not same[-1] or not is_right
+                if is_wrong and len(pictures) < WORST_PICTURED:
                     caption = f'{case.name}: {case.names[k]}; {known}, said to be {said}; up is '
                     caption += 'right or not asked' if is_right else 'wrong'
                     shown = [found[row]]
@@ -102,7 +100,7 @@ def run(options: BenchOptions) -> Measurement:
             tuple((*pair, str(count)) for pair, count in confusions.most_common()),
         ),
     )
-    return Measurement('canonical', values, tables, tuple(pictures[:WORST_PICTURED]))
+    return Measurement('canonical', values, tables, tuple(pictures))
 
 
 def class_of(symmetry: Symmetry) -> str:

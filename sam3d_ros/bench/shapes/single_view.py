@@ -14,13 +14,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
-from sam3d_ros.bench.metrics.metrics_layout import match, pairwise_box_iou
 from sam3d_ros.bench.metrics.metrics_shape import (
     Surface,
     compare_surfaces,
     earth_mover_distance,
 )
-from sam3d_ros.bench.metrics.scoring import MATCH_IOU, PosedMesh, Reference, grown
+from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference, grown, matched
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.reconstruction import posed
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
@@ -181,7 +180,5 @@ def _completed(case: Case, options: BenchOptions) -> list[PosedMesh | None]:
     session = Session.from_config(options.config)
     session.segmenter = TruthSegmenter(case)
     found = posed(session.step(case.frames[0]).scene)
-    bounds = np.array([mesh.bounds() for mesh in found]).reshape(-1, 2, 3)
-    truth = np.array([item.mesh.bounds() for item in case.truth])
-    partner = {column: row for row, column in match(pairwise_box_iou(bounds, truth), MATCH_IOU)}
-    return [found[partner[k]] if k in partner else None for k in range(len(truth))]
+    partner = {column: row for row, column in matched(found, case.truth)}
+    return [found[partner[k]] if k in partner else None for k in range(len(case.truth))]
