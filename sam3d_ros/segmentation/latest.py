@@ -20,12 +20,10 @@ class OfLatest(Generic[Of, Made]):
     Threads may ask at once; each object is made by the first that asks.
 
     :param make: returns what is to be kept, e.g. an image's embedding.
-    :param count: of how many objects.
     """
 
-    def __init__(self, make: Callable[[Of], Made], count: int = KEPT) -> None:
+    def __init__(self, make: Callable[[Of], Made]) -> None:
         self._make = make
-        self._count = count
         self._kept: list[tuple[Of, Future[Made]]] = []
         self._lock = threading.Lock()
 
@@ -35,7 +33,7 @@ class OfLatest(Generic[Of, Made]):
         with self._lock:
             made = next((made for kept, made in self._kept if kept is item), mine)
             if made is mine:
-                self._kept = self._kept[max(0, len(self._kept) + 1 - self._count) :]
+                self._kept = self._kept[max(0, len(self._kept) + 1 - KEPT) :]
                 self._kept.append((item, mine))
         if made is mine:
             try:

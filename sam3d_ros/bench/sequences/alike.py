@@ -26,7 +26,7 @@ from sam3d_ros.world.episode import Episode
 from sam3d_ros.world.events import LOOK_AWAY_RAD
 from sam3d_ros.world.samples import samples
 from sam3d_ros.world.setting.placing import Body
-from sam3d_ros.world.sources import Given, ScanSource
+from sam3d_ros.world.sources import Given, ProceduralSource, ScanSource
 
 PAIRS, PROCEDURAL = 20, 40
 FRAMES, AWAY, BACK = 7, 4, 5
@@ -72,8 +72,8 @@ def measure(options: BenchOptions) -> tuple[dict[str, Value], Table, tuple[Pictu
         name = f'{a.solid.name} and {b.solid.name}'
         here: list[Outcome] = []
         for pair, is_stranger in (((a, b), False), ((a, b), True), ((b, a), True)):
-            episode = put_elsewhere(_episode(pair, seed, options), is_stranger)
-            found, frame = follow(episode, options)
+            at_rest = episode_of('pair', seed, Given(pair), options.sensor, FRAMES)
+            found, frame = follow(put_elsewhere(at_rest, is_stranger), options)
             here += found
             if any(item.is_false for item in found):
                 what = 'a stranger' if is_stranger else 'both put elsewhere'
@@ -92,18 +92,15 @@ def measure(options: BenchOptions) -> tuple[dict[str, Value], Table, tuple[Pictu
     return dict(values), Table(title, head, tuple(rows)), tuple(pictures[:3])
 
 
-def look_alikes(options: BenchOptions, split: str = 'test') -> list[tuple[Body, Body]]:
-    """Return the pairs of scans, or of procedural solids, that differ least by size and colour.
+def look_alikes(options: BenchOptions) -> list[tuple[Body, Body]]:
+    """Return the pairs of test scans or procedural solids that differ least by size and colour.
 
     :param options: name the folder of scans, None = procedural solids.
-    :param split: of the folder.
     """
     if options.objects is None:
-        from sam3d_ros.world.sources import ProceduralSource
-
         bodies = ProceduralSource().draw(PROCEDURAL, np.random.default_rng(options.seed))
     else:
-        bodies = ScanSource(options.objects, split).all()
+        bodies = ScanSource(options.objects, 'test').all()
     sizes = [np.log(np.sort(body.solid.extents_m)) for body in bodies]
     colors = [_mean_lab(body) for body in bodies]
     pairs = sorted(
@@ -120,10 +117,6 @@ def _mean_lab(body: Body) -> FloatArray:
     colors = body.solid.colors.reshape(-1, 1, 3).astype(np.float32) / 255.0
     mean: FloatArray = cv2.cvtColor(colors, cv2.COLOR_RGB2LAB).reshape(-1, 3).mean(axis=0)
     return mean
-
-
-def _episode(pair: tuple[Body, Body], seed: int, options: BenchOptions) -> Episode:
-    return episode_of('pair', seed, Given(pair), options.sensor, FRAMES)
 
 
 def put_elsewhere(episode: Episode, is_stranger: bool) -> Episode:
