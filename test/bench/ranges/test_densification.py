@@ -11,7 +11,7 @@ from sam3d_ros.world.samples import samples
 from sam3d_ros.world.suites import make_episode
 
 
-def test_truthscores_perfectly_and_a_blurred_one_does_not():
+def test_truth_scores_perfectly_and_a_blurred_one_does_not():
     sample = next(samples(make_episode('lidar', 3, frames=1)))
     truth = sample.rendering.depth_m
     sigma = np.full_like(truth, 0.01)
