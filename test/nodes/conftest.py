@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -288,6 +289,20 @@ def frames(ros, boxes_world):
 def stamp_ns(message) -> int:
     """Return the header stamp of a decoded message."""
     return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+
+
+@pytest.fixture
+def handed_on():
+    """Return what stands in for ``message_filters.Subscriber``: it hands on what a test says."""
+
+    class Subscriber:
+        def __init__(self, node, kind, topic, qos_profile):
+            self.kind, self.sub = kind, SimpleNamespace(qos_profile=qos_profile)
+
+        def registerCallback(self, callback):
+            self.callback = callback
+
+    return Subscriber
 
 
 @pytest.fixture

@@ -22,16 +22,6 @@ class CustomMsg:
     """Stands in for the generated class."""
 
 
-class Subscriber:
-    """Keeps what it was made for."""
-
-    def __init__(self, node, kind, topic, qos_profile):
-        self.kind, self.sub = kind, SimpleNamespace(qos_profile=qos_profile)
-
-    def registerCallback(self, callback):
-        self.callback = callback
-
-
 class Node:
     """Knows one publisher, of Livox's type."""
 
@@ -44,8 +34,8 @@ class Node:
 
 
 @pytest.fixture
-def listening(monkeypatch):
-    monkeypatch.setattr(inputs.message_filters, 'Subscriber', Subscriber)
+def listening(monkeypatch, handed_on):
+    monkeypatch.setattr(inputs.message_filters, 'Subscriber', handed_on)
     monkeypatch.setattr(inputs, 'import_message', lambda name: CustomMsg)
 
     def start(is_installed):

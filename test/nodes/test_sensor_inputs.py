@@ -19,16 +19,6 @@ from sam3d_ros.pointmaps.config import PointmapConfig
 RGB, DEPTH, POINTS = '/rgb/image_rect_color', '/depth_registered/image_rect', '/points'
 
 
-class Subscriber:
-    """Hands on what a test says."""
-
-    def __init__(self, node, kind, topic, qos_profile):
-        self.kind, self.sub = kind, SimpleNamespace(qos_profile=qos_profile)
-
-    def registerCallback(self, callback):
-        self.callback = callback
-
-
 class Node:
     """Knows no publisher."""
 
@@ -48,9 +38,9 @@ class Node:
         return SimpleNamespace(warning=print, error=print)
 
 
-def test_when_stamps_go_back_streams_of_before_are_not_waited_for(monkeypatch):
+def test_when_stamps_go_back_streams_of_before_are_not_waited_for(monkeypatch, handed_on):
     """A recording is played again, this time without its depth."""
-    monkeypatch.setattr(inputs.message_filters, 'Subscriber', Subscriber)
+    monkeypatch.setattr(inputs.message_filters, 'Subscriber', handed_on)
     node, config, resets = Node(), InputConfig(), []
     clocks = LiveClocks(PointmapConfig(stamps='header'), 0.05, (RGB, DEPTH, POINTS), print)
     got = []
