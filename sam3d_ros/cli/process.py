@@ -38,6 +38,7 @@ from sam3d_ros.core.types import Frame, Scene
 from sam3d_ros.export import scene_files, scene_json
 from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras, transforms_of
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader
+from sam3d_ros.reconstruction.appearance.splat_refinement import can_refine
 from sam3d_ros.reconstruction.appearance.splats import with_gaussians
 from sam3d_ros.reconstruction.appearance.texture import with_textures
 from sam3d_ros.session.config import Config, load_config
@@ -133,6 +134,8 @@ def run(args: argparse.Namespace) -> int:
             textured = with_textures(scene, sources)
             return with_gaussians(textured, sources) if args.gaussians else textured
 
+        if args.gaussians and not can_refine():
+            notes.add('no gsplat with a GPU: Gaussians cover the meshes and are not trained')
         folder = FolderSink(args.out, finished)
         sinks: list[Sink] = [folder] if args.rrd is None else [folder, RerunSink(args.rrd)]
         with BagSink(

@@ -446,7 +446,7 @@ class Page:
             self._lock.label = 'Unlock' if item.locked else 'Lock'
 
     def _frame(self, moment: Moment) -> None:
-        """Let visitors begin with a look at all objects, from where the camera is now."""
+        """Let visitors begin with a look at what is in sight, beside and above the camera."""
         position, middle, up = overview(moment, self._splats_m)
         camera = self._server.initial_camera
         if np.linalg.norm(camera.position - position) > FRAMED_M:

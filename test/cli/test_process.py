@@ -19,6 +19,7 @@ from sam3d_ros.core.types import ObjectState
 from sam3d_ros.export.scene_files import read_scene
 from sam3d_ros.geometry.gaussians import decode_gaussians
 from sam3d_ros.messages.results.scene import scene_from
+from sam3d_ros.reconstruction.appearance.splat_refinement import can_refine
 
 SIZE = (320, 240)
 
@@ -107,6 +108,12 @@ def test_the_report(out):
     }
     assert report['backends']['segmentation'] == 'mini'
     assert report['topics']['depth'] == '/camera/depth/image'
+
+
+@pytest.mark.skipif(can_refine(), reason='gsplat and a GPU are here: Gaussians are trained')
+def test_gaussians_that_are_not_trained_are_said_to_be_so(out):
+    notes = json.loads((out / 'report.json').read_text())['notes']
+    assert any('Gaussians' in note and 'not trained' in note for note in notes)
 
 
 def digests(folder):
