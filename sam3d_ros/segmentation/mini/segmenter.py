@@ -275,11 +275,15 @@ def _alternatives(
 
 
 def _distinct(things: Partition, sets: Sequence[tuple[BoolArray, float]]) -> tuple[Selection, ...]:
-    """Return the selections of sets of patches and their scores, each set once."""
+    """Return the selections of sets of patches and their scores, each set once.
+
+    No score is above the first's: how sure a piece is to be one says nothing of being meant.
+    """
     answers: dict[bytes, Selection] = {}
+    most = float(np.clip(sets[0][1], 0, 1))
     for members, score in sets:
         members[0] = False
         chosen = selection(things, members)
-        score = float(np.clip(score, 0, 1))
+        score = float(np.clip(score, 0, most))
         answers.setdefault(members.tobytes(), Selection(chosen.mask, score, chosen.support))
     return tuple(answers.values())

@@ -55,6 +55,8 @@ def test_prompts_are_answered_by_the_thing_they_point_at(segmenter, frames) -> N
             if mask.sum() < 1000:
                 continue
             for prompt in prompts(mask):
-                found = segmenter.segment(item.frame, [prompt]).items[0].mask & item.valid
+                items = segmenter.segment(item.frame, [prompt]).items
+                assert items[0].score == max(it.score for it in items)
+                found = items[0].mask & item.valid
                 iou.append((found & mask).sum() / (found | mask).sum())
     assert np.mean(iou) > 0.88
