@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -63,12 +65,9 @@ class BagSink:
         outputs = replace(outputs or OutputConfig(), marker_mode='triangle_list')
         self._messages = ResultMessages(outputs, tf or TfConfig())
         self._pointmaps = pointmaps
-        self._pending = sorted(transforms, key=lambda item: item.log_ns)
+        self._transforms = sorted(transforms, key=lambda item: item.log_ns)
+        self._written = 0
         self._last_ns = 0
-        self._tree = TransformTree(None)
-        for item in self._pending:
-            edge, stamp_ns = item.transform, None if item.is_static else item.transform.stamp_ns
-            self._tree.add(edge.parent, edge.child, edge.T_parent_child, stamp_ns)
         clouds = [
             topic.of(camera) for camera in cameras for topic in (POINTS, CAMERA_INFO) if pointmaps
         ]
@@ -83,19 +82,29 @@ class BagSink:
             camera = result.frame.camera_id
             clouds = pointmap_messages(result.frame)
             self._send(self._last_ns, ((topic.of(camera), cloud) for topic, cloud in clouds))
-        self._send(self._last_ns, odometry_messages(result.frame, self._tree))
+        if result.frame.pose_covariance is not None:
+            self._send(self._last_ns, odometry_messages(result.frame, self._tree))
         self._send(self._last_ns, self._messages.of_frame(result))
+
+    @cached_property
+    def _tree(self) -> TransformTree:
+        """All TF of the inputs; only frames that own odometry has placed ask for it."""
+        tree = TransformTree(None)
+        for item in self._transforms:
+            edge, stamp_ns = item.transform, None if item.is_static else item.transform.stamp_ns
+            tree.add(edge.parent, edge.child, edge.T_parent_child, stamp_ns)
+        return tree
 
     def _write_inputs(self, until_ns: int | None) -> None:
         """Write TF of the inputs up to a time; None = all that is left."""
-        count = len(self._pending)
+        end = len(self._transforms)
         if until_ns is not None:
-            count = sum(item.log_ns <= until_ns for item in self._pending)
-        for item in self._pending[:count]:
+            end = bisect_right(self._transforms, until_ns, key=lambda item: item.log_ns)
+        for item in self._transforms[self._written : end]:
             topic = TF_STATIC if item.is_static else TF
             message = transforms_message(StoreTypes(), [item.transform])
             self._send(item.log_ns, [(topic, message)])
-        del self._pending[:count]
+        self._written = max(self._written, end)
 
     def _send(self, stamp_ns: int, messages: Iterable[Message]) -> None:
         for topic, message in messages:
