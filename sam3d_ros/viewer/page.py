@@ -46,6 +46,8 @@ MOST_HZ = 8.0
 """The page changes so often at most."""
 SELECTS, ADDS, CORRECTS = 'selects', 'adds an object', 'corrects the selected'
 """What a click or a box in the image, or a click in the scene, may mean."""
+LOOK_FOR, NAME = 'Look for', 'Name'
+"""What may be typed."""
 NEAR_RAY = 0.02
 """A click in the scene means the first point within so much of its distance from the ray."""
 FRAMED_M = 0.02
@@ -144,9 +146,8 @@ class Page:
             )  # fmt: skip
             self._last = LastAnswer(gui, self._ask_again)
             if TEXT in can:
-                with gui.add_form(None) as form:
-                    self._phrase = gui.add_text('Look for', '', hint='a phrase, then Enter')
-                form.on_submit(lambda _: self._ask_phrase(self._phrase.value.strip()))
+                with gui.add_form(None):
+                    gui.add_text(LOOK_FOR, '', hint='a phrase, then Enter')
             gui.add_divider()
             self._slider = gui.add_slider('Time', 0, 1, 1, 0, hint='drag to go through time')
             self._time = gui.add_markdown('')
@@ -156,9 +157,8 @@ class Page:
             with self._details:
                 self._table = gui.add_html('')
                 if EDIT in can:
-                    with gui.add_form(None) as form:
-                        self._name = gui.add_text('Name', '', hint='then Enter')
-                    form.on_submit(lambda _: self._rename(self._name.value.strip()))
+                    with gui.add_form(None):
+                        self._name = gui.add_text(NAME, '', hint='then Enter')
                     self._lock = gui.add_button('Lock', hint='its shape stays as it is')
                     self._lock.on_click(lambda _: self._ask(self._toggle_lock))
                 if REBUILD in can:
@@ -201,6 +201,9 @@ class Page:
         try:
             if what == 'select':
                 self._clicked(int(values['id']))
+            elif what == 'submit':
+                act = {LOOK_FOR: self._ask_phrase, NAME: self._rename}[values['form']]
+                act(values.get('text', ''))
             elif what == 'point':
                 self._pointed_at(float(values['u']), float(values['v']))
             elif what == 'box':

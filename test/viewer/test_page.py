@@ -191,6 +191,23 @@ def test_a_stranger_finds_renames_deletes_and_saves(shown, tab, tmp_path, result
     assert len(read_scene(result).objects) == 2  # what was processed is as it was
 
 
+def test_the_second_of_two_quick_phrases_is_heard(shown, tab):
+    tab.goto(shown.url)
+    rows(tab).first.wait_for()
+    field(tab, 'Look for').evaluate(
+        """(box, phrases) => {
+            const {set} = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
+            for (const phrase of phrases) {
+                set.call(box, phrase);
+                box.dispatchEvent(new Event('input', { bubbles: true }));
+                box.form.requestSubmit();
+            }
+        }""",
+        ['the blue thing', 'the red thing'],
+    )
+    selected(tab, colored(shown, 'red'))
+
+
 def test_time_is_scrubbed_and_the_colours_show_the_evidence(shown, tab):
     tab.goto(shown.url)
     tab.get_by_text('4 of 4').wait_for()
