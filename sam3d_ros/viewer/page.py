@@ -174,13 +174,13 @@ class Page:
         with gui.add_folder('Show'):
             coloring = gui.add_dropdown('Colours', COLORINGS)
             self._legend = gui.add_html('')
-            coloring.on_update(lambda event: self._set('coloring', event.target.value))
+            coloring.on_update(partial(self._set, 'coloring'))
             for name, label in (
                 ('points', 'Points of the sensor'), ('meshes', 'Shapes'), ('boxes', 'Boxes'),
                 ('names', 'Names'), ('covariance', 'Uncertainty (3 σ)'), ('people', 'People'),
             ):  # fmt: skip
                 box = gui.add_checkbox(label, bool(getattr(self._show, name)))
-                box.on_update(partial(self._checked, name))
+                box.on_update(partial(self._set, name))
             view = gui.add_button_group('Look from', ('aside', 'camera'))
             view.on_click(lambda event: self._look_from(event.target.value))
         if SAVE in can:
@@ -198,6 +198,7 @@ class Page:
     # What visitors do comes in threads of viser and of the gate.
 
     def _on_event(self, what: str, values: Mapping[str, str]) -> None:
+        means = values.get('means', SELECTS)
         try:
             if what == 'select':
                 self._clicked(int(values['id']))
@@ -205,10 +206,10 @@ class Page:
                 act = {LOOK_FOR: self._ask_phrase, NAME: self._rename}[values['form']]
                 act(values.get('text', ''))
             elif what == 'point':
-                self._pointed_at(float(values['u']), float(values['v']))
+                self._pointed_at(float(values['u']), float(values['v']), means)
             elif what == 'box':
                 edges = [float(values[name]) for name in ('left', 'top', 'right', 'bottom')]
-                self._gestured(BoxPrompt((edges[0], edges[1], edges[2], edges[3])))
+                self._gestured(BoxPrompt((edges[0], edges[1], edges[2], edges[3])), means)
         except (KeyError, ValueError):
             self._say('the page sent something that cannot be read', bad=True)
 
@@ -216,9 +217,9 @@ class Page:
         self._show.selected = 0 if self._show.selected == object_id else object_id
         self._dirty.set()
 
-    def _pointed_at(self, u: float, v: float) -> None:
-        if self._gesture.value != SELECTS:
-            self._gestured(PointPrompt(((u, v),), (1,)))
+    def _pointed_at(self, u: float, v: float, means: str) -> None:
+        if means != SELECTS:
+            self._gestured(PointPrompt(((u, v),), (1,)), means)
             return
         moment = self._moment
         if moment is not None and moment.view is not None:
@@ -231,16 +232,18 @@ class Page:
     def _clicked_scene(self, event: Any) -> None:
         """Take a click beside all meshes for the first point along its ray."""
         moment = self._moment
-        if self._gesture.value == SELECTS or moment is None or moment.view is None:
+        if moment is None or moment.view is None:
             return
         pixel = first_pixel(
             moment.view, np.asarray(event.ray_origin), np.asarray(event.ray_direction)
         )
         if pixel is not None:
-            self._gestured(PointPrompt((pixel,), (1,)))
+            self._gestured(PointPrompt((pixel,), (1,)), self._gesture.value)
 
-    def _gestured(self, prompt: Prompt) -> None:
-        means, view = self._gesture.value, self._moment.view if self._moment else None
+    def _gestured(self, prompt: Prompt, means: str) -> None:
+        view = self._moment.view if self._moment else None
+        if means not in self._gesture.options:
+            raise ValueError(means)
         if view is None or means == SELECTS:
             return
         whole = enlarged(prompt, view.step_px)
@@ -323,12 +326,9 @@ class Page:
         objects = moment.scene.objects if moment is not None else ()
         return next((item for item in objects if item.id == self._show.selected), None)
 
-    def _set(self, name: str, value: Any) -> None:
-        setattr(self._show, name, value)
+    def _set(self, name: str, event: Any) -> None:
+        setattr(self._show, name, event.target.value)
         self._dirty.set()
-
-    def _checked(self, name: str, event: Any) -> None:
-        self._set(name, event.target.value)
 
     async def _scrubbed(self, event: Any) -> None:
         # Called at once, not by a thread: what is drawn meanwhile would set the slider back.

@@ -281,6 +281,7 @@ def soon(holds):
 def choose(tab, gesture):
     field(tab, 'A click').click()
     tab.get_by_role('option', name=gesture).click()
+    soon(lambda: field(tab, 'A click').input_value() == gesture)
 
 
 def test_a_picture_of_the_page_is_taken_without_a_window(result, tmp_path, chromium):
