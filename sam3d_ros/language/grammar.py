@@ -177,7 +177,7 @@ class _Parser:
         while self._entries and self._entries[-1].role == Role.AND:
             self._entries.pop()
         query = self._noun_phrase()
-        if self._role() == Role.AND:
+        if self._role() == Role.AND or self._after_noun_starts_another():
             raise PromptError(
                 f'"{self._phrase}" names two things',
                 wanted='one noun phrase',

@@ -64,29 +64,32 @@ class Kept:
         """
         height, width = self.frame.depth_m.shape
         left, top, right, bottom = box_px
-        if left == right and top == bottom:
+        masks = self._masks()
+        if is_click := left == right and top == bottom:
+            place, wanted = f'at ({left:g}, {top:g}) px', 'a click on one that has a mask'
             row, column = round(top), round(left)
             if 0 <= row < height and 0 <= column < width:
-                for track_id, seen in self._masks().items():
+                for track_id, seen in masks.items():
                     if seen[row, column]:
                         return track_id
-            raise PromptError(
-                f'no object at ({left:g}, {top:g}) px', wanted='a click on one that has a mask'
-            )
-        asked = np.clip(np.rint(box_px), 0, (width, height, width, height))
-        boxes = {track_id: mask_box(seen) for track_id, seen in self._masks().items()}
-        fits = {
-            track_id: box_iou(asked, np.array(box, np.float64))
-            for track_id, box in boxes.items()
-            if box is not None
-        }
-        best = max(fits, key=lambda key: fits[key], default=0)
-        if not best or fits[best] < LEAST_FIT:
-            raise PromptError(
-                f'no object fills the box {tuple(map(round, box_px))} px',
-                wanted='a box close around one that has depth and a mask',
-            )
-        return best
+        else:
+            place = f'fills the box {tuple(map(round, box_px))} px'
+            wanted = 'a box close around one that has depth and a mask'
+            asked = np.clip(np.rint(box_px), 0, (width, height, width, height))
+            fits = {
+                track_id: box_iou(asked, np.array(box, np.float64))
+                for track_id, seen in masks.items()
+                if (box := mask_box(seen)) is not None
+            }
+            best = max(fits, key=lambda key: fits[key], default=0)
+            if best and fits[best] >= LEAST_FIT:
+                return best
+        rows = slice(max(0, round(top)), max(0, round(bottom)) + is_click)
+        columns = slice(max(0, round(left)), max(0, round(right)) + is_click)
+        depth_m = self.frame.depth_m[rows, columns]
+        if depth_m.size and not np.isfinite(depth_m).any():
+            place += ', where nothing has depth'
+        raise PromptError(f'no object {place}', wanted=wanted)
 
     def _masks(self) -> dict[int, BoolArray]:
         items = self.tracks.instances.items

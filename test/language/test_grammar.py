@@ -46,9 +46,11 @@ def test_said_in_which_frame():
         (' \n', 'empty phrase'),
         ('word ' * 300, '300 words'),
         ('the cup and the bowl', 'names two things'),
+        ('the red cup, the blue bowl', 'names two things'),
+        ('cup/bowl', 'names two things'),
         ('the red thing left of', 'where a thing should be named'),
         ('the the', 'names nothing'),
-        ('the cup red bowl', 'not understood'),
+        ('the cup red not', 'not understood'),
     ],
 )
 def test_what_cannot_be_parsed_says_why(phrase, sentence):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from sam3d_ros.core.errors import NotFoundError, NotReadyError
+from sam3d_ros.core.errors import NotFoundError, NotReadyError, PromptError
 from sam3d_ros.core.types import Instances, Tracks
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
 
@@ -54,3 +55,18 @@ def test_without_a_frame_there_is_nothing_to_refer_to(shown):
     for stamp_ns in (None, shown[0].frame.stamp_ns):
         with pytest.raises(NotReadyError, match='no frame'):
             recent.at(stamp_ns)
+
+
+def test_an_exemplar_on_nothing_or_without_depth_says_so(shown):
+    here = shown[0]
+    blind = replace(here, frame=replace(here.frame, pointmap=np.full((30, 40, 3), np.nan)))
+    for box, place in (
+        ((5.0, 5.0, 5.0, 5.0), r'at \(5, 5\) px'),
+        ((2.0, 2.0, 9.0, 9.0), r'fills the box \(2, 2, 9, 9\) px'),
+    ):
+        with pytest.raises(PromptError, match=f'no object {place}; wanted'):
+            here.filling(box)
+        with pytest.raises(PromptError, match=f'no object {place}, where nothing has depth'):
+            blind.filling(box)
+    with pytest.raises(PromptError, match='no object at'):
+        here.filling((500.0, 500.0, 500.0, 500.0))
