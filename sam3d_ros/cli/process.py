@@ -34,7 +34,7 @@ from sam3d_ros.core.errors import (
     Sam3dError,
 )
 from sam3d_ros.core.notes import Notes
-from sam3d_ros.core.types import Frame, Scene
+from sam3d_ros.core.types import ExemplarPrompt, Frame, Scene
 from sam3d_ros.export import scene_files, scene_json
 from sam3d_ros.pipeline.cameras import in_stamp_order, read_cameras, transforms_of
 from sam3d_ros.pipeline.frames import BadFrame, FrameReader
@@ -42,6 +42,7 @@ from sam3d_ros.reconstruction.appearance.splat_refinement import can_refine
 from sam3d_ros.reconstruction.appearance.splats import with_gaussians
 from sam3d_ros.reconstruction.appearance.texture import with_textures
 from sam3d_ros.session.config import Config, load_config
+from sam3d_ros.session.prompts.standing import serves_concepts
 from sam3d_ros.session.result import FrameResult
 from sam3d_ros.session.session import Session
 from sam3d_ros.sinks import report
@@ -251,8 +252,13 @@ def process_frame(
                 remedy='Name another one by --prompt-frame.',
             )
         return frame
+    # What known objects answer, and what corrects one of them, is asked when the frame is known.
+    is_late = asked.object_id is not None or (
+        any(isinstance(prompt, ExemplarPrompt) for prompt in asked.prompts)
+        and not serves_concepts(session.segmenter)
+    )
     try:
-        result = session.step(frame, prompts=asked.prompts if asked.object_id is None else ())
+        result = session.step(frame, prompts=() if is_late else asked.prompts)
     except PromptError:
         raise
     except Sam3dError as error:
@@ -261,6 +267,10 @@ def process_frame(
         (prompt,) = asked.prompts
         assert not isinstance(prompt, Correction)
         session.correct(asked.object_id, prompt)
+    elif is_late:
+        for prompt in asked.prompts:
+            session.prompt(prompt)
+        result = replace(result, scene=session.scene() or result.scene)
     return result
 
 

@@ -11,7 +11,7 @@ import cv2
 
 from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from sam3d_ros.core.types import BoxPrompt, BoxPx, ExemplarPrompt, MaskPrompt, PointPrompt, Prompt
 from sam3d_ros.session.config import PromptConfig
 from sam3d_ros.session.prompts.answers import LEVELS
 
@@ -36,6 +36,12 @@ def add_prompt_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='PHRASE[,PHRASE]',
         help='list only what these noun phrases mean, e.g. "the red cup left of the box"',
     )
+    for name, text in (('like', 'that is meant'), ('unlike', 'that is not meant')):
+        parser.add_argument(
+            f'--{name}', action='append', type=shown, default=[], metavar='U,V|L,T,R,B',
+            help=f'list only what is like a thing shown by a click or by a box around it, px: one '
+            f'{text}; with --text, what answers to its phrase as well; repeatable',
+        )  # fmt: skip
     add_pixel_prompt_arguments(parser)
     parser.add_argument(
         '--also',
@@ -110,6 +116,8 @@ def prompt_config(args: argparse.Namespace, config: PromptConfig) -> PromptConfi
     :param args: parsed from :func:`add_prompt_arguments`.
     :param config: from a file, or the defaults.
     """
+    if args.like:
+        return replace(config, text='', alike=True)
     asked = bool(args.text or (asked_of(args).prompts and args.correct is None))
     return replace(config, text=args.text or config.text, only=config.only or asked)
 
@@ -122,6 +130,15 @@ def asked_of(args: argparse.Namespace) -> Asked:
     """
     prompts = pixel_prompts(args)
     told = corrections(args)
+    if args.like or args.unlike:
+        if not args.like or prompts or told or args.correct is not None or ',' in args.text:
+            raise PromptError(
+                'an exemplar with other prompts, or of what is not meant alone',
+                wanted='--like, with --unlike and one phrase of --text or without',
+                remedy='Run process once for each.',
+            )
+        first, *more = args.like
+        return Asked((ExemplarPrompt(first, None, args.text, tuple(more), tuple(args.unlike)),))
     if told and (not prompts or args.correct is not None):
         raise PromptError(
             '--also, --choose or --apart without a prompt that they are about',
@@ -178,7 +195,7 @@ def point(text: str) -> tuple[float, float, int]:
     return u, v, label
 
 
-def box(text: str) -> tuple[float, float, float, float]:
+def box(text: str) -> BoxPx:
     """Return left, top, right and bottom of ``L,T,R,B``.
 
     :raises argparse.ArgumentTypeError: when it is something else.
@@ -188,6 +205,17 @@ def box(text: str) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f'{text!r} is no box: L,T,R,B') from error
     return left, top, right, bottom
+
+
+def shown(text: str) -> BoxPx:
+    """Return the box of an exemplar, of ``U,V`` one without area.
+
+    :raises argparse.ArgumentTypeError: when it is neither.
+    """
+    if text.count(',') == 1:
+        u, v, _ = point(text)
+        return u, v, u, v
+    return box(text)
 
 
 def mask(text: str) -> MaskPrompt:

@@ -35,6 +35,11 @@ class PromptConfig:
         'that stands on a support',
     )
     only: bool = option(False, 'list what prompts ask for and nothing else', read_only=True)
+    alike: bool = option(
+        False,
+        'list only what is like the exemplars that prompts show, and nothing before there are any',
+        read_only=True,
+    )
     keep_frames: int = option(
         10,
         'latest frames that a prompt may name by stamp; one of 640x480 takes 5 to 10 MB',

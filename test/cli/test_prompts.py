@@ -13,7 +13,7 @@ from sam3d_ros.cli.main import main
 from sam3d_ros.cli.prompts import add_prompt_arguments, asked_of, prompt_config
 from sam3d_ros.core.corrections import Correction
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import BoxPrompt, PointPrompt
+from sam3d_ros.core.types import BoxPrompt, ExemplarPrompt, PointPrompt
 from sam3d_ros.export.scene_files import read_scene
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
@@ -174,3 +174,34 @@ def test_what_cannot_be_served_ends_with_the_reason(process, capsys, arguments, 
     code, _ = process('wrong', *arguments)
     assert code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_what_an_exemplar_shows_is_asked_in_one_prompt():
+    args = parse(
+        '--like', '1,2', '--like', '1,2,3,4', '--unlike', '5,6', '--text', 'the red thing'
+    )  # fmt: skip
+    (prompt,) = asked_of(args).prompts
+    assert isinstance(prompt, ExemplarPrompt) and prompt.text == 'the red thing'
+    assert (prompt.box_px, prompt.more_px) == ((1.0, 2.0, 1.0, 2.0), ((1.0, 2.0, 3.0, 4.0),))
+    assert prompt.not_px == ((5.0, 6.0, 5.0, 6.0),)
+    config = prompt_config(args, PromptConfig(text='mug'))
+    assert config.alike and not config.only and not config.text
+    for wrong in (('--point', '1,2'), ('--text', 'cup,bowl'), ('--apart',), ('--correct', '1')):
+        with pytest.raises(PromptError, match='exemplar'):
+            asked_of(parse('--like', '1,2', *wrong))
+    with pytest.raises(PromptError, match='not meant alone'):
+        asked_of(parse('--unlike', '1,2'))
+    with pytest.raises(SystemExit):
+        parse('--like', '1,2,3')
+
+
+@pytest.mark.parametrize('frame', [0, 1])
+def test_an_exemplar_lists_only_what_is_like_it(process, recorded, frame, capsys):
+    u, v = pixel_of(recorded[frame], 1)
+    shown = ['--prompt-frame', str(frame), '--like', f'{u:.0f},{v:.0f}']
+    code, out = process(f'like_{frame}', *shown)
+    assert code == 0
+    (item,) = read_scene(out).objects
+    assert item.T_fixed_obj[:3, 3] == pytest.approx(BOXES[1][0], abs=0.02)
+    code, _ = process('nothing', *shown[:3], '2,2')
+    assert code != 0 and 'no object at (2, 2)' in capsys.readouterr().err

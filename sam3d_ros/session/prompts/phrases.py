@@ -35,9 +35,10 @@ def standing_prompts(
     :raises PromptError: when a phrase cannot be understood.
     """
     if serves_concepts(segmenter):
-        return StandingPrompts(prompts.phrases, only=prompts.only), Phrases((), say)
-    only = prompts.only and not prompts.phrases
-    return StandingPrompts(only=only), Phrases(prompts.phrases, say)
+        only = prompts.only or prompts.alike
+        return StandingPrompts(prompts.phrases, only=only), Phrases((), say)
+    phrases = Phrases(prompts.phrases, say, only=prompts.alike)
+    return StandingPrompts(only=prompts.only and not phrases.only), phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,21 @@ class Phrases:
 
     :param phrases: what is looked for from the start; nothing else is listed then.
     :param say: takes what a user should know, a sentence at a time.
+    :param only: whether nothing is listed but what they and what is added mean.
     :raises PromptError: when one of them cannot be understood.
     """
 
     def __init__(
-        self, phrases: tuple[str, ...] = (), say: Callable[[str], object] = LOG.warning
+        self,
+        phrases: tuple[str, ...] = (),
+        say: Callable[[str], object] = LOG.warning,
+        *,
+        only: bool = False,
     ) -> None:
         for phrase in phrases:
             parse(phrase)
         self._phrases = tuple(map(Asked, phrases))
+        self.only = only or bool(phrases)
         self._added: list[Asked] = []
         self._say = say
         self._untold: Counter[Asked] = Counter()
@@ -105,13 +112,13 @@ class Phrases:
         return Answered(0, prompt, kept.frame, ids=ids, presence=answer.presence)
 
     def listed(self, scene: Scene) -> Scene:
-        """Return a scene with only those objects that the phrases of the start mean, if any.
+        """Return a scene with only those objects that are looked for, where others are not listed.
 
         What is no longer meant is told as removed.
 
         :param scene: all that is known.
         """
-        if not self._phrases:
+        if not self.only:
             return scene
         meant: set[int] = set()
         for asked in (*self._phrases, *self._added):
