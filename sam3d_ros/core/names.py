@@ -14,3 +14,4 @@ class Named:
     label_score: float = 0.0
     labels: tuple[tuple[str, float], ...] = ()
     colors: tuple[tuple[str, float], ...] = ()
+    appearance: tuple[float, ...] = ()

@@ -455,6 +455,8 @@ class SceneObject:
     :param labels: the likeliest names and their probabilities, the likeliest first.
     :param colors: colour names and the share of what was seen of it that goes by each, as under
         white light; empty = not known.
+    :param appearance: unit vector of 64 numbers, what the picture encoder of names makes of it;
+        things that look alike have like ones; empty = not known.
     """
 
     id: int
@@ -481,6 +483,7 @@ class SceneObject:
     label_score: float = 0.0
     labels: tuple[tuple[str, float], ...] = ()
     colors: tuple[tuple[str, float], ...] = ()
+    appearance: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

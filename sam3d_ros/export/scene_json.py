@@ -64,6 +64,7 @@ def _item(item: SceneObject, mesh: str) -> dict[str, Any]:
         'label_score': float(item.label_score),
         'labels': [[name, round(share, 4)] for name, share in item.labels],
         'colors': [[name, round(share, 4)] for name, share in item.colors],
+        'appearance': list(item.appearance),
         'score': float(item.score),
         'pose': {
             **_pose(item.T_fixed_obj),
@@ -228,4 +229,5 @@ def _object(folder: Path, item: Mapping[str, Any]) -> SceneObject:
         label_score=float(item.get('label_score', 0.0)),
         labels=_pairs(item, 'labels'),
         colors=_pairs(item, 'colors'),
+        appearance=tuple(map(float, item.get('appearance', ()))),
     )

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
 from sam3d_ros.core.errors import PromptError
-from sam3d_ros.core.types import FloatArray, Scene
+from sam3d_ros.core.types import FloatArray, Scene, SceneObject
 from sam3d_ros.geometry.relations import RelationKind, relations
 from sam3d_ros.language.grammar import Query, Word, parse
 from sam3d_ros.language.kinds import KINDS
@@ -18,6 +19,7 @@ from sam3d_ros.language.lexicon import ANYTHING
 from sam3d_ros.language.things import Thing, Viewpoint, likeness, things_of, viewpoint_of
 from sam3d_ros.language.words import sure, word_probability
 
+NOBODY: Mapping[int, SceneObject] = MappingProxyType({})
 LISTED = 0.5
 """Objects that are meant with at least this probability are returned."""
 SIDE_M = 0.01
@@ -57,6 +59,7 @@ def find(
     phrase: str,
     like: Sequence[int] = (),
     unlike: Sequence[int] = (),
+    left: Mapping[int, SceneObject] = NOBODY,
 ) -> Answer:
     """Return the objects of a scene that a phrase means.
 
@@ -64,6 +67,7 @@ def find(
     :param phrase: a noun phrase; empty with an exemplar = anything like it.
     :param like: ids of exemplars: what is meant is like one of them.
     :param unlike: ids of exemplars of what is not meant.
+    :param left: exemplars that have left the scene, as they were last, by id.
     :raises UnknownWordsError: when a word stands for nothing.
     :raises PromptError: when the phrase cannot be understood, asks for names or a point of view
         that the scene does not have, or an exemplar is not in it.
@@ -81,7 +85,7 @@ def find(
     meaning = _Meaning(scene, things, view)
     score, reasons = meaning.of(query)
     if like or unlike:
-        alike = _alike(things, like, unlike)
+        alike = _alike(things, like, unlike, left)
         score = score * alike
         said = 'like ' + ', '.join(map(str, like)) if like else 'unlike the others'
         for why, p in zip(reasons, alike, strict=True):
@@ -112,20 +116,29 @@ def find_present(
     return answer
 
 
-def _alike(things: Sequence[Thing], like: Sequence[int], unlike: Sequence[int]) -> FloatArray:
+def _alike(
+    things: Sequence[Thing],
+    like: Sequence[int],
+    unlike: Sequence[int],
+    left: Mapping[int, SceneObject],
+) -> FloatArray:
     """Return (N,) how likely each thing is of the sort of the exemplars."""
-    known = {thing.item.id: thing for thing in things}
+    known = {key: Thing(item, things[0].up) for key, item in left.items() if things}
+    known |= {thing.item.id: thing for thing in things}
     missing = [number for number in (*like, *unlike) if number not in known]
     if missing:
         raise PromptError(
             f'no object {", ".join(map(str, missing))} to compare with',
-            wanted=f'some of {", ".join(map(str, known)) or "none"}',
+            wanted=f'some of {", ".join(map(str, sorted(known))) or "none"}',
         )
     score: FloatArray = np.zeros(len(things))
     for k, thing in enumerate(things):
-        best = max((likeness(known[number], thing) for number in like), default=1.0)
+        best = max((likeness(known[number], thing) for number in like), default=0.0)
         worst = max((likeness(known[number], thing) for number in unlike), default=0.0)
-        score[k] = best if worst == 0 else best * (1 - worst) if worst >= best else best
+        if not like:
+            score[k] = 1 - worst
+        else:
+            score[k] = best * (1 - worst) if worst >= best else best
     return score
 
 

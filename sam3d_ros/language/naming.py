@@ -47,6 +47,7 @@ MOST_LOOKS = 5
 LARGER = 1.4
 """It does so when its mask is so much larger than at any look before."""
 LOOK_PIXELS = 60
+APPEARANCE = 64
 LISTED = 5
 SWITCH = 0.08
 """By so much another name must be likelier before it takes the place of the one that was told."""
@@ -55,8 +56,8 @@ SWITCH = 0.08
 class Namer(Protocol):
     """Says what a thing looks like."""
 
-    def log_odds(self, picture: ByteArray, shape: Float32Array) -> Float32Array:
-        """Return (KINDS,) float32 log-odds of each kind.
+    def look(self, picture: ByteArray, shape: Float32Array) -> tuple[Float32Array, Float32Array]:
+        """Return (KINDS,) float32 log-odds of each kind, and (64,) what the picture looks like.
 
         :param picture: (SIDE, SIDE, 3) uint8 RGB crop.
         :param shape: of :func:`sam3d_ros.language.shape.features`.
@@ -72,6 +73,7 @@ class Impression:
     :param weight: of all frames that count.
     :param votes: how often other models gave it each name; those of late weigh more.
     :param odds: (KINDS,) float64 sums of the log-odds of each kind, by weight.
+    :param appearance: (64,) float64 sums of what the pictures look like, by weight.
     :param looked: weight of all looks.
     :param looks: how many.
     :param largest_px: pixels of the largest mask that was looked at.
@@ -82,6 +84,7 @@ class Impression:
     weight: float = 0.0
     votes: dict[str, float] = field(default_factory=dict)
     odds: FloatArray = field(default_factory=lambda: np.zeros(len(KINDS)))
+    appearance: FloatArray = field(default_factory=lambda: np.zeros(APPEARANCE))
     looked: float = 0.0
     looks: int = 0
     largest_px: int = 0
@@ -201,6 +204,7 @@ class NamingStage:
         known = replace(
             known,
             odds=known.odds + weight * look.odds,
+            appearance=known.appearance + weight * look.appearance,
             looked=known.looked + weight,
             looks=known.looks + 1,
             largest_px=max(known.largest_px, look.pixels),
@@ -231,18 +235,19 @@ class NamingStage:
 
 
 class _Look(NamedTuple):
-    """What one look at a track told: (KINDS,) log-odds of each kind, by so many pixels."""
+    """What one look at a track told: of each kind the log-odds, what it looks like, its pixels."""
 
     track_id: int
     odds: Float32Array
+    appearance: Float32Array
     pixels: int
 
 
 def _look(namer: Namer, frame: Frame, item: Instance, made: Reconstruction) -> _Look:
     points = apply(made.T_cam_obj, made.mesh.vertices_m.astype(np.float64))
     surface = measure(points, made.mesh.faces, frame.up_cam)
-    odds = namer.log_odds(crop(frame.rgb, item.mask, item.box_px), features(surface))
-    return _Look(made.track_id, odds, int(np.count_nonzero(item.mask)))
+    told = namer.look(crop(frame.rgb, item.mask, item.box_px), features(surface))
+    return _Look(made.track_id, *told, int(np.count_nonzero(item.mask)))
 
 
 def inner_pixels(rgb: ByteArray, item: Instance) -> ByteArray:
@@ -263,14 +268,18 @@ def _named(known: Impression) -> Named:
     share = known.colors / max(known.weight, 1e-9)
     order = [int(k) for k in np.argsort(-share, kind='stable') if share[k] >= LEAST_SHARE]
     colors = tuple((TERMS[k], round(float(share[k]), 4)) for k in order)
+    length = float(np.linalg.norm(known.appearance))
+    unit = known.appearance / length if length else known.appearance[:0]
+    appearance = tuple(unit.round(3).tolist())
     if known.votes:
         total = sum(known.votes.values())
         ranked = sorted(known.votes.items(), key=lambda pair: (-pair[1], pair[0]))
         labels = tuple((name, vote / total) for name, vote in ranked[:LISTED])
-        return Named(*labels[0], labels, colors)
+        return Named(*labels[0], labels, colors, appearance)
     if known.told < 0:
-        return Named(colors=colors)
+        return Named(colors=colors, appearance=appearance)
     probability = known.probability
     best = [int(k) for k in np.argsort(-probability, kind='stable')[:LISTED]]
     labels = tuple((KINDS[k], round(float(probability[k]), 4)) for k in best)
-    return Named(KINDS[known.told], float(probability[known.told]), labels, colors)
+    score = float(probability[known.told])
+    return Named(KINDS[known.told], score, labels, colors, appearance)

@@ -361,6 +361,7 @@ class ObjectMemory:
             label_score=1.0 if given else name.label_score,
             labels=name.labels,
             colors=name.colors,
+            appearance=name.appearance,
             score=float(instance.score * rebuilt.confidence),
             first_seen_ns=track.first_seen_ns,
             last_seen_ns=track.last_seen_ns,

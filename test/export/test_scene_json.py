@@ -25,6 +25,7 @@ KEYS = {
     'label_score',
     'labels',
     'colors',
+    'appearance',
     'score',
     'pose',
     'size',
@@ -65,7 +66,8 @@ def test_states_by_name(tmp_path):
 
 
 def test_there_and_back(tmp_path):
-    before = scene(scene_object(3), scene_object(8, ObjectState.OUT_OF_VIEW))
+    seen = replace(scene_object(3), appearance=(0.6, 0.8))
+    before = scene(seen, scene_object(8, ObjectState.OUT_OF_VIEW))
     write_scene(before, tmp_path)
     after = read_scene(tmp_path)
     assert (after.stamp_ns, after.fixed_frame) == (before.stamp_ns, before.fixed_frame)
@@ -73,7 +75,9 @@ def test_there_and_back(tmp_path):
         assert np.allclose(one.T_fixed_obj, other.T_fixed_obj, rtol=0, atol=1e-12)
         for name in ('covariance', 'size_m', 'box_center_m'):
             assert np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ('id', 'state', 'label', 'score', 'scale_sigma', 'last_seen_ns'):
+        for name in (
+            'id', 'state', 'label', 'appearance', 'score', 'scale_sigma', 'last_seen_ns',
+        ):  # fmt: skip
             assert getattr(one, name) == getattr(other, name)
         assert np.array_equal(one.mesh.vertices_m, other.mesh.vertices_m)
         assert other.provenance.backend == 'geometric'

@@ -89,9 +89,30 @@ def test_an_exemplar_finds_its_like():
     alike = seen(*SCENE.objects, thing(5, ball(0.042), (0.3, 0.1, 0.042), BLUE, **BALL))
     assert told('', alike, like=(3,)) == [3, 5]
     assert told('the ball right of the ball', alike, like=(3,)) == [5]
-    assert 3 not in told('blue things', alike, unlike=(3,))
+    assert told('blue things', alike, unlike=(3,)) == [2]
     with pytest.raises(PromptError, match='no object 9'):
         find(alike, '', like=(9,))
+
+
+def test_looks_tell_things_of_one_size_and_colour_apart():
+    """What looks like the exemplar comes first, whatever stands nearer; what does not, last."""
+    same, other = {'appearance': (1.0, 0.0)}, {'appearance': (-1.0, 0.0)}
+    cans = seen(
+        *(
+            thing(k, can(0.03, 0.12), (0.1 * k, 0.0, 0.06), WHITE, **CUP, **look)
+            for k, look in enumerate((same, other, same), start=1)
+        )
+    )
+    assert told('', cans, like=(1,)) == [1, 3]
+    assert told('the cup', cans, like=(1,), unlike=(2,)) == [1, 3]
+    assert told('the cup', cans, unlike=(1,)) == [2]
+
+
+def test_an_exemplar_that_has_left_still_shows_what_is_meant():
+    gone, rest = SCENE.objects[2], seen(*SCENE.objects[:2], *SCENE.objects[3:])
+    alike = seen(*rest.objects, thing(5, ball(0.041), (0.3, 0.1, 0.041), BLUE, **BALL))
+    answer = find(alike, '', like=(3,), left={3: gone})
+    assert [item.id for item in answer.objects] == [5]
 
 
 def test_what_the_scene_does_not_know_is_refused():

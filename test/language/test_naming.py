@@ -10,7 +10,7 @@ import pytest
 from sam3d_ros.core.types import Instance, Instances, Reconstructions, Track, Tracks, TrackState
 from sam3d_ros.language.config import LanguageConfig
 from sam3d_ros.language.kinds import KINDS
-from sam3d_ros.language.naming import NamingStage
+from sam3d_ros.language.naming import APPEARANCE, NamingStage
 
 BOX = (10, 10, 40, 40)
 FRAME = SimpleNamespace(rgb=np.full((60, 80, 3), 128, np.uint8), up_cam=None)
@@ -22,9 +22,10 @@ class Namer:
 
     kind = 'cup'
 
-    def log_odds(self, picture, shape):
+    def look(self, picture, shape):
         assert picture.shape == (160, 160, 3) and np.isfinite(shape).all()
-        return np.where(np.array(KINDS) == self.kind, 3.0, 0.0).astype(np.float32)
+        odds = np.where(np.array(KINDS) == self.kind, 3.0, 0.0)
+        return odds.astype(np.float32), np.full(APPEARANCE, 2.0, np.float32)
 
 
 def tracks(label='', state=TrackState.CONFIRMED):
@@ -61,6 +62,7 @@ def test_one_odd_look_changes_no_name(stage):
             dict(named.labels)['cup'], abs=1e-3
         )
     assert len(named.labels) == 5
+    assert np.linalg.norm(named.appearance) == pytest.approx(1.0, abs=0.01)
 
 
 def test_a_label_of_another_model_outlives_a_frame_without_it(stage):
@@ -70,7 +72,8 @@ def test_a_label_of_another_model_outlives_a_frame_without_it(stage):
 
 def test_looks_end_when_there_is_nothing_new(stage):
     calls = []
-    stage._namer.log_odds = lambda *_: calls.append(1) or np.zeros(len(KINDS), np.float32)
+    usual = stage._namer.look
+    stage._namer.look = lambda *asked: calls.append(1) or usual(*asked)
     for _ in range(12):
         stage.update(FRAME, tracks(), made())
     assert len(calls) == 5
@@ -81,10 +84,10 @@ def test_beside_the_poses_no_frame_waits_for_a_look():
     stage = NamingStage(LanguageConfig(names=False), wait=False)
 
     class Slow(Namer):
-        def log_odds(self, picture, shape):
+        def look(self, picture, shape):
             calls.append(1)
             assert may_look.wait(10.0)
-            return super().log_odds(picture, shape)
+            return super().look(picture, shape)
 
     stage._namer = Slow()
     for _ in range(3):

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Phrases that stand: one that cannot be told lists nothing, and says so, once."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 from made_up_things import box, seen, thing
 
+from sam3d_ros.core.types import ExemplarPrompt
 from sam3d_ros.session.prompts.phrases import PATIENCE, Phrases
 
 
@@ -32,3 +36,16 @@ def test_names_that_come_late_are_waited_for():
             assert phrases.listed(nameless).objects == ()
         assert [item.id for item in phrases.listed(named).objects] == [1]
     assert said == []
+
+
+def test_an_exemplar_lists_its_like_alone_and_goes_on_to_when_it_is_gone():
+    cubes = [thing(k, box(0.1, 0.1, 0.1), (0.3 * k, 0.0, 0.05)) for k in (1, 2)]
+    scene = seen(*cubes, thing(3, box(0.3, 0.1, 0.1), (0.0, 0.5, 0.05)))
+    phrases = Phrases(only=True)
+    assert phrases.listed(scene).objects == ()
+    kept = SimpleNamespace(filling=lambda box_px: 1, frame=None)
+    question = SimpleNamespace(prompt=ExemplarPrompt((1.0, 1.0, 1.0, 1.0)), kept=kept)
+    assert phrases.answered(question, scene).ids == (1, 2)
+    assert [item.id for item in phrases.listed(scene).objects] == [1, 2]
+    without = phrases.listed(replace(scene, objects=scene.objects[1:]))
+    assert [item.id for item in without.objects] == [2] and without.removed == (1,)

@@ -1,30 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exemplars: of five scans three are the same; one is shown, the others are to be found."""
+"""Exemplars: of five scans three are the same; one is shown, the others are to be found.
+
+The two others are those that are most like them by size and colour, as in the suite ``alike``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions
 from sam3d_ros.bench.language.counting import matches, played
+from sam3d_ros.bench.sequences.alike import unlikeness
 from sam3d_ros.language.grounding import find
-from sam3d_ros.world.meshes import LARGEST_M, list_scans, load_scan
 from sam3d_ros.world.setting.placing import Body
+from sam3d_ros.world.sources import ScanSource
 from sam3d_ros.world.suites import make_episode
 
-COPIES, OTHERS = 3, 2
+COPIES = 3
 WORLDS, QUICK_WORLDS = 16, 3
 
 
 @dataclass(slots=True)
 class Alike:
-    """Some copies of one scan, and other scans, of its category where there are any."""
+    """Some copies of one scan, and those others that are most like it."""
 
     folder: Path
-    description: str = 'copies of a scan among others'
+    description: str = 'copies of a scan among look-alikes'
+    _bodies: list[Body] = field(default_factory=list)
 
     def draw(self, count: int, rng: np.random.Generator) -> list[Body]:
         """Return ``count`` bodies; the first :data:`COPIES` are alike.
@@ -32,16 +37,13 @@ class Alike:
         :param count: how many.
         :param rng: draws all that is left to chance.
         """
-        scans = [e for e in list_scans(self.folder, 'test') if (e.longest_m or 0.0) <= LARGEST_M]
-        first = scans[int(rng.integers(len(scans)))]
-        others = [entry for entry in scans if entry.name != first.name]
-        order = rng.permutation(len(others))
-        near = sorted(order, key=lambda k: others[int(k)].category != first.category)
-        chosen = [first] * COPIES + [others[int(k)] for k in near]
-        return [
-            Body(load_scan(entry).renamed(f'{entry.name}_{k}'))
-            for k, entry in enumerate(chosen[:count])
-        ]
+        if not self._bodies:
+            self._bodies = ScanSource(self.folder, 'test').all()
+        apart = unlikeness(self._bodies)
+        first = int(rng.integers(len(self._bodies)))
+        near = [int(k) for k in np.argsort(apart[first], kind='stable') if k != first]
+        solids = [self._bodies[k].solid for k in [first] * COPIES + near[: max(0, count - COPIES)]]
+        return [Body(solid.renamed(f'{solid.name}_{k}')) for k, solid in enumerate(solids[:count])]
 
 
 def mean_average_precision(options: BenchOptions) -> float:

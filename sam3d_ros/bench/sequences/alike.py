@@ -9,6 +9,7 @@ comes back under another's, or what is new and gets one, is a false re-identific
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -101,22 +102,25 @@ def look_alikes(options: BenchOptions) -> list[tuple[Body, Body]]:
         bodies = ProceduralSource().draw(PROCEDURAL, np.random.default_rng(options.seed))
     else:
         bodies = ScanSource(options.objects, 'test').all()
-    sizes = [np.log(np.sort(body.solid.extents_m)) for body in bodies]
-    colors = [_mean_lab(body) for body in bodies]
-    pairs = sorted(
-        combinations(range(len(bodies)), 2),
-        key=lambda pair: float(
-            np.abs(sizes[pair[0]] - sizes[pair[1]]).max()
-            + np.linalg.norm(colors[pair[0]] - colors[pair[1]]) / COLOR_PER_SIZE
-        ),
-    )
+    apart = unlikeness(bodies)
+    pairs = sorted(combinations(range(len(bodies)), 2), key=lambda pair: float(apart[pair]))
     return [(bodies[a], bodies[b]) for a, b in pairs[:PAIRS]]
 
 
-def _mean_lab(body: Body) -> FloatArray:
-    colors = body.solid.colors.reshape(-1, 1, 3).astype(np.float32) / 255.0
-    mean: FloatArray = cv2.cvtColor(colors, cv2.COLOR_RGB2LAB).reshape(-1, 3).mean(axis=0)
-    return mean
+def unlikeness(bodies: Sequence[Body]) -> FloatArray:
+    """Return (N, N) float64, how far bodies differ by size and mean colour.
+
+    :param bodies: N of them.
+    """
+    sizes = np.log(np.sort([body.solid.extents_m for body in bodies], axis=1))
+    lab = [
+        cv2.cvtColor(body.solid.colors[None].astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)[0]
+        for body in bodies
+    ]
+    colors = np.array([one.mean(axis=0) for one in lab], np.float64)
+    larger = np.abs(sizes[:, None] - sizes).max(axis=2)
+    found: FloatArray = larger + np.linalg.norm(colors[:, None] - colors, axis=2) / COLOR_PER_SIZE
+    return found
 
 
 def put_elsewhere(episode: Episode, is_stranger: bool) -> Episode:

@@ -34,13 +34,18 @@ class Head:
     biases: tuple[tuple[Float32Array, Float32Array], ...]
     temperature: float
 
-    def log_odds(self, picture: Float32Array, shape: Float32Array) -> Float32Array:
+    def appearance(self, picture: Float32Array) -> Float32Array:
+        """Return (N, P) float32 whitened features of (N, 1280) features of pictures."""
+        found: Float32Array = np.asarray((picture - self.mean) @ self.axes, np.float32)
+        return found
+
+    def log_odds(self, appearance: Float32Array, shape: Float32Array) -> Float32Array:
         """Return (N, KINDS) float32, from which a softmax makes probabilities.
 
-        :param picture: (N, 1280) features of pictures.
+        :param appearance: (N, P) of :meth:`appearance`.
         :param shape: (N, S) of :func:`sam3d_ros.language.shape.features`.
         """
-        inputs = np.concatenate([(picture - self.mean) @ self.axes, shape], axis=1)
+        inputs = np.concatenate([appearance, shape], axis=1)
         total = np.zeros(1, np.float32)
         for (first, last), (inner, outer) in zip(self.weights, self.biases, strict=True):
             total = total + np.maximum(inputs @ first + inner, 0) @ last + outer

@@ -19,13 +19,11 @@ class LookNamer:
         self._encoder = PictureEncoder(device)
         self._head = trained_head()
 
-    def log_odds(self, picture: ByteArray, shape: Float32Array) -> Float32Array:
-        """Return (KINDS,) float32 log-odds of each kind.
+    def look(self, picture: ByteArray, shape: Float32Array) -> tuple[Float32Array, Float32Array]:
+        """Return (KINDS,) float32 log-odds of each kind, and (64,) what the picture looks like.
 
         :param picture: (SIDE, SIDE, 3) uint8 RGB crop.
         :param shape: of :func:`sam3d_ros.language.shape.features`.
         """
-        odds: Float32Array = self._head.log_odds(
-            self._encoder.features(picture)[None], shape[None]
-        )[0]
-        return odds
+        appearance = self._head.appearance(self._encoder.features(picture)[None])
+        return self._head.log_odds(appearance, shape[None])[0], appearance[0]

@@ -12,7 +12,7 @@ from typing import Any
 from sam3d_ros.core.errors import PromptError
 from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.state import from_tree, to_tree
-from sam3d_ros.core.types import ExemplarPrompt, Scene, TextPrompt
+from sam3d_ros.core.types import ExemplarPrompt, Scene, SceneObject, TextPrompt
 from sam3d_ros.language.grammar import parse
 from sam3d_ros.language.grounding import find, find_present
 from sam3d_ros.session.config import PromptConfig
@@ -78,10 +78,11 @@ class Phrases:
         self._say = say
         self._untold: Counter[Asked] = Counter()
         self._listed: frozenset[int] = frozenset()
+        self._shown: dict[int, SceneObject] = {}
 
     def clear(self) -> None:
         """Forget what was added; the phrases of the start stay."""
-        self._added = []
+        self._added, self._shown = [], {}
 
     def state(self) -> Any:
         """Return what was added, as a tree of :mod:`core.state`."""
@@ -108,6 +109,7 @@ class Phrases:
             asked = Asked(prompt.text, like, tuple(map(kept.filling, prompt.not_px)))
         answer = find_present(scene, asked.phrase, asked.like, asked.unlike)
         self._added.append(asked)
+        self._remember(scene)
         ids = tuple(item.id for item in answer.objects)
         return Answered(0, prompt, kept.frame, ids=ids, presence=answer.presence)
 
@@ -121,13 +123,14 @@ class Phrases:
         if not self.only:
             return scene
         meant: set[int] = set()
+        self._remember(scene)
         for asked in (*self._phrases, *self._added):
             try:
-                answer = find(scene, asked.phrase, asked.like, asked.unlike)
+                answer = find(scene, asked.phrase, asked.like, asked.unlike, self._shown)
             except PromptError as error:
                 self._untold[asked] += 1
                 if self._untold[asked] == PATIENCE:
-                    self._say(f'nothing is listed for "{asked.phrase}": {error}')
+                    self._say(f'nothing is listed for "{asked.phrase or "like it"}": {error}')
             else:
                 del self._untold[asked]
                 meant.update(item.id for item in answer.objects)
@@ -138,3 +141,8 @@ class Phrases:
             objects=tuple(item for item in scene.objects if item.id in meant),
             removed=tuple(sorted({*scene.removed, *gone})),
         )
+
+    def _remember(self, scene: Scene) -> None:
+        """Remember exemplars as they are now: they mean what they showed when they are gone."""
+        shown = {key for asked in self._added for key in (*asked.like, *asked.unlike)}
+        self._shown |= {item.id: item for item in scene.objects if item.id in shown}

@@ -161,7 +161,7 @@ def held_back(looks: Looks, seed: int) -> tuple[Float32Array, Looks]:
         out = np.isin(looks.things, scans[fold == k])
         head = train(looks.chosen(~out), seed)
         parts.append(looks.chosen(out))
-        odds.append(head.log_odds(parts[-1].pictures, parts[-1].shapes))
+        odds.append(head.log_odds(head.appearance(parts[-1].pictures), parts[-1].shapes))
     joined = Looks(*(
         np.concatenate([getattr(part, name) for part in parts])
         for name in ('pictures', 'shapes', 'kinds', 'things', 'is_scan')
