@@ -284,8 +284,7 @@ class Texture:
     """A colour image laid over a mesh.
 
     :param image: (h, w, 3) uint8 RGB.
-    :param uv: (F, 3, 2) float32 place of every face corner in the image, 0..1 from its upper left
-        corner (glTF).
+    :param uv: (F, 3, 2) float32 place of each face's corners in the image, 0..1 as in glTF.
     """
 
     image: ByteArray
@@ -448,15 +447,13 @@ class SceneObject:
     :param moved_ns: stamp of the frame that last showed it elsewhere than before; 0 = it rests.
     :param held: TF frame of the gripper that holds it and moves it; empty = none does.
     :param locked: whether its shape is to stay as it is, and nobody may remove it.
-    :param contact: how it was moved and cut so that it stands on something and in nothing, in
-        words; empty = it was not.
+    :param contact: how it was moved and cut to stand on something, in nothing; empty = it was not.
     :param label: what it is called; empty = not known.
     :param label_score: probability of that name, 0..1; 0 where there is no name.
     :param labels: the likeliest names and their probabilities, the likeliest first.
     :param colors: colour names and the share of what was seen of it that goes by each, as under
         white light; empty = not known.
-    :param appearance: unit vector of 64 numbers, what the picture encoder of names makes of it;
-        things that look alike have like ones; empty = not known.
+    :param appearance: 64 numbers of unit length of the encoder of names; empty = not known.
     """
 
     id: int
