@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
-from sam3d_ros.core.types import FaceLabel, Float32Array, FloatArray, Scene, SceneObject
+from sam3d_ros.core.types import FaceLabel, FloatArray, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply, upright_axes
 from sam3d_ros.language.colors import TERMS, shares
 from sam3d_ros.language.kinds import KINDS
@@ -21,9 +21,13 @@ FEW = 400
 Z = np.array([0.0, 0.0, 1.0])
 OVER_SHARE = 0.4
 """Of a thing above another, so much of the smaller footprint lies over the other."""
-PER_EXTENT, PER_LOOK, PER_COLOR, ALIKE = 19.3, 2.2, 0.5, 3.8
-"""Log-odds that two things are of one sort: what each difference takes from ALIKE. Fitted to pairs
-of things in worlds of scans of the training split, as often alike as not."""
+ALIKE, PER_EXTENT, PER_LOOK = 3.8, 19.3, 2.2
+"""Log-odds that two things are of one sort, and what differences take from it. Fitted to pairs of
+things in worlds of scans of the training split, as often alike as not."""
+HUE_SPREAD, PER_HUE = 0.5, 8.0
+"""Hues of two things of one sort differ by no more in 95 of 100 such pairs. Beyond it they are of
+another sort, which those pairs do not show: rivals were chosen by their colours."""
+SATURATED = ('red', 'orange', 'yellow', 'green', 'turquoise', 'blue', 'purple', 'pink')
 NO_LOOK = 0.5
 """Difference of two things of which one was never looked at."""
 
@@ -156,23 +160,20 @@ def things_of(scene: Scene) -> tuple[Thing, ...]:
 
 
 def likeness(a: Thing, b: Thing) -> float:
-    """Return how likely two things are of one sort: by what they look like, colours and size.
+    """Return how likely two things are of one sort: by what they look like, hues and size.
 
     :param a: a thing.
     :param b: another one, or the same.
     """
     if a is b:
         return 1.0
-    color = np.abs(_shares(a) - _shares(b)).sum() / 2
+    hue = sum(abs(a.colors.get(term, 0.0) - b.colors.get(term, 0.0)) for term in SATURATED) / 2
     extent = np.abs(np.log(a.measures.extents_m / b.measures.extents_m)).mean()
     looks = a.item.appearance, b.item.appearance
     look = 1 - float(np.dot(*looks)) if all(looks) else NO_LOOK
-    return float(expit(ALIKE - PER_EXTENT * extent - PER_LOOK * look - PER_COLOR * color))
+    other_hue = PER_HUE * max(0.0, hue - HUE_SPREAD)
+    return float(expit(ALIKE - PER_EXTENT * extent - PER_LOOK * look - other_hue))
 
 
 def _up_of(scene: Scene) -> FloatArray:
     return Z if scene.up is None else scene.up / np.linalg.norm(scene.up)
-
-
-def _shares(thing: Thing) -> Float32Array:
-    return np.array([thing.colors.get(term, 0.0) for term in TERMS], np.float32)

@@ -106,6 +106,11 @@ def test_looks_tell_things_of_one_size_and_colour_apart():
     assert told('', cans, like=(1,)) == [1, 3]
     assert told('the cup', cans, like=(1,), unlike=(2,)) == [1, 3]
     assert told('the cup', cans, unlike=(1,)) == [2]
+    painted = [
+        thing(k, can(0.03, 0.12), (0.1 * k, 0.0, 0.06), color, **CUP, **same)
+        for k, color in enumerate((RED, BLUE, RED), start=1)
+    ]
+    assert told('', seen(*painted), like=(1,)) == [1, 3], 'another hue is another sort'
 
 
 def test_an_exemplar_that_has_left_still_shows_what_is_meant():
