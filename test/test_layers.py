@@ -132,8 +132,8 @@ def test_rule_knows_up_from_down() -> None:
     assert allowed(Import('sam3d_ros.scene.memory', 'sam3d_ros.core.types', True))
     assert not allowed(Import('sam3d_ros.core.types', 'sam3d_ros.scene.memory', True))
     assert not allowed(Import('sam3d_ros.scene.memory', 'sam3d_ros.tracking.overlap', False))
-    assert not allowed(Import('sam3d_ros.bench.latency', 'sam3d_ros.ros.qos', True))
-    assert allowed(Import('sam3d_ros.bench.latency', 'sam3d_ros.ros.qos', False))
+    assert not allowed(Import('sam3d_ros.bench.live.latency', 'sam3d_ros.ros.qos', True))
+    assert allowed(Import('sam3d_ros.bench.live.latency', 'sam3d_ros.ros.qos', False))
 
 
 def test_rclpy_only_in_the_ros_layer_and_the_nodes() -> None:

@@ -27,7 +27,7 @@ BENCHES: Mapping[str, str] = {
     'segmentation': 'sam3d_ros.bench.masks.segmentation',
     'clicks': 'sam3d_ros.bench.masks.prompts_segmentation',
     'reconstruction': 'sam3d_ros.bench.reconstruction',
-    'answers': 'sam3d_ros.bench.answers',
+    'answers': 'sam3d_ros.bench.shapes.answers',
     'tracking': 'sam3d_ros.bench.tracking',
     'single_view': 'sam3d_ros.bench.shapes.single_view',
     'pose': 'sam3d_ros.bench.shapes.pose',
@@ -38,12 +38,12 @@ BENCHES: Mapping[str, str] = {
     'views': 'sam3d_ros.bench.views',
     'people': 'sam3d_ros.bench.people',
     'words': 'sam3d_ros.bench.language.phrases',
-    'latency': 'sam3d_ros.bench.latency',
-    'sensors': 'sam3d_ros.bench.spectrum',
-    'memory': 'sam3d_ros.bench.memory',
+    'latency': 'sam3d_ros.bench.live.latency',
+    'sensors': 'sam3d_ros.bench.ranges.spectrum',
+    'memory': 'sam3d_ros.bench.live.memory',
     'pointmaps': 'sam3d_ros.bench.ranges.pointmaps',
     'odometry': 'sam3d_ros.bench.ranges.drifting',
-    'viewer': 'sam3d_ros.bench.viewer',
+    'viewer': 'sam3d_ros.bench.live.viewer',
 }
 """Name to module, in the order of the report."""
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from sam3d_ros.core.sensors import MODELS, STRUCTURED_LIGHT
 
-HELP = 'measure accuracy and speed against truth and peers, and made-up sensors against real ones'
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``sam3d bench``."""

@@ -24,9 +24,9 @@ from sam3d_ros.cli.inputs import (
     reading_config,
 )
 from sam3d_ros.core.errors import BackendError, Sam3dError
-from sam3d_ros.core.inference import describe
+from sam3d_ros.core.pretrained.inference import describe
+from sam3d_ros.core.pretrained.weights import models_folder, read_registry, verified_file
 from sam3d_ros.core.registry import backend_names, load_backend
-from sam3d_ros.core.weights import models_folder, read_registry, verified_file
 from sam3d_ros.messages.topics import NAMESPACE
 from sam3d_ros.pipeline.cameras import read_cameras
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up

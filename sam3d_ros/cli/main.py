@@ -15,23 +15,30 @@ from sam3d_ros.core.errors import ConfigurationError, Sam3dError
 from sam3d_ros.setup.shadowing import shadowing_variables
 
 COMMANDS = {
-    'process': 'a recording to meshes, poses and a result recording, without ROS',
-    'find': 'the objects that a phrase means, in results or in a recording',
-    'segment3d': 'one click to one object in every frame, its points and Gaussians',
-    'demo': 'a made-up recording through the real nodes, checked against its truth',
-    'view': 'a page of a recording, a result or the running graph',
-    'top': 'the running graph in a terminal: rates, latencies, drops, objects',
-    'up': 'start the nodes',
-    'replay': 'publish a recording',
-    'doctor': 'what is wrong with the inputs, live or recorded',
-    'bench': 'measure accuracy and speed',
-    'world': 'write a made-up recording with its truth',
-    'config': 'print every option with its default, as a parameter file',
-    'weights': 'list, fetch and check the weights of learned backends',
-    'docs': 'build the pages of docs/ as a site, and check their links',
-    'version': 'versions of this project and of what results depend on',
+    'process': (
+        'recordings.process',
+        'a recording to meshes, poses and a result recording, without ROS',
+    ),
+    'find': ('recordings.find', 'the objects that a phrase means, in results or in a recording'),
+    'segment3d': (
+        'recordings.segment3d',
+        'one click to one object in every frame, its points and Gaussians',
+    ),
+    'demo': ('live.demo', 'a made-up recording through the real nodes, checked against its truth'),
+    'view': ('view', 'a page of a recording, a result or the running graph'),
+    'top': ('live.top', 'the running graph in a terminal: rates, latencies, drops, objects'),
+    'up': ('live.up', 'start the nodes'),
+    'replay': ('live.replay', 'publish a recording'),
+    'doctor': ('doctor', 'what is wrong with the inputs, live or recorded'),
+    'bench': ('bench', 'measure accuracy and speed'),
+    'world': ('recordings.world', 'write a made-up recording with its truth'),
+    'config': ('config', 'print every option with its default, as a parameter file'),
+    'weights': ('weights', 'list, fetch and check the weights of learned backends'),
+    'docs': ('docs', 'build the pages of docs/ as a site, and check their links'),
+    'version': ('version', 'versions of this project and of what results depend on'),
 }
-"""Each is a module ``sam3d_ros.cli.<name>`` with ``add_arguments(parser)`` and ``run(args)``."""
+"""The module of each in ``sam3d_ros.cli``, with ``add_arguments(parser)`` and ``run(args)``, and
+what it does."""
 
 INTERRUPTED = 130
 FAILED = 2
@@ -46,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _overview().parse_args(arguments or ['--help'])
             return FAILED
         _refuse_other_ros()
-        module = importlib.import_module(f'sam3d_ros.cli.{name}')
+        module = importlib.import_module(f'sam3d_ros.cli.{COMMANDS[name][0]}')
         parser = argparse.ArgumentParser(prog=f'sam3d {name}', description=module.__doc__)
         module.add_arguments(parser)
         return int(module.run(parser.parse_args(arguments[1:])))
@@ -73,7 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def available() -> dict[str, str]:
     """Return the subcommands of this installation and what each does."""
-    return {name: text for name, text in COMMANDS.items() if find_spec(f'sam3d_ros.cli.{name}')}
+    return {
+        name: text
+        for name, (module, text) in COMMANDS.items()
+        if find_spec(f'sam3d_ros.cli.{module}')
+    }
 
 
 def _refuse_other_ros() -> None:

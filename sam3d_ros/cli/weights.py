@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sam3d_ros.cli.console import progress
 from sam3d_ros.core.errors import BackendError
-from sam3d_ros.core.weights import (
+from sam3d_ros.core.pretrained.weights import (
     Weights,
     file_hash,
     find_weights,

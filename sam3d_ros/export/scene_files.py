@@ -19,7 +19,7 @@ from sam3d_ros.export.scene_json import (
     read_scene_json,
     write_scene_json,
 )
-from sam3d_ros.geometry.gaussians import encode_gaussians, object_gaussians, scene_gaussians
+from sam3d_ros.geometry.shapes.gaussians import encode_gaussians, object_gaussians, scene_gaussians
 from sam3d_ros.messages.results.meshes import mesh_hash
 
 MESHES = 'meshes'

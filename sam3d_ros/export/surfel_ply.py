@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sam3d_ros.core.types import FloatArray
-from sam3d_ros.geometry.gaussians import encode_gaussians, encode_vertices, flat_gaussians
+from sam3d_ros.geometry.shapes.gaussians import encode_gaussians, encode_vertices, flat_gaussians
 from sam3d_ros.masks3d.surfels import Surfels
 
 COVERING = 0.6

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sam3d_ros.core.config import option
-from sam3d_ros.core.inference import device_option
+from sam3d_ros.core.pretrained.inference import device_option
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from sam3d_ros.core.inference import open_session
+from sam3d_ros.core.pretrained.inference import open_session
 from sam3d_ros.core.types import FloatArray
 from sam3d_ros.language.lexicon import NOUNS
 

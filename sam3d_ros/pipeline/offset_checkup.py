@@ -14,8 +14,8 @@ from sam3d_ros.geometry.registration import REACH_M, Offset, measure_offset
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.pipeline.checkup import Finding, Level
 from sam3d_ros.pipeline.frames import FrameReader
-from sam3d_ros.segmentation.grid import make_grid
-from sam3d_ros.segmentation.normals import local_planes
+from sam3d_ros.segmentation.partition.grid import make_grid
+from sam3d_ros.segmentation.partition.normals import local_planes
 
 SUBJECT = 'offset'
 _FRAMES_TRIED = 10

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
 from sam3d_ros.core.errors import ConfigurationError
-from sam3d_ros.core.inference import device_option
+from sam3d_ros.core.pretrained.inference import device_option
 from sam3d_ros.core.sensors import MODELS
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sam3d_ros.core.config import group, option
-from sam3d_ros.core.inference import device_option
+from sam3d_ros.core.pretrained.inference import device_option
 from sam3d_ros.reconstruction.generators.config import (
     GENERATORS,
     Sam3dObjectsConfig,

@@ -23,11 +23,11 @@ from sam3d_ros.core.types import (
     Provenance,
     Surface,
 )
-from sam3d_ros.geometry.convex import convex_parts
-from sam3d_ros.geometry.decimate import decimated
-from sam3d_ros.geometry.gaussians import moved_gaussians
-from sam3d_ros.geometry.meshes import lengths
-from sam3d_ros.geometry.symmetries import canonical_up, moved_symmetry, symmetry_of
+from sam3d_ros.geometry.shapes.convex import convex_parts
+from sam3d_ros.geometry.shapes.decimate import decimated
+from sam3d_ros.geometry.shapes.gaussians import moved_gaussians
+from sam3d_ros.geometry.shapes.meshes import lengths
+from sam3d_ros.geometry.shapes.symmetries import canonical_up, moved_symmetry, symmetry_of
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.answers import (
     LEVELS,

@@ -20,7 +20,7 @@ from sam3d_ros.core.types import (
     Instances,
     Plane,
 )
-from sam3d_ros.geometry.meshes import cross
+from sam3d_ros.geometry.shapes.meshes import cross
 
 CROP_MARGIN = 0.6
 NORMAL_STEP_PX = 2

@@ -24,7 +24,7 @@ import numpy as np
 
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import ConvexPart, FaceLabel, FloatArray, Mesh, SceneObject
-from sam3d_ros.geometry.convex import held_above
+from sam3d_ros.geometry.shapes.convex import held_above
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.scene.config import SceneConfig
 from sam3d_ros.scene.separation import Separation, separation

@@ -9,8 +9,8 @@ import numpy as np
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, Frame, IndexArray
 from sam3d_ros.geometry.cameras import rays
 from sam3d_ros.segmentation.config import GeometricConfig
-from sam3d_ros.segmentation.grid import Grid
-from sam3d_ros.segmentation.normals import LocalPlanes
+from sam3d_ros.segmentation.partition.grid import Grid
+from sam3d_ros.segmentation.partition.normals import LocalPlanes
 
 REFERENCE_PX = 640 * 480
 EXTENT_SAMPLE = 3

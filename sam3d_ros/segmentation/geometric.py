@@ -21,7 +21,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.latest import OfLatest
-from sam3d_ros.segmentation.partition import Partition, partition
+from sam3d_ros.segmentation.partition.partition import Partition, partition
 from sam3d_ros.segmentation.prompts import Selection, select
 
 PROMPT_WORDS = {

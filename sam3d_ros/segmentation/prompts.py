@@ -18,7 +18,7 @@ from sam3d_ros.core.types import (
     PointPrompt,
     Prompt,
 )
-from sam3d_ros.segmentation.partition import Partition
+from sam3d_ros.segmentation.partition.partition import Partition
 
 NEAR_PX = 6  # a click this far beside a thing still means it
 REACH = 40.0

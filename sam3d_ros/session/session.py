@@ -33,7 +33,6 @@ from sam3d_ros.reconstruction.completion.lane import CompletionLane
 from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.scene.memory import ObjectMemory
 from sam3d_ros.session.admission import Admission
-from sam3d_ros.session.autosave import Autosave
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
 from sam3d_ros.session.holding import Holding
 from sam3d_ros.session.map_jumps import MapJump, MapJumps
@@ -44,8 +43,9 @@ from sam3d_ros.session.prompts.phrases import standing_prompts
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
 from sam3d_ros.session.recognition import settled
 from sam3d_ros.session.result import FrameResult, StageTimes
-from sam3d_ros.session.saved import TRACKS, SavedState, Stage
-from sam3d_ros.session.store import SessionStore
+from sam3d_ros.session.saving.autosave import Autosave
+from sam3d_ros.session.saving.saved import TRACKS, SavedState, Stage
+from sam3d_ros.session.saving.store import SessionStore
 from sam3d_ros.session.turns import Turns
 
 LOG = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 from sam3d_ros.core.errors import BackendError
-from sam3d_ros.core.inference import open_session
-from sam3d_ros.core.pictures import PictureEncoder
+from sam3d_ros.core.pretrained.inference import open_session
+from sam3d_ros.core.pretrained.pictures import PictureEncoder
+from sam3d_ros.core.pretrained.weights import verified_file
 from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, Frame, Instance
-from sam3d_ros.core.weights import verified_file
 from sam3d_ros.geometry.crops import crop_with_mask
 from sam3d_ros.tracking.config import PortraitConfig
 

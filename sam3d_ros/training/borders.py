@@ -2,8 +2,8 @@
 """Train the network that tells whether two patches are parts of one thing, by geometry.
 
 ``python -m sam3d_ros.training.borders --views DIR`` learns from the views of a folder (see
-``sam3d_ros.training.views``) and writes ``segmentation/borders.npz``. Minutes on a CPU, numpy
-alone.
+``sam3d_ros.training.views``) and writes ``segmentation/partition/borders.npz``. Minutes on a CPU,
+numpy alone.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sam3d_ros import segmentation
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.types import BoolArray, Float32Array, IndexArray
+from sam3d_ros.segmentation import partition
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.partition import (
+from sam3d_ros.segmentation.partition.partition import (
     PairedPatches,
     cut_patches,
     find_surfaces,
@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--views', type=Path, required=True, help='folder of stored views')
     parser.add_argument(
-        '--out', type=Path, default=Path(segmentation.__file__).parent / 'borders.npz'
+        '--out', type=Path, default=Path(partition.__file__).parent / 'borders.npz'
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')

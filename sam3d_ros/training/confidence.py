@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 
 from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, Frame, Instances
-from sam3d_ros.geometry.meshes import sample_surface
+from sam3d_ros.geometry.shapes.meshes import sample_surface
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.completion.consistent import consistent_distance

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from sam3d_ros.core.types import BoolArray, Float32Array
-from sam3d_ros.segmentation.affinity import Network
+from sam3d_ros.segmentation.partition.affinity import Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import ByteArray, Camera, Frame
 from sam3d_ros.geometry.cameras import pointmap_from_depth
-from sam3d_ros.segmentation.grid import WORKING_WIDTH
+from sam3d_ros.segmentation.partition.grid import WORKING_WIDTH
 from sam3d_ros.training.cameras import jittered
 from sam3d_ros.training.sensors import draw_sensor
 from sam3d_ros.training.sources import Mixture, Scans, part_of

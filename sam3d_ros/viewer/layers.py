@@ -21,7 +21,7 @@ from sam3d_ros.core.types import (
     SceneObject,
 )
 from sam3d_ros.export.glb import encode_glb
-from sam3d_ros.geometry.gaussians import covariances
+from sam3d_ros.geometry.shapes.gaussians import covariances
 from sam3d_ros.geometry.transforms import apply, quaternion, transform
 from sam3d_ros.messages.results.colors import (
     CONTRADICTED_RGB,

@@ -35,7 +35,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.export.scene_json import FILE as SCENE_JSON
-from sam3d_ros.geometry.gaussians import decode_gaussians
+from sam3d_ros.geometry.shapes.gaussians import decode_gaussians
 from sam3d_ros.language.grounding import find_present
 from sam3d_ros.messages.headers import covariance_matrix, nanoseconds, pose_matrix
 from sam3d_ros.messages.results.instances import tracks_from

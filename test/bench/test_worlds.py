@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('open3d', reason='worlds need the extra: bench')
 
 from sam3d_ros.bench.harness import BenchOptions
-from sam3d_ros.bench.latency import world_of
+from sam3d_ros.bench.live.latency import world_of
 from sam3d_ros.bench.masks.scenes_segmentation import others_in, world_frames
 from sam3d_ros.bench.metrics.scoring import SAMPLES
 from sam3d_ros.bench.worlds import TruthSegmenter, bare, cases

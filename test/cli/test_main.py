@@ -86,7 +86,7 @@ def test_wrong_arguments(arguments, capsys):
 
 def test_every_subcommand_has_what_main_calls():
     for name in command.available():
-        module = pytest.importorskip(f'sam3d_ros.cli.{name}')
+        module = pytest.importorskip(f'sam3d_ros.cli.{command.COMMANDS[name][0]}')
         assert module.__doc__
         assert callable(module.add_arguments) and callable(module.run)
 

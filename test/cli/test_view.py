@@ -7,7 +7,7 @@ from made_up_scenes import scene, scene_object
 
 from sam3d_ros.cli.main import main
 from sam3d_ros.export.scene_files import write_scene
-from sam3d_ros.geometry.gaussians import encode_gaussians, flat_gaussians
+from sam3d_ros.geometry.shapes.gaussians import encode_gaussians, flat_gaussians
 from sam3d_ros.viewer import results, screenshot
 from sam3d_ros.viewer.layers import overview
 

@@ -82,7 +82,7 @@ def test_fetch_of_shipped_weights_does_nothing(models, capsys):
 
 def test_project_registry_names_every_backend_default(root, monkeypatch):
     monkeypatch.setenv('SAM3D_MODELS', str(root / 'models'))
-    from sam3d_ros.core.weights import models_folder, read_registry
+    from sam3d_ros.core.pretrained.weights import models_folder, read_registry
 
     sources = {weights.source for weights in read_registry(models_folder())}
     assert {'hub:facebook/sam-vit-base', 'hub:facebook/sam2.1-hiera-tiny', 'hub:facebook/sam3'} < (

@@ -7,7 +7,7 @@ import numpy as np
 from made_up_scenes import ball, scene, scene_object
 
 from sam3d_ros.export.scene_files import write_scene
-from sam3d_ros.geometry.gaussians import decode_gaussians, moved_gaussians, object_gaussians
+from sam3d_ros.geometry.shapes.gaussians import decode_gaussians, moved_gaussians, object_gaussians
 from sam3d_ros.messages.results.meshes import mesh_hash
 
 

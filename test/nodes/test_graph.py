@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sam3d_ros.cli import up
+from sam3d_ros.cli.live import up
 from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.nodes.config import InputConfig

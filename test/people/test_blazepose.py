@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sam3d_ros.core.inference import open_session
 from sam3d_ros.core.people import INDEX
-from sam3d_ros.core.weights import find_weights, models_folder, verified_file
+from sam3d_ros.core.pretrained.inference import open_session
+from sam3d_ros.core.pretrained.weights import find_weights, models_folder, verified_file
 from sam3d_ros.geometry.masks import box_iou
 from sam3d_ros.people.blazepose.detector import Detection, Square, anchors, blended
 from sam3d_ros.people.blazepose.landmarks import BodyNetworks, HandNetworks

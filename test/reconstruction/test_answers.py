@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.types import EvidenceScore
-from sam3d_ros.geometry.meshes import sample_surface
+from sam3d_ros.geometry.shapes.meshes import sample_surface
 from sam3d_ros.geometry.transforms import inverse, transform
 from sam3d_ros.reconstruction.answers import at_level, ranked, size_spread
 from sam3d_ros.reconstruction.completion.completion import Completion

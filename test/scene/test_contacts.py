@@ -11,7 +11,7 @@ import pytest
 trimesh = pytest.importorskip('trimesh')
 
 from sam3d_ros.core.types import FaceLabel, Mesh, ObjectState, Provenance, SceneObject
-from sam3d_ros.geometry.convex import convex_parts
+from sam3d_ros.geometry.shapes.convex import convex_parts
 from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.scene.config import SceneConfig
 from sam3d_ros.scene.contacts import Contacts

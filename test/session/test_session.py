@@ -29,8 +29,8 @@ from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.language.grounding import find
 from sam3d_ros.reconstruction.completion.lane import CompletionWorker
 from sam3d_ros.session.config import Config, PromptConfig, SessionConfig
+from sam3d_ros.session.saving.store import VERSION
 from sam3d_ros.session.session import Session
-from sam3d_ros.session.store import VERSION
 
 BOXES = (
     ((0.0, 0.15, 0.06), (0.10, 0.08, 0.12), (200, 40, 40)),

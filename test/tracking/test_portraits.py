@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip('onnxruntime', reason='pictures are compared by ONNX Runtime')
 
 from sam3d_ros.core.errors import BackendError
-from sam3d_ros.core.inference import open_session
+from sam3d_ros.core.pretrained.inference import open_session
+from sam3d_ros.core.pretrained.weights import verified_file
 from sam3d_ros.core.types import Camera, Frame, Instance
-from sam3d_ros.core.weights import verified_file
 from sam3d_ros.tracking import portraits
 from sam3d_ros.tracking.config import PortraitConfig
 from sam3d_ros.tracking.portraits import APART_NS, Looks, Portrait, kept

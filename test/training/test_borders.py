@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.errors import InputError
-from sam3d_ros.segmentation.affinity import trained_network
+from sam3d_ros.segmentation.partition.affinity import trained_network
 from sam3d_ros.training.borders import by_geometry, owners, view_files
 from sam3d_ros.training.perceptrons import accuracy
 from sam3d_ros.training.views import SUITES, draw

@@ -4,7 +4,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sam3d_ros.segmentation.affinity import trained_network
+from sam3d_ros.segmentation.partition.affinity import trained_network
 from sam3d_ros.training.perceptrons import Examples, Recipe, accuracy, save, train
 
 RECIPE = Recipe(members=2, hidden=(12, 8), epochs=12, batch=64)

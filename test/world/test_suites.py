@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sam3d_ros.cli.world import SUITES as NAMES
+from sam3d_ros.cli.recordings.world import SUITES as NAMES
 from sam3d_ros.core.errors import ConfigurationError
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.world.rendering.render import Renderer

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from sam3d_ros.bench.metrics import metrics_layout as layout
 from sam3d_ros.bench.metrics import metrics_shape as shape
 from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
-from sam3d_ros.geometry.meshes import sample_surface
+from sam3d_ros.geometry.shapes.meshes import sample_surface
 from sam3d_ros.geometry.transforms import apply
 
 MATCH_IOU = 0.25

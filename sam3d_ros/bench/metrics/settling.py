@@ -12,7 +12,7 @@ import numpy as np
 
 from sam3d_ros.bench.metrics.scoring import PosedMesh
 from sam3d_ros.core.types import FloatArray
-from sam3d_ros.geometry.convex import convex_parts
+from sam3d_ros.geometry.shapes.convex import convex_parts
 from sam3d_ros.geometry.transforms import apply, from_quaternion, rotation_angle
 
 if TYPE_CHECKING:

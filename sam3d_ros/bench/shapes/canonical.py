@@ -22,7 +22,7 @@ from sam3d_ros.bench.reconstruction import posed
 from sam3d_ros.bench.worlds import TruthSegmenter, cases
 from sam3d_ros.core.solids import Symmetry
 from sam3d_ros.core.types import FloatArray
-from sam3d_ros.geometry.symmetries import looks_same, symmetry_of
+from sam3d_ros.geometry.shapes.symmetries import looks_same, symmetry_of
 from sam3d_ros.session.session import Session
 
 COUNTS = {'spaced': (12, 2), 'clutter': (6, 0)}

@@ -13,8 +13,8 @@ from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, V
 from sam3d_ros.bench.report import best_median_worst
 from sam3d_ros.bench.worlds import TruthSegmenter, cases
 from sam3d_ros.core.types import BoolArray, Float32Array
-from sam3d_ros.geometry.gaussians import scene_gaussians
-from sam3d_ros.geometry.splatting import draw_gaussians
+from sam3d_ros.geometry.shapes.gaussians import scene_gaussians
+from sam3d_ros.geometry.shapes.splatting import draw_gaussians
 from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.session.session import Session
 

@@ -21,7 +21,7 @@ from sam3d_ros.bench.metrics.scoring import PosedMesh
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import Frame
-from sam3d_ros.geometry.symmetries import looks_same, same_poses, symmetry_of
+from sam3d_ros.geometry.shapes.symmetries import looks_same, same_poses, symmetry_of
 from sam3d_ros.geometry.transforms import apply, inverse, rotation_angle, transform, upright_axes
 from sam3d_ros.reconstruction.completion.completer import Completer, Job
 from sam3d_ros.reconstruction.pose.layout import Placed

@@ -24,7 +24,7 @@ from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.reconstruction import posed
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import Float32Array
-from sam3d_ros.geometry.meshes import adjacency
+from sam3d_ros.geometry.shapes.meshes import adjacency
 from sam3d_ros.geometry.transforms import transform
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.evidence.grid import Grid

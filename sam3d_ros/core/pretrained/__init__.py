@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models of transformers: their checkpoints, and images as they take them. Needs torch."""
+"""Trained models: their weights and checkpoints, what runs them, and images as they take them."""

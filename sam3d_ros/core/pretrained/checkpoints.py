@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from sam3d_ros.core.errors import BackendError
-from sam3d_ros.core.inference import Device
-from sam3d_ros.core.weights import file_hash
+from sam3d_ros.core.pretrained.inference import Device
+from sam3d_ros.core.pretrained.weights import file_hash
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ def load_pretrained(
 def pick_device(device: str, half_precision: bool) -> tuple[torch.device, bool]:
     """Return where to compute, and whether images are seen in half precision.
 
-    :param device: as :func:`core.inference.device_option` describes it.
+    :param device: as :func:`core.pretrained.inference.device_option` describes it.
     :param half_precision: whether a GPU may.
     :raises BackendError: when a GPU is asked for that torch does not have.
     """

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from sam3d_ros.core.pictures import PictureEncoder
+from sam3d_ros.core.pretrained.pictures import PictureEncoder
 from sam3d_ros.core.types import ByteArray, Float32Array
 from sam3d_ros.language.looking.head import trained_head
 

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from sam3d_ros.core.types import ConvexPart, Float32Array, FloatArray, Mesh, Scene
-from sam3d_ros.geometry.convex import convex_parts
-from sam3d_ros.geometry.decimate import decimated
+from sam3d_ros.geometry.shapes.convex import convex_parts
+from sam3d_ros.geometry.shapes.decimate import decimated
 from sam3d_ros.messages.results.meshes import mesh_hash
 
 _LIGHT = np.array([0.35, 0.2, 0.9]) / np.linalg.norm([0.35, 0.2, 0.9])

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from sam3d_ros.core.inference import open_session
+from sam3d_ros.core.pretrained.inference import open_session
+from sam3d_ros.core.pretrained.weights import verified_file
 from sam3d_ros.core.types import ByteArray, Float32Array, FloatArray
-from sam3d_ros.core.weights import verified_file
 from sam3d_ros.geometry.masks import box_iou
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Detector:
     :param layers: (stride in px, anchors for each cell) of its outputs, in order.
     :param lowest: what black is in its input, 0 or -1; white is 1.
     :param threshold: detections of a lower score are dropped.
-    :param device: see :func:`sam3d_ros.core.inference.device_option`.
+    :param device: see :func:`sam3d_ros.core.pretrained.inference.device_option`.
     """
 
     def __init__(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam3d_ros.core.inference import open_session
 from sam3d_ros.core.people import HAND_JOINTS, JOINTS
+from sam3d_ros.core.pretrained.inference import open_session
+from sam3d_ros.core.pretrained.weights import verified_file
 from sam3d_ros.core.types import ByteArray, FloatArray
-from sam3d_ros.core.weights import verified_file
 from sam3d_ros.people.blazepose.detector import (
     THREADS,
     Detection,
@@ -72,7 +72,7 @@ class BodyNetworks:
     """The detector of people and the landmarks of one; stateless.
 
     :param threshold: detections of a lower score are dropped.
-    :param device: see :func:`sam3d_ros.core.inference.device_option`.
+    :param device: see :func:`sam3d_ros.core.pretrained.inference.device_option`.
     """
 
     def __init__(self, threshold: float = 0.5, device: str = 'auto') -> None:
@@ -109,7 +109,7 @@ class HandNetworks:
     """The detector of palms and the landmarks of one hand; stateless.
 
     :param threshold: palms of a lower score are dropped.
-    :param device: see :func:`sam3d_ros.core.inference.device_option`.
+    :param device: see :func:`sam3d_ros.core.pretrained.inference.device_option`.
     """
 
     def __init__(self, threshold: float = 0.5, device: str = 'auto') -> None:

@@ -22,11 +22,11 @@ from sam3d_ros.core.types import (
     IndexArray,
 )
 from sam3d_ros.geometry.colors import encoded, linear
-from sam3d_ros.geometry.meshes import lengths
+from sam3d_ros.geometry.shapes.meshes import lengths
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.geometry.visibility import judge
 from sam3d_ros.reconstruction.appearance.exposure import exposure_gains
-from sam3d_ros.reconstruction.completion.symmetry import MirrorPlane, find_mirror
+from sam3d_ros.reconstruction.completion.primitives.symmetry import MirrorPlane, find_mirror
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.evidence.grid import T_cam_grid
 from sam3d_ros.reconstruction.views import View

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sam3d_ros.core.types import Scene
-from sam3d_ros.geometry.gaussians import object_gaussians
+from sam3d_ros.geometry.shapes.gaussians import object_gaussians
 from sam3d_ros.reconstruction.appearance.splat_refinement import can_refine, refined
 from sam3d_ros.reconstruction.appearance.texture import TextureSource
 

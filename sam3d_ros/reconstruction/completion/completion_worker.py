@@ -17,7 +17,7 @@ from functools import partial
 
 from sam3d_ros.core.config import build
 from sam3d_ros.core.errors import Sam3dError
-from sam3d_ros.core.inference import limit_threads
+from sam3d_ros.core.pretrained.inference import limit_threads
 from sam3d_ros.core.registry import with_options
 from sam3d_ros.core.workers.process import CancelledError
 from sam3d_ros.core.workers.protocol import Kind, Message, receive, serve

@@ -11,17 +11,17 @@ import numpy as np
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.reconstruction.completion.completion import Completion
-from sam3d_ros.reconstruction.completion.extrusion import extruded_distance
-from sam3d_ros.reconstruction.completion.hollow import is_hollow, wall_distance
-from sam3d_ros.reconstruction.completion.hull import convex_hull
-from sam3d_ros.reconstruction.completion.revolution import (
+from sam3d_ros.reconstruction.completion.primitives.extrusion import extruded_distance
+from sam3d_ros.reconstruction.completion.primitives.hollow import is_hollow, wall_distance
+from sam3d_ros.reconstruction.completion.primitives.hull import convex_hull
+from sam3d_ros.reconstruction.completion.primitives.revolution import (
     Axis,
     find_axis,
     revolved_distance,
     shell_distance,
 )
-from sam3d_ros.reconstruction.completion.superquadrics import superquadric_distance
-from sam3d_ros.reconstruction.completion.symmetry import (
+from sam3d_ros.reconstruction.completion.primitives.superquadrics import superquadric_distance
+from sam3d_ros.reconstruction.completion.primitives.symmetry import (
     MirrorPlane,
     emptiness,
     find_mirror,

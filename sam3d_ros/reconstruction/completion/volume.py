@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sam3d_ros.core.errors import BackendError
-from sam3d_ros.core.inference import open_session
+from sam3d_ros.core.pretrained.inference import open_session
+from sam3d_ros.core.pretrained.weights import find_weights, verified_file
 from sam3d_ros.core.types import ByteArray, Float32Array
-from sam3d_ros.core.weights import find_weights, verified_file
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.completion.volume_input import volume_input
 from sam3d_ros.reconstruction.config import ReconstructionConfig

@@ -10,8 +10,8 @@ import numpy as np
 
 from sam3d_ros.core.solids import Gaussians
 from sam3d_ros.core.types import Float32Array, FloatArray, Mesh
-from sam3d_ros.geometry.decimate import decimated
-from sam3d_ros.geometry.gaussians import decode_gaussians, moved_gaussians
+from sam3d_ros.geometry.shapes.decimate import decimated
+from sam3d_ros.geometry.shapes.gaussians import decode_gaussians, moved_gaussians
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.answers import agreement
 from sam3d_ros.reconstruction.completion.completion import Completion, MadeSurface

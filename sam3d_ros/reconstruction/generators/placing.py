@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.types import FloatArray, IndexArray
 from sam3d_ros.geometry.alignment import similarity_fit
-from sam3d_ros.geometry.meshes import sample_surface
+from sam3d_ros.geometry.shapes.meshes import sample_surface
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.evidence.grid import T_cam_grid

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from sam3d_ros.core.types import Float32Array, FloatArray
-from sam3d_ros.geometry.meshes import adjacency
+from sam3d_ros.geometry.shapes.meshes import adjacency
 from sam3d_ros.reconstruction.completion.completion import MadeSurface
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.surface.labels import sample

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, ByteArray, FaceLabel, Float32Array, IndexArray
-from sam3d_ros.geometry.meshes import lengths
+from sam3d_ros.geometry.shapes.meshes import lengths
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.surface.meshing import face_normals
 

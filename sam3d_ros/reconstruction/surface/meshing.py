@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.geometry.meshes import adjacency, cross, lengths
+from sam3d_ros.geometry.shapes.meshes import adjacency, cross, lengths
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.surface.snapping import snapped
 from sam3d_ros.reconstruction.surface.surface import extract_surface

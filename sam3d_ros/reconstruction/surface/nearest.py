@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.geometry.meshes import cross
+from sam3d_ros.geometry.shapes.meshes import cross
 
 FACING = 0.2
 """Cosine between normals from which a point and a face may belong together."""

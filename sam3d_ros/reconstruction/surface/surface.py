@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
-from sam3d_ros.geometry.meshes import squared_lengths
+from sam3d_ros.geometry.shapes.meshes import squared_lengths
 from sam3d_ros.reconstruction.evidence.grid import Grid
 from sam3d_ros.reconstruction.surface.wellcomposed import well_composed
 

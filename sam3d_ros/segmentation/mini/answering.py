@@ -8,9 +8,9 @@ from scipy.sparse import csr_matrix
 from scipy.special import softmax
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
-from sam3d_ros.segmentation.merge import FAR_LOG_ODDS, contract
 from sam3d_ros.segmentation.mini.network import Answer
-from sam3d_ros.segmentation.partition import PairedPatches
+from sam3d_ros.segmentation.partition.merge import FAR_LOG_ODDS, contract
+from sam3d_ros.segmentation.partition.partition import PairedPatches
 
 LARGEST_LOGIT = 8.0
 TRUST = 0.3

@@ -12,9 +12,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.segmentation.affinity import Network, read_network
 from sam3d_ros.segmentation.mini.network import Encoded
-from sam3d_ros.segmentation.partition import PairedPatches
+from sam3d_ros.segmentation.partition.affinity import Network, read_network
+from sam3d_ros.segmentation.partition.partition import PairedPatches
 
 DECIMETRE_M = 0.1
 LIMIT = 4.0

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
-from sam3d_ros.segmentation.merge import Grouping
+from sam3d_ros.segmentation.partition.merge import Grouping
 
 BIASES = (-3.5, -1.5, 0.5, 2.0)
 """What is added to the log-odds of pairs, for the finest grouping first."""

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, Frame
-from sam3d_ros.segmentation.grid import Grid
-from sam3d_ros.segmentation.normals import LocalPlanes
-from sam3d_ros.segmentation.supports import Structure
+from sam3d_ros.segmentation.partition.grid import Grid
+from sam3d_ros.segmentation.partition.normals import LocalPlanes
+from sam3d_ros.segmentation.partition.supports import Structure
 
 COLORS = ('r', 'g', 'b')
 CHANNELS = (

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from sam3d_ros.core.inference import open_session
+from sam3d_ros.core.pretrained.inference import open_session
+from sam3d_ros.core.pretrained.weights import verified_file
 from sam3d_ros.core.types import Float32Array
-from sam3d_ros.core.weights import verified_file
 from sam3d_ros.segmentation.mini.inputs import CHANNELS, Observation, channels
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Network:
 
         :param encoder: ONNX file of the part for every frame.
         :param decoder: ONNX file of the part for prompts.
-        :param device: where they run, see :func:`sam3d_ros.core.inference.device_option`.
+        :param device: where they run, see :func:`core.pretrained.inference.device_option`.
         """
         usual = {'channels': np.zeros((1, len(CHANNELS), *USUAL_SHAPE), np.float32)}
         return cls(

@@ -24,7 +24,6 @@ from sam3d_ros.core.types import (
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.geometric import as_instances, everything
 from sam3d_ros.segmentation.latest import OfLatest
-from sam3d_ros.segmentation.merge import merge_levels
 from sam3d_ros.segmentation.mini.answering import gathered, likeliest, patch_logits
 from sam3d_ros.segmentation.mini.asking import (
     OUTLINE_STRIDE,
@@ -39,7 +38,8 @@ from sam3d_ros.segmentation.mini.hierarchy import BIASES, best_pieces
 from sam3d_ros.segmentation.mini.network import STRIDE, Encoded, Network
 from sam3d_ros.segmentation.mini.sight import Sight, look
 from sam3d_ros.segmentation.mini.wholes import Wholes, whole_network
-from sam3d_ros.segmentation.partition import (
+from sam3d_ros.segmentation.partition.merge import merge_levels
+from sam3d_ros.segmentation.partition.partition import (
     PairedPatches,
     Partition,
     find_surfaces,

@@ -10,12 +10,12 @@ import numpy as np
 from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import Frame
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.cues import Cues, on_cells
 from sam3d_ros.segmentation.mini.inputs import Observation, observe
 from sam3d_ros.segmentation.mini.network import Encoded, Network
 from sam3d_ros.segmentation.mini.things import part_features, thing_network
-from sam3d_ros.segmentation.partition import Cut, Surfaces, cut_patches
-from sam3d_ros.segmentation.patches import compact
+from sam3d_ros.segmentation.partition.cues import Cues, on_cells
+from sam3d_ros.segmentation.partition.partition import Cut, Surfaces, cut_patches
+from sam3d_ros.segmentation.partition.patches import compact
 
 LEAST_ODDS = -3.0
 """Log-odds of being part of a thing from which a patch is kept: wholes are judged once more."""

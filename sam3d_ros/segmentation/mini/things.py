@@ -15,11 +15,11 @@ import numpy as np
 
 from sam3d_ros.core.sensors import SensorModel
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.segmentation.affinity import Network, read_network
-from sam3d_ros.segmentation.cues import Cues
 from sam3d_ros.segmentation.mini.inputs import AVERAGED_CELLS, Observation
-from sam3d_ros.segmentation.partition import Cut
-from sam3d_ros.segmentation.significance import left_after
+from sam3d_ros.segmentation.partition.affinity import Network, read_network
+from sam3d_ros.segmentation.partition.cues import Cues
+from sam3d_ros.segmentation.partition.partition import Cut
+from sam3d_ros.segmentation.partition.significance import left_after
 
 LIMIT = 4.0
 

@@ -16,12 +16,12 @@ import numpy as np
 from scipy.ndimage import find_objects
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.segmentation.affinity import Network, read_network
-from sam3d_ros.segmentation.merge import Grouping
 from sam3d_ros.segmentation.mini.fusion import DECIMETRE_M
 from sam3d_ros.segmentation.mini.sight import Sight
 from sam3d_ros.segmentation.mini.things import features_of, part_sums, rim_share
-from sam3d_ros.segmentation.partition import SUPPORT_SLACK_M, PairedPatches
+from sam3d_ros.segmentation.partition.affinity import Network, read_network
+from sam3d_ros.segmentation.partition.merge import Grouping
+from sam3d_ros.segmentation.partition.partition import SUPPORT_SLACK_M, PairedPatches
 
 LIMIT = 4.0
 SECOND = np.s_[::2, ::2]

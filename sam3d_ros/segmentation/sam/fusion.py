@@ -17,7 +17,7 @@ import numpy as np
 
 from sam3d_ros.core.types import BoolArray, IndexArray, Instance
 from sam3d_ros.geometry.masks import mask_box, mask_iou
-from sam3d_ros.segmentation.partition import Partition
+from sam3d_ros.segmentation.partition.partition import Partition
 from sam3d_ros.segmentation.sam.automatic import Candidate
 
 ON_THINGS = 0.5

@@ -15,7 +15,7 @@ import torch
 
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.pretrained.checkpoints import Checkpoint
-from sam3d_ros.core.weights import file_hash
+from sam3d_ros.core.pretrained.weights import file_hash
 
 RENAMES: tuple[tuple[str, str], ...] = (
     (r'^image_encoder\.', 'vision_encoder.'),

@@ -24,7 +24,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.partition import partition
+from sam3d_ros.segmentation.partition.partition import partition
 from sam3d_ros.segmentation.sam.automatic import Candidate
 from sam3d_ros.segmentation.sam.concepts import ConceptDetector, EncodedImage, beside
 from sam3d_ros.segmentation.sam.fusion import support_of

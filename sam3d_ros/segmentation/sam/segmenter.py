@@ -23,7 +23,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.latest import OfLatest
-from sam3d_ros.segmentation.partition import Partition, partition
+from sam3d_ros.segmentation.partition.partition import Partition, partition
 from sam3d_ros.segmentation.sam.automatic import automatic_masks, clean
 from sam3d_ros.segmentation.sam.fusion import fuse, support_of
 from sam3d_ros.segmentation.sam.models import MASK_LOGIT, TransformersSam

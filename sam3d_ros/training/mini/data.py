@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from sam3d_ros.core.types import ByteArray, Float32Array, Frame
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.mini.inputs import Observation, channels, observe
-from sam3d_ros.segmentation.partition import find_surfaces
+from sam3d_ros.segmentation.partition.partition import find_surfaces
 from sam3d_ros.training.mini.prompting import random_prompts
 from sam3d_ros.training.views import View, load
 

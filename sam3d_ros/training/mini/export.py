@@ -28,8 +28,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.pretrained.weights import REGISTRY, file_hash
 from sam3d_ros.core.types import Float32Array
-from sam3d_ros.core.weights import REGISTRY, file_hash
 from sam3d_ros.segmentation.mini.inputs import CHANNELS, channels
 from sam3d_ros.segmentation.mini.network import DECODER, ENCODER, Network
 from sam3d_ros.training.borders import view_files

@@ -19,14 +19,14 @@ import numpy as np
 from sam3d_ros.core.types import ByteArray, FloatArray, IndexArray
 from sam3d_ros.segmentation import mini
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.merge import merge_levels
 from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network, pair_log_odds
 from sam3d_ros.segmentation.mini.hierarchy import BIASES
 from sam3d_ros.segmentation.mini.network import Network
 from sam3d_ros.segmentation.mini.sight import Sight, look
 from sam3d_ros.segmentation.mini.things import part_features, thing_network
 from sam3d_ros.segmentation.mini.wholes import Wholes
-from sam3d_ros.segmentation.partition import find_surfaces, pair_patches, sized
+from sam3d_ros.segmentation.partition.merge import merge_levels
+from sam3d_ros.segmentation.partition.partition import find_surfaces, pair_patches, sized
 from sam3d_ros.training.borders import fit, owners, pair_examples, view_files
 from sam3d_ros.training.perceptrons import Examples, Recipe, joined
 from sam3d_ros.training.views import View, load

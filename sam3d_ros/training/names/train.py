@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sam3d_ros.core.pictures import PictureEncoder
+from sam3d_ros.core.pretrained.pictures import PictureEncoder
 from sam3d_ros.core.types import BoolArray, Float32Array
 from sam3d_ros.language.kinds import KINDS, UNKNOWN
 from sam3d_ros.language.looking.head import MEMBERS, Head

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from sam3d_ros.core.errors import BackendError
-from sam3d_ros.core.weights import REGISTRY, file_hash
+from sam3d_ros.core.pretrained.weights import REGISTRY, file_hash
 from sam3d_ros.reconstruction.completion.volume import GRID, WEIGHTS, run_network
 from sam3d_ros.reconstruction.completion.volume_input import CHANNELS
 from sam3d_ros.training.volume.calibration import calibration_error, fit_temperature

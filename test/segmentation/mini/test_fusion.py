@@ -2,11 +2,11 @@
 import numpy as np
 import pytest
 
-from sam3d_ros.segmentation.affinity import trained_network
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network, patch_means
 from sam3d_ros.segmentation.mini.network import Encoded
-from sam3d_ros.segmentation.partition import cut_patches, find_surfaces, pair_patches
+from sam3d_ros.segmentation.partition.affinity import trained_network
+from sam3d_ros.segmentation.partition.partition import cut_patches, find_surfaces, pair_patches
 
 
 def encoded(dense):

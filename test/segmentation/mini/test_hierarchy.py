@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.merge import Grouping, merge_levels
 from sam3d_ros.segmentation.mini.hierarchy import BIASES, LISTED, best_pieces
-from sam3d_ros.segmentation.partition import cut_patches, find_surfaces, pair_patches
+from sam3d_ros.segmentation.partition.merge import Grouping, merge_levels
+from sam3d_ros.segmentation.partition.partition import cut_patches, find_surfaces, pair_patches
 
 PATCHES = 4
 LEVELS = ([0, 1, 2, 3, 4], [0, 1, 1, 2, 3], [0, 1, 1, 2, 2], [0, 1, 1, 1, 1])

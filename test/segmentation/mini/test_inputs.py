@@ -2,10 +2,10 @@
 import numpy as np
 
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.grid import make_grid
 from sam3d_ros.segmentation.mini.inputs import CHANNELS, HEIGHT_SCALE_M, channels, observe
-from sam3d_ros.segmentation.normals import local_planes
-from sam3d_ros.segmentation.supports import Structure, find_structure
+from sam3d_ros.segmentation.partition.grid import make_grid
+from sam3d_ros.segmentation.partition.normals import local_planes
+from sam3d_ros.segmentation.partition.supports import Structure, find_structure
 
 
 def _channels(frame, with_support=True):

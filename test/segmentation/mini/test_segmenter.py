@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sam3d_ros.core.errors import PromptError
+from sam3d_ros.core.pretrained.weights import models_folder, verified_file
 from sam3d_ros.core.registry import load_backend
 from sam3d_ros.core.types import (
     BoxPrompt,
@@ -15,7 +16,6 @@ from sam3d_ros.core.types import (
     PointPrompt,
     TextPrompt,
 )
-from sam3d_ros.core.weights import models_folder, verified_file
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.mini import segmenter as module
 from sam3d_ros.segmentation.mini.network import DECODER, ENCODER

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from sam3d_ros.segmentation.config import SegmentationConfig
-from sam3d_ros.segmentation.merge import Grouping
 from sam3d_ros.segmentation.mini.network import Network
 from sam3d_ros.segmentation.mini.sight import look
 from sam3d_ros.segmentation.mini.things import part_features
 from sam3d_ros.segmentation.mini.wholes import Wholes, whole_network
-from sam3d_ros.segmentation.partition import find_surfaces, pair_patches
+from sam3d_ros.segmentation.partition.merge import Grouping
+from sam3d_ros.segmentation.partition.partition import find_surfaces, pair_patches
 
 
 @pytest.fixture(scope='module')

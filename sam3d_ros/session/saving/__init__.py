@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a session outlives its process."""

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pull of observed points on a surface."""
+
+import numpy as np
+import pytest
+
+from sam3d_ros.geometry.shapes.meshes import adjacency
+from sam3d_ros.reconstruction.evidence.grid import Grid
+from sam3d_ros.reconstruction.evidence.points import ObservedPoints
+from sam3d_ros.reconstruction.surface.meshing import vertex_normals
+from sam3d_ros.reconstruction.surface.snapping import snapped
+from sam3d_ros.reconstruction.surface.surface import extract_surface
+
+GRID = Grid(32, 0.006, np.eye(4))
+RADIUS_M = 0.06
+
+
+@pytest.fixture(scope='module')
+def ball():
+    field = np.linalg.norm(GRID.centres_m(), axis=-1) - RADIUS_M
+    return extract_surface(field.astype(np.float32), GRID)
+
+
+def half_ball(radius_m, noise_m, count=3000, seed=0):
+    """Points on the half of a ball that looks to -x."""
+    rng = np.random.default_rng(seed)
+    normals = rng.normal(size=(count, 3))
+    normals[:, 0] = -np.abs(normals[:, 0])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    radii = radius_m + noise_m * rng.standard_normal(count)
+    return ObservedPoints(
+        (normals * radii[:, None]).astype(np.float32),
+        normals.astype(np.float32),
+        np.zeros((count, 3), np.uint8),
+        np.full(count, max(noise_m, 5e-4), np.float32),
+        np.zeros(count, np.int32),
+    )
+
+
+def pulled(ball, points):
+    vertices, faces = ball
+    normals, neighbours = vertex_normals(vertices, faces), adjacency(faces, len(vertices))
+    return snapped(vertices, normals, faces, neighbours, points, GRID.voxel_m)
+
+
+def test_the_seen_side_moves_onto_the_points_and_the_other_stays(ball):
+    vertices = pulled(ball, half_ball(RADIUS_M + 0.003, 0.0))
+    radii = np.linalg.norm(vertices, axis=1)
+    assert np.median(radii[vertices[:, 0] < -0.02]) == pytest.approx(RADIUS_M + 0.003, abs=3e-4)
+    np.testing.assert_allclose(radii[vertices[:, 0] > 0.03], RADIUS_M, atol=5e-4)
+
+
+def test_noise_is_averaged_and_not_followed(ball):
+    vertices = pulled(ball, half_ball(RADIUS_M + 0.002, 0.002))
+    error = np.linalg.norm(vertices, axis=1)[vertices[:, 0] < -0.02] - (RADIUS_M + 0.002)
+    assert abs(error.mean()) < 3e-4
+    assert error.std() < 0.6 * 0.002
+
+
+def test_points_off_the_object_do_not_pull(ball):
+    stray = half_ball(RADIUS_M + 0.03, 0.0)
+    np.testing.assert_array_equal(pulled(ball, stray), ball[0])
+
+
+def test_a_few_points_are_not_enough(ball):
+    np.testing.assert_array_equal(pulled(ball, half_ball(RADIUS_M + 0.003, 0.0, count=5)), ball[0])
