@@ -17,6 +17,8 @@ ALL = [*PACKAGE, *sorted((ROOT / 'test').rglob('*.py')), *sorted((ROOT / 'launch
 DEBRIS = re.compile('|'.join(['TO' + 'DO', 'FIX' + 'ME', 'NotImplemented' + 'Error', 'XX' + 'X']))
 MACHINE_PATH = re.compile(r'/(?:home|root|Users|work)/\w')
 MOST_LINES = 500
+MOST_MODULES = 14
+"""In one folder; what has more has rooms of its own."""
 MOST_USED_ONCE = 0.23
 """Share of all functions that are private and used once; lower it when it falls."""
 LEAST_EXPLAINED = 0.76
@@ -47,6 +49,11 @@ def test_files_and_functions_are_small_on_the_whole() -> None:
     lines = sorted(node.end_lineno - node.lineno + 1 for node in functions(PACKAGE))
     assert median(files) <= 150 and files[int(0.9 * len(files))] <= 400
     assert median(lines) <= 12 and lines[int(0.9 * len(lines))] <= 40
+
+
+def test_rooms_are_small() -> None:
+    rooms = Counter(named(file.parent) for file in PACKAGE if file.name != '__init__.py')
+    assert {room: number for room, number in rooms.items() if number > MOST_MODULES} == {}
 
 
 def functions(files: list[Path]) -> Iterator[Function]:
