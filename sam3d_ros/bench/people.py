@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
-from sam3d_ros.core.people import BONES, INDEX, People, Person
+from sam3d_ros.core.people import BONES, INDEX, People
 from sam3d_ros.core.types import ByteArray, FloatArray, Frame, TrackState
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
@@ -340,7 +340,16 @@ def people_picture(frame: Frame, people: People) -> ByteArray:
     picture = frame.rgb.copy()
     T_cam_fixed = inverse(frame.T_fixed_cam)
     for item in people.items:
-        _draw_capsules(picture, frame, T_cam_fixed, item)
+        over = picture.copy()
+        for capsule in item.capsules:
+            ends = apply(T_cam_fixed, np.stack([capsule.start_m, capsule.end_m]))
+            pixels = project(ends, frame.camera)
+            if np.isfinite(pixels).all() and ends[:, 2].min() > 0.2:
+                across_m = 2 * capsule.radius_m
+                width = max(1, int(across_m * frame.camera.fx / float(ends[:, 2].mean())))
+                start, end = (tuple(int(v) for v in pixel) for pixel in np.clip(pixels, -9e3, 9e3))
+                cv2.line(over, start, end, (70, 130, 255), min(width, 250), cv2.LINE_AA)
+        cv2.addWeighted(over, 0.4, picture, 0.6, 0, dst=picture)
         if item.skeleton is not None:
             points = apply(T_cam_fixed, item.skeleton.points_m)
             _draw_bones(picture, project(points, frame.camera))
@@ -350,20 +359,6 @@ def people_picture(frame: Frame, people: People) -> ByteArray:
             text = f'{item.label} {item.id}'
             cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 0), 1)
     return picture
-
-
-def _draw_capsules(
-    picture: ByteArray, frame: Frame, T_cam_fixed: FloatArray, item: Person
-) -> None:
-    over = picture.copy()
-    for capsule in item.capsules:
-        ends = apply(T_cam_fixed, np.stack([capsule.start_m, capsule.end_m]))
-        pixels = project(ends, frame.camera)
-        if np.isfinite(pixels).all() and ends[:, 2].min() > 0.2:
-            width = max(1, int(2 * capsule.radius_m * frame.camera.fx / float(ends[:, 2].mean())))
-            start, end = (tuple(int(v) for v in pixel) for pixel in np.clip(pixels, -9e3, 9e3))
-            cv2.line(over, start, end, (70, 130, 255), min(width, 250), cv2.LINE_AA)
-    cv2.addWeighted(over, 0.4, picture, 0.6, 0, dst=picture)
 
 
 def _draw_bones(picture: ByteArray, pixels: FloatArray) -> None:

@@ -154,10 +154,6 @@ def _source(args: argparse.Namespace, stack: ExitStack) -> Source:
                 wanted='a recording or a folder of results',
                 remedy='"sam3d demo" makes one in out/demo.',
             )
-    return _processed(args, stack)
-
-
-def _processed(args: argparse.Namespace, stack: ExitStack) -> Source:
     from sam3d_ros.bags.recording import Recording
     from sam3d_ros.core.notes import Notes
     from sam3d_ros.pipeline.cameras import read_cameras

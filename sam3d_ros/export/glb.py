@@ -62,7 +62,13 @@ def encode_glb(parts: Sequence[tuple[str, Mesh, FloatArray]]) -> bytes:
     if meshes:
         document['meshes'] = meshes
         document |= assets.document()
-    return _container(document, bytes(assets.data))
+    binary = bytes(assets.data)
+    text = json.dumps(document, separators=(',', ':')).encode()
+    text += b' ' * (-len(text) % 4)
+    chunks = struct.pack('<II', len(text), _JSON_CHUNK) + text
+    if binary:
+        chunks += struct.pack('<II', len(binary), _BINARY_CHUNK) + binary
+    return struct.pack('<4sII', b'glTF', 2, 12 + len(chunks)) + chunks
 
 
 class _Assets:
@@ -182,12 +188,3 @@ def _cut_along_seams(
     unique, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     cut = index.reshape(-1, 3).astype(np.int32)
     return unique[:, 0].astype(np.int32), cut, places[first]
-
-
-def _container(document: dict[str, Any], binary: bytes) -> bytes:
-    text = json.dumps(document, separators=(',', ':')).encode()
-    text += b' ' * (-len(text) % 4)
-    chunks = struct.pack('<II', len(text), _JSON_CHUNK) + text
-    if binary:
-        chunks += struct.pack('<II', len(binary), _BINARY_CHUNK) + binary
-    return struct.pack('<4sII', b'glTF', 2, 12 + len(chunks)) + chunks

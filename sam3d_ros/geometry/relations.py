@@ -161,7 +161,8 @@ class KnownRelations:
 
 def _relation(a: _Body, b: _Body) -> Relation | None:
     """Return how two objects stand to each other, None = not at all; a has the lower id."""
-    if _gap_m(a, b) > NEXT_M:
+    apart = np.maximum(np.maximum(a.low - b.high, b.low - a.high), 0.0)
+    if float(np.linalg.norm(apart)) > NEXT_M:
         return None
     one, other = _closest(a, b), _closest(b, a)
     for kind in CLOSEST_FIRST:
@@ -202,12 +203,6 @@ def _closest(a: _Body, b: _Body) -> RelationKind | None:
         return RelationKind.ON if is_lifted else RelationKind.LEANING
     beside = min(a.high[2], b.high[2]) - max(a.low[2], b.low[2])
     return RelationKind.NEXT_TO if nearest <= NEXT_M and beside > 0 else None
-
-
-def _gap_m(a: _Body, b: _Body) -> float:
-    """Return the distance between the boxes of two objects, 0 where they meet."""
-    apart = np.maximum(np.maximum(a.low - b.high, b.low - a.high), 0.0)
-    return float(np.linalg.norm(apart))
 
 
 def _is_in(a: _Body, b: _Body) -> bool:

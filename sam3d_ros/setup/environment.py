@@ -53,7 +53,10 @@ def ensure_environment(profile: str, key: str) -> None:
         machine.ensure_packages()
         if not is_usable(VENV):
             _say('making .venv')
-            _make_venv()
+            shutil.rmtree(VENV, ignore_errors=True)
+            # The versioned name: the link must not follow when python3 becomes another one.
+            versioned = shutil.which(f'python{sys.version_info.major}.{sys.version_info.minor}')
+            _run([versioned or sys.executable, '-m', 'venv', str(VENV)])
         STAMP.unlink(missing_ok=True)
         _say(f'installing packages ({SIZES[profile]})')
         _install_packages(PROFILES[profile])
@@ -90,13 +93,6 @@ def is_usable(venv: Path) -> bool:
     program = f'import pip, sys; sys.exit(sys.version_info[:2] not in {machine.PYTHONS})'
     python = venv / 'bin' / 'python'
     return python.exists() and subprocess.run([python, '-c', program], check=False).returncode == 0
-
-
-def _make_venv() -> None:
-    shutil.rmtree(VENV, ignore_errors=True)
-    # The versioned name: the link must not follow when the system's python3 becomes another.
-    versioned = shutil.which(f'python{sys.version_info.major}.{sys.version_info.minor}')
-    _run([versioned or sys.executable, '-m', 'venv', str(VENV)])
 
 
 def _install_packages(extras: Sequence[str]) -> None:

@@ -98,6 +98,8 @@ class Report:
         :param config: every option with its value.
         """
         made_by = sorted(self.made_by, key=lambda item: (item.backend, item.weights_hash))
+        # What own odometry did, of each camera that it followed, if it did.
+        trees = {camera: way.tree() for camera, way in self.ways.items()}
         tree = {
             'recording': self.recording,
             'frames': self.frames,
@@ -111,7 +113,7 @@ class Report:
                 for item in self.bad
             ],
             **self._cameras(inputs),
-            **self._odometry(),
+            **({'odometry': trees.get('', trees)} if trees else {}),
             'refused': self.refused,
             'notes': self.notes,
             'latency_ms': {stage: _summary(times) for stage, times in self.latencies_s.items()},
@@ -121,11 +123,6 @@ class Report:
             'config': dict(config),
         }
         (folder / FILE).write_text(json.dumps(tree, indent=2) + '\n')
-
-    def _odometry(self) -> dict[str, Any]:
-        """Return what own odometry did, of each camera that it followed, if it did."""
-        trees = {camera: way.tree() for camera, way in self.ways.items()}
-        return {'odometry': trees.get('', trees)} if trees else {}
 
     def _cameras(self, inputs: Mapping[str, CameraInputs]) -> dict[str, Any]:
         if len(inputs) == 1:

@@ -69,9 +69,13 @@ def run(options: BenchOptions) -> Measurement:
             if name != 'hz'
         }
     note = 'The machine must be quiet: everything is a multiple of what it needs for T just then.'
-    return Measurement(
-        'latency', values, (_parts_table(parts, T_s), _live_table(lives, T_s)), (), (note,)
-    )
+    rows = [
+        (name, f'{1e3 * seconds:.0f}', f'{seconds / T_s:.2f}', f'{BUDGET[name]:.2f}')
+        for name, seconds in parts.items()
+    ]
+    title = f'What a frame costs; T is {1e3 * T_s:.0f} ms'
+    table = Table(title, ('', 'ms', 'share of T', 'may be'), tuple(rows))
+    return Measurement('latency', values, (table, _live_table(lives, T_s)), (), (note,))
 
 
 def tutorial_s(options: BenchOptions) -> float:
@@ -137,15 +141,6 @@ def parts_s(world: Path, options: BenchOptions) -> dict[str, float]:
     if failures:
         raise failures[0]
     return {name: float(np.median(seconds[SETTLE_FRAMES:])) for name, seconds in spent.items()}
-
-
-def _parts_table(parts: Mapping[str, float], T_s: float) -> Table:
-    rows = [
-        (name, f'{1e3 * seconds:.0f}', f'{seconds / T_s:.2f}', f'{BUDGET[name]:.2f}')
-        for name, seconds in parts.items()
-    ]
-    title = f'What a frame costs; T is {1e3 * T_s:.0f} ms'
-    return Table(title, ('', 'ms', 'share of T', 'may be'), tuple(rows))
 
 
 def _live_table(lives: list[Live], T_s: float) -> Table:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,11 @@ def run(options: BenchOptions) -> Measurement:
         elif name == REAL:
             measured = _measured(name, map(read_frame, masked), ways, options.save_labels)
         else:
-            measured = _measured(name, _worlds(name, options), ways)
+            full, quick = WORLD_FRAMES[name]
+            count = quick if options.quick else full
+            source = object_source(options)
+            made = world_frames(name, count, options.seed, source, options.sensor)
+            measured = _measured(name, made, ways)
         values |= measured.values
         tables += measured.tables
         pictures += measured.pictures
@@ -110,12 +114,6 @@ def _real_files(options: BenchOptions, notes: list[str]) -> tuple[list[Path], li
     if options.quick:
         masked = masked[:: max(1, len(masked) // QUICK_FRAMES)]
     return masked, boxed
-
-
-def _worlds(suite: str, options: BenchOptions) -> Iterator[LabelledFrame]:
-    full, quick = WORLD_FRAMES[suite]
-    count = quick if options.quick else full
-    return world_frames(suite, count, options.seed, object_source(options), options.sensor)
 
 
 def _measured(

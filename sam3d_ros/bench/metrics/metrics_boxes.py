@@ -17,7 +17,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray, IndexArray
+from sam3d_ros.core.types import BoolArray, FloatArray, IndexArray
 from sam3d_ros.geometry.masks import mask_box
 
 Box = tuple[int, int, int, int]
@@ -199,15 +199,11 @@ def holds_points(mask: BoolArray, objects: Sequence[BoxObject]) -> list[bool]:
     """Return which objects' points lie in an (H, W) mask, its holes filled, its rim grown."""
     radius = round(GROWN_BY * mask.shape[1])
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    grown = cv2.dilate(_filled(mask), disk)
-    return [bool(grown[item.point_px[1], item.point_px[0]]) for item in objects]
-
-
-def _filled(mask: BoolArray) -> ByteArray:
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
-    return filled
+    grown = cv2.dilate(filled, disk)
+    return [bool(grown[item.point_px[1], item.point_px[0]]) for item in objects]
 
 
 def box_ious(masks: Sequence[BoolArray], objects: Sequence[BoxObject]) -> FloatArray:

@@ -251,7 +251,8 @@ class SensorInputs:
         silent = [
             f'{source.topic} ({"silent" if source.publishers() else "nobody publishes it"})'
             for source in needed
-            if not counts[source.topic] and not self._cached(source)
+            if not counts[source.topic]
+            and not (source is self._color_info and source.latest is not None)
         ]
         problems = [source.problem for source in leads if source.problem]
         if problems:
@@ -301,9 +302,6 @@ class SensorInputs:
             lead.held = None
             lead.recent.clear()
 
-    def _cached(self, source: _Source) -> bool:
-        return source is self._color_info and source.latest is not None
-
     def _on_color(self, color: Any) -> None:
         """Hand on colour alone, as soon as it is described."""
         if self._watch.goes_back(nanoseconds(color.header.stamp)):
@@ -333,7 +331,7 @@ class SensorInputs:
             if lead.held is not None:
                 color, range_ = lead.held
                 self._on_pair(lead, color, range_)
-                if lead.held is not None and _same_stamp(info, color):
+                if lead.held is not None and info.header.stamp == color.header.stamp:
                     lead.held = None
                     self._hand_on(lead, color, range_)
 
@@ -427,10 +425,6 @@ def input_topic(node: Node, config: InputConfig, name: str, camera_id: str) -> s
     below = f'{camera_id}/' if camera_id else ''
     topic = getattr(config, name).replace(CAMERA, camera_id) or f'{below}{INPUTS[name]}'
     return str(node.resolve_topic_name(topic))
-
-
-def _same_stamp(a: Any, b: Any) -> bool:
-    return bool(a.header.stamp == b.header.stamp)
 
 
 def _is_cropped(info: Any) -> bool:

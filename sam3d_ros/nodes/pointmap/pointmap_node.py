@@ -138,7 +138,10 @@ class PointmapNode(StageNode):
         """Make one frame for all who want it."""
         frame = self._frame(item)
         self._frames.send(frame, frame.stamp_ns)
-        self._show(frame)
+        # Publish the public cloud and its CameraInfo while somebody listens.
+        if self._is_seen():
+            for topic, message in pointmap_messages(frame):
+                self._clouds[topic].publish(encode(message, topic.type))
 
     def _frame(self, item: SensorData) -> Frame:
         color, others = self._arrived(item)
@@ -208,7 +211,12 @@ class PointmapNode(StageNode):
         """Have a frame made: when it is asked for, where nobody outside of this process looks."""
         if item.is_look:
             self.tell_worker(partial(self._look, item))
-        elif self.bus is None or self._is_wanted():
+        elif (
+            self.bus is None
+            or self._frames.is_heard
+            or self._is_seen()
+            or self._intake.needs_every_frame
+        ):
             self.offer(item, is_late=is_late)
         else:
             frame = self.when_asked(partial(self._frame, item))
@@ -251,16 +259,6 @@ class PointmapNode(StageNode):
         self.health.missing(complaint)
         if complaint:
             self.get_logger().warning(complaint)
-
-    def _show(self, frame: Frame) -> None:
-        """Publish the public cloud and its CameraInfo while somebody listens."""
-        if self._is_seen():
-            for topic, message in pointmap_messages(frame):
-                self._clouds[topic].publish(encode(message, topic.type))
-
-    def _is_wanted(self) -> bool:
-        """Whether a frame is to be made, asked for or not."""
-        return self._frames.is_heard or self._is_seen() or self._intake.needs_every_frame
 
     def _is_seen(self) -> bool:
         return any(output.get_subscription_count() > 0 for output in self._clouds.values())

@@ -133,7 +133,15 @@ class ReplayNode(ManagedNode):
             ):
                 self._play_once()
                 rounds += 1
-            self._finish(rounds)
+            # Wait for the last result and for reliable subscribers; say how it went.
+            if self._paced:
+                self._pace.wait_for_all()
+            clock = [self._clock_output] if self._clock_output is not None else []
+            for output in [*self._outputs.values(), *clock]:
+                if not self._stop.is_set():
+                    output.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
+            late = f', {self._pace.missed} results did not come' if self._pace.missed else ''
+            self.get_logger().info(f'played {self._config.recording} {rounds} times{late}')
         except Sam3dError as error:
             self.get_logger().error(f'{self._config.recording}: {error}')
             self.exit_code = 1
@@ -191,17 +199,6 @@ class ReplayNode(ManagedNode):
                 self._outputs[message.topic].publish(self._headers.cdr(recording, message))
             except Sam3dError as error:
                 self._notes.add(f'a message is left out: {error}', message.topic)
-
-    def _finish(self, rounds: int) -> None:
-        """Wait for the last result and for reliable subscribers; say how it went."""
-        if self._paced:
-            self._pace.wait_for_all()
-        clock = [self._clock_output] if self._clock_output is not None else []
-        for output in [*self._outputs.values(), *clock]:
-            if not self._stop.is_set():
-                output.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
-        late = f', {self._pace.missed} results did not come' if self._pace.missed else ''
-        self.get_logger().info(f'played {self._config.recording} {rounds} times{late}')
 
     def _opened(self) -> Recording:
         assert self._recording is not None

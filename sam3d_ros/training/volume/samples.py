@@ -45,7 +45,6 @@ from sam3d_ros.training.volume.worlds import (
 )
 from sam3d_ros.world import samples as world_samples
 from sam3d_ros.world.episode import Episode
-from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.sources import ObjectSource
 from sam3d_ros.world.truth import FrameTruth
 
@@ -129,7 +128,12 @@ def samples_of(episode: Episode, noise: bool, grid: int = GRID) -> Iterator[Samp
         crops = [crops[k] for k in rng.permutation(len(crops))]
         for chosen in [crops[:1]] if len(crops) == 1 else [crops[:1], crops]:
             evidence = build_evidence([view for view, _ in chosen], EvidenceConfig(grid=grid))
-            distance_m = _truth(evidence, solid, index, chosen[0][1])
+            # Signed distance where the first view, which the grid hangs on, truly was.
+            first = chosen[0][1]
+            T_obj_grid = (
+                inverse(first.T_fixed_obj[index]) @ first.T_fixed_cam @ evidence.T_cam_grid
+            )
+            distance_m = signed_distance(solid, T_obj_grid, evidence.grid, evidence.truncation_m)
             yield Sample(evidence, distance_m, solid.name, solid.family, episode.suite)
 
 
@@ -139,12 +143,6 @@ def store(sample: Sample) -> StoredSample:
     # A point just inside must stay inside after rounding: round away from zero.
     rounded = np.where(scaled < 0, np.floor(scaled), np.ceil(scaled))
     return StoredSample(volume_input(sample.evidence), np.clip(rounded, -127, 127).astype(np.int8))
-
-
-def _truth(evidence: Evidence, solid: Solid, index: int, first: FrameTruth) -> Float32Array:
-    """Signed distance where the first view, which the grid hangs on, truly was."""
-    T_obj_grid = inverse(first.T_fixed_obj[index]) @ first.T_fixed_cam @ evidence.T_cam_grid
-    return signed_distance(solid, T_obj_grid, evidence.grid, evidence.truncation_m)
 
 
 def _shows(truth: FrameTruth, index: int) -> bool:

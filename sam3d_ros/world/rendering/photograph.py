@@ -107,7 +107,13 @@ def photograph(rgb: ByteArray, rng: Rng, settings: Photography | None = None) ->
         soft = cv2.GaussianBlur(photo, (0, 0), 1.0)
         strength = camera.sharpening
         photo = np.asarray(cv2.addWeighted(photo, 1 + strength, soft, -strength, 0), np.uint8)
-    return _compressed(photo, camera.quality)
+    if camera.quality == 0:
+        return photo
+    # The codec expects blue first, for its luma.
+    bgr = cv2.cvtColor(photo, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, camera.quality])
+    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _through_lens(rgb: ByteArray, camera: Photography) -> ByteArray:
@@ -168,13 +174,3 @@ def _tone_curve(camera: Photography) -> ByteArray:
     s_shape = x * x * (3 - 2 * x)
     curve = x + camera.contrast * (s_shape - x)
     return np.rint(255 * curve).astype(np.uint8)
-
-
-def _compressed(rgb: ByteArray, quality: int) -> ByteArray:
-    if quality == 0:
-        return rgb
-    # The codec expects blue first, for its luma.
-    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

@@ -251,10 +251,5 @@ def _missing(
         lost |= rendering.gloss + 0.1 * blobs > 0.5 + 0.5 * model.gloss
         lost |= (rendering.clear > 0.2) & (blobs > 0.4)
     if model.dropout > 0:
-        lost |= blobs > _upper(model.dropout)
+        lost |= blobs > float(-ndtri(model.dropout))
     return lost
-
-
-def _upper(share: float) -> float:
-    """Return the value that a standard normal exceeds with this chance."""
-    return float(-ndtri(share))

@@ -52,7 +52,9 @@ def drop(
     for index, body in enumerate(bodies):
         start = T_start[index].copy()
         start[2, 3] += top_z_m + clearance_m - apply(start, body.hull_m)[:, 2].min()
-        data.qpos.reshape(-1, 7)[index] = _qpos(start)
+        # By scipy: heaps of old seeds hang on its last bits.
+        x, y, z, w = Rotation.from_matrix(start[:3, :3]).as_quat(canonical=True)
+        data.qpos.reshape(-1, 7)[index] = *start[:3, 3], w, x, y, z
         data.qvel.reshape(-1, 6)[index] = 0.0
         for _ in range(int(interval_s / STEP_S)):
             _step(model, data, index + 1)
@@ -126,12 +128,6 @@ def _step(model: mujoco.MjModel, data: mujoco.MjData, released: int) -> None:
     mujoco.mj_step(model, data)
     data.qpos.reshape(-1, 7)[released:] = parked
     data.qvel.reshape(-1, 6)[released:] = 0.0
-
-
-def _qpos(T: FloatArray) -> FloatArray:
-    # By scipy: heaps of old seeds hang on its last bits.
-    x, y, z, w = Rotation.from_matrix(T[:3, :3]).as_quat(canonical=True)
-    return np.array([*T[:3, 3], w, x, y, z])
 
 
 def _poses(data: mujoco.MjData) -> FloatArray:
