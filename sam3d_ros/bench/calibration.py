@@ -16,7 +16,7 @@ import numpy as np
 from sam3d_ros.bench.metrics import metrics_layout as layout
 from sam3d_ros.bench.metrics.metrics_shape import Surface
 from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference, matched
-from sam3d_ros.core.types import BoolArray, FaceLabel, FloatArray, Mesh, Scene, SceneObject
+from sam3d_ros.core.types import FaceLabel, FloatArray, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.pose.layout import moved_by, twist_between
 from sam3d_ros.reconstruction.surface.confidence import NEAR_M
@@ -59,7 +59,10 @@ class Calibration:
         T = item.T_fixed_obj
         edges = np.ptp(apply(inverse(T), truth.mesh.vertices_m), axis=0)
         self.size += (np.log(item.size_m / edges) / item.scale_sigma).tolist()
-        centres, chosen = _face_centres(item.mesh)
+        chosen = np.zeros(len(item.mesh.faces), bool)
+        chosen[:: max(1, len(chosen) // FACES)] = True
+        corners = item.mesh.vertices_m[item.mesh.faces[chosen]].astype(np.float64)
+        centres = corners.mean(axis=1)
         distance = truth.surface.distance(apply(T, centres))
         self.confidence += item.mesh.face_confidence[chosen].tolist()
         self.right += (distance <= NEAR_M).tolist()
@@ -101,10 +104,3 @@ def registered(points: FloatArray, surface: Surface, T_fixed_obj: FloatArray) ->
 def _posed(item: SceneObject) -> PosedMesh:
     vertices = item.mesh.vertices_m.astype(np.float64)
     return PosedMesh(apply(item.T_fixed_obj, vertices), item.mesh.faces)
-
-
-def _face_centres(mesh: Mesh) -> tuple[FloatArray, BoolArray]:
-    """Centres of about ``FACES`` faces, and which of all they are."""
-    chosen = np.zeros(len(mesh.faces), bool)
-    chosen[:: max(1, len(mesh.faces) // FACES)] = True
-    return mesh.vertices_m[mesh.faces[chosen]].astype(np.float64).mean(axis=1), chosen

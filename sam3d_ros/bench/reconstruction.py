@@ -24,7 +24,7 @@ from sam3d_ros.bench.peers.peers_segmentation import open3d_tutorial
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.report import bar_plot, best_median_worst
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
-from sam3d_ros.core.types import BoolArray, FloatArray, Frame, Scene
+from sam3d_ros.core.types import BoolArray, Frame, Scene
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.session.result import FrameResult
 from sam3d_ros.session.session import Session
@@ -132,9 +132,18 @@ def _suite(suite: str, count: int, options: BenchOptions) -> Measurement:
     rows.sort(key=lambda row: row.own.solid_iou)
     said = calibration.values(suite)
     values = _values(suite, ways) | agreement.values(suite) | said
-    pictures = [_plot(suite, ways, values), *best_median_worst(gallery)]
-    pictures += _worst_pictures(rows, QUICK_PICTURED if options.quick else WORST_PICTURED)
-    tables = (_table(suite, count, ways), _said_table(suite, said), _worst_table(suite, rows))
+    series = [
+        (way.label, [_number(values[f'{suite}_{key}_{name}']) for name in PLOTTED])
+        for key, way in ways.items()
+    ]
+    plot = bar_plot(f'{suite}: in place', [SHOWN[name] for name in PLOTTED], series)
+    pictures = [plot, *best_median_worst(gallery)]
+    pictured = rows[: QUICK_PICTURED if options.quick else WORST_PICTURED]
+    for number, row in enumerate(pictured, start=1):
+        caption = f'Worst object {number} of {len(rows)}: {row.name}; '
+        caption += f'solid IoU {row.own.solid_iou:.2f}, by true masks {row.given.solid_iou:.2f}'
+        pictures.append(compare_meshes(caption, row.frame, [row.truth], row.found))
+    tables = _tables(suite, count, ways, said, rows)
     return Measurement(suite, values, tables, tuple(pictures))
 
 
@@ -192,18 +201,14 @@ def _peer(shape: PeerShape, case: Case, masks: Sequence[BoolArray]) -> list[Pose
     true_bounds = np.array([item.mesh.bounds() for item in case.truth])
     made = []
     for mask in masks:
-        points = main_cluster(_points(frame, mask))
+        seen = frame.pointmap[mask & np.isfinite(frame.depth_m)].astype(np.float64)
+        points = main_cluster(apply(frame.T_fixed_cam, seen))
         if len(points) < MIN_POINTS:
             continue
         center = (points.min(axis=0) + points.max(axis=0)) / 2
         if within_region(center[None], true_bounds)[0]:
             made.append(shape(points, case.support_z_m, frame.T_fixed_cam[:3, 3]))
     return [mesh for mesh in made if mesh is not None]
-
-
-def _points(frame: Frame, mask: BoolArray) -> FloatArray:
-    points = frame.pointmap[mask & np.isfinite(frame.depth_m)].astype(np.float64)
-    return apply(frame.T_fixed_cam, points)
 
 
 def _values(suite: str, ways: Mapping[str, _Way]) -> dict[str, Value]:
@@ -218,19 +223,28 @@ def _values(suite: str, ways: Mapping[str, _Way]) -> dict[str, Value]:
     return values
 
 
-def _table(suite: str, count: int, ways: Mapping[str, _Way]) -> Table:
-    rows = []
+def _tables(
+    suite: str,
+    count: int,
+    ways: Mapping[str, _Way],
+    said: Mapping[str, float],
+    rows: Sequence[_Row],
+) -> tuple[Table, ...]:
+    """Return the scores by way, what results say of themselves, and the worst objects."""
+    cells = []
     for way in ways.values():
         figures = summary(way.scores)
-        rows.append((way.label, *(f'{figures[name]:.3g}' for name in SHOWN)))
-    head = ('', *SHOWN.values())
-    return Table(f'{suite}, {count} episodes, in place and aligned', head, tuple(rows))
-
-
-def _said_table(suite: str, said: Mapping[str, float]) -> Table:
+        cells.append((way.label, *(f'{figures[name]:.3g}' for name in SHOWN)))
+    title = f'{suite}, {count} episodes, in place and aligned'
+    scores = Table(title, ('', *SHOWN.values()), tuple(cells))
     head = tuple(name.removeprefix(f'{suite}_').replace('_', ' ') for name in said)
     title = f'{suite}, own masks: what results say of themselves (honest: .68 and .95, error 0)'
-    return Table(title, head, (tuple(f'{value:.2f}' for value in said.values()),))
+    sure = Table(title, head, (tuple(f'{value:.2f}' for value in said.values()),))
+    worst = rows[:WORST_OBJECTS]
+    ours = ('unseen share', '3D IoU', 'F1 @5mm', 'solid IoU')
+    head = ('', *ours, 'F1, true masks', 'solid IoU, true masks', 'solid IoU, ceiling')
+    title = f'{suite}, the {len(worst)} worst of {len(rows)} objects by solid IoU, own masks'
+    return scores, sure, Table(title, head, tuple(row.cells() for row in worst))
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,32 +286,6 @@ def _rows(case: Case, ways: Mapping[str, _Way], found: Sequence[PosedMesh]) -> l
         )
         for k, (name, truth) in enumerate(zip(case.names, case.truth, strict=True))
     ]
-
-
-def _worst_table(suite: str, rows: Sequence[_Row]) -> Table:
-    worst = rows[:WORST_OBJECTS]
-    ours = ('unseen share', '3D IoU', 'F1 @5mm', 'solid IoU')
-    head = ('', *ours, 'F1, true masks', 'solid IoU, true masks', 'solid IoU, ceiling')
-    title = f'{suite}, the {len(worst)} worst of {len(rows)} objects by solid IoU, own masks'
-    return Table(title, head, tuple(row.cells() for row in worst))
-
-
-def _worst_pictures(rows: Sequence[_Row], count: int) -> list[Picture]:
-    """Return the first ``count`` objects, worst first, each in a row of its own."""
-    pictures = []
-    for number, row in enumerate(rows[:count], start=1):
-        caption = f'Worst object {number} of {len(rows)}: {row.name}; '
-        caption += f'solid IoU {row.own.solid_iou:.2f}, by true masks {row.given.solid_iou:.2f}'
-        pictures.append(compare_meshes(caption, row.frame, [row.truth], row.found))
-    return pictures
-
-
-def _plot(suite: str, ways: Mapping[str, _Way], values: Mapping[str, Value]) -> Picture:
-    series = [
-        (way.label, [_number(values[f'{suite}_{key}_{name}']) for name in PLOTTED])
-        for key, way in ways.items()
-    ]
-    return bar_plot(f'{suite}: in place', [SHOWN[name] for name in PLOTTED], series)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -104,7 +104,13 @@ def queries(
     :param rng: draws all that is left to chance.
     """
     found: list[PhraseCase] = []
-    said = [_color(term, things) for term in TERMS]
+    said = [
+        _split(
+            f'the {term} things', 'colour', [thing.colors[term] for thing in things],
+            lambda v: v >= COLORED, lambda v: v <= UNCOLORED,
+        )
+        for term in TERMS
+    ]  # fmt: skip
     present = [item for item in said if item.meant]
     absent = [item for item in said if not item.meant and not item.ignored]
     found += _some(present, 3, rng) + _some(absent, 2, rng)
@@ -132,13 +138,6 @@ def _split(
     meant = frozenset(k for k, value in enumerate(values) if yes(value))
     unsure = frozenset(k for k, v in enumerate(values) if not yes(v) and not no(v))
     return PhraseCase(phrase, sort, meant, unsure)
-
-
-def _color(term: str, things: list[TrueThing]) -> PhraseCase:
-    values = [thing.colors[term] for thing in things]
-    return _split(
-        f'the {term} things', 'colour', values, lambda v: v >= COLORED, lambda v: v <= UNCOLORED
-    )
 
 
 def _size(word: str, things: list[TrueThing]) -> PhraseCase:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
 from sam3d_ros.bench.report import line_plot
 from sam3d_ros.bench.worlds import bare, episode_of, object_source
 from sam3d_ros.core.errors import BackendError
@@ -142,9 +142,31 @@ def run(options: BenchOptions) -> Measurement:
     values['total_p50_s_per_object'] = slope(
         objects, [item.quantiles_s('total')[0] for item in runs]
     )
-    tables = (*(_stage_table(item) for item in runs), _cost_table(runs))
+    rows = [
+        (
+            item.suite,
+            f'{item.objects}',
+            f'{1e3 * item.quantiles_s("total")[0]:.0f}',
+            f'{1e3 * item.cpu_s_per_frame:.0f}',
+            f'{100 * item.cpu_share:.0f}',
+            f'{item.peak_memory_mb:.0f}',
+        )
+        for item in runs
+    ]
+    head = ('', 'objects', 'image to TF, ms', 'CPU ms a frame', 'CPU, % of a core', 'peak MB')
+    cost = Table('Cost and number of objects', head, tuple(rows))
+    ordered = sorted(runs, key=lambda item: item.objects)
+    p50, p95 = ([1e3 * item.quantiles_s('total')[k] for item in ordered] for k in (0, 1))
+    cpu = [1e3 * item.cpu_s_per_frame for item in ordered]
+    growth = line_plot(
+        'How cost grows with the number of objects',
+        ('objects', [item.objects for item in ordered]),
+        'milliseconds a frame',
+        [('image to TF, p50', p50), ('image to TF, p95', p95), ('CPU time', cpu)],
+    )
+    tables = (*(_stage_table(item) for item in runs), cost)
     note = 'All nodes in one process, as sam3d up starts them; 640x480; one image a second.'
-    return Measurement('latency', values, tables, (_growth(runs),), (note,))
+    return Measurement('latency', values, tables, (growth,), (note,))
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:
@@ -328,31 +350,3 @@ def _stage_table(item: Run) -> Table:
     count = len(item.stages_s['total'])
     title = f'{item.suite}: objects {item.objects}, frames {count}; milliseconds'
     return Table(title, ('', 'p50', 'p95', 'max'), tuple(rows))
-
-
-def _cost_table(runs: Sequence[Run]) -> Table:
-    rows = [
-        (
-            item.suite,
-            f'{item.objects}',
-            f'{1e3 * item.quantiles_s("total")[0]:.0f}',
-            f'{1e3 * item.cpu_s_per_frame:.0f}',
-            f'{100 * item.cpu_share:.0f}',
-            f'{item.peak_memory_mb:.0f}',
-        )
-        for item in runs
-    ]
-    head = ('', 'objects', 'image to TF, ms', 'CPU ms a frame', 'CPU, % of a core', 'peak MB')
-    return Table('Cost and number of objects', head, tuple(rows))
-
-
-def _growth(runs: Sequence[Run]) -> Picture:
-    ordered = sorted(runs, key=lambda item: item.objects)
-    p50, p95 = ([1e3 * item.quantiles_s('total')[k] for item in ordered] for k in (0, 1))
-    cpu = [1e3 * item.cpu_s_per_frame for item in ordered]
-    return line_plot(
-        'How cost grows with the number of objects',
-        ('objects', [item.objects for item in ordered]),
-        'milliseconds a frame',
-        [('image to TF, p50', p50), ('image to TF, p95', p95), ('CPU time', cpu)],
-    )

@@ -65,8 +65,9 @@ def measure_boxes(
             f'boxes_peer_{sensor_key(sensor)}' if sensor else 'boxes_peer', peer, chosen
         )
     values['boxes_time_ratio'] = _time_s(ours) / _time_s(peer)
-    pictures = [box_picture(r.item, r.labels, r.verdict, r.time_s) for r in _worst_first(ours)]
-    tables = (_sensor_table(results), _frame_table(results), _miss_table(ours))
+    worst_first = _worst_first(ours)
+    pictures = [box_picture(r.item, r.labels, r.verdict, r.time_s) for r in worst_first]
+    tables = _tables(results, worst_first)
     return Measurement('boxes', values, tables, tuple(pictures))
 
 
@@ -129,30 +130,29 @@ _HEAD = (
 )
 
 
-def _sensor_table(results: Mapping[str, Sequence[_Result]]) -> Table:
-    first = next(iter(results.values()))
-    rows = [
-        (f'{sensor or "all"} ({len(chosen)}), {label}', *_cells([of_way[k] for k in chosen]))
-        for sensor, chosen in _by_sensor(first).items()
-        for label, of_way in results.items()
-    ]
-    return Table(f'boxes, {len(first)} real frames by sensor', ('', *_HEAD), tuple(rows))
-
-
-def _frame_table(results: Mapping[str, Sequence[_Result]]) -> Table:
+def _tables(
+    results: Mapping[str, Sequence[_Result]], worst_first: Sequence[_Result]
+) -> tuple[Table, ...]:
+    """Return figures by sensor and, of our own way, by frame, and what was not found and why."""
     label, ours = next(iter(results.items()))
-    rows = [(result.item.name, *_cells([result])) for result in _worst_first(ours)]
-    return Table(f'boxes, frame by frame, {label}, worst first', ('', *_HEAD), tuple(rows))
-
-
-def _miss_table(ours: Sequence[_Result]) -> Table:
-    rows = [
+    by_sensor = [
+        (f'{sensor or "all"} ({len(chosen)}), {way}', *_cells([of_way[k] for k in chosen]))
+        for sensor, chosen in _by_sensor(ours).items()
+        for way, of_way in results.items()
+    ]
+    by_frame = [(result.item.name, *_cells([result])) for result in worst_first]
+    missed = [
         (result.item.name, thing, reason)
-        for result in _worst_first(ours)
+        for result in worst_first
         for thing, reason in misses(result.item, result.labels, result.verdict)
     ]
-    return Table(
-        'boxes, what was not found, worst frame first', ('', 'object', 'why'), tuple(rows)
+    head = ('', *_HEAD)
+    return (
+        Table(f'boxes, {len(ours)} real frames by sensor', head, tuple(by_sensor)),
+        Table(f'boxes, frame by frame, {label}, worst first', head, tuple(by_frame)),
+        Table(
+            'boxes, what was not found, worst frame first', ('', 'object', 'why'), tuple(missed)
+        ),
     )
 
 

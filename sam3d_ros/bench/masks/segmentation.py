@@ -132,7 +132,13 @@ def _measured(
         rows.append((label, *figures, f'{result.time_s * 1e3:.0f}'))
     head = ('', *(field.replace('_', ' ') for field in SegmentationScore.__slots__), 'ms')
     table = Table(f'{name}, {len(result.names)} frames', head, tuple(rows))
-    return Measurement(name, _values(name, ours, peer), (table,), tuple(_cases(name, ours)))
+    overlap = [score.overlap_f for score in ours.scores]
+    cases = [
+        (f, Picture(f'{name} {frame}: colour, truth, result; overlap F {f:.2f}', image))
+        for frame, f, image in zip(ours.names, overlap, ours.pictures, strict=True)
+    ]
+    pictures = best_median_worst(cases, WORST_FRAMES)
+    return Measurement(name, _values(name, ours, peer), (table,), tuple(pictures))
 
 
 def _measure(
@@ -176,18 +182,6 @@ def _values(name: str, ours: _Result, peer: _Result) -> dict[str, Value]:
             values[f'{name}_{suffix}_boundary_f'] = part.boundary_f
             values[f'{name}_{suffix}_detected'] = part.detected
     return values
-
-
-def _cases(name: str, result: _Result) -> list[Picture]:
-    """Return the worst frames, the median and the best."""
-    overlap = [score.overlap_f for score in result.scores]
-    return best_median_worst(
-        [
-            (f, Picture(f'{name} {frame}: colour, truth, result; overlap F {f:.2f}', image))
-            for frame, f, image in zip(result.names, overlap, result.pictures, strict=True)
-        ],
-        WORST_FRAMES,
-    )
 
 
 def _picture(item: LabelledFrame, labels: IndexArray) -> ByteArray:

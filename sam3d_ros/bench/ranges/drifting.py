@@ -77,12 +77,14 @@ def run(options: BenchOptions) -> Measurement:
         drive(f'{suite} {options.seed}', _world(suite, sweep_deg, options))
         for suite, sweep_deg in suites.items()
     ]
+    errors_m = np.concatenate([each.errors_m for each in drives])
+    said_m = np.concatenate([each.said_m for each in drives])
     values: dict[str, Value] = {
         'drift_share': float(np.mean([each.drift for each in drives])),
         'drift_worst_share': max(each.drift for each in drives),
         'peer_drift_share': float(np.mean([each.peer_drift for each in drives])),
         'lost_frames': sum(each.lost for each in drives),
-        'error_rms_over_said': _over_said(drives),
+        'error_rms_over_said': _rms(errors_m) / _rms(said_m),
         'frame_ms': 1e3 * float(np.median(np.concatenate([d.times_s for d in drives]))),
     }
     notes = []
@@ -177,13 +179,6 @@ def _without_tf(options: BenchOptions) -> dict[str, Value]:
         followed.append(follow(episode, options, odometry))
     figures = figures_of(followed)
     return {f'events_without_tf_{name}': value for name, value in figures.items()}
-
-
-def _over_said(drives: Sequence[Drive]) -> float:
-    """Return how large errors are over what was said of them, both as root mean squares."""
-    return _rms(np.concatenate([d.errors_m for d in drives])) / _rms(
-        np.concatenate([d.said_m for d in drives])
-    )
 
 
 def _rms(values: FloatArray) -> float:

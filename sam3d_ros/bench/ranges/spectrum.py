@@ -112,7 +112,16 @@ def run(options: BenchOptions) -> Measurement:
         values |= _values(f'world_{name}', spreads)
     title = f'Spread (mm) by window; bounds of real frames are widened by {WIDENED:.0%}'
     compared_table = Table(title, (*_HEAD, 'inside'), tuple(rows))
-    tables = (compared_table, _real_table(real), _model_table(models))
+    rows = []
+    for sensor, shots in real.items():
+        range_m = float(np.median([shot.spectrum.range_m for shot in shots]))
+        label = f'{sensor} ({len(shots)}), {range_m:.2f} m'
+        rows.append((label, *_cells(typical(_spreads(shots)))))
+    real_table = Table('Spread (mm) by window, medians of real frames', _HEAD, tuple(rows))
+    rows = [(name, *_cells(typical(spreads))) for name, spreads in models.items()]
+    distance_m = TABLE_VIEW.offset_m / -TABLE_VIEW.normal[2]
+    title = f'Spread (mm) by window, models, a table {distance_m:.1f} m ahead'
+    tables = (compared_table, real_table, Table(title, _HEAD, tuple(rows)))
     return Measurement('sensors', values, tables, tuple(pictures), notes)
 
 
@@ -220,19 +229,3 @@ _HEAD = ('', *(f'{side} px' for side in WINDOWS_PX))
 
 def _cells(spreads_m: FloatArray) -> list[str]:
     return ['-' if np.isnan(spread) else f'{1e3 * spread:.2f}' for spread in spreads_m]
-
-
-def _real_table(real: Mapping[str, Sequence[Shot]]) -> Table:
-    rows = []
-    for sensor, shots in real.items():
-        range_m = float(np.median([shot.spectrum.range_m for shot in shots]))
-        label = f'{sensor} ({len(shots)}), {range_m:.2f} m'
-        rows.append((label, *_cells(typical(_spreads(shots)))))
-    return Table('Spread (mm) by window, medians of real frames', _HEAD, tuple(rows))
-
-
-def _model_table(models: Mapping[str, FloatArray]) -> Table:
-    rows = [(name, *_cells(typical(spreads))) for name, spreads in models.items()]
-    distance_m = TABLE_VIEW.offset_m / -TABLE_VIEW.normal[2]
-    title = f'Spread (mm) by window, models, a table {distance_m:.1f} m ahead'
-    return Table(title, _HEAD, tuple(rows))

@@ -13,7 +13,7 @@ from rclpy.duration import Duration
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 
-from sam3d_ros.bags.recording import RawMessage, Recording, TopicInfo
+from sam3d_ros.bags.recording import Recording, TopicInfo
 from sam3d_ros.bags.selection import CLOUD, COMPRESSED, IMAGE, read_streams
 from sam3d_ros.core.errors import RecordingError, Sam3dError
 from sam3d_ros.core.notes import Notes
@@ -175,7 +175,13 @@ class ReplayNode(ManagedNode):
             if not is_before and not self._advance_clock(max(clock_ns, start_ns), message.log_ns):
                 return
             clock_ns = max(message.log_ns, start_ns)
-            self._publish(message)
+            if message.topic == self._paced:
+                self._pace.wait(recording.stamp_of(message))
+            if message.type == self._types[message.topic]:
+                try:
+                    self._outputs[message.topic].publish(self._headers.cdr(recording, message))
+                except Sam3dError as error:
+                    self._notes.add(f'a message is left out: {error}', message.topic)
 
     def _advance_clock(self, from_ns: int, to_ns: int) -> bool:
         """Let time pass in small steps; return False when stopped."""
@@ -189,16 +195,6 @@ class ReplayNode(ManagedNode):
                 clock.clock.sec, clock.clock.nanosec = seconds, nanoseconds
                 self._clock_output.publish(clock)
         return True
-
-    def _publish(self, message: RawMessage) -> None:
-        recording = self._opened()
-        if message.topic == self._paced:
-            self._pace.wait(recording.stamp_of(message))
-        if message.type == self._types[message.topic]:
-            try:
-                self._outputs[message.topic].publish(self._headers.cdr(recording, message))
-            except Sam3dError as error:
-                self._notes.add(f'a message is left out: {error}', message.topic)
 
     def _opened(self) -> Recording:
         assert self._recording is not None
