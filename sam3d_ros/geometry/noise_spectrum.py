@@ -65,7 +65,12 @@ def noise_spectrum(depth_m: Float32Array, K: FloatArray) -> NoiseSpectrum | None
     plane = _largest_plane(depth_m, near, K)
     if plane is None:
         return None
-    distance = _distance(depth_m, plane, K)
+    # Signed, of every return; the plane's slope along each axis of the image is linear in pixels.
+    height, width = depth_m.shape
+    along_u = plane[0] * (np.arange(width) - K[0, 2]) / K[0, 0]
+    along_v = plane[1] * (np.arange(height) - K[1, 2]) / K[1, 1] + plane[2]
+    slope = (along_v[:, None] + along_u).astype(np.float32)
+    distance: Float32Array = depth_m * slope + np.float32(plane[3])
     with np.errstate(invalid='ignore'):
         members = near & (np.abs(distance) < MEMBER_M)
     if members.sum() < LEAST_PIXELS:
@@ -116,16 +121,6 @@ def _around(indices: npt.NDArray[np.intp], size: int) -> slice:
     """Return where all windows around these rows or columns of an image lie."""
     reach = WARP_PX // 2
     return slice(max(0, int(indices.min()) - reach), min(size, int(indices.max()) + reach + 1))
-
-
-def _distance(depth_m: Float32Array, plane: FloatArray, K: FloatArray) -> Float32Array:
-    """Return (H, W) float32 signed distance of every return from a plane, metres."""
-    height, width = depth_m.shape
-    along_u = plane[0] * (np.arange(width) - K[0, 2]) / K[0, 0]
-    along_v = plane[1] * (np.arange(height) - K[1, 2]) / K[1, 1] + plane[2]
-    slope = (along_v[:, None] + along_u).astype(np.float32)
-    distance: Float32Array = depth_m * slope + np.float32(plane[3])
-    return distance
 
 
 def _spreads(distance: Float32Array, members: BoolArray) -> tuple[float | None, ...]:

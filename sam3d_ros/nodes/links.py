@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -102,11 +102,7 @@ def receive(
     subscription = node.create_subscription(
         import_message(topic.type), topic.name, on_bytes, profile(topic.quality), raw=True
     )
-    return lambda: _end(node, subscription)
-
-
-def _end(node: Node, subscription: Any) -> None:
-    node.destroy_subscription(subscription)
+    return lambda: node.destroy_subscription(subscription)
 
 
 def stamp_of(data: bytes) -> int:

@@ -154,15 +154,12 @@ def run(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average.update_parameters(accelerator.unwrap_model(model))
-        _log(step + 1, {'loss': float(loss.detach()), **figures}, running)
+        told = {'loss': float(loss.detach()), **figures}
+        for name, value in told.items():
+            running[name] = KEPT * running.get(name, value) + (1 - KEPT) * value
+        if (step + 1) % LOG_EVERY == 0:
+            means = ' '.join(f'{name} {running[name]:.3f}' for name in told)
+            LOG.info('step %d %s', step + 1, means)
         due = (step + 1) % config.save_every == 0 or step + 1 == config.steps
         if accelerator.is_main_process and due:
             checkpoint.save(step + 1)
-
-
-def _log(step: int, figures: Mapping[str, float], running: dict[str, float]) -> None:
-    """Log running means every now and then."""
-    for name, value in figures.items():
-        running[name] = KEPT * running.get(name, value) + (1 - KEPT) * value
-    if step % LOG_EVERY == 0:
-        LOG.info('step %d %s', step, ' '.join(f'{name} {running[name]:.3f}' for name in figures))

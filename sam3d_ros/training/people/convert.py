@@ -196,7 +196,9 @@ def _translate(work: Translation, computed: set[int]) -> None:
             if kind is not None:
                 options = kind()
                 options.Init(union.Bytes, union.Pos)
-        activation = options.FusedActivationFunction() if _has_activation(options) else 0
+        activation = 0
+        if hasattr(options, 'FusedActivationFunction'):
+            activation = options.FusedActivationFunction()
         if activation:
             after, name = name, f'{name}_linear'
         x = work.operand(inputs[0], computed)
@@ -268,10 +270,6 @@ def _translate(work: Translation, computed: set[int]) -> None:
         elif activation:
             raise ValueError(f'activation {activation} of node {number} is not translated')
         computed.add(out)
-
-
-def _has_activation(options: Any) -> bool:
-    return hasattr(options, 'FusedActivationFunction')
 
 
 def _pads(shape: list[int], kernel: Any, stride: tuple[int, int], padding: int) -> list[int]:

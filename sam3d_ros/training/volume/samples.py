@@ -168,9 +168,13 @@ def _observe(
         Instance(mask, 1.0, _box(mask), 'truth', support=int(plane))
         for mask, plane in zip(masks, owner, strict=True)
     )
+    # Its share of the error that odometry leaves between views.
+    share = noise * rng.random()
+    R = Rotation.from_rotvec(share * rng.normal(0.0, DRIFT_RAD, 3)).as_matrix()
+    drift = transform(R, share * rng.normal(0.0, DRIFT_M, 3))
     frame = replace(
         frame,
-        T_fixed_cam=_drifted(truth.T_fixed_cam, noise * rng.random(), rng),
+        T_fixed_cam=truth.T_fixed_cam @ drift,
         up_cam=gravity if not noise or rng.random() < GRAVITY_KNOWN else None,
     )
     return frame, Instances(frame.stamp_ns, items, planes)
@@ -201,12 +205,6 @@ def _supports(
 def _turned(vector: FloatArray, sigma_rad: float, rng: np.random.Generator) -> FloatArray:
     turned: FloatArray = Rotation.from_rotvec(sigma_rad * rng.standard_normal(3)).apply(vector)
     return turned
-
-
-def _drifted(T: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
-    """Return a camera pose with a share of the error that odometry leaves between views."""
-    R = Rotation.from_rotvec(share * rng.normal(0.0, DRIFT_RAD, 3)).as_matrix()
-    return T @ transform(R, share * rng.normal(0.0, DRIFT_M, 3))
 
 
 def _box(mask: BoolArray) -> tuple[int, int, int, int]:

@@ -116,7 +116,9 @@ def painted(solid: Solid, rng: Rng, tone: float = 1.0) -> Solid:
     :param rng: draws all that is left to chance.
     :param tone: factor on all colours; a small one makes the thing black.
     """
-    style, sides = rng.random(), _sides(solid)
+    x, y, z = (int(v) for v in np.maximum(solid.extents_m / solid.extents_m.max() * SHEET_PX, 12))
+    sides = [(y, z), (y, z), (x, z), (x, z), (x, y), (x, y)]
+    style = rng.random()
     base = print_color(rng)
     if style < 0.3:
         panels = [_plain(rng, base) for _ in sides]
@@ -142,12 +144,6 @@ def painted(solid: Solid, rng: Rng, tone: float = 1.0) -> Solid:
         texture = box_wrapped(solid.vertices_m, solid.faces, panels)
     colors = vertex_colors(solid.faces, len(solid.vertices_m), texture)
     return replace(solid, colors=colors, texture=texture)
-
-
-def _sides(solid: Solid) -> list[tuple[int, int]]:
-    """Return width and height in pixels of the six sides, the longest :data:`SHEET_PX`."""
-    x, y, z = (int(v) for v in np.maximum(solid.extents_m / solid.extents_m.max() * SHEET_PX, 12))
-    return [(y, z), (y, z), (x, z), (x, z), (x, y), (x, y)]
 
 
 def _labelled(rng: Rng, solid: Solid, base: FloatArray) -> ByteArray:

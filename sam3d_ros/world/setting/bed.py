@@ -124,7 +124,8 @@ class Bed:
         :param T: (4, 4) pose in the fixed frame that it falls from.
         """
         probes = apply(T, body.probes_m)
-        gaps, spots = [self._ground_gaps(probes)], [probes[:, :2]]
+        down = np.broadcast_to(np.array([0, 0, -1], np.float32), probes.shape)
+        gaps, spots = [self._ground.cast(probes, down).t], [probes[:, :2]]
         low, high = box_of(body, T)
         for index, (other, T_other) in enumerate(zip(self.bodies, self._poses, strict=True)):
             first, last = self._boxes[index]
@@ -239,10 +240,6 @@ class Bed:
             if not apart and shared_volume(body, T, other, pose) > MAX_SHARED_VOLUME:
                 return False
         return True
-
-    def _ground_gaps(self, points_m: Float32Array) -> Float32Array:
-        down = np.broadcast_to(np.array([0, 0, -1], np.float32), points_m.shape)
-        return self._ground.cast(points_m, down).t
 
 
 def box_of(body: Body, T: FloatArray) -> FloatArray:
