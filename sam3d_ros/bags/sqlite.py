@@ -53,7 +53,13 @@ class SqliteFile:
         counts = dict(
             self._database.execute('SELECT topic_id, count(*) FROM messages GROUP BY topic_id')
         )
-        definitions = self._definitions()
+        definitions: dict[str, tuple[str, str]] = {}
+        if self._columns('message_definitions'):  # old files have none
+            query = (
+                'SELECT topic_type, encoding, encoded_message_definition FROM message_definitions'
+            )
+            rows = self._database.execute(query)
+            definitions = {kind: (schema, text) for kind, schema, text in rows}
         columns = self._columns('topics')
         qos = 'offered_qos_profiles' if 'offered_qos_profiles' in columns else "''"
         channels = {}
@@ -73,13 +79,6 @@ class SqliteFile:
                 offered=offered_in(profiles or ''),
             )
         return channels
-
-    def _definitions(self) -> dict[str, tuple[str, str]]:
-        """Return language and text of each type's definition; old files have none."""
-        if not self._columns('message_definitions'):
-            return {}
-        query = 'SELECT topic_type, encoding, encoded_message_definition FROM message_definitions'
-        return {kind: (schema, text) for kind, schema, text in self._database.execute(query)}
 
     def _columns(self, table: str) -> set[str]:
         return {row[1] for row in self._database.execute(f'PRAGMA table_info({table})')}

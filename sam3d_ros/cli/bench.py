@@ -58,8 +58,9 @@ def run(args: argparse.Namespace) -> int:
     from sam3d_ros.session.config import load_config
 
     shared = Path(__file__).resolve().parents[3] / 'shared' / 'data'
+    real = tuple(folder for name in ('osd', 'real') if (folder := _existing(shared / name)))
     options = BenchOptions(
-        data=(args.data,) if args.data else _frames(shared),
+        data=(args.data,) if args.data else real,
         objects=args.objects or _existing(shared / 'objects'),
         quick=args.quick,
         seed=args.seed,
@@ -90,11 +91,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _existing(folder: Path) -> Path | None:
     return folder if folder.is_dir() else None
-
-
-def _frames(shared: Path) -> tuple[Path, ...]:
-    folders = (_existing(shared / name) for name in ('osd', 'real'))
-    return tuple(folder for folder in folders if folder is not None)
 
 
 def _print_tables(measurement: object) -> None:

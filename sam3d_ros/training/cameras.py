@@ -27,28 +27,18 @@ SHAKE_RAD, STEP_BACK_M = (0.07, 0.09, 0.2), (-0.05, 0.25)
 
 def jittered(episode: Episode, rng: Rng) -> Episode:
     """Return an episode with a camera of its own in every frame, and another lens."""
-    episode = _looked_at(episode, rng) if episode.suite in ORBITED else _shaken(episode, rng)
+    poses: list[FloatArray] = []
+    for T_fixed_cam in episode.T_fixed_cam:
+        if episode.suite in ORBITED:
+            target = episode.T_fixed_obj[0, :, :3, 3].mean(axis=0) + rng.normal(0, AIM_SIGMA_M, 3)
+            eye = cameras.spherical(
+                rng.uniform(*DISTANCE_M), rng.uniform(0, 2 * np.pi), rng.uniform(*ELEVATION_RAD)
+            )
+            poses.append(cameras.looking_at(target + eye, target, rng.normal(0, 0.06)))
+        else:
+            turned = Rotation.from_rotvec(rng.normal(0, SHAKE_RAD)).as_matrix()
+            back = [0, 0, -rng.uniform(*STEP_BACK_M)]
+            poses.append(T_fixed_cam @ transform(turned, np.array(back)))
     K = episode.camera.K.copy()
     K[[0, 1], [0, 1]] = rng.uniform(*FOCAL_SHARE) * episode.camera.width
-    return replace(episode, camera=replace(episode.camera, K=K))
-
-
-def _shaken(episode: Episode, rng: Rng) -> Episode:
-    """Turn, roll and step back every camera of an episode, each by its own."""
-    poses = []
-    for T_fixed_cam in episode.T_fixed_cam:
-        turned = Rotation.from_rotvec(rng.normal(0, SHAKE_RAD)).as_matrix()
-        back = [0, 0, -rng.uniform(*STEP_BACK_M)]
-        poses.append(T_fixed_cam @ transform(turned, np.array(back)))
-    return replace(episode, T_fixed_cam=np.stack(poses))
-
-
-def _looked_at(episode: Episode, rng: Rng) -> Episode:
-    poses: list[FloatArray] = []
-    for _ in episode.stamps_ns:
-        target = episode.T_fixed_obj[0, :, :3, 3].mean(axis=0) + rng.normal(0, AIM_SIGMA_M, 3)
-        eye = cameras.spherical(
-            rng.uniform(*DISTANCE_M), rng.uniform(0, 2 * np.pi), rng.uniform(*ELEVATION_RAD)
-        )
-        poses.append(cameras.looking_at(target + eye, target, rng.normal(0, 0.06)))
-    return replace(episode, T_fixed_cam=np.stack(poses))
+    return replace(episode, T_fixed_cam=np.stack(poses), camera=replace(episode.camera, K=K))

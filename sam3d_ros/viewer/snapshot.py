@@ -59,7 +59,11 @@ def snapshot(frame: Frame, tracks: Tracks, scene: Scene) -> ByteArray:
     camera = scaled(frame.camera, PANEL_PX, height)
     caster, surroundings = RayCaster(scene), _surroundings(frame, tracks)
     panels = [_masked(frame, tracks, (PANEL_PX, height))]
-    for T_fixed_view in (frame.T_fixed_cam, side_view(frame, scene, _up_cam(frame, tracks))):
+    supports = tracks.instances.supports
+    up_cam = supports[0].normal if supports else np.array([0.0, -1.0, 0.0])
+    if frame.up_cam is not None:
+        up_cam = frame.up_cam
+    for T_fixed_view in (frame.T_fixed_cam, side_view(frame, scene, up_cam)):
         panel, depth_m = caster.render(camera, T_fixed_view)
         _add_points(panel, depth_m, surroundings, camera, T_fixed_view)
         for item in scene.objects:
@@ -181,14 +185,6 @@ def _add_points(
             image[v[free], u[free]] = colors[inside][free]
 
 
-def _up_cam(frame: Frame, tracks: Tracks) -> FloatArray:
-    """Return up in the optical frame: from TF, else a support's normal, else the image's up."""
-    if frame.up_cam is not None:
-        return frame.up_cam
-    supports = tracks.instances.supports
-    return supports[0].normal if supports else np.array([0.0, -1.0, 0.0])
-
-
 def side_view(frame: Frame, scene: Scene, up_cam: FloatArray) -> FloatArray:
     """Return T_fixed_view (4, 4): from above and from a side, all objects in the image.
 
@@ -209,17 +205,14 @@ def side_view(frame: Frame, scene: Scene, up_cam: FloatArray) -> FloatArray:
     right = np.cross(-towards, up)
     right /= np.linalg.norm(right)
     R_fixed_view = np.stack([right, np.cross(-towards, right), -towards], axis=1)
-    distance_m = _distance_m((points - middle) @ R_fixed_view, frame.camera)
-    return transform(R_fixed_view, middle + distance_m * towards)
-
-
-def _distance_m(points: FloatArray, camera: Camera) -> float:
-    """Return how far before (N, 3) points (optical axes) a camera sees them all, with a margin."""
-    right, bottom = camera.width - 1 - camera.cx, camera.height - 1 - camera.cy
-    half_px = np.array([min(camera.cx, right), min(camera.cy, bottom)])
+    # From so far away the camera sees all points, with a margin.
+    camera, placed = frame.camera, (points - middle) @ R_fixed_view
+    beside, below = camera.width - 1 - camera.cx, camera.height - 1 - camera.cy
+    half_px = np.array([min(camera.cx, beside), min(camera.cy, below)])
     slopes = _FILL * half_px / [camera.fx, camera.fy]
-    needed_m = np.abs(points[:, :2]) / slopes - points[:, 2:]
-    return float(max(needed_m.max(), _NEAREST_M - points[:, 2].min()))
+    needed_m = np.abs(placed[:, :2]) / slopes - placed[:, 2:]
+    distance_m = float(max(needed_m.max(), _NEAREST_M - placed[:, 2].min()))
+    return transform(R_fixed_view, middle + distance_m * towards)
 
 
 def _outline(frame: Frame, scene: Scene) -> FloatArray:

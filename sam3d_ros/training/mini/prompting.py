@@ -64,9 +64,19 @@ def _question(
     mask: BoolArray, kind: str, shape: tuple[int, int], rng: np.random.Generator
 ) -> Question:
     if kind == 'box':
-        return about_box(_loose_box(mask, rng).tolist(), shape)
+        left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+        box = np.array([left, top, left + width, top + height], np.float64)
+        box += rng.normal(0, BOX_SIGMA, 4) * [width, height, width, height]
+        box[2:] = np.maximum(box[2:], box[:2] + 1)
+        rows, columns = mask.shape
+        return about_box(np.clip(box / [columns, rows, columns, rows], 0, 1).tolist(), shape)
     if kind == 'mask':
-        return about_mask(_rough(mask, rng), shape)
+        # Grown or shrunk, and shifted.
+        size = 2 * int(rng.integers(0, 4)) + 1
+        change = cv2.dilate if rng.random() < 0.5 else cv2.erode
+        rough = change(mask.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+        shift = rng.integers(-4, 5, 2)
+        return about_mask(np.roll(rough if rough.any() else mask, shift, axis=(0, 1)), shape)
     points, labels = [_inside(mask, rng)], [1]
     near = cv2.dilate(mask.astype(np.uint8), np.ones((BESIDE, BESIDE), np.uint8)) > 0
     for _ in range(int(rng.integers(1, POINTS)) if kind == 'clicks' else 0):
@@ -84,21 +94,3 @@ def _inside(region: BoolArray, rng: np.random.Generator) -> FloatArray:
     pick = int(rng.integers(len(rows)))
     at = np.array([columns[pick], rows[pick]]) + rng.random(2)
     return at / region.shape[::-1]
-
-
-def _loose_box(mask: BoolArray, rng: np.random.Generator) -> FloatArray:
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    box = np.array([left, top, left + width, top + height], np.float64)
-    box += rng.normal(0, BOX_SIGMA, 4) * [width, height, width, height]
-    box[2:] = np.maximum(box[2:], box[:2] + 1)
-    rows, columns = mask.shape
-    return np.clip(box / [columns, rows, columns, rows], 0, 1)
-
-
-def _rough(mask: BoolArray, rng: np.random.Generator) -> BoolArray:
-    """A mask grown or shrunk, and shifted."""
-    size = 2 * int(rng.integers(0, 4)) + 1
-    change = cv2.dilate if rng.random() < 0.5 else cv2.erode
-    rough = change(mask.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
-    shift = rng.integers(-4, 5, 2)
-    return np.roll(rough if rough.any() else mask, shift, axis=(0, 1))
