@@ -239,8 +239,19 @@ class TransformTree:
 
         :param stamp_ns: when, nanoseconds; None = the latest that is known.
         """
+        chain = [frame.lstrip('/')]
         with self._lock:
-            return self._ancestors(frame.lstrip('/'), _LATEST if stamp_ns is None else stamp_ns)
+            while (edge := self._edges.get(chain[-1])) is not None:
+                parent = edge.parent_at(_LATEST if stamp_ns is None else stamp_ns)
+                if parent in chain:
+                    raise TransformError(
+                        f'a loop in the TF tree: {" -> ".join([*chain, parent])}',
+                        wanted='one parent per frame, no loops',
+                        remedy='Two publishers disagree about who is whose parent; stop one '
+                        'of them.',
+                    )
+                chain.append(parent)
+        return chain
 
     def root(self, frame: str) -> str:
         """Return the topmost ancestor of a frame: the frame itself when it has no parent."""
@@ -284,19 +295,6 @@ class TransformTree:
                 if not edge.stamps:
                     del self._edges[name]
             self._parents = {parent for edge in self._edges.values() for parent in edge.parents}
-
-    def _ancestors(self, frame: str, stamp_ns: int) -> list[str]:
-        chain = [frame]
-        while (edge := self._edges.get(chain[-1])) is not None:
-            parent = edge.parent_at(stamp_ns)
-            if parent in chain:
-                raise TransformError(
-                    f'a loop in the TF tree: {" -> ".join([*chain, parent])}',
-                    wanted='one parent per frame, no loops',
-                    remedy='Two publishers disagree about who is whose parent; stop one of them.',
-                )
-            chain.append(parent)
-        return chain
 
     def _path(self, target: str, source: str, stamp_ns: int) -> tuple[list[str], list[str]]:
         """Return the frames below the common ancestor: from target up, from source up."""

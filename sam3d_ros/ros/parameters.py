@@ -86,14 +86,14 @@ class Parameters:
         return SetParametersResult(successful=True)
 
     def _warn_unknown(self, elsewhere: tuple[str, ...]) -> None:
-        known = self._options.keys()
-        for name in sorted(self._overrides.keys() - known):
+        known = list(self._options)
+        for name in sorted(self._overrides.keys() - set(known)):
             if name in self._removed:
                 self._node.get_logger().warning(self._removed[name])
             elif not name.startswith(_FOREIGN + elsewhere):
-                self._node.get_logger().warning(
-                    f'unknown parameter "{name}" is ignored; {_nearest(name, known)}'
-                )
+                close = get_close_matches(name, known, n=1)
+                hint = f'did you mean "{close[0]}"?' if close else 'see `ros2 param list`'
+                self._node.get_logger().warning(f'unknown parameter "{name}" is ignored; {hint}')
 
 
 def descriptor(item: Option) -> ParameterDescriptor:
@@ -111,8 +111,3 @@ def descriptor(item: Option) -> ParameterDescriptor:
         high = _LARGEST_INT if item.maximum is None else int(item.maximum)
         made.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
     return made
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f'did you mean "{close[0]}"?' if close else 'see `ros2 param list`'

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import trimesh
@@ -109,8 +107,22 @@ def write_truth(truth: Truth, folder: Path) -> None:
     }
     text = json.dumps(document, indent=1) + '\n'
     (folder / 'truth.json').write_text(text, encoding='utf-8')
+    frames = truth.frames
+    packed = [
+        np.packbits(f.amodal.reshape(len(f.amodal), f.instances.size), axis=1) for f in frames
+    ]
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, K=truth.camera.K, **_arrays(truth.frames))
+    np.savez_compressed(
+        buffer,
+        K=truth.camera.K,
+        stamp_ns=np.array([frame.stamp_ns for frame in frames], np.int64),
+        T_fixed_cam=np.stack([frame.T_fixed_cam for frame in frames]),
+        T_fixed_obj=np.stack([frame.T_fixed_obj for frame in frames]),
+        present=np.stack([frame.present for frame in frames]),
+        instances=np.stack([frame.instances for frame in frames]),
+        amodal_packed=np.stack(packed),
+        occlusion=np.stack([frame.occlusion for frame in frames]),
+    )
     (folder / 'truth.npz').write_bytes(buffer.getvalue())
 
 
@@ -125,40 +137,11 @@ def read_truth(folder: Path) -> Truth:
     document = json.loads(file.read_text(encoding='utf-8'))
     if document['version'] != VERSION:
         raise RecordingError(f'{file} has version {document["version"]}', wanted=f'{VERSION}')
-    with np.load(folder / 'truth.npz') as arrays:
-        camera = Camera(document['width'], document['height'], arrays['K'])
-        frames = _frames({name: arrays[name] for name in arrays.files}, camera)
-    return Truth(
-        document['suite'],
-        document['seed'],
-        document['source'],
-        document['frame'],
-        document['support_z_m'],
-        camera,
-        tuple(_solid(folder, item) for item in document['objects']),
-        frames,
-    )
-
-
-def _arrays(frames: Sequence[FrameTruth]) -> dict[str, Any]:
-    packed = [
-        np.packbits(f.amodal.reshape(len(f.amodal), f.instances.size), axis=1) for f in frames
-    ]
-    return {
-        'stamp_ns': np.array([frame.stamp_ns for frame in frames], np.int64),
-        'T_fixed_cam': np.stack([frame.T_fixed_cam for frame in frames]),
-        'T_fixed_obj': np.stack([frame.T_fixed_obj for frame in frames]),
-        'present': np.stack([frame.present for frame in frames]),
-        'instances': np.stack([frame.instances for frame in frames]),
-        'amodal_packed': np.stack(packed),
-        'occlusion': np.stack([frame.occlusion for frame in frames]),
-    }
-
-
-def _frames(arrays: dict[str, Any], camera: Camera) -> tuple[FrameTruth, ...]:
-    shape = (-1, camera.height, camera.width)
-    pixels = camera.height * camera.width
-    return tuple(
+    with np.load(folder / 'truth.npz') as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    camera = Camera(document['width'], document['height'], arrays['K'])
+    shape, pixels = (-1, camera.height, camera.width), camera.height * camera.width
+    frames = tuple(
         FrameTruth(
             int(arrays['stamp_ns'][k]),
             arrays['T_fixed_cam'][k],
@@ -169,6 +152,16 @@ def _frames(arrays: dict[str, Any], camera: Camera) -> tuple[FrameTruth, ...]:
             arrays['occlusion'][k],
         )
         for k, packed in enumerate(arrays['amodal_packed'])
+    )
+    return Truth(
+        document['suite'],
+        document['seed'],
+        document['source'],
+        document['frame'],
+        document['support_z_m'],
+        camera,
+        tuple(_solid(folder, item) for item in document['objects']),
+        frames,
     )
 
 

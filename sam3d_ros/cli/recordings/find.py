@@ -8,7 +8,6 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.scan import SLOP_S
@@ -63,7 +62,18 @@ def run(args: argparse.Namespace) -> int:
     if args.picture is not None:
         write_answer(args.picture, scene, [item.id for item in answer.objects])
     if args.json:
-        print(json.dumps(_tree(answer, unknown)))
+        objects = [
+            {'id': str(item.id), 'score': round(item.score, 4), 'why': item.why}
+            for item in answer.objects
+        ]
+        tree = {
+            'phrase': answer.phrase,
+            'presence': round(answer.presence, 4),
+            'objects': objects,
+            'frame': answer.frame,
+            'unknown_words': list(unknown),
+        }
+        print(json.dumps(tree))
     else:
         for item in answer.objects:
             print(f'{item.id}\t{item.score:.2f}\t{item.why}')
@@ -74,20 +84,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     print(f'note: {text}', file=sys.stderr)
-
-
-def _tree(answer: Answer, unknown: tuple[str, ...]) -> dict[str, Any]:
-    objects = [
-        {'id': str(item.id), 'score': round(item.score, 4), 'why': item.why}
-        for item in answer.objects
-    ]
-    return {
-        'phrase': answer.phrase,
-        'presence': round(answer.presence, 4),
-        'objects': objects,
-        'frame': answer.frame,
-        'unknown_words': list(unknown),
-    }
 
 
 def _scene(args: argparse.Namespace) -> Scene:

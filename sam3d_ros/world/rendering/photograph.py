@@ -119,9 +119,15 @@ def photograph(rgb: ByteArray, rng: Rng, settings: Photography | None = None) ->
 def _through_lens(rgb: ByteArray, camera: Photography) -> ByteArray:
     """Return the picture blurred by the lens and by motion, its red and blue drifted apart."""
     seen = cv2.GaussianBlur(rgb, (0, 0), camera.defocus_px)
-    length, angle = camera.motion_px
-    if length > 0:
-        seen = cv2.filter2D(seen, -1, _motion_kernel(length, angle))
+    length_px, angle_rad = camera.motion_px
+    if length_px > 0:
+        side = 2 * int(np.ceil(length_px / 2)) + 1
+        kernel = np.zeros((side, side), np.float32)
+        reach = length_px / 2 * np.array([np.cos(angle_rad), np.sin(angle_rad)])
+        middle = np.array([side // 2, side // 2])
+        ends = [np.rint((middle + sign * reach) * 16).astype(int).tolist() for sign in (-1, 1)]
+        cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, 4)
+        seen = cv2.filter2D(seen, -1, kernel / kernel.sum())
     if camera.lateral_px:
         height, width = rgb.shape[:2]
         planes = list(cv2.split(seen))
@@ -134,16 +140,6 @@ def _through_lens(rgb: ByteArray, camera: Photography) -> ByteArray:
             )
         seen = cv2.merge(planes)
     return np.asarray(seen, np.uint8)
-
-
-def _motion_kernel(length_px: float, angle_rad: float) -> Float32Array:
-    side = 2 * int(np.ceil(length_px / 2)) + 1
-    kernel = np.zeros((side, side), np.float32)
-    reach = length_px / 2 * np.array([np.cos(angle_rad), np.sin(angle_rad)])
-    middle = np.array([side // 2, side // 2])
-    ends = [np.rint((middle + sign * reach) * 16).astype(int).tolist() for sign in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, 4)
-    return kernel / kernel.sum()
 
 
 def _exposed(light: Float32Array, camera: Photography) -> Float32Array:

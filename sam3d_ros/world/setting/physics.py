@@ -61,12 +61,6 @@ def drop(
         lying = _poses(data)[: index + 1]
         tops = [apply(T, b.hull_m)[:, 2].max() for T, b in zip(lying, bodies, strict=False)]
         top_z_m = max(support_z_m, *tops)
-    return _wait_for_rest(model, data, bodies, patience_s)
-
-
-def _wait_for_rest(
-    model: mujoco.MjModel, data: mujoco.MjData, bodies: Sequence[Body], patience_s: float
-) -> tuple[FloatArray, bool]:
     before = _poses(data)
     for _ in range(int(patience_s / REST_WINDOW_S)):
         for _ in range(int(REST_WINDOW_S / STEP_S)):
