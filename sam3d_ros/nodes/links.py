@@ -102,7 +102,11 @@ def receive(
     subscription = node.create_subscription(
         import_message(topic.type), topic.name, on_bytes, profile(topic.quality), raw=True
     )
-    return lambda: node.destroy_subscription(subscription)
+
+    def destroy() -> None:
+        node.destroy_subscription(subscription)
+
+    return destroy
 
 
 def stamp_of(data: bytes) -> int:

@@ -15,6 +15,7 @@ import yaml
 from doc_pages import PAGES, ROOT, blocks, commands, name
 from made_up_recordings import frames, messages, write
 
+from sam3d_ros.cli.main import COMMANDS as MODULES
 from sam3d_ros.cli.main import available, main
 from sam3d_ros.core.config import build
 from sam3d_ros.nodes.config import InputConfig
@@ -74,7 +75,7 @@ def test_its_options_exist(command: str) -> None:
     if sub in ('setup', 'test'):
         return
     assert sub in available()
-    module = importlib.import_module(f'sam3d_ros.cli.{sub}')
+    module = importlib.import_module(f'sam3d_ros.cli.{MODULES[sub][0]}')
     parser = argparse.ArgumentParser(exit_on_error=False)
     module.add_arguments(parser)
     parser.parse_args(arguments)
