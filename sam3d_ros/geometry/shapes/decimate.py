@@ -45,8 +45,9 @@ def _clustered(mesh: Mesh, cell: float) -> Mesh:
     faces = cluster[mesh.faces]
     whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2])
     whole &= faces[:, 2] != faces[:, 0]
-    first, _ = _numbered(np.sort(faces, axis=1))
-    kept = np.sort(first[whole[first]])
+    kept = np.flatnonzero(whole)
+    first, _ = _numbered(np.sort(faces[kept], axis=1))
+    kept = kept[np.sort(first)]
     return Mesh(
         vertices_m=mean(mesh.vertices_m).astype(np.float32),
         faces=faces[kept].astype(np.int32),
