@@ -21,8 +21,7 @@ from sam3d_ros.segmentation import partition
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.partition.partition import (
     PairedPatches,
-    cut_patches,
-    find_surfaces,
+    cut_by_geometry,
     pair_patches,
 )
 from sam3d_ros.training.perceptrons import Examples, Recipe, accuracy, joined, save, train
@@ -69,7 +68,7 @@ def pair_examples(found: PairedPatches, features: Float32Array, truth: np.ndarra
 def by_geometry(view: View) -> Examples:
     """Return the labelled pairs of a view as the geometric backend sees them."""
     config = SegmentationConfig()
-    cut = cut_patches(find_surfaces(view.frame, config), view.frame, config)
+    cut = cut_by_geometry(view.frame, config)
     found = pair_patches(cut, view.frame)
     return pair_examples(found, found.pairs.features, view.instances)
 

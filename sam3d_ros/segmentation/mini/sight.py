@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,12 @@ from sam3d_ros.segmentation.mini.inputs import Observation, observe
 from sam3d_ros.segmentation.mini.network import Encoded, Network
 from sam3d_ros.segmentation.mini.things import part_features, thing_network
 from sam3d_ros.segmentation.partition.cues import Cues, on_cells
-from sam3d_ros.segmentation.partition.partition import Cut, Surfaces, cut_patches
+from sam3d_ros.segmentation.partition.partition import (
+    Cut,
+    Surfaces,
+    cut_patches,
+    find_inside,
+)
 from sam3d_ros.segmentation.partition.patches import compact
 
 LEAST_ODDS = -3.0
@@ -46,6 +52,9 @@ class Sight:
 def look(network: Network, frame: Frame, surfaces: Surfaces, config: SegmentationConfig) -> Sight:
     """Return what a frame, whose large planes are known, looks like."""
     seen = observe(frame, surfaces.grid, surfaces.local, surfaces.structure)
-    encoded = network.see(seen)
+    with ThreadPoolExecutor(1) as beside:
+        encoding = beside.submit(network.see, seen)
+        inside = find_inside(surfaces, frame, config)
+        encoded = encoding.result()
     cues = on_cells(encoded.thing, encoded.joined, surfaces.grid.valid.shape)
-    return Sight(encoded, seen, cues, cut_patches(surfaces, frame, config, cues), frame.sensor)
+    return Sight(encoded, seen, cues, cut_patches(surfaces, inside, cues), frame.sensor)

@@ -116,16 +116,20 @@ def find_surfaces(frame: Frame, config: SegmentationConfig) -> Surfaces:
     return Surfaces(grid, local, structure)
 
 
-def cut_patches(
-    surfaces: Surfaces, frame: Frame, config: SegmentationConfig, cues: Cues | None = None
-) -> Cut:
+def find_inside(surfaces: Surfaces, frame: Frame, config: SegmentationConfig) -> BoolArray:
+    """Return the (h, w) bool mask of what rises over the supports of a frame."""
+    grid, local, structure = surfaces.grid, surfaces.local, surfaces.structure
+    return find_foreground(grid, local, structure, frame.sensor, config.geometric)
+
+
+def cut_patches(surfaces: Surfaces, inside: BoolArray, cues: Cues | None = None) -> Cut:
     """Cut what may be things into patches that are smooth and look like one thing.
 
+    :param inside: what :func:`find_inside` returned.
     :param cues: what a network sees. Without it, all that rises over the supports is cut. With
         it, so is what looks like a thing without rising, or without a return.
     """
     grid, local, structure = surfaces.grid, surfaces.local, surfaces.structure
-    inside = find_foreground(grid, local, structure, frame.sensor, config.geometric)
     covered = np.zeros(inside.shape, bool)
     region = inside
     if cues is not None:
@@ -139,6 +143,12 @@ def cut_patches(
     links = find_links(grid, local, region, cues)
     patches = find_patches(region, links)
     return Cut(grid, local, structure, patches, inside, covered, links)
+
+
+def cut_by_geometry(frame: Frame, config: SegmentationConfig) -> Cut:
+    """Cut what rises over the supports of a frame into patches, without any network."""
+    surfaces = find_surfaces(frame, config)
+    return cut_patches(surfaces, find_inside(surfaces, frame, config))
 
 
 def pair_patches(cut: Cut, frame: Frame) -> PairedPatches:
@@ -155,7 +165,7 @@ def pair_patches(cut: Cut, frame: Frame) -> PairedPatches:
 
 def partition(frame: Frame, config: SegmentationConfig) -> Partition:
     """Take a frame apart by geometry alone."""
-    cut = cut_patches(find_surfaces(frame, config), frame, config)
+    cut = cut_by_geometry(frame, config)
     found = pair_patches(cut, frame)
     things = grouped(found, join_log_odds(found, config), frame.sensor, config)
     labels = things.thing_of[found.patches]

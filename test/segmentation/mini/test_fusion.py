@@ -6,7 +6,7 @@ from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.mini.fusion import fused_features, fused_network, patch_means
 from sam3d_ros.segmentation.mini.network import Encoded
 from sam3d_ros.segmentation.partition.affinity import trained_network
-from sam3d_ros.segmentation.partition.partition import cut_patches, find_surfaces, pair_patches
+from sam3d_ros.segmentation.partition.partition import cut_by_geometry, pair_patches
 
 
 def encoded(dense):
@@ -35,7 +35,7 @@ def found(make_scene, box):
         [box((-0.06, 0, 0.06), (0.12, 0.1, 0.12)), box((0.08, 0, 0.03), (0.1, 0.1, 0.06))]
     )
     config = SegmentationConfig()
-    cut = cut_patches(find_surfaces(scene.frame, config), scene.frame, config)
+    cut = cut_by_geometry(scene.frame, config)
     return pair_patches(cut, scene.frame)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.mini.hierarchy import BIASES, LISTED, best_pieces
 from sam3d_ros.segmentation.partition.merge import Grouping, merge_levels
-from sam3d_ros.segmentation.partition.partition import cut_patches, find_surfaces, pair_patches
+from sam3d_ros.segmentation.partition.partition import cut_by_geometry, pair_patches
 
 PATCHES = 4
 LEVELS = ([0, 1, 2, 3, 4], [0, 1, 1, 2, 3], [0, 1, 1, 2, 2], [0, 1, 1, 1, 1])
@@ -52,7 +52,7 @@ def test_every_grouping_merges_things_of_the_finer_one(make_scene, box):
     boxes = [box((0.12 * k - 0.2, 0.02 * k, 0.05), (0.11, 0.1, 0.1 + 0.02 * k)) for k in range(4)]
     frame = make_scene(boxes).frame
     config = SegmentationConfig()
-    found = pair_patches(cut_patches(find_surfaces(frame, config), frame, config), frame)
+    found = pair_patches(cut_by_geometry(frame, config), frame)
     odds = np.random.default_rng(0).normal(0, 3, len(found.pairs.front)).astype(np.float32)
     levels = merge_levels(found.pairs, odds, found.regions.area, BIASES)
     for fine, coarse in pairwise(levels):
