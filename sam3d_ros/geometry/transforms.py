@@ -90,7 +90,8 @@ def quaternion(T: FloatArray) -> FloatArray:
 
 def rotation_angle(T: FloatArray) -> float:
     """Return the angle of a transform's rotation, radians, in [0, pi]."""
-    return float(Rotation.from_matrix(T[:3, :3]).magnitude())
+    *axis, w = quaternion(T).tolist()
+    return 2.0 * math.atan2(math.hypot(*axis), w)
 
 
 def interpolate(T_0: FloatArray, T_1: FloatArray, fraction: float) -> FloatArray:
@@ -155,8 +156,10 @@ def twist_between(T_from: FloatArray, T_to: FloatArray) -> FloatArray:
     :param T_from: (4, 4) pose to start from.
     :param T_to: (4, 4) pose to arrive at.
     """
-    turn = Rotation.from_matrix(T_to[:3, :3] @ T_from[:3, :3].T).as_rotvec()
-    return np.concatenate([T_to[:3, 3] - T_from[:3, 3], turn])
+    *axis, w = quaternion(T_to[:3, :3] @ T_from[:3, :3].T).tolist()
+    sine = math.hypot(*axis)
+    angle_per_sine = 2.0 * math.atan2(sine, w) / sine if sine > 0.0 else 2.0
+    return np.concatenate([T_to[:3, 3] - T_from[:3, 3], np.multiply(axis, angle_per_sine)])
 
 
 def sphere_directions(count: int) -> FloatArray:
