@@ -26,7 +26,7 @@ from sam3d_ros.reconstruction.pose.pose_covariance import (
     prior_information,
     shared_error,
 )
-from sam3d_ros.reconstruction.pose.targets import PixelIndex, Targets
+from sam3d_ros.reconstruction.pose.targets import PixelIndex, Sight, Targets
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View
 
@@ -75,7 +75,9 @@ class PoseUpdate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Observed points and the surface nearest to each, optical frames where not said otherwise.
+    """Observed points and the surface nearest to each, and what the views say about the shapes.
+
+    Optical frames where not said otherwise.
 
     :param facing: (B, P) the surface faces the camera, and there is a point.
     :param distance: (B, P) signed along the normal; beyond the surface's edge the full distance.
@@ -83,6 +85,7 @@ class _Pairs:
     :param normals: (B, P, 3).
     :param local: (B, P, 3) the surface points in the shapes' frames.
     :param vertex: (B, P) which vertices of the shapes they are.
+    :param sight: what the views say about the samples of the shapes.
     """
 
     facing: BoolArray
@@ -91,6 +94,7 @@ class _Pairs:
     normals: FloatArray
     local: FloatArray
     vertex: PixelIndex
+    sight: Sight
 
 
 def measure_poses(items: Sequence[Placed], config: LayoutConfig) -> list[PoseUpdate]:
@@ -104,16 +108,16 @@ def measure_poses(items: Sequence[Placed], config: LayoutConfig) -> list[PoseUpd
     targets = Targets.of([(item.shape, item.view) for item in items])
     start = np.stack([item.T_cam_shape for item in items])
     pairs = _pairs(targets, start)
-    before = _score(targets, start, pairs)
+    before = _score(targets, pairs)
     best, vertex = _register(targets, start, pairs, config)
     pairs = _pairs(targets, best, vertex)
-    score = _score(targets, best, pairs)
+    score = _score(targets, pairs)
     poor = np.flatnonzero(score < POOR_SCORE)
     if len(poor):
         some = targets.at(poor)
         shifted = _shifted(some, start[poor])
         other, other_vertex = _register(some, shifted, _pairs(some, shifted), config)
-        other_score = _score(some, other, _pairs(some, other, other_vertex))
+        other_score = _score(some, _pairs(some, other, other_vertex))
         better = np.flatnonzero(other_score > score[poor])
         best[poor[better]], score[poor[better]] = other[better], other_score[better]
         vertex[poor[better]] = other_vertex[better]
@@ -140,13 +144,13 @@ def pose_covariance(item: Placed, config: LayoutConfig, looks: int = 1) -> Float
     return _covariances(targets, T, _pairs(targets, T), config, looks)[0]
 
 
-def _score(targets: Targets, T: FloatArray, pairs: _Pairs) -> FloatArray:
+def _score(targets: Targets, pairs: _Pairs) -> FloatArray:
     """(B,) the share of each view's points within 2 sigma + 2 mm of the surface, less the share
     of the surface's front that the sensor saw through.
     """
     near = np.abs(pairs.distance) < 2.0 * targets.sigmas + 0.002
     inliers = (near & targets.valid).sum(axis=1) / targets.valid.sum(axis=1)
-    sight = targets.look(T)
+    sight = pairs.sight
     seen = (sight.confirmed | sight.through) & sight.front
     through = sight.through & sight.front
     return np.asarray(inliers - through.sum(axis=1) / np.maximum(seen.sum(axis=1), 1))
@@ -166,7 +170,8 @@ def _pairs(targets: Targets, T: FloatArray, known: PixelIndex | None = None) -> 
     R_t = R.transpose(0, 2, 1)
     normals_cam, surface = normals @ R_t, local @ R_t + t
     facing = (np.einsum('bpc,bpc->bp', normals_cam, surface) < 0) & targets.valid
-    return _Pairs(facing, distance, surface, normals_cam, local, vertex)
+    sight = targets.look(T)
+    return _Pairs(facing, distance, surface, normals_cam, local, vertex, sight)
 
 
 def _medians(values: FloatArray, chosen: BoolArray) -> FloatArray:
@@ -209,7 +214,7 @@ def _normal_equations(
     of what is believed beforehand.
     """
     H, g = _accumulate(_rows(pairs, T), pairs.distance, _weights(pairs, targets, config))
-    H_seen, g_seen = _seen_through_equations(targets, T, config)
+    H_seen, g_seen = _seen_through_equations(targets, T, pairs.sight, config)
     return H + H_seen + prior_information(), g + g_seen
 
 
@@ -222,8 +227,8 @@ def _twist_rows(offsets: FloatArray, directions: FloatArray) -> FloatArray:
     """(B, P, 6) derivatives by the twist of points' places along directions."""
     rows = np.empty((*offsets.shape[:2], 6))
     rows[..., :3] = directions
-    x, y, z = np.moveaxis(offsets, 2, 0)
-    u, v, w = np.moveaxis(directions, 2, 0)
+    x, y, z = offsets.transpose(2, 0, 1)
+    u, v, w = directions.transpose(2, 0, 1)
     rows[..., 3], rows[..., 4], rows[..., 5] = y * w - z * v, z * u - x * w, x * v - y * u
     return rows
 
@@ -244,7 +249,7 @@ def _tukey(ratio: FloatArray) -> FloatArray:
 
 
 def _seen_through_equations(
-    targets: Targets, T: FloatArray, config: LayoutConfig
+    targets: Targets, T: FloatArray, sight: Sight, config: LayoutConfig
 ) -> tuple[FloatArray, FloatArray]:
     """Equations of the vertices that the sensor saw through.
 
@@ -252,7 +257,6 @@ def _seen_through_equations(
     of its object is pushed back along its ray; but what lies ``gate_m`` and more behind is no
     surface of this object: a mask that leaks.
     """
-    sight = targets.look(T)
     offsets = sight.vertices - T[:, None, :3, 3]
     depth = sight.vertices[..., 2]
     H, g = np.zeros((len(T), 6, 6)), np.zeros((len(T), 6))
@@ -289,7 +293,7 @@ def _covariances(
     weights = _weights(pairs, targets, config)
     rows = _rows(pairs, T)
     H, _ = _accumulate(rows, pairs.distance, weights)
-    H_seen, _ = _seen_through_equations(targets, T, config)
+    H_seen, _ = _seen_through_equations(targets, T, pairs.sight, config)
     gains = np.linalg.inv(H + H_seen + prior_information())
     floor = np.diag(np.square(np.repeat([config.floor_m, config.floor_rad], 3)))
     covariances = []

@@ -276,6 +276,8 @@ def _stacked(parts: Sequence[FloatArray], most: int) -> tuple[FloatArray, BoolAr
 
 def _sigmas(sensors: Sequence[SensorModel], depth_m: FloatArray) -> FloatArray:
     """(B, n) one-sigma errors along the optical axis at depths, metres."""
+    if all(sensor is sensors[0] for sensor in sensors):
+        return sensors[0].axial_sigma(depth_m).astype(np.float64)
     return np.stack(
         [
             sensor.axial_sigma(depths).astype(np.float64)
