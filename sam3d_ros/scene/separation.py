@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam3d_ros.core.types import FloatArray
+from sam3d_ros.core.types import Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import sphere_directions
 
 SEEN_SHARE = 0.95
@@ -22,7 +22,7 @@ SEEN_SLACK_M = 0.002
 """What was seen may overlap by as much, which is noise."""
 SEEN_COST = 10.0
 SAMPLES = 200
-DIRECTIONS = sphere_directions(128)
+DIRECTIONS = sphere_directions(128).astype(np.float32)
 TURNS = DIRECTIONS[::6]
 WIDTHS_RAD = (0.12, 0.04, 0.013)
 
@@ -53,7 +53,8 @@ def separation(a: FloatArray, b: FloatArray, seen_a: FloatArray, seen_b: FloatAr
     """
     middle = 0.5 * (a.mean(axis=0) + b.mean(axis=0))
     some_a, some_b, some_seen_a, some_seen_b = (
-        points[:: max(1, len(points) // SAMPLES)] - middle for points in (a, b, seen_a, seen_b)
+        (points[:: max(1, len(points) // SAMPLES)] - middle).astype(np.float32)
+        for points in (a, b, seen_a, seen_b)
     )
     normals = DIRECTIONS
     for width in (*WIDTHS_RAD, 0.0):
@@ -65,7 +66,8 @@ def separation(a: FloatArray, b: FloatArray, seen_a: FloatArray, seen_b: FloatAr
             turned = normals[best] + width * TURNS
             turned /= np.linalg.norm(turned, axis=1)[:, None]
             normals = np.concatenate([normals[best : best + 1], turned])
-    normal = normals[best]
+    normal = normals[best].astype(np.float64)
+    normal /= np.linalg.norm(normal)
     whole_a, whole_b = float(((a - middle) @ normal).max()), float(((b - middle) @ normal).min())
     end_a, end_b = float(ends_a[best]), float(ends_b[best])
     offset = 0.5 * (end_a + end_b)
@@ -75,8 +77,8 @@ def separation(a: FloatArray, b: FloatArray, seen_a: FloatArray, seen_b: FloatAr
     return Separation(normal, offset + float(normal @ middle), whole_a - whole_b, end_a - end_b)
 
 
-def _ends(normals: FloatArray, seen: FloatArray) -> FloatArray:
+def _ends(normals: Float32Array, seen: Float32Array) -> Float32Array:
     """(N,) how far (K, 3) seen points reach along each normal, less the few that may be wrong."""
     place = int(SEEN_SHARE * (len(seen) - 1))
-    ends: FloatArray = np.partition(normals @ seen.T, place, axis=1)[:, place]
+    ends: Float32Array = np.partition(normals @ seen.T, place, axis=1)[:, place]
     return ends
