@@ -28,7 +28,7 @@ from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View, crop_view
 from sam3d_ros.scene.memory import ObjectMemory
 from sam3d_ros.session.holding import Holding
-from sam3d_ros.tracking.likeness import colors_alike
+from sam3d_ros.tracking.likeness import palette, palettes_alike
 from sam3d_ros.tracking.memory import Sighting
 
 LEARNED = 'volume'
@@ -91,6 +91,17 @@ class _Shared:
 
     touch: float
     is_first_larger: bool
+
+
+class _Surface:
+    """A surface that several others are compared with, and what is made of it once for all.
+
+    :param seen: the surface.
+    """
+
+    def __init__(self, seen: Sighting) -> None:
+        self.points_fixed, self.tree = seen.points_fixed, cKDTree(seen.points_fixed)
+        self.palette = palette(seen.colors)
 
 
 @dataclass(slots=True, eq=False)
@@ -189,7 +200,7 @@ class Merging:
             track_id: (points.min(axis=0) - NEAR_M, points.max(axis=0))
             for track_id, (points, _) in known.items()
         }
-        surfaces: dict[int, Sighting] = {}
+        surfaces: dict[int, _Surface] = {}
         due: list[tuple[float, tuple[int, int], _Shared]] = []
         for pair in combinations(known, 2):
             (low, high), (other_low, other_high) = (bounds[track_id] for track_id in pair)
@@ -198,7 +209,7 @@ class Merging:
                 continue
             if opinion is None or frame.stamp_ns >= opinion.next_ns:
                 for track_id in set(pair) - surfaces.keys():
-                    surfaces[track_id] = Sighting.thinned(*known[track_id])
+                    surfaces[track_id] = _Surface(Sighting.thinned(*known[track_id]))
                 one, other = (surfaces[track_id] for track_id in pair)
                 if (shared := _shared(one, other)) is not None:
                     due.append((_log_odds(one, other, shared), pair, shared))
@@ -248,22 +259,21 @@ class Merging:
         return Split(one, other, f'not one with {other}: {why}')
 
 
-def _shared(one: Sighting, other: Sighting) -> _Shared | None:
+def _shared(one: _Surface, other: _Surface) -> _Shared | None:
     """Return what two surfaces have in common, None when they are apart."""
     touch = []
     for surface, base in ((one, other), (other, one)):
-        distance, _ = cKDTree(base.points_fixed).query(
-            surface.points_fixed, distance_upper_bound=NEAR_M
-        )
+        distance, _ = base.tree.query(surface.points_fixed, distance_upper_bound=NEAR_M)
         if not np.isfinite(distance).any():
             return None
         touch.append(float((distance < TOUCH_M).mean()))
     return _Shared(max(touch), touch[0] < touch[1])
 
 
-def _log_odds(one: Sighting, other: Sighting, shared: _Shared) -> float:
+def _log_odds(one: _Surface, other: _Surface, shared: _Shared) -> float:
     """Return the log-odds by colours and touch that two surfaces are of one thing."""
-    return PER_ALIKE * colors_alike(one.colors, other.colors) + PER_TOUCH * shared.touch + BIAS
+    alike = palettes_alike(one.palette, other.palette)
+    return PER_ALIKE * alike + PER_TOUCH * shared.touch + BIAS
 
 
 def settle(

@@ -23,7 +23,7 @@ MOST_RATIO = 1.65
 """What is seen from elsewhere looks larger or smaller by no more than this."""
 
 
-def _palette(colors: ByteArray) -> FloatArray:
+def palette(colors: ByteArray) -> FloatArray:
     """Return the histogram of (N, 3) uint8 RGB colours; it sums to 1."""
     lab = cv2.cvtColor(colors[None].astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)[0]
     share = (lab + [0.0, CHROMA, CHROMA]) / [100.0, 2 * CHROMA, 2 * CHROMA]
@@ -40,12 +40,21 @@ def _palette(colors: ByteArray) -> FloatArray:
 
 
 def colors_alike(one: ByteArray, other: ByteArray) -> float:
-    """Return how alike the colours of two surfaces are, 0..1 (Bhattacharyya's coefficient).
+    """Return how alike the colours of two surfaces are, 0..1.
 
     :param one: (N, 3) uint8 RGB.
     :param other: (M, 3) uint8 RGB.
     """
-    return float(np.sqrt(_palette(one) * _palette(other)).sum())
+    return palettes_alike(palette(one), palette(other))
+
+
+def palettes_alike(one: FloatArray, other: FloatArray) -> float:
+    """Return how alike two palettes are, 0..1 (Bhattacharyya's coefficient).
+
+    :param one: a histogram of :func:`palette`.
+    :param other: likewise.
+    """
+    return float(np.sqrt(one * other).sum())
 
 
 def likeness(known: Sighting, seen: Sighting) -> float:
