@@ -26,7 +26,6 @@ from sam3d_ros.messages.transforms import transform_from
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.world.truth import Truth, read_truth
 
-RECORDED_HZ = 10.0
 WARM_UP_S = 10.0
 """So much of a live run is left out at its start, or half of a shorter one."""
 ANSWERED = 7 / 8
@@ -93,7 +92,7 @@ def live(world: Path, hz: float, options: BenchOptions) -> Live:
     """Return how poses keep up with the images of a world.
 
     :param world: folder of the written episode.
-    :param hz: images a second.
+    :param hz: its images a second.
     :param options: configuration under test.
     :raises BackendError: when no image was answered.
     """
@@ -113,7 +112,7 @@ def live(world: Path, hz: float, options: BenchOptions) -> Live:
         latency.resolved(topics.OBJECTS): keep,
     }
     with latency.watched_graph(options, readers) as (processes, arrivals):
-        processes.start('replay', latency.replay_command(world, hz / RECORDED_HZ))
+        processes.start('replay', latency.replay_command(world, 1.0))
         latency.wait(lambda: processes.exit_code('replay') == 0, processes, latency.PLAY_TIMEOUT_S)
         sent_s = arrivals.times_s(latency.SENT.name)
         told_s = arrivals.times_s(topics.TF.name)
