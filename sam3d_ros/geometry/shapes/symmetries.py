@@ -33,7 +33,12 @@ ROUND = 0.85
 UNEVEN, HOLLOW = 0.01, 0.05
 """Distance of the centres of mass of hull and solid, over the height, that tells the ends of what
 turns about an axis, and of all else."""
-SLENDER = 4.0
+OPEN, CLOSED = 0.3, 0.15
+"""A vessel lets one look so far into one of its ends along its axis at least, over its length, and
+so far into the other one at most."""
+SIGHTS, SIGHT_SHARE = 6, 0.15
+"""Lines of sight around the axis, and how far from it they are, over the mean distance from it."""
+SLENDER = 5.0
 """What is so much longer than wide lies."""
 SAME_AXIS = 0.995
 CIRCLE = 36
@@ -138,7 +143,8 @@ def canonical_up(
     """Return the (3,) direction of a closed shape that is up when it stands as it belongs.
 
     Hollow or narrow ends belong up: there the hull holds what the shape does not. What turns about
-    an axis stands on it, unless it is slender. All else belongs the way it stands now, and so does
+    an axis stands on it, unless it is slender; where it is open at one end, that end is up,
+    however its outside narrows. All else belongs the way it stands now, and so does
     what is flat.
 
     :param vertices: (V, 3).
@@ -167,6 +173,9 @@ def canonical_up(
     axis = symmetry.axis
     extents = np.ptp(vertices @ principal.T, axis=0)
     along = float(np.ptp(vertices @ axis))
+    depths = [sight_m(vertices, faces, sign * axis, symmetry.origin_m) for sign in (1, -1)]
+    if max(depths) > OPEN * along and min(depths) < CLOSED * along:
+        return np.asarray(axis if depths[0] > depths[1] else -axis, np.float64)
     if along > SLENDER * float(np.median(extents)):
         return up
     share = float(missing @ axis) / along
@@ -175,6 +184,36 @@ def canonical_up(
     if extents.min() > ROUND * extents.max():
         return up
     return axis * (1.0 if up @ axis >= 0 else -1.0)
+
+
+def sight_m(
+    vertices: FloatArray, faces: IndexArray, axis: FloatArray, origin_m: FloatArray
+) -> float:
+    """Return how far lines of sight along -axis, close to it, go below a surface's top before they
+    meet a face: as deep as a vessel is.
+
+    :param vertices: (V, 3) of a closed surface, metres.
+    :param faces: (F, 3) indices of vertices.
+    :param axis: (3,) unit, upwards.
+    :param origin_m: (3,) a point on it.
+    """
+    across = np.linalg.svd(axis[None])[2][1:]
+    flat, heights = (vertices - origin_m) @ across.T, vertices @ axis
+    reach = SIGHT_SHARE * float(np.linalg.norm(flat, axis=1).mean())
+    angles = 2 * np.pi * np.arange(SIGHTS) / SIGHTS
+    depths = []
+    for at in reach * np.stack([np.cos(angles), np.sin(angles)], axis=1):
+        a, b, c = (flat[faces[:, k]] - at for k in range(3))
+        # Twice the areas of the triangles between the line and each side, in the plane across.
+        areas = np.stack(
+            [p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0] for p, q in ((b, c), (c, a), (a, b))]
+        )
+        met = (areas >= 0).all(axis=0) | (areas <= 0).all(axis=0)
+        met &= np.abs(areas.sum(axis=0)) > 0
+        shares = areas[:, met] / areas[:, met].sum(axis=0)
+        highest = np.einsum('kf,fk->f', shares, heights[faces[met]]).max(initial=heights.min())
+        depths.append(heights.max() - highest)
+    return float(np.median(depths))
 
 
 def _centre_of_mass(vertices: FloatArray, faces: IndexArray) -> FloatArray:
