@@ -82,3 +82,28 @@ def test_absence_is_known_when_no_box_of_the_id_is_left_there():
 
 def test_nothing_at_all_has_no_score():
     assert np.isnan(hota([told([], [], counts=(False, False))]).hota)
+
+
+@pytest.mark.parametrize(
+    ('jitter_m', 'expected'),
+    [
+        (0.01, (0.4212327556, 0.4344763350, 0.4086781135)),
+        (0.03, (0.2036059156, 0.2282520382, 0.1822658664)),
+        (0.06, (0.0818775948, 0.1013232437, 0.0672324777)),
+    ],
+)
+def test_hota_is_that_of_trackeval(jitter_m, expected):
+    """HOTA, DetA and AssA by TrackEval 1.3.0 for the same ids and similarities.
+
+    It is no dependency: it puts opencv-python over opencv-python-headless.
+    """
+    frames = []
+    for at in range(24):
+        shifts = jitter_m * np.sin(1.7 * at + np.arange(3.0) * 2.3)
+        bounds = TRUE[[0, 1, at % 2]] + shifts[:, None, None]
+        ids = [1 if at < 15 else 4, 2, 3 if at % 5 else 5]
+        shown = [k for k in range(3) if (at + k) % 7]
+        present = (at != 11, True)
+        frames.append(told([ids[k] for k in shown], bounds[shown], present, (True, at % 6 != 2)))
+    score = hota(frames)
+    assert (score.hota, score.detection, score.association) == pytest.approx(expected, abs=1e-9)
