@@ -19,7 +19,8 @@ class Admission:
         """Of the last frame; 0 = there was none."""
         self.fixed_frame = ''
         """Where everything is; empty = not known yet."""
-        self._is_restored = False
+        self.is_restored = False
+        """No frame has come since what was saved."""
 
     def clear(self) -> None:
         """Forget the cameras: time began anew."""
@@ -47,7 +48,7 @@ class Admission:
                     remedy='Connect the cameras in TF, or set pointmaps.fixed_frame for all.',
                 )
             return f'the fixed frame is "{frame.fixed_frame}" and no longer "{self.fixed_frame}"'
-        if self._is_restored and frame.pose_covariance is not None:
+        if self.is_restored and frame.pose_covariance is not None:
             return 'own odometry began anew: where saved objects are is not known'
         if latest_ns is not None and frame.stamp_ns < latest_ns:
             return f'stamps went back by {(latest_ns - frame.stamp_ns) * 1e-9:.3f} s'
@@ -57,7 +58,7 @@ class Admission:
         """Take note of a frame that is taken."""
         self._latest_ns[frame.camera_name] = self.stamp_ns = frame.stamp_ns
         self.fixed_frame = frame.fixed_frame
-        self._is_restored = False
+        self.is_restored = False
 
     def begin(self, scene: Scene) -> None:
         """Begin where a saved scene ends, if nothing is known yet."""
@@ -77,4 +78,4 @@ class Admission:
         self._latest_ns = dict(state['latest_ns'])
         self.stamp_ns = int(state['scene_ns'])
         self.fixed_frame = str(state['fixed_frame'])
-        self._is_restored = True
+        self.is_restored = True

@@ -38,10 +38,11 @@ from sam3d_ros.session.holding import Holding
 from sam3d_ros.session.map_jumps import MapJump, MapJumps
 from sam3d_ros.session.merging import Merging, Split, Union, settle
 from sam3d_ros.session.outside import OutsideMasks
+from sam3d_ros.session.places.recognition import settled
+from sam3d_ros.session.places.remembered import Remembered
 from sam3d_ros.session.prompts.answers import Answered, Question
 from sam3d_ros.session.prompts.phrases import standing_prompts
 from sam3d_ros.session.recent_frames import Kept, RecentFrames
-from sam3d_ros.session.recognition import settled
 from sam3d_ros.session.result import FrameResult, StageTimes
 from sam3d_ros.session.saving.autosave import Autosave
 from sam3d_ros.session.saving.saved import TRACKS, SavedState, Stage
@@ -96,6 +97,7 @@ class Session:
         self._jumps = MapJumps()
         self._merging = Merging(reconstructor)
         self._holding = Holding(tracker, reconstructor, memory, say)
+        self._remembered = Remembered(self.load, say)
         self._follows_map = options.map_jumps
         stages: dict[str, Stage] = {
             TRACKS: tracker,
@@ -106,6 +108,7 @@ class Session:
             'names': self._names,
             'phrases': self._phrases,
             'holding': self._holding,
+            'remembered': self._remembered,
         }
         self._saved = SavedState(stages, self._admission)
 
@@ -202,6 +205,7 @@ class Session:
         people = with_held(people, frame, tracks)
         self._recent.add(Kept(frame, tracks, self._reconstructor.places(), self._people.pixels))
         settle(verdict, self._tracker, self._reconstructor, self._memory, self._holding)
+        self._remembered.look(self.known())
         self._offer_to_save()
         return FrameResult(frame, tracks, reconstructions, scene, times, people)
 
@@ -409,22 +413,17 @@ class Session:
     def clear(self) -> None:
         """Forget everything; ids start at 1 again."""
         self._tracker.clear()
+        self._remembered.clear()
         self._forget()
 
     def _forget(self) -> None:
-        self._reconstructor.clear()
-        self._memory.clear()
-        self._prompts.clear()
-        self._names.clear()
-        self._phrases.clear()
-        self._recent.clear()
-        self._outside.clear()
-        self._admission.clear()
-        self._jumps.clear()
-        self._merging.clear()
-        self._holding.clear()
-        self._turns.clear()
         self._people.reset()
+        for stage in (
+            *(self._reconstructor, self._memory, self._prompts, self._names, self._phrases),
+            *(self._recent, self._outside, self._admission, self._jumps, self._merging),
+            *(self._holding, self._turns),
+        ):
+            stage.clear()
 
     def save(self, folder: Path) -> None:
         """Write all that is known to a folder, as :meth:`resume` reads it.
@@ -453,6 +452,8 @@ class Session:
         """Take note of a frame, begin anew when need be, and go along when the map jumps."""
         if reason := self._admission.objection(frame):
             self._say(f'{reason}: tracks start anew')
+            if self._admission.is_restored:
+                self._remembered.keep(self.known())
             self.reset()
         self._admission.note(frame)
         jump = self._jumps.jump(frame) if self._follows_map else None

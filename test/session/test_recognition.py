@@ -13,7 +13,7 @@ from sam3d_ros.core.types import Mesh, ObjectState, Provenance, Scene, SceneObje
 from sam3d_ros.export.scene_files import read_scene, write_scene
 from sam3d_ros.geometry.transforms import apply, inverse, rotation_angle, transform
 from sam3d_ros.session.config import Config
-from sam3d_ros.session.recognition import recognise
+from sam3d_ros.session.places.recognition import recognise
 from sam3d_ros.session.session import Session
 
 STEP_NS = 100_000_000

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a saved session knew of a place, until it is known again where that is.
+
+A session that is resumed where own odometry or the fixed frame is another one cannot say where its
+objects are. They wait, and come back with their ids as soon as three or more of them are
+recognised among what is seen (:mod:`sam3d_ros.session.places.recognition`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sam3d_ros.core.errors import InputError
+from sam3d_ros.core.state import from_tree, to_tree
+from sam3d_ros.core.types import ObjectState, Scene
+from sam3d_ros.session.places.recognition import LEAST_OBJECTS, recognise
+
+FIRST_NS, LONGEST_NS = 500_000_000, 30_000_000_000
+"""The scene is looked for so often; each time without success, after twice the time."""
+
+
+class Remembered:
+    """A scene that waits to be recognised.
+
+    :param load: takes over a scene that can be recognised; returns how it was.
+    :param say: takes a sentence when it is recognised, and why it is not, once for each reason.
+    """
+
+    def __init__(self, load: Callable[[Scene], str], say: Callable[[str], object]) -> None:
+        self._load = load
+        self._say = say
+        self.clear()
+
+    def clear(self) -> None:
+        """Wait for nothing."""
+        self._scene: Scene | None = None
+        self._known: set[int] = set()
+        self._wait_ns = FIRST_NS
+        self._next_ns = 0
+        self._said = ''
+
+    def keep(self, scene: Scene) -> None:
+        """Wait until a scene is recognised, unless it has too few objects for that.
+
+        :param scene: what was known; takes the place of what was waited for before.
+        """
+        if len(scene.objects) >= LEAST_OBJECTS:
+            self.clear()
+            self._scene = scene
+
+    def look(self, now: Scene) -> None:
+        """Load the scene if it is recognised.
+
+        :param now: what is known after a frame.
+        """
+        known = {item.id for item in now.objects if item.state != ObjectState.TENTATIVE}
+        if self._scene is None or len(known) < LEAST_OBJECTS:
+            return
+        if known != self._known:
+            self._known, self._wait_ns = known, FIRST_NS
+            self._next_ns = min(self._next_ns, now.stamp_ns + FIRST_NS)
+        if now.stamp_ns < self._next_ns:
+            return
+        self._next_ns = now.stamp_ns + self._wait_ns
+        self._wait_ns = min(2 * self._wait_ns, LONGEST_NS)
+        try:
+            recognise(self._scene, now)
+        except InputError as error:
+            if self._said != error.seen:
+                self._said = error.seen
+                self._say(f'the saved session is not recognised yet: {error}')
+            return
+        scene, self._scene = self._scene, None
+        self._say(f'the saved session is {self._load(scene)}')
+
+    def state(self) -> Any:
+        """Return what is waited for, as a tree of :mod:`core.state`."""
+        return to_tree(self._scene)
+
+    def restore(self, state: Mapping[str, Any] | None) -> None:
+        """Wait for what :meth:`state` returned.
+
+        :raises InputError: when it is of another version.
+        """
+        self.clear()
+        self._scene = None if state is None else from_tree(Scene, state)
