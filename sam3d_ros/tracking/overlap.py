@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.state import from_tree, to_tree
@@ -37,10 +36,11 @@ from sam3d_ros.geometry.visibility import (
     DepthVerdict,
     judge_frame,
 )
-from sam3d_ros.masks3d.mending import WHOLE, Pieces, find_pieces, joined
+from sam3d_ros.masks3d.mending import Pieces, find_pieces, joined
 from sam3d_ros.masks3d.rendering import owners
 from sam3d_ros.tracking.config import TrackingConfig
-from sam3d_ros.tracking.likeness import likeness
+from sam3d_ros.tracking.likeness import colors_alike, likeness
+from sam3d_ros.tracking.matching import SLACK_M, cast_votes, match_by_overlap
 from sam3d_ros.tracking.memory import SPACING_M, Memory, Sighting, sightings
 from sam3d_ros.tracking.portraits import Looks, Portrait, kept
 
@@ -49,9 +49,6 @@ MIN_POINTS_IN_VIEW = 10
 
 MIN_SHARE_IN_VIEW = 0.2
 """Nor does a smaller share of a track's points."""
-
-SLACK_M = 0.015
-"""Remembered points are this sparse, and off by this much where a surface is steep."""
 
 SUNK_M, SUNK_SIGMAS, SUNK_SHARE = 0.002, 2.0, 0.5
 """Of a thing that is still there and whole in view, most points are off by less than this: a thin
@@ -76,6 +73,7 @@ class OverlapTracker:
         self._looks = Looks(config.portraits)
         self._memories: list[Memory] = []
         self._absent: list[Memory] = []
+        self._swallowed: list[Memory] = []
         self._next_id = 1
 
     def clear(self) -> None:
@@ -87,11 +85,13 @@ class OverlapTracker:
         """Forget all tracks but go on counting ids, as after a jump of the clock."""
         self._memories = []
         self._absent = []
+        self._swallowed = []
 
     def forget(self, track_id: int) -> None:
         """Forget one track, if it is known."""
         self._memories = [memory for memory in self._memories if memory.id != track_id]
         self._absent = [memory for memory in self._absent if memory.id != track_id]
+        self._swallowed = [memory for memory in self._swallowed if memory.id != track_id]
 
     def adopt(
         self, track_id: int, points_fixed: FloatArray, colors: ByteArray, stamp_ns: int
@@ -132,7 +132,7 @@ class OverlapTracker:
 
     def move(self, moved: Callable[[int], FloatArray]) -> None:
         """Move all tracks with the map; see :class:`core.interfaces.Tracker`."""
-        for memory in [*self._memories, *self._absent]:
+        for memory in [*self._memories, *self._absent, *self._swallowed]:
             memory.remember(memory.sighting.moved(moved(memory.last_seen_ns)))
 
     def carry(self, moves: Mapping[int, FloatArray], stamp_ns: int) -> None:
@@ -158,6 +158,7 @@ class OverlapTracker:
         return {
             'memories': to_tree(self._memories),
             'absent': to_tree(self._absent),
+            'swallowed': to_tree(self._swallowed),
             'next_id': self._next_id,
         }
 
@@ -168,6 +169,7 @@ class OverlapTracker:
         """
         self._memories = from_tree(list[Memory], state['memories'])
         self._absent = from_tree(list[Memory], state['absent'])
+        self._swallowed = from_tree(list[Memory], state['swallowed'])
         self._next_id = from_tree(int, state['next_id'])
 
     def update(self, frame: Frame, instances: Instances) -> Tracks:
@@ -175,8 +177,9 @@ class OverlapTracker:
         instances = self._mended(frame, instances) if self._config.mend else instances
         seen, index_image = sightings(frame, instances)
         verdicts = [self._judge(memory, frame) for memory in self._memories]
-        votes = self._votes(verdicts, index_image, len(instances.items))
-        matches = self._match_by_overlap(verdicts, votes, seen, instances)
+        votes = cast_votes(verdicts, index_image, len(instances.items))
+        least = self._config.min_overlap
+        matches = match_by_overlap(self._memories, verdicts, votes, seen, instances, least)
         self._match_moved(matches, seen, frame.camera_name)
         for position, memory in enumerate(self._memories):
             if position in matches:
@@ -203,9 +206,15 @@ class OverlapTracker:
             else:
                 free.remove(index)
         absent = [memory for memory in self._memories if self._is_absent(memory)]
-        self._absent += absent
-        self._absent = self._absent[max(0, len(self._absent) - self._config.keep_absent) :]
-        self._memories = [memory for memory in self._memories if self._lives(memory)]
+        ended = [memory for memory in self._memories if not self._lives(memory)]
+        latest = -self._config.keep_absent or None
+        self._absent = [*self._absent, *absent][latest:] if latest else []
+        self._swallowed = [*self._swallowed, *filter(self._is_swallowed, ended)]
+        self._swallowed = self._swallowed[latest:] if latest else []
+        self._memories = [memory for memory in self._memories if memory not in ended]
+        for index, memory in self._apart_again(free, seen, frame, index_image, instances).items():
+            instance_of[memory.id] = index
+            free.remove(index)
         for index in free:
             stamp_ns, camera = frame.stamp_ns, frame.camera_name
             memory = Memory(self._next_id, seen[index], stamp_ns, stamp_ns, camera=camera)
@@ -248,47 +257,6 @@ class OverlapTracker:
         points_cam = apply(inverse(frame.T_fixed_cam), memory.sighting.points_fixed)
         return judge_frame(points_cam, frame, slack_m, sigmas)
 
-    @staticmethod
-    def _votes(verdicts: list[DepthVerdict], index_image: IndexArray, count: int) -> IndexArray:
-        """Return (tracks, instances) counts of confirmed points that land on each mask."""
-        votes = np.zeros((len(verdicts), count), np.int32)
-        for row, verdict in zip(votes, verdicts, strict=True):
-            landed = index_image[verdict.rows, verdict.columns][verdict.confirmed]
-            row += np.bincount(landed[landed >= 0], minlength=count).astype(np.int32)
-        return votes
-
-    def _match_by_overlap(
-        self,
-        verdicts: list[DepthVerdict],
-        votes: IndexArray,
-        seen: dict[int, Sighting],
-        instances: Instances,
-    ) -> dict[int, int]:
-        """Return the best one-to-one assignment of tracks (positions) to instances (indices).
-
-        What is an object by itself is not the one that it is a part of.
-        """
-        scores = np.zeros(votes.shape)
-        for position, index in np.argwhere(votes > 0):
-            if int(index) not in seen:
-                continue
-            verdict = verdicts[position]
-            visible = int(verdict.confirmed.sum() + verdict.seen_through.sum())
-            is_apart = instances.items[index].apart and not self._memories[position].apart
-            if is_apart and votes[position, index] < WHOLE * visible:
-                continue
-            sighting = seen[int(index)]
-            tree = self._memories[position].tree
-            near, _ = tree.query(sighting.points_fixed, distance_upper_bound=SLACK_M)
-            back = float(np.isfinite(near).mean())
-            scores[position, index] = np.sqrt(votes[position, index] / visible * back)
-        rows, columns = linear_sum_assignment(-scores)
-        return {
-            int(row): int(column)
-            for row, column in zip(rows, columns, strict=True)
-            if scores[row, column] >= self._config.min_overlap
-        }
-
     def _match_moved(
         self, matches: dict[int, int], seen: dict[int, Sighting], camera: str
     ) -> None:
@@ -309,6 +277,38 @@ class OverlapTracker:
             if position not in matches and index not in taken:
                 matches[position] = index
                 taken.add(index)
+
+    def _apart_again(
+        self,
+        free: list[int],
+        seen: dict[int, Sighting],
+        frame: Frame,
+        index_image: IndexArray,
+        instances: Instances,
+    ) -> dict[int, Memory]:
+        """Return by instance what another had swallowed and is seen in its place again, on trial.
+
+        What a frame melts into what hides it, another shows apart.
+        """
+        if not free or not self._swallowed:
+            return {}
+        known = list(self._swallowed)
+        verdicts = [self._judge(memory, frame) for memory in known]
+        votes = cast_votes(verdicts, index_image, len(instances.items))
+        candidates = {index: seen[index] for index in free}
+        least = self._config.min_overlap
+        matches = match_by_overlap(known, verdicts, votes, candidates, instances, least)
+        again: dict[int, Memory] = {}
+        for position, index in matches.items():
+            memory = known[position]
+            alike = colors_alike(memory.sighting.colors, seen[index].colors)
+            if alike >= self._config.alike:
+                again[index] = memory
+                self._swallowed.remove(memory)
+                self._memories.append(memory)
+                memory.is_confirmed, memory.doubts, memory.looks = False, 0, []
+                self._hit(memory, seen[index], verdicts[position], frame)
+        return again
 
     def _known_again(
         self,
@@ -441,6 +441,10 @@ class OverlapTracker:
     def _is_absent(self, memory: Memory) -> bool:
         is_disproved = memory.doubts >= self._config.absent_frames
         return is_disproved and memory.is_confirmed and memory.is_seen_through
+
+    def _is_swallowed(self, memory: Memory) -> bool:
+        """Whether a track that ends was believed once, and free space does not disprove it."""
+        return memory.hits >= self._config.confirm_hits and not memory.is_seen_through
 
     def _lives(self, memory: Memory) -> bool:
         if memory.doubts >= self._config.absent_frames:

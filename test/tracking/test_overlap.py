@@ -242,6 +242,23 @@ def test_split_masks_do_not_leave_ghosts(tracker, boxes_world):
     assert len(tracks.items) == 1
 
 
+def test_half_hidden_thing_that_melts_into_what_hides_it_keeps_its_id(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.35)
+    front = ((0.1, -0.03, 0.05), (0.06, 0.12, 0.10), RED)
+    behind = ((0.0, 0.03, 0.06), (0.06, 0.10, 0.12), GREEN)
+    known, alive = [], []
+    for k in range(40):
+        frame, index = boxes_world(eye, [front, behind], stamp_ns=k * STEP_NS)
+        apart = k % 10 < 5
+        masks = index if apart else np.where(index >= 0, 0, index)
+        tracks = tracker.update(frame, instances_of(frame, masks))
+        if apart and k % 10 == 4:
+            known.append(ids_by_source(tracks))
+        alive.append(len(tracks.items))
+    assert known == [{'truth:0': 1, 'truth:1': 2}] * 4
+    assert [alive[k] for k in range(9, 40, 10)] == [1] * 4
+
+
 def test_part_that_is_now_and_then_a_mask_of_its_own_does_not_stay(tracker, boxes_world):
     """A bottle's cap, split off in one frame of three, must not become an object for ever."""
     eye = (0.8, 0.0, 0.6)
