@@ -89,7 +89,9 @@ def lift(frame: Frame, landmarks: Landmarks, size: float | None = None) -> Lifte
     """
     camera, relative = frame.camera, landmarks.relative_m
     rays = _rays(landmarks.points_px, camera)
-    shown = (landmarks.visibility > SHOWN) & _inside(landmarks.points_px, camera)
+    last_px = np.array([camera.width, camera.height]) - 1
+    inside = ((landmarks.points_px >= 0) & (landmarks.points_px <= last_px)).all(axis=1)
+    shown = (landmarks.visibility > SHOWN) & inside
     root = _by_size(rays, relative * (size or 1.0), landmarks.visibility > SHOWN)
     around = _returns(frame, landmarks.points_px, root)
     scale = size or 1.0
@@ -162,11 +164,6 @@ def _rays(points_px: FloatArray, camera: Camera) -> FloatArray:
     """Return (N, 3) directions with z = 1 of (N, 2) pixels."""
     middle, focal = np.array([camera.cx, camera.cy]), np.array([camera.fx, camera.fy])
     return np.column_stack([(points_px - middle) / focal, np.ones(len(points_px))])
-
-
-def _inside(points_px: FloatArray, camera: Camera) -> BoolArray:
-    size = np.array([camera.width, camera.height])
-    return np.asarray(((points_px >= 0) & (points_px <= size - 1)).all(axis=1))
 
 
 def _by_size(rays: FloatArray, relative: FloatArray, used: BoolArray) -> float:

@@ -114,8 +114,15 @@ class PeopleStage:
         if self._looking is not None:
             for look in self._looking.look(frame, *self._turns(frame)):
                 self._take(frame, scenery, cells, look)
-        self._forget()
-        self._take_bodies()
+        keep_ns = round(1e9 * self._config.keep_s)
+        self._known = {
+            id_: known
+            for id_, known in self._known.items()
+            if self._stamp_ns - known.seen_ns <= keep_ns
+        }
+        body = self._bodies.take() if self._bodies is not None else None
+        if body is not None and body.person_id in self._known:
+            self._known[body.person_id].official = body
         people = self._people(frame)
         self.pixels = people_pixels(frame, scenery, cells, people)
         return people
@@ -302,11 +309,6 @@ class PeopleStage:
             inside[top : bottom + 1, left : right + 1] = True
             self._bodies.ask(known.id, frame, box, mask & inside, known.place_m.copy())
 
-    def _take_bodies(self) -> None:
-        made = self._bodies.take() if self._bodies is not None else None
-        if made is not None and made.person_id in self._known:
-            self._known[made.person_id].official = made
-
     def close(self) -> None:
         """End the process of SAM 3D Body, if there is one."""
         if self._bodies is not None:
@@ -344,14 +346,6 @@ class PeopleStage:
         shown = frame.rgb[box[1] : box[3] + 1, box[0] : box[2] + 1].reshape(-1, 3)
         color = shown.mean(axis=0) if len(shown) else np.full(3, 128.0)
         return self._known[self._born(frame, place, sigma, color)]
-
-    def _forget(self) -> None:
-        keep_ns = round(1e9 * self._config.keep_s)
-        self._known = {
-            id_: known
-            for id_, known in self._known.items()
-            if self._stamp_ns - known.seen_ns <= keep_ns
-        }
 
     def _people(self, frame: Frame) -> People:
         told: list[Person] = []

@@ -143,8 +143,18 @@ def asked_region(prompt: BoxPrompt | MaskPrompt, shape: tuple[int, ...]) -> Regi
     :raises PromptError: when the box is empty, or the mask has another size than the frame.
     """
     if isinstance(prompt, BoxPrompt):
-        return Region(_box_mask(prompt, shape), boxed=True)
-    _check_mask(prompt.mask, shape)
+        left, top, right, bottom = prompt.box_px
+        if not (left < right and top < bottom):
+            raise PromptError(f'box {prompt.box_px} px', wanted='left < right and top < bottom')
+        rows = slice(max(0, round(top)), max(0, round(bottom)))
+        mask = np.zeros(shape, bool)
+        mask[rows, max(0, round(left)) : max(0, round(right))] = True
+        return Region(mask, boxed=True)
+    if prompt.mask.shape != shape:
+        raise PromptError(
+            f'mask of {prompt.mask.shape[1]} x {prompt.mask.shape[0]} pixels',
+            wanted=f"the frame's {shape[1]} x {shape[0]}",
+        )
     return Region(prompt.mask, boxed=False)
 
 
@@ -216,22 +226,3 @@ def _patch_at(patches: IndexArray, u: float, v: float) -> int:
     if distance[nearest] > NEAR_PX:
         return 0
     return int(around[rows[nearest], columns[nearest]])
-
-
-def _box_mask(prompt: BoxPrompt, shape: tuple[int, ...]) -> BoolArray:
-    left, top, right, bottom = prompt.box_px
-    if not (left < right and top < bottom):
-        raise PromptError(f'box {prompt.box_px} px', wanted='left < right and top < bottom')
-    mask = np.zeros(shape, bool)
-    mask[
-        max(0, round(top)) : max(0, round(bottom)), max(0, round(left)) : max(0, round(right))
-    ] = True
-    return mask
-
-
-def _check_mask(mask: BoolArray, shape: tuple[int, ...]) -> None:
-    if mask.shape != shape:
-        raise PromptError(
-            f'mask of {mask.shape[1]} x {mask.shape[0]} pixels',
-            wanted=f"the frame's {shape[1]} x {shape[0]}",
-        )

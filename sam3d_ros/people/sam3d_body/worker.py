@@ -40,7 +40,8 @@ class Worker:
         self._arguments = arguments
         self._estimator: Any = None
 
-    def _load(self) -> Any:
+    def answer(self, message: Message) -> Message:
+        """Return the body that is asked for."""
         if self._estimator is None:
             sys.path.insert(0, str(self._arguments.repository))
             from sam_3d_body import SAM3DBodyEstimator, load_sam_3d_body
@@ -49,11 +50,7 @@ class Worker:
                 self._arguments.checkpoint, self._arguments.device, self._arguments.mhr
             )
             self._estimator = SAM3DBodyEstimator(model, settings, None, None, None)
-        return self._estimator
-
-    def answer(self, message: Message) -> Message:
-        """Return the body that is asked for."""
-        estimator = self._load()
+        estimator = self._estimator
         people = estimator.process_one_image(
             message.arrays['image'].copy(),
             bboxes=message.arrays['box'].copy(),

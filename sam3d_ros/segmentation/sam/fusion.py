@@ -63,8 +63,24 @@ def fuse(
     ]
     chosen = _absorb_fragments(_one_level(regions, things), things)
     labels = _paint(chosen, things.shape)
-    instances = _instances(labels, chosen, found, min_area_px, f'{name}:all')
-    return instances + _missed(labels, found, min_area_px, f'{name}+geometric:all')
+    made = []
+    for number, region in enumerate(chosen, 1):
+        mask = labels == number
+        box = mask_box(mask)
+        if box is not None and mask.sum() >= min_area_px:
+            support = support_of(mask, found)
+            made.append(Instance(mask, region.score, box, f'{name}:all', support=support))
+    # Things of the partition that no mask covers stand for themselves.
+    total = np.bincount(things.ravel(), minlength=len(found.keep))
+    bare = np.bincount(things[labels == 0], minlength=len(found.keep))
+    source = f'{name}+geometric:all'
+    for thing in np.flatnonzero(bare >= np.maximum(UNCOVERED * total, min_area_px)):
+        mask = (things == thing) & (labels == 0)
+        box = mask_box(mask)
+        if thing > 0 and box is not None:
+            score, support = float(found.certainty[thing]), int(found.support_of[thing])
+            made.append(Instance(mask, score, box, source, support=support))
+    return tuple(made)
 
 
 def _cut_at_gaps(candidate: Candidate, things: IndexArray, contact: IndexArray) -> list[_Region]:
@@ -133,40 +149,6 @@ def _paint(regions: Sequence[_Region], shape: tuple[int, ...]) -> IndexArray:
     for index in sorted(range(len(regions)), key=lambda i: -regions[i].area):
         labels[regions[index].mask] = index + 1
     return labels
-
-
-def _instances(
-    labels: IndexArray,
-    regions: Sequence[_Region],
-    found: Partition,
-    min_area_px: int,
-    source: str,
-) -> tuple[Instance, ...]:
-    made = []
-    for index, region in enumerate(regions):
-        mask = labels == index + 1
-        box = mask_box(mask)
-        if box is not None and mask.sum() >= min_area_px:
-            support = support_of(mask, found)
-            made.append(Instance(mask, region.score, box, source, support=support))
-    return tuple(made)
-
-
-def _missed(
-    labels: IndexArray, found: Partition, min_area_px: int, source: str
-) -> tuple[Instance, ...]:
-    things = found.things
-    total = np.bincount(things.ravel(), minlength=len(found.keep))
-    bare = np.bincount(things[labels == 0], minlength=len(found.keep))
-    made = []
-    for thing in np.flatnonzero(bare >= np.maximum(UNCOVERED * total, min_area_px)):
-        mask = (things == thing) & (labels == 0)
-        box = mask_box(mask)
-        if thing > 0 and box is not None:
-            score = float(found.certainty[thing])
-            support = int(found.support_of[thing])
-            made.append(Instance(mask, score, box, source, support=support))
-    return tuple(made)
 
 
 def support_of(mask: BoolArray, found: Partition) -> int:

@@ -78,7 +78,8 @@ class TransformersSam:
 
         :param mask_logits: of the image, or of an answer before.
         """
-        side = self._low_resolution()
+        encoder = self._model.config.prompt_encoder_config
+        side = 4 * int(encoder.image_size) // int(encoder.patch_size)
         mask = torch.as_tensor(mask_logits, dtype=torch.float32)[None, None]
         if mask.shape[-2:] != (space.height, space.width):  # the model's own
             return mask.clamp(-MASK_LOGIT, MASK_LOGIT).to(self._device)
@@ -87,7 +88,3 @@ class TransformersSam:
         padded = torch.full((1, 1, side, side), -MASK_LOGIT)
         padded[..., :rows, :columns] = small
         return padded.to(self._device)
-
-    def _low_resolution(self) -> int:
-        encoder = self._model.config.prompt_encoder_config
-        return 4 * int(encoder.image_size) // int(encoder.patch_size)

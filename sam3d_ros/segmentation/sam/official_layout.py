@@ -75,7 +75,8 @@ def configuration(state: Mapping[str, torch.Tensor]) -> Any:
     hidden = state['vision_encoder.pos_embed'].shape[-1]
     patch = state['vision_encoder.patch_embed.projection.weight'].shape[-1]
     grid = state['vision_encoder.pos_embed'].shape[1]
-    reach = _relative_positions(state)
+    layers = range(_count(state, r'vision_encoder\.layers\.(\d+)\.'))
+    reach = [state[f'vision_encoder.layers.{i}.attn.rel_pos_h'].shape[0] for i in layers]
     prompt_hidden = state['prompt_encoder.no_mask_embed.weight'].shape[-1]
     decoder_layers = _count(state, r'mask_decoder\.transformer\.layers\.(\d+)\.')
     vision = {
@@ -107,11 +108,6 @@ def configuration(state: Mapping[str, torch.Tensor]) -> Any:
     return SamConfig(
         vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder
     )
-
-
-def _relative_positions(state: Mapping[str, torch.Tensor]) -> list[int]:
-    count = _count(state, r'vision_encoder\.layers\.(\d+)\.')
-    return [state[f'vision_encoder.layers.{i}.attn.rel_pos_h'].shape[0] for i in range(count)]
 
 
 def _count(state: Mapping[str, torch.Tensor], pattern: str) -> int:
