@@ -185,7 +185,8 @@ class TrackingConfig:
     )
     keep_absent: int = option(
         50,
-        'Objects that are gone and would be known again, the latest; 0 = none.',
+        'Objects that are gone, and as many that another one has swallowed, which would be known '
+        'again, the latest; 0 = none.',
         minimum=0,
         maximum=10000,
     )
