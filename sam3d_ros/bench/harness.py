@@ -30,6 +30,7 @@ BENCHES: Mapping[str, str] = {
     'answers': 'sam3d_ros.bench.shapes.answers',
     'tracking': 'sam3d_ros.bench.tracking',
     'single_view': 'sam3d_ros.bench.shapes.single_view',
+    'holes': 'sam3d_ros.bench.shapes.holes',
     'pose': 'sam3d_ros.bench.shapes.pose',
     'canonical': 'sam3d_ros.bench.shapes.canonical',
     'texture': 'sam3d_ros.bench.shapes.texture',

@@ -104,28 +104,31 @@ def cases(
     """
     source = object_source(options)
     for seed in range(options.seed, options.seed + count):
-        episode = episode_of(suite, seed, source, options.sensor, frames, sweep_deg)
-        drawn = tuple(samples(episode))
-        last = drawn[-1].truth
-        chosen = [k for k in range(len(episode.objects)) if last.present[k]]
-        truth = [
-            PosedMesh(
-                apply(last.T_fixed_obj[k], episode.objects[k].vertices_m.astype(np.float64)),
-                episode.objects[k].faces,
-            )
-            for k in chosen
-        ]
-        yield Case(
-            name=f'{suite} {seed}',
-            names=tuple(episode.objects[k].name for k in chosen),
-            samples=drawn,
-            frames=tuple(as_measured(drawn)),
-            truth=tuple(
-                Reference(mesh, _unseen(mesh, k, drawn))
-                for mesh, k in zip(truth, chosen, strict=True)
-            ),
-            support_z_m=episode.support_z_m,
+        yield case_of(episode_of(suite, seed, source, options.sensor, frames, sweep_deg))
+
+
+def case_of(episode: Episode) -> Case:
+    """Return an episode as a case: drawn, with its frames and its truth."""
+    drawn = tuple(samples(episode))
+    last = drawn[-1].truth
+    chosen = [k for k in range(len(episode.objects)) if last.present[k]]
+    truth = [
+        PosedMesh(
+            apply(last.T_fixed_obj[k], episode.objects[k].vertices_m.astype(np.float64)),
+            episode.objects[k].faces,
         )
+        for k in chosen
+    ]
+    return Case(
+        name=f'{episode.suite} {episode.seed}',
+        names=tuple(episode.objects[k].name for k in chosen),
+        samples=drawn,
+        frames=tuple(as_measured(drawn)),
+        truth=tuple(
+            Reference(mesh, _unseen(mesh, k, drawn)) for mesh, k in zip(truth, chosen, strict=True)
+        ),
+        support_z_m=episode.support_z_m,
+    )
 
 
 def _unseen(mesh: PosedMesh, index: int, drawn: Sequence[Sample]) -> BoolArray:

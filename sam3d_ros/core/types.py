@@ -77,8 +77,7 @@ class Frame:
     :param pointmap: (H, W, 3) float32, metres, optical axes, NaN in all three = no return.
     :param fixed_frame: name of the fixed frame; equals ``frame_id`` when nothing says where it is.
     :param T_fixed_cam: (4, 4) float64, optical frame to fixed frame at ``stamp_ns``.
-    :param up_cam: (3,) float64 unit vector against gravity in the optical frame, or None when
-        no TF tells where up is (the fixed frame is then just the camera).
+    :param up_cam: (3,) float64 unit vector against gravity, optical frame; None = no TF tells it.
     :param sensor: what the errors of the pointmap look like.
     :param camera_id: name of the camera among several; empty for the only one.
     :param measured: (H, W) bool, False where it is inferred and proves no free space; None = all.
@@ -396,6 +395,7 @@ class Reconstruction:
     :param refined: whether layout refinement changed (and improved) the pose.
     :param backends: what was tried, in order; the last one made the mesh.
     :param moved_ns: stamp of the frame that last showed it elsewhere than before; 0 = it rests.
+    :param inferred: share of the ranges it was made from that were inferred, not measured.
     """
 
     track_id: int
@@ -410,6 +410,7 @@ class Reconstruction:
     refined: bool = False
     backends: tuple[str, ...] = ()
     moved_ns: int = 0
+    inferred: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -96,6 +96,11 @@ class ReconstructionConfig:
         'the same as for others',
         read_only=True,
     )
+    bodies: bool = option(
+        True,
+        'things that return hardly any range, as glass, get a body from their silhouette and what '
+        'they stand on; it is inferred',
+    )
     device: str = device_option()
     max_keyframes: int = option(5, 'views kept per object', minimum=1, maximum=50)
     keyframe_angle_rad: float = option(

@@ -241,9 +241,9 @@ class TrackMemory:
         """Return the covariance of a new shape's pose, by the kept view that shows most of it."""
         view = max(self.keyframes, key=lambda kept: kept.pixels).view
         T_cam_obj = inverse(view.T_ref_cam) @ self.T_anchor_obj
-        covariance = pose_covariance(
-            Placed(shape, view, T_cam_obj), config.layout, len(self.keyframes)
-        )
+        # Bodies that are inferred from several views are wrong alike.
+        looks = len(self.keyframes) if 2 * view.returned.sum() >= view.own.sum() else 1
+        covariance = pose_covariance(Placed(shape, view, T_cam_obj), config.layout, looks)
         return adjoint_rotation(covariance, (self.T_fixed_anchor @ view.T_ref_cam)[:3, :3])
 
     def _without_spin(self, twist: FloatArray, symmetry: Symmetry | None) -> FloatArray:

@@ -15,6 +15,7 @@ from sam3d_ros.core.types import (
     EvidenceScore,
     FloatArray,
     Frame,
+    Instances,
     Provenance,
     Reconstruction,
     Reconstructions,
@@ -28,6 +29,7 @@ from sam3d_ros.reconstruction.appearance.texture import TextureSource
 from sam3d_ros.reconstruction.completion.completer import PREVIEW, STAND_IN, Completed, Job
 from sam3d_ros.reconstruction.completion.lane import CompletionHere, CompletionLane
 from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.evidence.inferred import with_bodies
 from sam3d_ros.reconstruction.generators.config import GENERATORS
 from sam3d_ros.reconstruction.memory import TrackMemory
 from sam3d_ros.reconstruction.pose.following import Expected, followed
@@ -41,6 +43,9 @@ LEAST_POINTS = 30
 
 HARDLY = 0.3
 """Share of its pixels with a return below which a thing is one without depth."""
+
+INFERRED_SIGMA, INFERRED_SIGMA_RAD = 0.08, 0.1
+"""Error of an inferred body's place over its diagonal, and of its axes: of worlds of glass."""
 
 MOST_FAILURES = 3
 """Jobs for a first shape that may fail before only a new view asks for it again."""
@@ -70,6 +75,14 @@ class ObjectReconstructor:
         """Forget every object."""
         self._memories = {}
         self._lane.keep(())
+
+    def with_bodies(self, frame: Frame, instances: Instances) -> Frame:
+        """Return a frame in which things without returns have a range, inferred.
+
+        :param frame: one observation.
+        :param instances: its masks.
+        """
+        return with_bodies(frame, instances) if self._config.bodies else frame
 
     def reconstruct(self, frame: Frame, tracks: Tracks) -> Reconstructions:
         """Return the reconstructions of the tracks seen in ``frame``.
@@ -339,7 +352,7 @@ class ObjectReconstructor:
         is_first = memory.shape is None
         failed = is_first and 0 < memory.failures <= MOST_FAILURES and not memory.is_asked
         completer = self._config.completer
-        if self._config.without_depth and view.own.sum() < HARDLY * view.mask.sum():
+        if self._config.without_depth and view.returned.sum() < HARDLY * view.mask.sum():
             completer = self._config.without_depth
         previewer = STAND_IN if self._config.backend == 'auto' else ''
         if self._is_live and completer in GENERATORS:
@@ -387,11 +400,14 @@ def _published(track_id: int, memory: TrackMemory, frame: Frame) -> Reconstructi
             provenance=Provenance(''),
             moved_ns=memory.moved_ns,
         )
+    # What symmetry and support leave open of where an inferred body is, no residual shows.
+    off_m = INFERRED_SIGMA * float(np.linalg.norm(np.ptp(shape.mesh.vertices_m, axis=0)))
+    guessed = np.square(shape.inferred * np.repeat([off_m, INFERRED_SIGMA_RAD], 3))
     return Reconstruction(
         track_id=track_id,
         mesh=shape.mesh,
         T_cam_obj=T_cam_obj,
-        covariance=covariance,
+        covariance=covariance + np.diag(guessed),
         scale_sigma=shape.scale_sigma,
         observed_fraction=shape.observed_fraction,
         confidence=shape.confidence,
@@ -400,4 +416,5 @@ def _published(track_id: int, memory: TrackMemory, frame: Frame) -> Reconstructi
         refined=memory.refined,
         backends=memory.backends,
         moved_ns=memory.moved_ns,
+        inferred=shape.inferred,
     )

@@ -66,6 +66,7 @@ class Shape:
     :param score: agreement with the evidence it was made from.
     :param own_inliers: share of the observed points that the completion itself had met.
     :param denied: share of its matter that the completion had put where nothing of it can be.
+    :param inferred: share of the ranges that it was made from that were inferred, not measured.
     :param has_own_look: its colours are its backend's, not the views'.
     """
 
@@ -77,6 +78,7 @@ class Shape:
     own_inliers: float
     provenance: Provenance
     denied: float = 0.0
+    inferred: float = 0.0
     has_own_look: bool = False
 
     @cached_property
@@ -199,6 +201,7 @@ def build_shape(
         own_inliers=completion_inliers(completion.distance_m, evidence),
         provenance=Provenance(completion.backend, completion.weights_hash, completion.seed),
         denied=float(matter[evidence.empty].sum() / max(matter.sum(), 1e-6)),
+        inferred=evidence.inferred,
         has_own_look=kept is not None,
     )
     return shape.moved(evidence.grid.T_ref_grid)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -27,6 +27,8 @@ CROP_MARGIN = 0.6
 NORMAL_STEP_PX = 2
 FLYING_M = 0.01
 """Rim pixels this far behind their neighbours are not the object."""
+FARTHEST_PX = 1e5
+"""Farther than any two pixels are apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,9 +87,14 @@ class View:
 
     @property
     def own(self) -> BoolArray:
-        """(h, w) bool: own pixels with a return."""
+        """(h, w) bool: own pixels with a range."""
         seen: BoolArray = self.mask & np.isfinite(self.pointmap[..., 2])
         return seen
+
+    @property
+    def returned(self) -> BoolArray:
+        """(h, w) bool: own pixels whose range was measured."""
+        return self.own if self.measured is None else self.own & self.measured
 
 
 def best_view(views: Sequence[View]) -> View:
@@ -130,11 +137,18 @@ def crop_view(frame: Frame, instances: Instances, index: int, *, with_frame: boo
         T_ref_cam=frame.T_fixed_cam,
         up_cam=_up(frame.up_cam, instances.supports),
         support=support,
-        sensor=frame.sensor,
+        sensor=_sensor(frame, part, mask),
         measured=None if frame.measured is None else np.ascontiguousarray(frame.measured[part]),
         range_sigma_m=None if sigma_m is None else np.ascontiguousarray(sigma_m[part]),
         frame=WholeFrame(frame.rgb, frame.pointmap, left, top) if with_frame else None,
     )
+
+
+def _sensor(frame: Frame, part: tuple[slice, slice], mask: BoolArray) -> SensorModel:
+    """The sensor of a mask's returns; ranges that are inferred are all off by the same."""
+    if frame.measured is None or not mask.any() or frame.measured[part][mask].mean() > 0.5:
+        return frame.sensor
+    return replace(frame.sensor, grain=((FARTHEST_PX, 1.0),))
 
 
 def _crop_box(box: tuple[int, int, int, int], camera: Camera) -> tuple[int, int, int, int]:

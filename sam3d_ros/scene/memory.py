@@ -57,6 +57,9 @@ REASONS = {
 }
 """Why an object has its state."""
 
+INFERRED = 'its range is inferred from its silhouette and what it stands on'
+"""What is said of an object that returns hardly any range."""
+
 UNSEGMENTED = 'its surface is measured where it was, though no mask shows it'
 
 
@@ -356,7 +359,7 @@ class ObjectMemory:
         return SceneObject(
             id=track.id,
             state=state,
-            state_reason=self._told(track.id, REASONS[state]),
+            state_reason=self._told(track.id, REASONS[state], rebuilt.inferred > 0.5),
             label=given or name.label,
             label_score=1.0 if given else name.label_score,
             labels=name.labels,
@@ -381,14 +384,14 @@ class ObjectMemory:
         if track.state == TrackState.CONFIRMED:
             state = self._combined(frame, track.id, self._state_out_of_sight(frame, known))
             reason = UNSEGMENTED if state == ObjectState.VISIBLE else REASONS[state]
-            reason = self._told(track.id, reason)
+            reason = self._told(track.id, reason, INFERRED in known.state_reason)
         return replace(
             known, state=state, state_reason=reason, covariance=covariance, missed=track.missed
         )
 
-    def _told(self, object_id: int, reason: str) -> str:
-        note = self._notes.get(object_id)
-        return f'{reason}; {note}' if note else reason
+    def _told(self, object_id: int, reason: str, is_inferred: bool) -> str:
+        notes = (reason, INFERRED if is_inferred else '', self._notes.get(object_id, ''))
+        return '; '.join(filter(None, notes))
 
     def _combined(self, frame: Frame, object_id: int, state: ObjectState) -> ObjectState:
         """Return the state of an object by all cameras: seen, else hidden, else out of view.

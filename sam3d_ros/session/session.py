@@ -191,6 +191,7 @@ class Session:
             people = self._people.update(frame, instances.supports)
             instances = without_people(instances, self._people.pixels)
             clock.append(perf_counter())
+            frame = self._reconstructor.with_bodies(frame, instances)
             tracks = self._tracker.update(frame, instances)
             clock.append(perf_counter())
             reconstructions = self._reconstructor.reconstruct(frame, tracks)
@@ -236,11 +237,12 @@ class Session:
             return None
         instances = self._prompts.segment(self.segmenter, frame, instances)
         instances = without_people(instances, then.people)
+        frame = self._reconstructor.with_bodies(frame, instances)
         tracks = self._tracker.update(frame, instances)
         reconstructions = self._reconstructor.rejoin(frame, tracks, then.places)
         self._turns.segmented(frame)
         scene = self._memory.update(frame, tracks, reconstructions)
-        if latest.frame is not frame:
+        if latest.frame is not then.frame:
             tracks, reconstructions = self._reconstructor.follow(latest.frame, tracks)
             now = self._memory.update(latest.frame, tracks, reconstructions)
             scene = replace(now, removed=(*scene.removed, *now.removed))

@@ -42,6 +42,7 @@ class Evidence:
     :param below: uint8 0/1, independent of the others: centre under the support plane.
     :param surface: float32 0..1, likelihood that the observed surface passes through the
         voxel's centre: exp(-s^2 / 2(sigma^2 + (voxel/2)^2)), best view; s as below.
+    :param proven: float32 0..1, the same of what was measured alone: of inferred range it is 0.
     :param distance_m: float32, truncated signed projective distance s (measured depth minus
         voxel depth along the optical axis, > 0 in front of the surface), mean over own rays;
         -/+ truncation_m behind own surfaces / where other rays see through, 0 where nobody looks.
@@ -65,6 +66,7 @@ class Evidence:
     unseen: ByteArray
     below: ByteArray
     surface: Float32Array
+    proven: Float32Array
     distance_m: Float32Array
     silhouette: Float32Array
     truncation_m: float
@@ -75,9 +77,15 @@ class Evidence:
 
     @property
     def blind(self) -> float:
-        """Share of the masks' pixels without a return, over all views."""
+        """Share of the masks' pixels without a return, over all views; inferred range is none."""
         pixels = sum(int(view.mask.sum()) for view in self.views)
-        return 1.0 - sum(int(view.own.sum()) for view in self.views) / max(pixels, 1)
+        return 1.0 - sum(int(view.returned.sum()) for view in self.views) / max(pixels, 1)
+
+    @property
+    def inferred(self) -> float:
+        """Share of the masks' ranges that were inferred, over all views."""
+        own = sum(int(view.own.sum()) for view in self.views)
+        return 1.0 - sum(int(view.returned.sum()) for view in self.views) / max(own, 1)
 
     @property
     def empty(self) -> BoolArray:
@@ -120,6 +128,7 @@ def _fuse(rays: Sequence[ViewRays], truncation_m: float) -> dict[str, Any]:
     clear = rays[0].clear.copy()
     behind, blocked = rays[0].behind.copy(), rays[0].blocked.copy()
     surface, total = rays[0].surface.copy(), rays[0].distance_m.copy()
+    proven = rays[0].proven.copy()
     looks, inside = rays[0].looks.astype(np.float32), rays[0].in_mask.astype(np.float32)
     weight = rays[0].near.astype(np.float32)
     for ray in rays[1:]:
@@ -129,6 +138,7 @@ def _fuse(rays: Sequence[ViewRays], truncation_m: float) -> dict[str, Any]:
         behind |= ray.behind
         blocked |= ray.blocked
         np.maximum(surface, ray.surface, out=surface)
+        np.maximum(proven, ray.proven, out=proven)
         total += ray.distance_m
         weight += ray.near
         looks += ray.looks
@@ -150,6 +160,7 @@ def _fuse(rays: Sequence[ViewRays], truncation_m: float) -> dict[str, Any]:
         'blocked': blocked.view(np.uint8),
         'unseen': unseen.view(np.uint8),
         'surface': surface,
+        'proven': proven,
         'distance_m': distance.astype(np.float32),
         'silhouette': inside / np.maximum(looks, 1.0),
     }

@@ -32,6 +32,7 @@ class ViewRays:
     :param near: bool, on an own ray in front of, or less than the truncation behind, the surface.
     :param distance_m: float32, truncated signed projective distance where ``near``, else 0.
     :param surface: float32, likelihood of the observed surface.
+    :param proven: float32, the same of what was measured alone; inferred range proves no surface.
     """
 
     looks: BoolArray
@@ -44,6 +45,7 @@ class ViewRays:
     near: BoolArray
     distance_m: Float32Array
     surface: Float32Array
+    proven: Float32Array
 
 
 def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) -> ViewRays:
@@ -62,7 +64,7 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
     kind, gap = kinds[pixel], depths[pixel] - z
     tolerance = (config.free_sigmas * sigmas + half_m)[pixel]
     own, other = kind == OWN, kind >= FOREIGN
-    proven = own if view.measured is None else own & np.append(view.measured, False)[pixel]
+    measured = own if view.measured is None else own & np.append(view.measured, False)[pixel]
     through, hidden = gap > tolerance, gap < -tolerance
     near = own & (gap > -truncation_m)
     surface = np.zeros_like(gap)
@@ -72,7 +74,7 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
     return ViewRays(
         looks=kind != NOTHING,
         in_mask=own | (kind == BLIND_OWN),
-        free=(proven | other) & through,
+        free=(measured | other) & through,
         clear=_cleared(view, config)[pixel] > z + half_m,
         outside=other & ~hidden,
         behind=own & hidden,
@@ -80,6 +82,7 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
         near=near,
         distance_m=np.minimum(gap, np.float32(truncation_m)) * near,
         surface=surface,
+        proven=surface if view.measured is None else surface * measured,
     )
 
 

@@ -61,7 +61,7 @@ def face_features(
     """Return (F, 3) float32: what speaks for a face.
 
     Log odds that the surface crosses within the tolerance (along a face's normal the probability
-    to be inside falls from 1 to 0, here by as much), likelihood of the observed surface, and the
+    to be inside falls from 1 to 0, here by as much), likelihood of the measured surface, and the
     size of a voxel over the tolerance.
 
     :param vertices: (V, 3), metres, grid frame.
@@ -73,7 +73,7 @@ def face_features(
     step = np.float32(near) * normals
     below, above = (sample(probability, at, evidence) for at in (centres - step, centres + step))
     crossing = np.clip(below - above, LEAST_CROSSING, 1.0 - LEAST_CROSSING)
-    surface = sample(evidence.surface, centres, evidence)
+    surface = sample(evidence.proven, centres, evidence)
     voxel = np.full(len(faces), evidence.grid.voxel_m / near, np.float32)
     return np.stack([np.log(crossing / (1.0 - crossing)), surface, voxel], axis=1)
 

@@ -18,8 +18,8 @@ OBSERVED_LIKELIHOOD = 0.1
 def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -> ByteArray:
     """Return (F,) uint8 of FaceLabel for a mesh in the grid frame.
 
-    Observed: the observed surface passes through it. Contradicted: what lies under the face was
-    seen through. Occluded: the rest.
+    Observed: the surface that was measured passes through it. Contradicted: what lies under the
+    face was seen through. Occluded: the rest.
 
     :param vertices: (V, 3), metres, grid frame.
     :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
@@ -27,7 +27,7 @@ def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -
     """
     centres, normals = centres_and_normals(vertices, faces)
     probe = PROBE_VOXELS * evidence.grid.voxel_m
-    observed = sample(evidence.surface, centres, evidence) > OBSERVED_LIKELIHOOD
+    observed = sample(evidence.proven, centres, evidence) > OBSERVED_LIKELIHOOD
     facing = _faces_a_view(centres, normals, evidence)
     under = centres - probe * normals
     empty = sample(evidence.free.astype(np.float32), under, evidence) > 0.5

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bodies of things that return no range, as glass and chrome: the largest body of revolution that
+stands, or lies, on the support and within the silhouette.
+
+The visual hull of one view, made finite by symmetry and support (Laurentini, "The visual hull
+concept for silhouette-based image understanding", PAMI 1994): a ring about the axis belongs to the
+body as far out as all of it is seen within the mask. How far away the axis is, which one
+silhouette leaves open, follows from where the lower rim meets the support, and from the few
+returns that are the thing's own. What nothing shows of is left out: tops are flat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray, Plane
+from sam3d_ros.geometry.cameras import project, scaled
+from sam3d_ros.reconstruction.evidence.raster import render_depth
+
+LONGEST_PX = 96
+"""Masks are looked at no finer than this: their rims are no better."""
+PLACES, RADII, ANGLES = 40, 24, 24
+"""Steps along the axis, out from it and around it."""
+WITHIN = 0.9
+"""Share of a ring that must be seen in the mask: masks are ragged."""
+CLOSED = 0.12
+"""Notches of the mask up to this share of its shorter side are closed."""
+WAIST = PLACES // 4
+"""A waist of fewer steps is a notch of the mask."""
+TIP = 0.02
+"""Share of the mask below which what covers it is no part of the body."""
+STEPS = 9
+"""Distances of the axis that are tried at once."""
+STEEPEST = 0.94
+"""Sine of the angle above the support at which a camera sees no height any more."""
+LEAST_COVERED = 0.6
+"""Share of the mask that a body must cover to be one."""
+LYING_COVERS = 0.05
+"""A thing lies where that covers so much more of the mask than if it stood."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """A body of revolution.
+
+    :param origin_m: (3,) float64 a point of its axis, optical frame.
+    :param axes: (3, 3) float64, columns: two across the axis and the axis itself, optical frame.
+    :param places_m: (S,) float64 places along the axis, metres from the origin, in order.
+    :param radii_m: (S,) float64 radius at each.
+    :param covered: share of the silhouette that it covers.
+    """
+
+    origin_m: FloatArray
+    axes: FloatArray
+    places_m: FloatArray
+    radii_m: FloatArray
+    covered: float = 0.0
+
+    @property
+    def rings_m(self) -> FloatArray:
+        """(S, ANGLES, 3) float64 points of its surface, optical frame, metres."""
+        along = self.places_m[:, None, None] * self.axes[:, 2]
+        return self.origin_m + along + self.radii_m[:, None, None] * _circle(self.axes)
+
+    def outside_m(self, points_m: FloatArray) -> FloatArray:
+        """Return how far (P, 3) points of the optical frame are outside of its side, (P,)."""
+        local = (points_m - self.origin_m) @ self.axes
+        radius = np.interp(local[:, 2], self.places_m, self.radii_m)
+        return np.asarray(np.hypot(local[:, 0], local[:, 1]) - radius)
+
+    def depth_m(self, camera: Camera) -> Float32Array:
+        """Return (H, W) float32 z-depth of its front, inf beside it.
+
+        :param camera: that looks.
+        """
+        rings = self.rings_m
+        ends = rings[[0, -1]].mean(axis=1)
+        at = np.arange(rings[..., 0].size).reshape(rings.shape[:2])
+        next_to = np.roll(at, -1, axis=1)
+        sides = [(at[:-1], next_to[:-1], next_to[1:]), (at[:-1], next_to[1:], at[1:])]
+        first, last = np.full(ANGLES, at.size), np.full(ANGLES, at.size + 1)
+        sides += [(first, next_to[0], at[0]), (last, at[-1], next_to[-1])]
+        faces = np.concatenate([np.stack(side, axis=-1).reshape(-1, 3) for side in sides])
+        vertices = np.concatenate([rings.reshape(-1, 3), ends]).astype(np.float32)
+        return render_depth(vertices, faces.astype(np.int32), camera)
+
+
+def fit_body(
+    mask: BoolArray, camera: Camera, support: Plane, own_m: FloatArray | None = None
+) -> Body | None:
+    """Return the body within a silhouette, or None where it says too little.
+
+    :param mask: (H, W) bool, the pixels of one thing whose foot is in view.
+    :param camera: that looks.
+    :param support: what it stands on, optical frame.
+    :param own_m: (P, 3) points of its surface, optical frame, metres; None = there are none.
+    """
+    shrunk = min(LONGEST_PX / max(mask.shape), 1.0)
+    width, height = (max(round(size * shrunk), 8) for size in mask.shape[::-1])
+    camera = scaled(camera, width, height)
+    small = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    mask = _closed(small >= 0.5)
+    if not mask.any():
+        return None
+    outline = _Outline.of(mask, camera, support)
+    if outline is None:
+        return None
+    standing = _best(outline, _upright(outline, own_m), own_m)
+    lying = _best(outline, _level(outline), own_m)
+    best = standing if standing.covered + LYING_COVERS >= lying.covered else lying
+    return best if best.covered >= LEAST_COVERED else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outline:
+    """A silhouette over its support, optical frame.
+
+    :param rays: (N, 3) float64 of its pixels, z = 1.
+    :param up: (3,) normal of the support.
+    :param away: (3,) level direction away from the camera.
+    :param foot_m: (3,) point of the support under the lower rim, half way across.
+    :param width_m: across, at the foot's distance.
+    """
+
+    mask: BoolArray
+    camera: Camera
+    support: Plane
+    rays: FloatArray
+    up: FloatArray
+    away: FloatArray
+    foot_m: FloatArray
+    width_m: float
+
+    @classmethod
+    def of(cls, mask: BoolArray, camera: Camera, support: Plane) -> _Outline | None:
+        """Return the outline of a mask; None where its rays do not meet the support, or look
+        straight down on it.
+        """
+        rows, columns = np.nonzero(mask)
+        rays = np.stack(
+            [
+                (columns - camera.cx) / camera.fx,
+                (rows - camera.cy) / camera.fy,
+                np.ones(len(rows)),
+            ],
+            axis=1,
+        )
+        up = support.normal
+        middle = rays.mean(axis=0) / np.linalg.norm(rays.mean(axis=0))
+        falls = -(rays @ up)
+        below = falls > 1e-3
+        if -(middle @ up) > STEEPEST or not below.any() or support.offset_m <= 0:
+            return None
+        away = middle - up * (middle @ up)
+        away /= np.linalg.norm(away)
+        aside = np.cross(up, away)
+        met = rays[below] * (support.offset_m / falls[below])[:, None]
+        near = np.quantile(met @ away, 0.01)
+        # On the upright plane through the lower rim, that faces the camera.
+        reach = near / (rays @ away)
+        across = reach * (rays @ aside)
+        low, high = np.quantile(across, [0.02, 0.98])
+        ground = -support.offset_m * up
+        foot = ground + near * away + 0.5 * (low + high) * aside
+        return cls(mask, camera, support, rays, up, away, foot, float(high - low))
+
+    def at_height(self, height_m: float) -> FloatArray:
+        """Return (N, 3) points where its rays meet the plane so high over the support."""
+        falls = np.maximum(-(self.rays @ self.up), 1e-3)
+        return self.rays * ((self.support.offset_m - height_m) / falls)[:, None]
+
+
+def _upright(outline: _Outline, own_m: FloatArray | None) -> Iterator[Body]:
+    """Yield empty bodies about upright axes, farther and farther away."""
+    axes = np.stack([outline.away, np.cross(outline.up, outline.away), outline.up], axis=1)
+    nearest, farthest = (0.0, 0.75) if own_m is None else (-1.0, 1.5)
+    for share in np.linspace(nearest, farthest, STEPS * (1 if own_m is None else 3)):
+        moved = share * outline.width_m * outline.away
+        # What is seen in one place stays there, whatever the distance.
+        along = outline.foot_m @ outline.away
+        sideways = axes[:, 1] * (axes[:, 1] @ outline.foot_m) * (share * outline.width_m / along)
+        origin = outline.foot_m + moved + sideways
+        reach = (origin @ outline.away) / (outline.rays @ outline.away)
+        top = float((reach * (outline.rays @ outline.up)).max() + outline.support.offset_m)
+        places = (np.arange(PLACES) + 0.5) / PLACES * max(top, 0.01)
+        yield Body(origin, axes, places, np.full(PLACES, 0.75 * outline.width_m))
+
+
+def _level(outline: _Outline) -> Iterator[Body]:
+    """Yield empty bodies about axes along the silhouette, higher and higher over the support."""
+    flat = outline.at_height(0.0)
+    _, _, directions = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
+    extent = float(np.ptp(flat @ directions[1]))
+    for share in np.linspace(0.25, 0.55, STEPS):
+        radius = share * extent
+        points = outline.at_height(radius)
+        middle = points.mean(axis=0)
+        _, _, directions = np.linalg.svd(points - middle, full_matrices=False)
+        axes = np.stack([outline.up, np.cross(directions[0], outline.up), directions[0]], axis=1)
+        along = (points - middle) @ directions[0]
+        places = np.linspace(along.min(), along.max(), PLACES)
+        yield Body(middle, axes, places, np.full(PLACES, radius))
+
+
+def _best(outline: _Outline, empty: Iterator[Body], own_m: FloatArray | None) -> Body:
+    """Return the body that fits best: most of the mask, on the support, along its own points."""
+    best, best_fit = None, -np.inf
+    for body in empty:
+        carved = _carved(outline, body)
+        heights = carved.rings_m @ outline.up + outline.support.offset_m
+        filled = carved.radii_m > 0.3 * carved.radii_m.max()
+        gap = float(heights[filled].min()) if filled.any() else np.inf
+        fit = carved.covered
+        if own_m is None:
+            fit -= max(gap, 0.0) / outline.width_m
+        else:
+            off = np.median(np.abs(carved.outside_m(own_m)))
+            fit -= float(off) / outline.width_m
+        if fit > best_fit:
+            best, best_fit = carved, fit
+    assert best is not None
+    # From above, a tip on a flat top would be seen within the top: without it no less is covered.
+    drawn = _drawn(outline, best)
+    kept = 2 + int(np.argmax(drawn >= drawn[-1] - TIP)) if len(drawn) else 0
+    return replace(best, places_m=best.places_m[:kept], radii_m=best.radii_m[:kept])
+
+
+def _carved(outline: _Outline, body: Body) -> Body:
+    """Return the largest body about an axis that is seen within the mask and above the support.
+
+    :param body: its radii are the largest ones that may be.
+    """
+    steps = np.arange(1, RADII + 1) / RADII
+    circle = _circle(body.axes)
+    along = body.origin_m + body.places_m[:, None] * body.axes[:, 2]
+    radii = body.radii_m[:, None] * steps
+    points = along[:, None, None] + radii[..., None, None] * circle
+    seen = _looked_up(outline.mask, project(points, outline.camera))
+    seen &= points @ outline.up + outline.support.offset_m > -0.5 * np.ptp(radii) / RADII
+    fits = np.logical_and.accumulate(seen.mean(axis=2) >= WITHIN, axis=1)
+    found = body.radii_m * fits.sum(axis=1) / RADII
+    smooth = ndimage.median_filter(found, 3)
+    kept = np.flatnonzero(smooth > 0)
+    if len(kept) < 2:
+        return replace(body, radii_m=np.zeros(len(smooth)))
+    # Between the first and the last ring that fit, ragged masks leave none out.
+    inside = slice(kept[0], kept[-1] + 1)
+    whole = ndimage.grey_closing(
+        np.interp(body.places_m[inside], body.places_m[kept], smooth[kept]), WAIST
+    )
+    carved = replace(body, places_m=body.places_m[inside], radii_m=whole)
+    return replace(carved, covered=float(_drawn(outline, carved)[-1]))
+
+
+def _drawn(outline: _Outline, body: Body) -> FloatArray:
+    """(S - 1,) share of the mask that is covered by a body up to each of its rings."""
+    drawn = np.zeros(outline.mask.shape, np.uint8)
+    rings = project(body.rings_m, outline.camera)
+    covered = []
+    for lower, upper in zip(rings[:-1], rings[1:], strict=True):
+        both = np.concatenate([lower, upper])
+        if np.isfinite(both).all():
+            hull = cv2.convexHull(np.rint(both).astype(np.int32))
+            cv2.fillConvexPoly(drawn, hull, (1,))
+        covered.append(drawn[outline.mask].mean())
+    return np.array(covered)
+
+
+def _looked_up(mask: BoolArray, pixels: FloatArray) -> BoolArray:
+    """(...) bool: which of (..., 2) places in the image lie in a mask."""
+    height, width = mask.shape
+    places = np.nan_to_num(pixels, nan=-1.0)
+    columns, rows = (np.rint(np.clip(places[..., k], -1, 1e6)).astype(np.intp) for k in (0, 1))
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    seen: BoolArray = inside & mask[np.where(inside, rows, 0), np.where(inside, columns, 0)]
+    return seen
+
+
+def _circle(axes: FloatArray) -> FloatArray:
+    """(ANGLES, 3) unit vectors around an axis."""
+    angles = np.arange(ANGLES) * (2.0 * np.pi / ANGLES)
+    return np.asarray(np.cos(angles)[:, None] * axes[:, 0] + np.sin(angles)[:, None] * axes[:, 1])
+
+
+def _closed(mask: BoolArray) -> BoolArray:
+    """(H, W) bool: the largest piece of a mask, its notches closed and its holes filled."""
+    size = 2 * int(0.5 * CLOSED * min(mask.shape)) + 1
+    around = size + 1
+    padded = np.pad(mask.astype(np.uint8), around)
+    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, window)
+    outer, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    drawn = np.zeros_like(closed)
+    if outer:
+        largest = max(range(len(outer)), key=lambda k: cv2.contourArea(outer[k]))
+        cv2.drawContours(drawn, outer, largest, (1,), cv2.FILLED)
+    return np.asarray(drawn[around:-around, around:-around], bool)

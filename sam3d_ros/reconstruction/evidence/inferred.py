@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Range for masks without returns: the front of a body that stands on the support.
+
+The frame is told where it is, how sure that is, and that it was not measured, so that all that
+follows treats it as it treats any inferred range: it has a surface, and proves no free space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from sam3d_ros.core.types import (
+    BoolArray,
+    Camera,
+    Float32Array,
+    FloatArray,
+    Frame,
+    Instance,
+    Instances,
+    Plane,
+)
+from sam3d_ros.geometry.cameras import rays
+from sam3d_ros.reconstruction.evidence.bodies import Body, fit_body
+
+FEW = 0.5
+"""Share of a mask's pixels with a return from which on it is what its returns say."""
+HARDLY = 0.3
+"""Share of a mask's pixels with a return of the thing itself below which it has no depth."""
+LEAST_OWN = 30
+"""Fewer returns are no surface."""
+LEAST_PX = 300
+OVER_M, OVER_SIGMAS = 0.012, 4.0
+"""Returns this high over the support are not the support's, seen through the thing."""
+BEHIND = 1.0
+"""Returns so many widths behind the foot are of what is behind the thing."""
+FOOT_PX = 3
+FOOT_HIDDEN = 0.25
+"""So far below its lower rim most of a thing must not border on another one."""
+RIM_SIGMA_PX, FOOT_SIGMA, OWN_SIGMA, RAGGED_SIGMA = 2.0, 0.12, 0.06, 1.5
+"""One sigma of the distance of a body's axis: of its lower rim; and over its width, by the foot
+alone, with returns of its own, and for the share of the mask that no body covers."""
+
+
+def with_bodies(frame: Frame, instances: Instances) -> Frame:
+    """Return a frame in which things that return hardly any range have one, inferred.
+
+    A mask whose foot is hidden, that stands on nothing, or in which no body fits is left alone.
+
+    :param frame: one observation.
+    :param instances: its masks, with what they stand on.
+    """
+    pointmap, sigma_m, measured = None, None, None
+    for item in instances.items:
+        found = _body_range(frame, item, instances)
+        if found is None:
+            continue
+        if pointmap is None or sigma_m is None or measured is None:
+            pointmap, sigma_m = frame.pointmap.copy(), frame.sigma_m.copy()
+            whole = np.ones(frame.depth_m.shape, bool)
+            measured = whole if frame.measured is None else frame.measured.copy()
+        depth_m, far_sigma_m, own = found
+        known = np.isfinite(depth_m)
+        pointmap[item.mask & ~own] = np.nan
+        pointmap[known] = rays(frame.camera)[known] * depth_m[known, None]
+        sigma_m[known], measured[known] = far_sigma_m, False
+    if pointmap is None:
+        return frame
+    return replace(frame, pointmap=pointmap, range_sigma_m=sigma_m, measured=measured)
+
+
+def _body_range(
+    frame: Frame, item: Instance, instances: Instances
+) -> tuple[Float32Array, float, BoolArray] | None:
+    """(H, W) z-depth of a thing's body where its returns do not say it, NaN elsewhere, the
+    one-sigma error of that, and which returns are its own; None where these say enough, or nothing
+    says enough.
+    """
+    area = np.count_nonzero(item.mask)
+    returned = item.mask & np.isfinite(frame.depth_m)
+    left, top, right, bottom = item.box_px
+    is_cut = bottom > frame.camera.height - FOOT_PX
+    if item.support < 0 or is_cut or area < LEAST_PX or returned.sum() >= FEW * area:
+        return None
+    support = instances.supports[item.support]
+    part = slice(top, bottom), slice(left, right)
+    K = frame.camera.K.copy()
+    K[:2, 2] -= left, top
+    camera = Camera(right - left, bottom - top, K)
+    mask = item.mask[part]
+    body = fit_body(mask, camera, support)
+    if body is None:
+        return None
+    width_m = 2.0 * float(body.radii_m.max())
+    own = _own(frame, returned, support, body, width_m)
+    if own.sum() >= HARDLY * area:
+        return None
+    if has_own := own.sum() >= LEAST_OWN:
+        points = frame.pointmap[own].astype(np.float64)
+        body = fit_body(mask, camera, support, points[:: max(len(points) // 200, 1)])
+        if body is None:
+            return None
+    elif not _foot_is_seen(item, instances):
+        return None
+    depth_m = np.full(frame.depth_m.shape, np.nan, np.float32)
+    front_m = body.depth_m(camera)
+    depth_m[part] = np.where(mask & np.isfinite(front_m) & ~own[part], front_m, np.nan)
+    if not np.isfinite(depth_m).any():
+        return None
+    distance_m = float(np.linalg.norm(body.origin_m))
+    # A pixel at the lower rim covers more of the support the flatter it is looked at.
+    steepness = max(support.offset_m / distance_m, 0.05)
+    rim_m = RIM_SIGMA_PX * distance_m / (frame.camera.fx * steepness)
+    ragged = RAGGED_SIGMA * (1.0 - body.covered)
+    shape_m = width_m * ((OWN_SIGMA if has_own else FOOT_SIGMA) + ragged)
+    return depth_m, float(shape_m if has_own else np.hypot(rim_m, shape_m)), own
+
+
+def _own(
+    frame: Frame, returned: BoolArray, support: Plane, body: Body, width_m: float
+) -> BoolArray:
+    """(H, W) bool: returns of the thing itself, not of what is seen through it."""
+    points = frame.pointmap[returned].astype(np.float64)
+    over_m = OVER_M + OVER_SIGMAS * frame.sigma_m[returned]
+    is_over = points @ support.normal + support.offset_m > over_m
+    away: FloatArray = body.origin_m - support.normal * (body.origin_m @ support.normal)
+    away /= np.linalg.norm(away)
+    is_near = (points - body.origin_m) @ away < BEHIND * width_m
+    own = np.zeros(returned.shape, bool)
+    own[returned] = is_over & is_near
+    return own
+
+
+def _foot_is_seen(item: Instance, instances: Instances) -> bool:
+    """Whether what shows right below a mask is no other thing."""
+    height = item.mask.shape[0]
+    lowest = height - 1 - np.argmax(item.mask[::-1], axis=0)
+    columns = np.flatnonzero(item.mask.any(axis=0))
+    rows = np.minimum(lowest[columns] + FOOT_PX, height - 1)
+    hidden = [other.mask[rows, columns] for other in instances.items if other is not item]
+    return not hidden or float(np.any(hidden, axis=0).mean()) < FOOT_HIDDEN
