@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -262,7 +263,7 @@ def _drawn(outline: _Outline, body: Body) -> FloatArray:
     drawn = np.zeros(outline.mask.shape, np.uint8)
     rings = project(body.rings_m, outline.camera)
     covered = []
-    for lower, upper in zip(rings[:-1], rings[1:], strict=True):
+    for lower, upper in pairwise(rings):
         both = np.concatenate([lower, upper])
         if np.isfinite(both).all():
             hull = cv2.convexHull(np.rint(both).astype(np.int32))
