@@ -82,7 +82,7 @@ class Frame:
     :param camera_id: name of the camera among several; empty for the only one.
     :param measured: (H, W) bool, False where it is inferred and proves no free space; None = all.
     :param range_sigma_m: (H, W) float32 metres, one-sigma error of each; None = by ``sensor``.
-    :param pose_covariance: (6, 6) of ``T_fixed_cam`` by own odometry, fixed axes; None = TF says it.
+    :param pose_covariance: (6, 6) of ``T_fixed_cam`` by own odometry, fixed axes; None = by TF.
     :param grippers: by TF frame: (4, 4) gripper to fixed frame, of those that TF knows then.
     """
 
