@@ -138,6 +138,19 @@ def test_nothing_is_made_up_where_returns_say_it_or_nothing_says_where_it_stands
     items = (replace(hidden, box_px=mask_box(hidden.mask)), other)
     behind = with_bodies(frame, replace(instances, items=items))
     assert behind.measured is None or behind.measured[hidden.mask].all()
+    lower = Plane(support.normal, support.offset_m + 0.3)
+    beside = with_bodies(frame, replace(instances, supports=(lower,)))
+    assert beside is frame
+    left = item.box_px[0]
+    narrow = Camera(
+        CAMERA.width - left, CAMERA.height, CAMERA.K - [[0, 0, left], [0] * 3, [0] * 3]
+    )
+    mask = np.ascontiguousarray(item.mask[:, left:])
+    cut = replace(item, mask=mask, box_px=mask_box(mask))
+    edge = replace(
+        frame, camera=narrow, rgb=frame.rgb[:, left:], pointmap=frame.pointmap[:, left:]
+    )
+    assert with_bodies(edge, replace(instances, items=(cut,))) is edge
     down = table(np.radians(80))
     frame, instances, _ = frame_of(standing(down, BOTTLE, 0.16), down)
     assert with_bodies(frame, instances) is frame

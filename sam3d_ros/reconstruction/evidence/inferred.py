@@ -35,6 +35,11 @@ OVER_M, OVER_SIGMAS = 0.012, 4.0
 """Returns this high over the support are not the support's, seen through the thing."""
 BEHIND = 1.0
 """Returns so many widths behind the foot are of what is behind the thing."""
+EDGE_SHARE = 0.01
+"""Silhouettes this near to the image's edge, over its width, may go on beyond it."""
+AROUND, LEAST_SUPPORT = 0.25, 0.6
+"""So far around it, over its width, at least this share of what was measured is what it is thought
+to stand on."""
 FOOT_PX = 3
 FOOT_HIDDEN = 0.25
 """So far below its lower rim most of a thing must not border on another one."""
@@ -80,10 +85,13 @@ def _body_range(
     area = np.count_nonzero(item.mask)
     returned = item.mask & np.isfinite(frame.depth_m)
     left, top, right, bottom = item.box_px
-    is_cut = bottom > frame.camera.height - FOOT_PX
+    room = min(left, top, frame.camera.width - right, frame.camera.height - bottom)
+    is_cut = room < EDGE_SHARE * frame.camera.width
     if item.support < 0 or is_cut or area < LEAST_PX or returned.sum() >= FEW * area:
         return None
     support = instances.supports[item.support]
+    if not _support_is_around(frame, item, instances):
+        return None
     part = slice(top, bottom), slice(left, right)
     K = frame.camera.K.copy()
     K[:2, 2] -= left, top
@@ -130,6 +138,24 @@ def _own(
     own = np.zeros(returned.shape, bool)
     own[returned] = is_over & is_near
     return own
+
+
+def _support_is_around(frame: Frame, item: Instance, instances: Instances) -> bool:
+    """Whether the support is what was measured around a mask's lower half."""
+    left, top, right, bottom = item.box_px
+    reach = max(int(AROUND * (right - left)), FOOT_PX)
+    rows, columns = (
+        slice((top + bottom) // 2, bottom + reach),
+        slice(max(left - reach, 0), right + reach),
+    )
+    around = np.isfinite(frame.depth_m[rows, columns])
+    for each in instances.items:
+        around &= ~each.mask[rows, columns]
+    support = instances.supports[item.support]
+    points = frame.pointmap[rows, columns][around]
+    over_m = points @ support.normal.astype(np.float32) + np.float32(support.offset_m)
+    near = np.abs(over_m) < OVER_M + OVER_SIGMAS * frame.sigma_m[rows, columns][around]
+    return len(near) >= LEAST_OWN and float(near.mean()) >= LEAST_SUPPORT
 
 
 def _foot_is_seen(item: Instance, instances: Instances) -> bool:
