@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from sam3d_ros.bench.answers import blinded
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
 from sam3d_ros.bench.metrics.scoring import SceneScore, score_scene, summary
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.reconstruction import posed
+from sam3d_ros.bench.shapes.answers import blinded
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, case_of, cases, episode_of
 from sam3d_ros.session.session import Session
 from sam3d_ros.world.solid import Material, Solid
