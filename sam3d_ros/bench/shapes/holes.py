@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.metrics.scoring import SceneScore, score_scene, summary
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.reconstruction import posed
@@ -48,10 +48,12 @@ SHOWN: Mapping[str, str] = {
 def run(options: BenchOptions) -> Measurement:
     """Measure the configured pipeline with its own and with the true masks, kind by kind."""
     values: dict[str, Value] = {}
-    rows = []
-    pictures = []
+    rows: list[tuple[str, ...]] = []
+    pictures: list[Picture] = []
     for kind in options.chosen((HALF, *MADE_OF)):
-        own, given, returns = [], [], []
+        own: list[SceneScore] = []
+        given: list[SceneScore] = []
+        returns: list[float] = []
         for case in _cases(kind, options):
             returns += _returns(case)
             truth = TruthSegmenter(case)

@@ -210,7 +210,8 @@ def _level(outline: _Outline) -> Iterator[Body]:
 
 def _best(outline: _Outline, empty: Iterator[Body], own_m: FloatArray | None) -> Body:
     """Return the body that fits best: most of the mask, on the support, along its own points."""
-    best, best_fit = None, -np.inf
+    best: Body | None = None
+    best_fit = -np.inf
     for body in empty:
         carved = _carved(outline, body)
         heights = carved.rings_m @ outline.up + outline.support.offset_m

@@ -56,7 +56,9 @@ def with_bodies(frame: Frame, instances: Instances) -> Frame:
     :param frame: one observation.
     :param instances: its masks, with what they stand on.
     """
-    pointmap, sigma_m, measured = None, None, None
+    pointmap: Float32Array | None = None
+    sigma_m: Float32Array | None = None
+    measured: BoolArray | None = None
     for item in instances.items:
         found = _body_range(frame, item, instances)
         if found is None:
