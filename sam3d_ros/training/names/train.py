@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sam3d_ros.core.pretrained.pictures import PictureEncoder
-from sam3d_ros.core.types import BoolArray, Float32Array
+from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray
 from sam3d_ros.language.kinds import KINDS, UNKNOWN
 from sam3d_ros.language.looking.head import MEMBERS, Head
 from sam3d_ros.language.shape import features, measure
@@ -36,8 +37,11 @@ LEAST_PIXELS = 60
 FOLDS = 3
 FAMILY_WEIGHT = 0.5
 """What a look at a made-up solid counts, of one at a scan."""
-UNKNOWN_ODDS = 0.9
-"""Added to the log-odds of unknown: a wrong name costs more than none."""
+REFUSED = 0.75
+"""Share of the scans outside the vocabulary, held back, that must be called unknown: a wrong name
+costs more than none, and there are few of them to tell by."""
+TRACK_LOOKS = 3
+"""What is told of a thing is the mean of several looks: so it is here."""
 TEMPERATURES = np.geomspace(0.5, 4.0, 40)
 
 
@@ -169,24 +173,49 @@ def held_back(looks: Looks, seed: int) -> tuple[Float32Array, Looks]:
     return np.concatenate(odds), joined
 
 
-def best_temperature(odds: Float32Array, kinds: np.ndarray, weight: Float32Array) -> float:
-    """Return the temperature at which the truth is likeliest (Guo et al., ICML 2017).
+def tracks_of(odds: Float32Array, seen: Looks, seed: int) -> tuple[FloatArray, Looks]:
+    """Return means of :data:`TRACK_LOOKS` looks at one thing, and a look of each.
 
-    :param odds: (N, KINDS) log-odds.
+    :param odds: (N, KINDS) log-odds of looks.
+    :param seen: the looks.
+    :param seed: of which looks come together.
+    """
+    rng, means, first = np.random.default_rng(seed), [], []
+    for thing in np.unique(seen.things):
+        order = rng.permutation(np.flatnonzero(seen.things == thing))
+        for start in range(0, max(1, len(order) - TRACK_LOOKS + 1), TRACK_LOOKS):
+            means.append(odds[order[start : start + TRACK_LOOKS]].mean(axis=0))
+            first.append(int(order[start]))
+    chosen = np.zeros(len(seen.kinds), bool)
+    chosen[first] = True
+    return np.array(means, np.float64)[np.argsort(first)], seen.chosen(chosen)
+
+
+def calibrate(odds: FloatArray, kinds: np.ndarray, weight: FloatArray) -> tuple[float, float]:
+    """Return the temperature, and what is added to the log-odds of unknown after it.
+
+    At each temperature it is the least with which :data:`REFUSED` of what is outside the
+    vocabulary is called unknown; the temperature is that at which the truth is likeliest then
+    (Guo et al., ICML 2017).
+
+    :param odds: (N, KINDS) log-odds of tracks.
     :param kinds: (N,) the truth.
     :param weight: (N,) what each counts.
     """
-
-    bias = UNKNOWN_ODDS * (np.array(KINDS) == UNKNOWN)
-
-    def loss(temperature: float) -> float:
-        scaled = odds / temperature + bias
-        top = scaled.max(axis=1)
-        total = np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top
+    unknown = KINDS.index(UNKNOWN)
+    outside = kinds == unknown
+    best = (np.inf, 1.0, 0.0)
+    for temperature in TEMPERATURES:
+        scaled = odds / temperature
+        lead = np.delete(scaled, unknown, axis=1).max(axis=1) - scaled[:, unknown]
+        order = np.argsort(lead[outside])
+        share = np.cumsum(weight[outside][order]) / weight[outside].sum()
+        bias = float(lead[outside][order][np.searchsorted(share, REFUSED)])
+        scaled[:, unknown] += bias
         own = scaled[np.arange(len(kinds)), kinds]
-        return float((weight * (total - own)).sum())
-
-    return float(min(TEMPERATURES, key=loss))
+        loss = float(weight @ (logsumexp(scaled, axis=1) - own))
+        best = min(best, (loss, float(temperature), bias))
+    return best[1], best[2]
 
 
 def main() -> None:
@@ -199,11 +228,11 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     torch.set_num_threads(1)
     looks = read_looks(args.looks)
-    odds, seen = held_back(looks, args.seed)
+    odds, seen = tracks_of(*held_back(looks, args.seed), args.seed)
     _, of, count = np.unique(seen.things, return_inverse=True, return_counts=True)
-    weight = (1 / count[of]).astype(np.float32)
-    temperature = best_temperature(odds, seen.kinds, weight)
-    odds[:, KINDS.index(UNKNOWN)] += UNKNOWN_ODDS * temperature
+    weight = 1 / count[of]
+    temperature, bias = calibrate(odds, seen.kinds, weight)
+    odds[:, KINDS.index(UNKNOWN)] += bias * temperature
     order = np.argsort(-odds, axis=1)
     is_known = seen.kinds != KINDS.index(UNKNOWN)
     for name, which in (('kinds', is_known), ('unknown', ~is_known)):
@@ -214,9 +243,9 @@ def main() -> None:
             float(share @ hit[:, 0]), float(share @ hit[:, :3].any(axis=1)),
         )  # fmt: skip
     head = train(looks, args.seed)
-    LOG.info('%d looks, temperature %.2f', len(looks.kinds), temperature)
+    LOG.info('%d looks, temperature %.2f, unknown %+.2f', len(looks.kinds), temperature, bias)
     for _, outer in head.biases:
-        outer[KINDS.index(UNKNOWN)] += UNKNOWN_ODDS * temperature
+        outer[KINDS.index(UNKNOWN)] += bias * temperature
     stored = {'mean': head.mean, 'axes': head.axes, 'temperature': np.float32(temperature)}
     for k, (pair, offsets) in enumerate(zip(head.weights, head.biases, strict=True)):
         stored |= {f'weight_{k}_{j}': value for j, value in enumerate(pair)}
