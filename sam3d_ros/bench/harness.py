@@ -44,6 +44,7 @@ BENCHES: Mapping[str, str] = {
     'memory': 'sam3d_ros.bench.live.memory',
     'pointmaps': 'sam3d_ros.bench.ranges.pointmaps',
     'odometry': 'sam3d_ros.bench.ranges.drifting',
+    'rigs': 'sam3d_ros.bench.ranges.rigs',
     'viewer': 'sam3d_ros.bench.live.viewer',
 }
 """Name to module, in the order of the report."""

@@ -14,13 +14,12 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from sam3d_ros.bags.recording import Recording
-from sam3d_ros.cli.console import working
 from sam3d_ros.cli.inputs import (
     add_camera_argument,
     add_reading_arguments,
     add_topic_arguments,
     named_topics,
+    opened,
     reading_config,
 )
 from sam3d_ros.core.errors import BackendError, Sam3dError
@@ -75,7 +74,7 @@ def _findings(args: argparse.Namespace) -> Iterator[Finding]:
         return
     options = reading_config(args, config.pointmaps)
     try:
-        with _open(args) as recording:
+        with opened(args) as recording:
             overrides = named_topics(args, recording, options)
             sound = list(dict.fromkeys(args.camera)) or ['']
             for camera in tuple(sound):
@@ -90,15 +89,6 @@ def _findings(args: argparse.Namespace) -> Iterator[Finding]:
                 )
     except Sam3dError as error:
         yield Finding(Level.ERROR, 'recording', error.seen, error.remedy)
-
-
-def _open(args: argparse.Namespace) -> Recording:
-    if args.recording is not None:
-        return Recording(args.recording)
-    from sam3d_ros.ros.capture import listen
-
-    with working(f'listening for {args.seconds:.0f} s'):
-        return listen(args.seconds, args.namespace)
 
 
 def installation(config: Config, *, live: bool) -> Iterator[Finding]:

@@ -92,6 +92,22 @@ def add_header_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def opened(args: argparse.Namespace) -> Recording:
+    """Return the recording that is named, else what live topics say for a while, as one.
+
+    :param args: with ``recording``, and ``seconds`` and ``namespace`` for live topics.
+    """
+    if args.recording is not None:
+        from sam3d_ros.bags.recording import Recording
+
+        return Recording(args.recording)
+    from sam3d_ros.cli.console import working
+    from sam3d_ros.ros.capture import listen
+
+    with working(f'listening for {args.seconds:.0f} s'):
+        return listen(args.seconds, args.namespace)
+
+
 def named_topics(
     args: argparse.Namespace, recording: Recording, config: PointmapConfig
 ) -> Overrides:

@@ -30,6 +30,10 @@ COMMANDS = {
     'up': ('live.up', 'start the nodes'),
     'replay': ('live.replay', 'publish a recording'),
     'doctor': ('doctor', 'what is wrong with the inputs, live or recorded'),
+    'calibrate': (
+        'calibrate',
+        'where cameras and LiDARs of a rig are to each other, refined',
+    ),
     'bench': ('bench', 'measure accuracy and speed'),
     'world': ('recordings.world', 'write a made-up recording with its truth'),
     'config': ('config', 'print every option with its default, as a parameter file'),

@@ -21,9 +21,11 @@ from sam3d_ros.core.notes import Notes
 from sam3d_ros.core.types import Frame
 from sam3d_ros.pointmaps.choice import Roll, SourceChoice
 from sam3d_ros.pointmaps.config import PointmapConfig
+from sam3d_ros.pointmaps.inputs import ColorImage
 from sam3d_ros.pointmaps.intake import SENSED, Arrived, Intake
 from sam3d_ros.pointmaps.odometry.own_places import follows
 from sam3d_ros.pointmaps.pairing import Pairing, pair_all
+from sam3d_ros.pointmaps.sources.ranges import Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,49 @@ class FrameReader:
         config, is_depth = self._intake.config, self.selection.depth is not None
         return is_depth and follows(config, self.scan.tree, self.fixed_frame, self.frame_id)
 
+    def keep(self, stamps_ns: Sequence[int]) -> None:
+        """Leave out all frames from now on but those nearest to some stamps."""
+        stamps = self.scan.stamps_ns[self.selection.rgb.topic]
+        at = np.array(sorted(self._partners))
+        nearest = {int(at[np.argmin(np.abs(stamps[at] - each))]) for each in stamps_ns}
+        self._partners = {key: self._partners[key] for key in sorted(nearest)}
+
+    @property
+    def stamps_ns(self) -> list[int]:
+        """The stamps of all frames, in order."""
+        stamps = self.scan.stamps_ns[self.selection.rgb.topic]
+        return sorted(int(stamps[at]) for at in self._partners)
+
+    def measured(self) -> Iterator[tuple[ColorImage, tuple[Measurement, ...]] | BadFrame]:
+        """Yield, in stamp order, what frames would be made of: images with what came with them."""
+        for keys, color, others in self._together():
+            try:
+                image, items = self._intake.decoded(*self._all_arrived(keys, color, others))
+                yield image, tuple(items.values())
+            except Sam3dError as error:
+                yield BadFrame(self._stamp(keys[0]), str(error), self.camera_id)
+
     def __iter__(self) -> Iterator[Frame | BadFrame]:
         """Yield every frame in stamp order; a message is held only until its partner comes.
 
         Every time the camera begins to measure its errors anew.
         """
         self._intake.forget()
+        choice = SourceChoice(tuple(self._infos), self.notes.add)
+        roll = Roll(tuple(self._infos), self.notes.add)
+        for keys, color, others in self._together():
+            frame: Frame | BadFrame | None
+            if self._fuses or len(self._infos) < 2:
+                if len(self._infos) > 1:
+                    roll.call(tuple(other.topic for other in others), self._stamp(keys[0]))
+                frame = self._frame(color, others, keys)
+            else:
+                frame = self._chosen(choice, color, others, keys)
+            if frame is not None:
+                yield frame
+
+    def _together(self) -> Iterator[tuple[list[tuple[str, int]], RawMessage, list[RawMessage]]]:
+        """Yield colour images with their partners in stamp order: topics and places, messages."""
         rgb, stamps = self.selection.rgb.topic, self.scan.stamps_ns
         topics = (rgb, *self._infos)
         wanted = {topic: np.zeros(len(stamps[topic]), bool) for topic in topics}
@@ -131,8 +170,6 @@ class FrameReader:
                 wanted[topic][at] = True
         held: dict[tuple[str, int], RawMessage] = {}
         seen = dict.fromkeys(topics, 0)
-        choice = SourceChoice(tuple(self._infos), self.notes.add)
-        roll = Roll(tuple(self._infos), self.notes.add)
         coming = iter(sorted(self._partners, key=lambda at: int(stamps[rgb][at])))
         next_at = next(coming, None)
         for message in self._recording.messages(set(topics)):
@@ -145,17 +182,11 @@ class FrameReader:
                 if not all(key in held for key in keys):
                     break
                 color, *others = (held.pop(key) for key in keys)
-                stamp_ns = int(stamps[rgb][next_at])
-                frame: Frame | BadFrame | None
-                if self._fuses or len(self._infos) < 2:
-                    if len(self._infos) > 1:
-                        roll.call(tuple(other.topic for other in others), stamp_ns)
-                    frame = self._frame(color, others, keys)
-                else:
-                    frame = self._chosen(choice, color, others, keys)
-                if frame is not None:
-                    yield frame
+                yield keys, color, others
                 next_at = next(coming, None)
+
+    def _stamp(self, key: tuple[str, int]) -> int:
+        return int(self.scan.stamps_ns[key[0]][key[1]])
 
     def _chosen(
         self,
@@ -166,7 +197,7 @@ class FrameReader:
     ) -> Frame | BadFrame | None:
         """Return the frame of the best partner of a colour image; None where all are spare."""
         made: Frame | BadFrame | None = None
-        stamp_ns = int(self.scan.stamps_ns[color.topic][keys[0][1]])
+        stamp_ns = self._stamp(keys[0])
         # The stream that is used first: only its silence lets another one take over.
         for other, key in sorted(
             zip(others, keys[1:], strict=True), key=lambda item: item[0].topic != choice.current
@@ -193,18 +224,22 @@ class FrameReader:
         :param keys: topic and place among its messages, of colour and of each other one.
         :param is_look: see :meth:`Intake.frame`.
         """
-        stamps = [int(self.scan.stamps_ns[topic][at]) for topic, at in keys]
         try:
-            color = self._arrived(rgb, self.selection.rgb_info, stamps[0])
-            more = [
-                self._arrived(other, self._infos[other.topic], stamp_ns)
-                for other, stamp_ns in zip(others, stamps[1:], strict=True)
-            ]
+            arrived, more = self._all_arrived(keys, rgb, others)
             return self._intake.frame(
-                color, more, self.scan.tree, self.fixed_frame, is_look=is_look
+                arrived, more, self.scan.tree, self.fixed_frame, is_look=is_look
             )
         except Sam3dError as error:
-            return BadFrame(stamps[0], str(error), self.camera_id)
+            return BadFrame(self._stamp(keys[0]), str(error), self.camera_id)
+
+    def _all_arrived(
+        self, keys: Sequence[tuple[str, int]], rgb: RawMessage, others: Sequence[RawMessage]
+    ) -> tuple[Arrived, list[Arrived]]:
+        color = self._arrived(rgb, self.selection.rgb_info, self._stamp(keys[0]))
+        return color, [
+            self._arrived(other, self._infos[other.topic], self._stamp(key))
+            for other, key in zip(others, keys[1:], strict=True)
+        ]
 
     def _arrived(self, raw: RawMessage, info_topic: str | None, stamp_ns: int) -> Arrived:
         message = self._recording.decode(raw)

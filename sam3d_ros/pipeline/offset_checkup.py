@@ -10,7 +10,13 @@ import cv2
 import numpy as np
 
 from sam3d_ros.core.types import FloatArray, Frame
-from sam3d_ros.geometry.registration import REACH_M, Offset, measure_offset
+from sam3d_ros.geometry.registration import (
+    REACH_M,
+    Offset,
+    SurfaceMatcher,
+    Surfaces,
+    measure_offset,
+)
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.pipeline.checkup import Finding, Level
 from sam3d_ros.pipeline.frames import FrameReader
@@ -48,21 +54,30 @@ def offset_between(one: Frame, other: Frame) -> Offset | None:
     :param other: of the other camera, of about the same time.
     :return: None when they see too little in common.
     """
-    points, normals = _surface(one)
-    others, other_normals = _surface(other)
+    points, normals, _ = surface_of(one)
+    others, other_normals, _ = surface_of(other)
     every = max(1, len(others) // _POINTS)
-    return measure_offset(points, normals, others[::every], other_normals[::every])
+    view = Surfaces(points, normals, others[::every], other_normals[::every])
+    return measure_offset([SurfaceMatcher([view])])
 
 
-def _surface(frame: Frame) -> tuple[FloatArray, FloatArray]:
-    """Return (N, 3) points of a frame and their normals, fixed frame, edges left out."""
+def surface_of(frame: Frame) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return (N, 3) points of a frame, their normals, and how far along these they may be off.
+
+    :param frame: edges are left out.
+    :return: points and unit normals in the fixed frame; (N,) one-sigma errors, metres.
+    """
     grid = make_grid(frame)
     planes = local_planes(grid, frame.sensor)
     mean = cv2.boxFilter(planes.normal, -1, (_WINDOW_PX, _WINDOW_PX))
     smooth = planes.known & (np.linalg.norm(mean, axis=2) > _LEAST_ALIKE)
     points = grid.points[smooth].astype(np.float64)
     normals = planes.normal[smooth].astype(np.float64)
-    return apply(frame.T_fixed_cam, points), normals @ frame.T_fixed_cam[:3, :3].T
+    # Errors of range are along the ray, of which the normal takes a part.
+    along = np.abs(np.einsum('nc,nc->n', points, normals)) / points[:, 2]
+    sigma_m = frame.sigma_m[:: grid.step, :: grid.step][smooth] * along
+    T = frame.T_fixed_cam
+    return apply(T, points), normals @ T[:3, :3].T, sigma_m.astype(np.float64)
 
 
 def _finding(who: str, offset: Offset | None) -> Finding:
@@ -77,7 +92,7 @@ def _finding(who: str, offset: Offset | None) -> Finding:
     shift_mm, turn_deg = 1e3 * offset.shift_m, np.degrees(offset.turn_rad)
     text = (
         f'{who}: surfaces that both see are {shift_mm:.1f} mm and {turn_deg:.2f} deg apart '
-        f'({offset.share:.0%} of the points, {1e3 * offset.spread_m:.1f} mm left between them)'
+        f'({offset.share:.0%} of the points, {1e3 * offset.spread_m[0]:.1f} mm left between them)'
     )
     if offset.told < 6:
         text += f'; they are too flat to tell more than {offset.told} of 6 directions'

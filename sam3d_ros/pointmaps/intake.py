@@ -68,6 +68,7 @@ class Intake:
         self._is_looked_at = False
         self.decoder = Decoder(self.config, self._notes, foreign)
         self._sources: dict[str, RangeSource] = {}
+        self._first_depth = ''
         self._places = OwnPlaces(self.config, self._notes)
 
     def frame(
@@ -91,13 +92,13 @@ class Intake:
         :raises TransformError: when TF does not say where the sensors were, and odometry, where it
             has to, not where the camera is.
         """
-        image = self.decoder.color(color.message, color.info, color.topic, color.stamp_ns)
-        items = {other.topic: self._measurement(other) for other in others}
+        image, items = self.decoded(color, others)
         measured: Measurement | None = next(iter(items.values()), None)
         kind = 'color' if measured is None else kind_of(others[0].message)
         if len(items) > 1 or (items and self.config.range == 'fused'):
             measured, kind = Several(items), 'fused'
-        ranges = self.source(kind).range_of(image, measured, tree)
+        topic = others[0].topic if kind == 'depth' else ''
+        ranges = self.source(kind, topic).range_of(image, measured, tree)
         frame = build_frame(image, ranges, tree, fixed_frame, self.config)
         topics = ', '.join(items) or color.topic
         if not self._is_looked_at:
@@ -109,6 +110,18 @@ class Intake:
         is_depth = any(isinstance(item, DepthImage) for item in items.values())
         is_placed = not is_look and (is_depth or self._places.are_needed)
         return self._places.placed(frame, tree) if is_placed else frame
+
+    def decoded(
+        self, color: Arrived, others: Sequence[Arrived]
+    ) -> tuple[ColorImage, dict[str, DepthImage | PointCloud]]:
+        """Return an image, and by topic what measured range around its stamp.
+
+        :param color: the colour image; it needs its CameraInfo.
+        :param others: depth images and clouds.
+        :raises InputError: when a message cannot be used; the error names its topic.
+        """
+        image = self.decoder.color(color.message, color.info, color.topic, color.stamp_ns)
+        return image, {other.topic: self._measurement(other) for other in others}
 
     def fixed_frame_of(self, tree: TransformTree, frame_id: str) -> str:
         """Return the frame that objects are kept in: the configured one, else the root of TF.
@@ -123,10 +136,13 @@ class Intake:
         """Whether own odometry follows the camera: it is lost where frames are left out."""
         return self._places.are_needed
 
-    def source(self, kind: str) -> RangeSource:
+    def source(self, kind: str, topic: str = '') -> RangeSource:
         """Return the range source for a kind of measurement, the same one each time.
 
+        Of several depth cameras each has one of its own, since it measures the camera's errors.
+
         :param kind: ``depth``, ``points``, ``fused`` or, for colour alone, ``color``.
+        :param topic: of the depth image; empty = that of the first camera to come.
         :raises BackendError: when there is no backend of the configured name, or it needs more
             than colour.
         """
@@ -139,9 +155,12 @@ class Intake:
             )
         if name == 'auto' or (kind == 'fused' and name in SENSED):
             name = kind
-        if name not in self._sources:
-            self._sources[name] = make_backend('range', name, self.config)
-        return self._sources[name]
+        self._first_depth = self._first_depth or topic
+        is_other = name == 'depth' and topic not in ('', self._first_depth)
+        key = f'{name} {topic}' if is_other else name
+        if key not in self._sources:
+            self._sources[key] = make_backend('range', name, self.config)
+        return self._sources[key]
 
     def forget(self) -> None:
         """Forget what range sources and odometry have learned, as before the first frame."""

@@ -164,3 +164,12 @@ def test_one_of_several_cameras_alone_goes_on_measuring_itself():
     first = source.noise
     intake.frame(COLOR, [DEPTH], TransformTree())
     assert source.noise is first and set(source._depths) == {'/depth', '/other'}
+
+
+def test_of_several_depth_cameras_each_measures_itself():
+    intake = Intake()
+    for topic in ('/depth', '/other', '/depth'):
+        intake.frame(COLOR, [replace(DEPTH, topic=topic)], TransformTree(), is_look=True)
+    first, other = intake.source('depth', '/depth'), intake.source('depth', '/other')
+    assert first is intake.source('depth') and first is not other
+    assert first.noise is not other.noise

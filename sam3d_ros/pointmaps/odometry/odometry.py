@@ -19,7 +19,7 @@ from sam3d_ros.core.errors import TransformError
 from sam3d_ros.core.types import ByteArray, Camera, Float32Array, FloatArray
 from sam3d_ros.geometry.transforms import adjoint_rotation, interpolate, inverse, rotation_angle
 from sam3d_ros.pointmaps.odometry.dense_alignment import Alignment, align, share_in_place
-from sam3d_ros.pointmaps.odometry.levels import Level, Surface, levels_of, surface_of
+from sam3d_ros.pointmaps.odometry.levels import KeptLevel, Level, Surface, levels_of, surface_of
 
 LEAST_OVERLAP, LEAST_AGREEING = 0.25, 0.7
 """Share of a keyframe that must lie in the view, and share of that which it must show."""
@@ -75,12 +75,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Keyframe:
-    levels: tuple[Level, ...]
+    levels: tuple[KeptLevel, ...]
     range_m: float
     place: Place
 
     def surfaces(self) -> tuple[Surface, ...]:
-        return tuple(map(surface_of, self.levels))
+        return tuple(surface_of(kept.level()) for kept in self.levels)
 
 
 class Odometry:
@@ -234,7 +234,8 @@ class Odometry:
             half = MOST_KEYFRAMES // 2
             self._keyframes = self._keyframes[:half:2] + self._keyframes[half:]
         range_m = 1.0 / float(np.nanmedian(levels[0].image[..., 0]))
-        self._keyframes.append(_Keyframe(levels, range_m, place))
+        kept = tuple(map(KeptLevel.of, levels))
+        self._keyframes.append(_Keyframe(kept, range_m, place))
         self._reference = len(self._keyframes) - 1
         self._surfaces = self._keyframes[-1].surfaces()
 
@@ -250,16 +251,16 @@ class Odometry:
 
     def _alike(self, levels: tuple[Level, ...]) -> list[int]:
         """Return the keyframes that look most like a view."""
-        look = _look(levels)
-        others = [_look(key.levels) for key in self._keyframes]
+        look = _look(levels[-1])
+        others = [_look(key.levels[-1].level()) for key in self._keyframes]
         # Images of another size look like none.
         alike = [other @ look if len(other) == len(look) else -1.0 for other in others]
         return np.argsort(-np.array(alike), kind='stable')[:CANDIDATES].tolist()
 
 
-def _look(levels: tuple[Level, ...]) -> Float32Array:
+def _look(coarsest: Level) -> Float32Array:
     """Return a view's blurred brightness, of mean 0 and length 1."""
-    blurred = cv2.GaussianBlur(levels[-1].image[..., 1], (0, 0), 1.5).ravel()
+    blurred = cv2.GaussianBlur(coarsest.image[..., 1], (0, 0), 1.5).ravel()
     blurred = blurred - blurred.mean()
     return np.asarray(blurred / max(float(np.linalg.norm(blurred)), 1e-6), np.float32)
 
