@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Protocol
 
 import numpy as np
@@ -159,13 +160,18 @@ class Offset:
 
 
 def measure_offset(
-    matchers: Sequence[Matcher], reach_m: float = REACH_M, T_start: FloatArray | None = None
+    matchers: Sequence[Matcher],
+    reach_m: float = REACH_M,
+    T_start: FloatArray | None = None,
+    evenness: float = 1.0,
 ) -> Offset | None:
     """Return what brings points onto their planes; None when views have too little in common.
 
     :param matchers: of what is seen; each has a spread of its own, by which it counts.
     :param reach_m: what is farther apart at first is not taken for the same.
     :param T_start: (4, 4) where to begin; None = where the views are thought to be.
+    :param evenness: how much alike every direction counts that surfaces face, 0..1; with 1 the few
+        normals of small things have the say of a floor, and so have those that are noise.
     """
     T = np.eye(4) if T_start is None else T_start
     gates = [reach_m] * len(matchers)
@@ -173,7 +179,7 @@ def measure_offset(
         found = [each.matches(T, gate) for each, gate in zip(matchers, gates, strict=True)]
         if not any(map(_is_enough, found)):
             return None
-        equations = _Equations([*map(_weighted, found, gates)])
+        equations = _Equations([*map(_weighted, found, gates, repeat(evenness))])
         step = equations.step()
         turn = Rotation.from_rotvec(step[3:]).as_matrix()
         T = transform(turn, equations.middle + step[:3] - turn @ equations.middle) @ T
@@ -248,12 +254,12 @@ def _is_enough(found: Matches) -> bool:
     return found.share >= _LEAST_SHARE and len(found.points) >= _LEAST_PAIRS
 
 
-def _weighted(found: Matches, gate_m: float) -> tuple[Matches, FloatArray]:
+def _weighted(found: Matches, gate_m: float, evenness: float) -> tuple[Matches, FloatArray]:
     """Return matches with their (K,) weights: by sigma, by spread, and none at the gate."""
     if not _is_enough(found):
         return found, np.zeros(len(found.points))
     weights = np.square(np.maximum(1.0 - np.square(found.heights / gate_m), 0.0))
-    weights *= _balance(found.normals) / np.square(found.sigma_m)
+    weights *= _balance(found.normals, evenness) / np.square(found.sigma_m)
     per_row = len(weights) / max(weights.sum(), 1e-12)
     return found, weights * per_row / max(_spread(found.heights), 1e-4) ** 2
 
@@ -263,8 +269,8 @@ def _spread(heights: FloatArray) -> float:
     return 1.4826 * float(np.median(np.abs(heights))) if len(heights) else float('nan')
 
 
-def _balance(normals: FloatArray) -> FloatArray:
-    """Return (N,) weights by which the 26 directions that normals are rounded to count alike."""
+def _balance(normals: FloatArray, evenness: float) -> FloatArray:
+    """Return (N,) weights of the 26 directions that normals are rounded to: alike in all for 1."""
     directions = np.rint(normals) @ [9.0, 3.0, 1.0]
     _, at, counts = np.unique(directions, return_inverse=True, return_counts=True)
-    return np.asarray(((counts > _LEAST_FACING * len(normals)) / counts)[at])
+    return np.asarray(((counts > _LEAST_FACING * len(normals)) / counts**evenness)[at])

@@ -24,6 +24,7 @@ from sam3d_ros.session.config import load_config, parameters
 ELSEWHERE = {
     './sam3d bench segmentation': 'test/cli/test_bench.py',
     './sam3d bench': 'minutes each, of scans and frames; test/bench runs parts of most',
+    './sam3d calibrate': 'test/pipeline/test_calibration.py',
     './sam3d demo': 'test/cli/live/test_demo.py',
     './sam3d docs': 'test/docs/test_site.py',
     './sam3d doctor --': 'test/cli/test_doctor.py',

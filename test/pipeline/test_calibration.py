@@ -7,7 +7,16 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from made_up_recordings import BOXES, frames, messages, of_camera, write
+from made_up_recordings import (
+    BOXES,
+    START_NS,
+    TYPES,
+    Message,
+    frames,
+    messages,
+    of_camera,
+    write,
+)
 from scipy.spatial.transform import Rotation
 
 from sam3d_ros.cli.main import main
@@ -17,6 +26,10 @@ from sam3d_ros.geometry.cameras import rays
 from sam3d_ros.geometry.registration import Offset
 from sam3d_ros.geometry.transform_tree import TransformTree
 from sam3d_ros.geometry.transforms import apply, inverse, rotation_angle, transform
+from sam3d_ros.messages.headers import header_message
+from sam3d_ros.messages.sensors.clouds import encode_pointmap
+from sam3d_ros.messages.transforms import StampedTransform, transforms_message
+from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.pipeline.calibration.mounting import corrected
 from sam3d_ros.pipeline.calibration.refining import SweepView, refine_camera, refine_lidar
 
@@ -239,6 +252,34 @@ def test_the_command_writes_what_ros_takes(boxes_world, tmp_path, capsys):
     rest = inverse(seen.T_fixed_cam) @ T_base @ transform(R, np.array(written['translation']))
     assert np.linalg.norm(rest[:3, 3]) < 0.003 and np.degrees(rotation_angle(rest)) < 0.2
     assert len(written['covariance']) == 36
+
+
+def test_the_command_refines_a_lidar_beside_a_depth_camera(boxes_world, tmp_path, capsys):
+    error = wrong(15, 1.0)
+    camera = messages(frames(boxes_world, 1, SIZE, [FRONT]), '32FC1')
+    (seen,) = frames(boxes_world, 1, SIZE, [SIDE])
+    T_base_lidar = transform(np.eye(3), np.array([0, 0, -0.5])) @ seen.T_fixed_cam
+    mount = StampedTransform(START_NS, 'base', 'lidar', T_base_lidar @ error)
+    types = typestore().types
+    cloud = encode_pointmap(
+        seen.pointmap,
+        seen.rgb,
+        types['sensor_msgs/msg/PointCloud2'],
+        types['sensor_msgs/msg/PointField'],
+        header_message(TYPES, START_NS, 'lidar'),
+    )
+    static = transforms_message(TYPES, [mount])
+    more = [
+        Message('/tf_static', 'tf2_msgs/msg/TFMessage', START_NS, static),
+        Message('/lidar/points', 'sensor_msgs/msg/PointCloud2', START_NS, cloud),
+    ]
+    path, out = write(tmp_path / 'rig', [*camera, *more]), tmp_path / 'rig.yaml'
+    assert main(['calibrate', str(path), '--out', str(out)]) == 0
+    assert '/lidar/points: lidar in base moves by' in capsys.readouterr().out
+    (written,) = yaml.safe_load(out.read_text())['transforms']
+    R = Rotation.from_quat(written['rotation']).as_matrix()
+    rest = inverse(T_base_lidar) @ transform(R, np.array(written['translation']))
+    assert np.linalg.norm(rest[:3, 3]) < 0.004 and np.degrees(rotation_angle(rest)) < 0.3
 
 
 def test_one_sensor_is_refused(boxes_world, tmp_path, capsys):

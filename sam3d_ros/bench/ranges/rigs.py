@@ -79,10 +79,15 @@ def run(options: BenchOptions) -> Measurement:
             f'{key}_time_s': float(np.median(times_s[key])),
         }
         row = [name, f'{len(whole)} of {WORLDS[options.quick]}']
-        for column, (figure, unit) in zip(whole.T, FIGURES, strict=True):
-            middle, worst = (float(f(column)) if len(whole) else np.nan for f in (np.median, max))
-            values |= {f'{key}_{figure}_{unit}': middle, f'{key}_{figure}_worst_{unit}': worst}
-            row.append(f'{middle:.2f} / {worst:.2f}')
+        if len(whole):
+            for column, (figure, unit) in zip(whole.T, FIGURES, strict=True):
+                middle, worst = float(np.median(column)), float(column.max())
+                values |= {
+                    f'{key}_{figure}_{unit}': middle,
+                    f'{key}_{figure}_worst_{unit}': worst,
+                }
+                row.append(f'{middle:.2f} / {worst:.2f}')
+        row += ['-'] * (2 + len(FIGURES) - len(row))
         rows.append(tuple(row))
     title = (
         f'Mounts wrong by {1e3 * SHIFT_M:.0f} mm and {np.degrees(TURN_RAD):.1f} deg, refined: '

@@ -31,6 +31,8 @@ REACH_M = 0.25
 """Of what is farther apart at first, nothing is taken for the same."""
 ASIDE_M, SMALL_REACH_M = 0.03, 0.1
 """How far aside it is begun again where a direction is not told, and what is in reach then."""
+EVENNESS = 0.5
+"""At last, where as many directions are told: normals that are noise have less of a say."""
 MOST_SHIFT_M, MOST_TURN_RAD = 0.15, np.radians(6.0)
 """Mounts that seem to be farther off were matched wrongly."""
 MOST_APART_M = 0.01
@@ -144,7 +146,7 @@ def _agreed(matchers: Callable[[slice], list[Matcher]], times: int, *, is_sure: 
         return found
     # Edges are easily taken for others, so halves have to find their way alone.
     T_start, reach_m = (found.T, SMALL_REACH_M) if is_sure else (None, REACH_M)
-    halves = [measure_offset(matchers(slice(k, None, 2)), reach_m, T_start) for k in range(2)]
+    halves = [measure_offset(matchers(slice(k, None, 2)), reach_m, T_start) for k in (0, 1)]
     for half in halves:
         aside = np.full(6, np.inf) if half is None else _twist(half.T, found)
         aside -= found.untold.T @ (found.untold @ aside) if half is not None else 0.0
@@ -181,7 +183,8 @@ def _thoroughly(matchers: Sequence[Matcher]) -> Offset | None:
             found = measure_offset(matchers, SMALL_REACH_M, aside @ first.T)
             if found is not None and found.told > best.told:
                 best = found
-    return best
+    finer = measure_offset(matchers, SMALL_REACH_M, best.T, EVENNESS)
+    return finer if finer is not None and finer.told == best.told else best
 
 
 def _about_image(sweep: SweepView) -> Float32Array:
