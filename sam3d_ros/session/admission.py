@@ -54,6 +54,12 @@ class Admission:
             return f'stamps went back by {(latest_ns - frame.stamp_ns) * 1e-9:.3f} s'
         return ''
 
+    def is_elsewhere(self, frame: Frame) -> bool:
+        """Return whether a frame that begins anew may show what is known, of another place in it:
+        the first one since something was saved, or since own odometry was lost."""
+        is_on = frame.stamp_ns > self.stamp_ns and frame.pose_covariance is not None
+        return self.is_restored or is_on
+
     def note(self, frame: Frame) -> None:
         """Take note of a frame that is taken."""
         self._latest_ns[frame.camera_name] = self.stamp_ns = frame.stamp_ns

@@ -454,7 +454,7 @@ class Session:
         """Take note of a frame, begin anew when need be, and go along when the map jumps."""
         if reason := self._admission.objection(frame):
             self._say(f'{reason}: tracks start anew')
-            if self._admission.is_restored:
+            if self._admission.is_elsewhere(frame):
                 self._remembered.keep(self.known())
             self.reset()
         self._admission.note(frame)

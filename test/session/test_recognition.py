@@ -130,7 +130,7 @@ def test_things_in_a_line_need_to_know_what_is_up():
         recognise(scene_of(things, None), scene_of(things, None))
 
 
-def session():
+def session(say=None):
     default = Config()
     return Session.from_config(
         replace(
@@ -138,7 +138,7 @@ def session():
             reconstruction=replace(default.reconstruction, backend='geometric'),
             segmentation=replace(default.segmentation, backend='geometric'),
         ),
-        [].append,
+        say or [].append,
     )
 
 
@@ -209,3 +209,34 @@ def test_older_files_are_read_and_newer_ones_refused(saved, tmp_path):
     (tmp_path / 'scene.json').write_text(json.dumps(tree | {'version': 2}))
     with pytest.raises(InputError, match='of version 2; wanted version 1 or older'):
         read_scene(tmp_path)
+
+
+@pytest.mark.parametrize('boxes', [BOXES[:3], BOXES[:2]], ids=['three', 'two'])
+def test_what_was_known_before_odometry_was_lost_is_known_again(boxes_world, boxes):
+    said = []
+    running = session(said.append)
+    for at in range(4):
+        frame, _ = boxes_world((0.9, 0.05 * at, 0.7), BOXES, stamp_ns=(at + 1) * STEP_NS)
+        running.step(replace(frame, fixed_frame='odom', pose_covariance=np.eye(6) * 1e-6))
+    before = {item.id: item for item in running.scene().objects}
+    # Lost for a while, it begins anew elsewhere: nothing says how both frames lie.
+    T = transform(Rotation.from_rotvec([0, 0, 2.0]).as_matrix(), [3.0, -1.0, 0.2])
+    for at in range(4):
+        frame, _ = boxes_world((0.2 - 0.05 * at, -0.9, 0.7), boxes, stamp_ns=(at + 40) * STEP_NS)
+        frame = replace(frame, T_fixed_cam=T @ frame.T_fixed_cam)
+        running.step(replace(frame, fixed_frame='odom_2', pose_covariance=np.eye(6) * 1e-6))
+    known = {item.id: item for item in running.scene().objects}
+    assert running.scene().fixed_frame == 'odom_2' and 'no longer "odom"' in said[0]
+    if len(boxes) < 3:
+        # Too few to tell: both stay apart.
+        assert not any('recognised by' in each for each in said)
+        assert not before.keys() & known.keys()
+        return
+    assert 'what was known before is recognised by 3 objects, moved by' in said[-1]
+    again = before.keys() & known.keys()
+    assert len(again) >= 3 and len(known) <= len(before)
+    for object_id in again:
+        item, now = before[object_id], known[object_id]
+        place = apply(T @ item.T_fixed_obj, item.box_center_m)
+        at = apply(now.T_fixed_obj, now.box_center_m)
+        assert np.linalg.norm(place - at) < 0.03

@@ -76,7 +76,7 @@ def test_what_was_known_comes_back_with_its_ids(
 ):
     scene, said = run(boxes_world, tmp_path, 5, T=T_NOW_SAVED, frame_id=frame_id, **changes)
     assert why in said[0]
-    assert 'the saved session is recognised by 3 objects, moved by' in said[-1]
+    assert 'what was known before is recognised by 3 objects, moved by' in said[-1]
     after = places(scene)
     assert after.keys() == before.keys()
     for object_id, place in before.items():

@@ -33,10 +33,10 @@ ASIDE_M, SMALL_REACH_M = 0.03, 0.1
 """How far aside it is begun again where a direction is not told, and what is in reach then."""
 EVENNESS = 0.5
 """At last, where as many directions are told: normals that are noise have less of a say."""
-MOST_SHIFT_M, MOST_TURN_RAD = 0.15, np.radians(6.0)
+MOST_SHIFT_M, MOST_TURN_RAD = 0.08, np.radians(4.0)
 """Mounts that seem to be farther off were matched wrongly."""
 MOST_APART_M = 0.01
-"""Halves of the views that differ by more where things are, typically, are not to be trusted."""
+"""Parts of the views that differ by more where things are, typically, are not to be trusted."""
 MOST_POINTS = 6000
 """Points of one view that are enough."""
 OUTSIDE = 0.25
@@ -121,7 +121,7 @@ def refine_lidar(sweeps: Sequence[SweepView]) -> Offset:
 
 
 def _agreed(matchers: Callable[[slice], list[Matcher]], times: int, *, is_sure: bool) -> Offset:
-    """Return the offset of all views, if one half of them says the same as the other.
+    """Return the offset of all views, if parts of them say the same.
 
     :param matchers: makes those of a part of the views.
     :param times: how many views there are.
@@ -142,18 +142,18 @@ def _agreed(matchers: Callable[[slice], list[Matcher]], times: int, *, is_sure: 
             wanted=f'{1e3 * MOST_SHIFT_M:.0f} mm and {np.degrees(MOST_TURN_RAD):.0f} deg at most',
             remedy='Measure the mount roughly, and show both more things that end in view.',
         )
-    if times < 2:
-        return found
-    # Edges are easily taken for others, so halves have to find their way alone.
+    # Edges are easily taken for others: thirds of the views have to find the way alone.
+    parts = min(2 if is_sure else 3, times)
     T_start, reach_m = (found.T, SMALL_REACH_M) if is_sure else (None, REACH_M)
-    halves = [measure_offset(matchers(slice(k, None, 2)), reach_m, T_start) for k in (0, 1)]
-    for half in halves:
-        aside = np.full(6, np.inf) if half is None else _twist(half.T, found)
-        aside -= found.untold.T @ (found.untold @ aside) if half is not None else 0.0
+    for k in range(parts if times > 1 else 0):
+        part = measure_offset(matchers(slice(k, None, parts)), reach_m, T_start)
+        aside = np.full(6, np.inf) if part is None else _twist(part.T, found)
+        if part is not None:
+            aside -= found.untold.T @ (found.untold @ aside)
         if not np.linalg.norm(aside) < MOST_APART_M:
             raise InputError(
-                'views of which one half tells another mount than the other',
-                wanted=f'halves that agree to {1e3 * MOST_APART_M:.0f} mm where things are',
+                'views of which some tell another mount than others',
+                wanted=f'parts that agree to {1e3 * MOST_APART_M:.0f} mm where things are',
                 remedy='Show more things of several directions; check stamps, and stand still.',
             )
     return found

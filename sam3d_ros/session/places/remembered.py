@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a saved session knew of a place, until it is known again where that is.
+"""What a session knew of a place, until it is known again where that is.
 
-A session that is resumed where own odometry or the fixed frame is another one cannot say where its
+A session that is resumed where own odometry or the fixed frame is another one, or whose own odometry
+was lost and has begun anew, cannot say where its
 objects are. They wait, and come back with their ids as soon as three or more of them are
 recognised among what is seen (:mod:`sam3d_ros.session.places.recognition`).
 """
@@ -69,10 +70,10 @@ class Remembered:
         except InputError as error:
             if self._said != error.seen:
                 self._said = error.seen
-                self._say(f'the saved session is not recognised yet: {error}')
+                self._say(f'what was known before is not recognised yet: {error}')
             return
         scene, self._scene = self._scene, None
-        self._say(f'the saved session is {self._load(scene)}')
+        self._say(f'what was known before is {self._load(scene)}')
 
     def state(self) -> Any:
         """Return what is waited for, as a tree of :mod:`core.state`."""
