@@ -15,15 +15,12 @@ import yaml
 
 from sam3d_ros.cli.console import working
 from sam3d_ros.cli.inputs import (
-    add_camera_argument,
-    add_reading_arguments,
-    add_topic_arguments,
+    add_place_arguments,
     named_topics,
     opened,
     reading_config,
 )
 from sam3d_ros.core.errors import RecordingError
-from sam3d_ros.messages.topics import NAMESPACE
 from sam3d_ros.pipeline.calibration.rig import (
     Refined,
     clouds_beside,
@@ -39,12 +36,7 @@ DIRECTIONS = 6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``sam3d calibrate``."""
-    parser.add_argument(
-        'recording', nargs='?', type=Path, help='a recording; without, live topics'
-    )
-    parser.add_argument(
-        '--seconds', type=float, default=5.0, help='how long to listen (%(default)s)'
-    )
+    add_place_arguments(parser)
     parser.add_argument(
         '--lidar',
         action='append',
@@ -62,13 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--out', type=Path, metavar='YAML', help='write the refined transforms, with covariance'
-    )
-    parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
-    add_topic_arguments(parser)
-    add_camera_argument(parser)
-    add_reading_arguments(parser)
-    parser.add_argument(
-        '--namespace', default=NAMESPACE, help='our own graph, not an input (%(default)s)'
     )
 
 

@@ -12,12 +12,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
 from sam3d_ros.cli.inputs import (
-    add_camera_argument,
-    add_reading_arguments,
-    add_topic_arguments,
+    add_place_arguments,
     named_topics,
     opened,
     reading_config,
@@ -26,7 +23,6 @@ from sam3d_ros.core.errors import BackendError, Sam3dError
 from sam3d_ros.core.pretrained.inference import describe
 from sam3d_ros.core.pretrained.weights import models_folder, read_registry, verified_file
 from sam3d_ros.core.registry import backend_names, load_backend
-from sam3d_ros.messages.topics import NAMESPACE
 from sam3d_ros.pipeline.cameras import read_cameras
 from sam3d_ros.pipeline.checkup import Finding, Level, check_up
 from sam3d_ros.pipeline.offset_checkup import offsets
@@ -39,19 +35,7 @@ STOPS = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``sam3d doctor``."""
-    parser.add_argument(
-        'recording', nargs='?', type=Path, help='a recording; without, live topics'
-    )
-    parser.add_argument(
-        '--seconds', type=float, default=5.0, help='how long to listen (%(default)s)'
-    )
-    parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
-    add_topic_arguments(parser)
-    add_camera_argument(parser)
-    add_reading_arguments(parser)
-    parser.add_argument(
-        '--namespace', default=NAMESPACE, help='our own graph, not an input (%(default)s)'
-    )
+    add_place_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,9 +6,11 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam3d_ros.bags.scan import SLOP_S
+from sam3d_ros.messages.topics import NAMESPACE
 from sam3d_ros.pointmaps.config import PointmapConfig
 
 if TYPE_CHECKING:
@@ -16,6 +18,26 @@ if TYPE_CHECKING:
     from sam3d_ros.bags.selection import Overrides
 
 _UNITS_M = {'': 1.0, 'm': 1.0, 'cm': 1e-2, 'mm': 1e-3, 'um': 1e-6}
+
+
+def add_place_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of a command that looks at a recording, or without one at live topics.
+
+    Those of topics, cameras and reading are among them.
+    """
+    parser.add_argument(
+        'recording', nargs='?', type=Path, help='a recording; without, live topics'
+    )
+    parser.add_argument(
+        '--seconds', type=float, default=5.0, help='how long to listen (%(default)s)'
+    )
+    parser.add_argument('--config', type=Path, metavar='YAML', help='a ROS parameter file')
+    add_topic_arguments(parser)
+    add_camera_argument(parser)
+    add_reading_arguments(parser)
+    parser.add_argument(
+        '--namespace', default=NAMESPACE, help='our own graph, not an input (%(default)s)'
+    )
 
 
 def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +117,7 @@ def add_header_arguments(parser: argparse.ArgumentParser) -> None:
 def opened(args: argparse.Namespace) -> Recording:
     """Return the recording that is named, else what live topics say for a while, as one.
 
-    :param args: with ``recording``, and ``seconds`` and ``namespace`` for live topics.
+    :param args: parsed from :func:`add_place_arguments`.
     """
     if args.recording is not None:
         from sam3d_ros.bags.recording import Recording
