@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a session knew of a place, until it is known again where that is.
 
-A session that is resumed where own odometry or the fixed frame is another one, or whose own odometry
-was lost and has begun anew, cannot say where its
-objects are. They wait, and come back with their ids as soon as three or more of them are
-recognised among what is seen (:mod:`sam3d_ros.session.places.recognition`).
+A session that is resumed where own odometry or the fixed frame is another one, or whose odometry
+was lost and has begun anew, cannot say where its objects are. They wait, and come back with their
+ids as soon as three or more of them are recognised among what is seen
+(:mod:`sam3d_ros.session.places.recognition`).
 """
 
 from __future__ import annotations
