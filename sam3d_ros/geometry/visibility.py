@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from sam3d_ros.core.sensors import SensorModel
@@ -13,11 +12,6 @@ from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray, Fr
 
 CONFIRMING_SIGMAS = 4.0
 """A return this many sigmas of the sensor off, and a slack, still confirms a surface."""
-
-RIM_PX = 2
-"""Pixels of a mask that are no farther from its outline are its rim."""
-FLYING_SIGMAS = 4.0
-"""Errors of the range that count when a rim pixel is said to lie behind the object."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,37 +70,6 @@ def judge_frame(
         said_m = frame.range_sigma_m[pixels[:2]]
         tolerance_m = np.where(np.isfinite(said_m), slack_m + sigmas * said_m, tolerance_m)
     return _verdict(z, pixels, frame.depth_m, tolerance_m, frame.measured)
-
-
-def flying_pixels(
-    frame: Frame, part: tuple[slice, slice], mask: BoolArray, behind_m: float
-) -> BoolArray:
-    """Return the rim pixels of a mask that lie far behind their neighbours in it.
-
-    Sensors mix object and background at depth edges, and masks leak over them.
-
-    :param frame: the frame.
-    :param part: rows and columns, the part of it that is looked at.
-    :param mask: (h, w) bool, the object's own pixels of that part.
-    :param behind_m: what is so far, and ``FLYING_SIGMAS``, behind its nearest neighbour is not the
-        object.
-    :return: (h, w) bool.
-    """
-    depth = frame.depth_m[part]
-    own = np.where(mask & np.isfinite(depth), depth, np.float32(np.inf))
-    window = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)
-    nearest = np.asarray(cv2.erode(own, window, borderType=cv2.BORDER_REPLICATE), np.float32)
-    inside = cv2.erode(
-        mask.astype(np.uint8), window, borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
-    rim = mask & (inside == 0)
-    if frame.range_sigma_m is None:
-        sigma_m = frame.sensor.axial_sigma(nearest)
-    else:
-        sigma_m = frame.range_sigma_m[part]
-    with np.errstate(invalid='ignore'):
-        flying: BoolArray = rim & (depth > nearest + behind_m + FLYING_SIGMAS * sigma_m)
-    return flying
 
 
 def _pixels(points_cam: FloatArray, camera: Camera) -> tuple[IndexArray, IndexArray, BoolArray]:

@@ -21,12 +21,12 @@ from sam3d_ros.core.types import (
     Plane,
 )
 from sam3d_ros.geometry.shapes.meshes import cross
-from sam3d_ros.geometry.visibility import flying_pixels
 
 CROP_MARGIN = 0.6
 NORMAL_STEP_PX = 2
-FLYING_M = 0.01
-"""Rim pixels this far behind their neighbours are not the object."""
+RIM_PX = 2
+FLYING_M, FLYING_SIGMAS = 0.01, 4.0
+"""A rim pixel this far, and this many sigmas, behind its nearest neighbour is not the object."""
 FARTHEST_PX = 1e5
 """Farther than any two pixels are apart."""
 
@@ -125,11 +125,9 @@ def crop_view(frame: Frame, instances: Instances, index: int, *, with_frame: boo
     K[0, 2] -= left
     K[1, 2] -= top
     support = instances.supports[instance.support] if instance.support >= 0 else None
-    pointmap = frame.pointmap[part].copy()
-    pointmap[flying_pixels(frame, part, mask, FLYING_M)] = np.nan
     sigma_m = frame.range_sigma_m
     return View(
-        pointmap=pointmap,
+        pointmap=_without_flying(frame, part, mask),
         rgb=np.ascontiguousarray(frame.rgb[part]),
         mask=mask,
         foreign=foreign & ~mask,
@@ -149,6 +147,27 @@ def _sensor(frame: Frame, part: tuple[slice, slice], mask: BoolArray) -> SensorM
     if frame.measured is None or not mask.any() or frame.measured[part][mask].mean() > 0.5:
         return frame.sensor
     return replace(frame.sensor, grain=((FARTHEST_PX, 1.0),))
+
+
+def _without_flying(frame: Frame, part: tuple[slice, slice], mask: BoolArray) -> Float32Array:
+    """A part of a pointmap, without the mask's rim pixels far behind their neighbours in the mask.
+
+    Sensors mix object and background at depth edges, and masks leak over them.
+    """
+    pointmap = frame.pointmap[part].copy()
+    depth = pointmap[..., 2]
+    own = np.where(mask & np.isfinite(depth), depth, np.float32(np.inf))
+    window = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)
+    nearest = np.asarray(cv2.erode(own, window, borderType=cv2.BORDER_REPLICATE), np.float32)
+    rim = mask & (cv2.erode(mask.astype(np.uint8), window) == 0)
+    if frame.range_sigma_m is None:
+        sigma_m = frame.sensor.axial_sigma(nearest)
+    else:
+        sigma_m = frame.range_sigma_m[part]
+    with np.errstate(invalid='ignore'):
+        flying = rim & (depth > nearest + FLYING_M + FLYING_SIGMAS * sigma_m)
+    pointmap[flying] = np.nan
+    return pointmap
 
 
 def _crop_box(box: tuple[int, int, int, int], camera: Camera) -> tuple[int, int, int, int]:

@@ -10,16 +10,12 @@ from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray, Frame, IndexArray, Instances
 from sam3d_ros.geometry.transforms import apply
-from sam3d_ros.geometry.visibility import flying_pixels
 from sam3d_ros.tracking.portraits import Portrait
 
 SPACING_M = 0.006
 """Distance to which remembered points are thinned: finer than any tolerance in use."""
 
 ENOUGH_POINTS = 1000
-
-LEAK_M = 0.04
-"""What masks leak onto lies this far behind; the far rim of a steep surface does not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,9 +133,7 @@ def sightings(frame: Frame, instances: Instances) -> tuple[dict[int, Sighting], 
         window = (slice(top, bottom), slice(left, right))
         mask = instance.mask[window]
         index_image[window][mask] = index
-        leaks = flying_pixels(frame, window, mask, LEAK_M)
-        own = mask & np.isfinite(frame.depth_m[window]) & ~leaks
-        pixels = np.flatnonzero(own)
+        pixels = np.flatnonzero(mask & np.isfinite(frame.depth_m[window]))
         if len(pixels) == 0:
             continue
         # A thousand points say where an object is as well as all of them.

@@ -3,14 +3,12 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
 from sam3d_ros.core.types import Instance, Instances, TrackState
 from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.tracking.config import TrackingConfig
-from sam3d_ros.tracking.memory import sightings
 from sam3d_ros.tracking.overlap import OverlapTracker
 
 STEP_NS = 100_000_000
@@ -149,14 +147,6 @@ def test_a_newcomer_is_what_is_missing_once_the_old_place_is_seen_empty(tracker,
     after = step(tracker, boxes_world, eye, moved, 5)
     assert ids_by_source(after) == ids_by_source(before)
     assert {track.id for track in after.items} == {1, 2, 3}
-
-
-def test_what_masks_leak_onto_is_no_part_of_what_is_remembered(boxes_world):
-    frame, index = boxes_world((0.8, 0.0, 0.15), BOXES[:1])
-    leaking = cv2.dilate((index == 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    whole = Instances(0, (Instance(leaking, 0.9, mask_box(leaking), 'leaking'),))
-    size_m = np.linalg.norm(BOXES[0][1])
-    assert sightings(frame, whole)[0][0].extent_m == pytest.approx(size_m, rel=0.2)
 
 
 def test_of_two_that_look_alike_neither_is_taken_for_the_one_that_moved(tracker, boxes_world):
