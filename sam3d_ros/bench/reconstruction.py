@@ -29,8 +29,16 @@ from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.session.result import FrameResult
 from sam3d_ros.session.session import Session
 
-COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (12, 1), 'clutter': (8, 1), 'piled': (4, 0)}
+COUNTS: Mapping[str, tuple[int, int]] = {
+    'spaced': (12, 1),
+    'clutter': (8, 1),
+    'piled': (4, 0),
+    'clutter_around': (4, 0),
+}
 """Episodes of each suite: full, quick."""
+
+AROUND: Mapping[str, tuple[str, int, float]] = {'clutter_around': ('clutter', 20, 50.0)}
+"""Suites that are others seen from more places: which, how many, along which arc in degrees."""
 
 MIN_POINTS = 30
 WORST_OBJECTS = 12
@@ -118,7 +126,8 @@ def _suite(suite: str, count: int, options: BenchOptions) -> Measurement:
     agreement, calibration = _Agreement(), Calibration()
     gallery: list[tuple[float, Picture]] = []
     rows: list[_Row] = []
-    for case in cases(suite, count, options):
+    world, frames, sweep_deg = AROUND.get(suite, (suite, None, None))
+    for case in cases(world, count, options, frames, sweep_deg):
         found = _reconstruct(case, options, agreement, calibration)
         for name, meshes in (found | _peers(case)).items():
             ways[name].add(case, meshes, emd=not options.quick)

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 from sam3d_ros.core.types import ByteArray, FloatArray, Frame, Instances, Prompt, Tracks
 
+Ask = Callable[[Sequence[Prompt]], Instances]
+"""Returns what a segmenter answers to prompts in one frame; PromptError where it cannot."""
+
 
 class Segmenter(Protocol):
     """Frame and prompts to instances.
@@ -35,11 +38,12 @@ class Segmenter(Protocol):
 class Tracker(Protocol):
     """Instances to tracks; remembers between frames."""
 
-    def update(self, frame: Frame, instances: Instances) -> Tracks:
+    def update(self, frame: Frame, instances: Instances, ask: Ask | None = None) -> Tracks:
         """Return all living tracks after a frame.
 
         :param frame: frames of one camera come in stamp order.
         :param instances: what was segmented in it.
+        :param ask: asks the frame's segmenter for more; None = it is not to be asked.
         """
         ...
 

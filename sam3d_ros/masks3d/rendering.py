@@ -3,18 +3,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import Float32Array, FloatArray, Frame, IndexArray
 from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import apply, inverse
+from sam3d_ros.geometry.visibility import DepthVerdict
 
 NEIGHBOURS = 4
 """Surfels that a pixel's value is a mean of."""
 REACH = 3.0
 """How far they may be from its point, in spacings of the surfels."""
 MARGIN_PX = 8
+OPPOSITE = (
+    (np.s_[1:-1, :-2], np.s_[1:-1, 2:]),
+    (np.s_[:-2, 1:-1], np.s_[2:, 1:-1]),
+    (np.s_[:-2, :-2], np.s_[2:, 2:]),
+    (np.s_[:-2, 2:], np.s_[2:, :-2]),
+)
+"""Cells on two sides of each cell of a padded grid."""
 
 
 def render(tree: cKDTree, values: FloatArray, frame: Frame, spacing_m: float) -> Float32Array:
@@ -52,6 +63,64 @@ def render(tree: cKDTree, values: FloatArray, frame: Frame, spacing_m: float) ->
     )
     image[part] = looked_up
     return image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """Whose surface a frame shows, at every few pixels, by what earlier frames have shown.
+
+    :param owner: (h, w) int32 track id, -1 = nobody's.
+    :param confidence: (h, w) float32 that it is, > 0; 0 = nobody's.
+    :param step_px: distance of the cells' pixels.
+    """
+
+    owner: IndexArray
+    confidence: Float32Array
+    step_px: int
+
+    def over(self, frame: Frame) -> Known:
+        """Return the cells repeated for every pixel of the frame that has measured a surface."""
+        height, width = frame.depth_m.shape
+        owner, confidence = (
+            cells.repeat(self.step_px, axis=0).repeat(self.step_px, axis=1)[:height, :width]
+            for cells in (self.owner, self.confidence)
+        )
+        measured = np.isfinite(frame.depth_m)
+        return Known(
+            np.where(measured, owner, np.int32(-1)),
+            np.where(measured, confidence, np.float32(0)),
+            1,
+        )
+
+
+def draw(
+    surfaces: Iterable[tuple[int, DepthVerdict, FloatArray]], shape: tuple[int, ...], step_px: int
+) -> Known:
+    """Return whose surface a frame shows: the object's that is the surest of a cell.
+
+    No z-buffer is needed, since the range of a pixel says which points it shows. Single cells
+    between points of one object are its own.
+
+    :param surfaces: id of each object, what the frame says of its points, and their confidence.
+    :param shape: rows and columns of the frame.
+    :param step_px: side of a cell, about the distance of the points.
+    """
+    rows, columns = (-(-size // step_px) for size in shape[:2])
+    owner = np.full((rows, columns), -1, np.int32)
+    confidence = np.zeros((rows, columns), np.float32)
+    for object_id, verdict, values in surfaces:
+        seen = verdict.confirmed
+        most = np.zeros((rows, columns), np.float32)
+        cells = (verdict.rows[seen] // step_px, verdict.columns[seen] // step_px)
+        np.maximum.at(most, cells, values[seen].astype(np.float32))
+        surer = most > confidence
+        owner[surer], confidence[surer] = object_id, most[surer]
+    wide, sure = np.pad(owner, 1, constant_values=-1), np.pad(confidence, 1)
+    for near, far in OPPOSITE:
+        between = (owner < 0) & (wide[near] == wide[far]) & (wide[near] >= 0)
+        owner[between] = wide[near][between]
+        confidence[between] = np.minimum(sure[near], sure[far])[between]
+    return Known(owner, confidence, step_px)
 
 
 def owners(

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -94,8 +95,7 @@ class Session:
         self._say = say
         self._autosave: Autosave | None = None
         self._admission = Admission()
-        self._jumps = MapJumps()
-        self._merging = Merging(reconstructor)
+        self._jumps, self._merging = MapJumps(), Merging(reconstructor)
         self._holding = Holding(tracker, reconstructor, memory, say)
         self._remembered = Remembered(self.load, say)
         self._follows_map = options.map_jumps
@@ -186,13 +186,14 @@ class Session:
             tracks, reconstructions = self._reconstructor.follow(frame, before.tracks)
         else:
             self._turns.segmented(frame)
+            ask = partial(self.segmenter.segment, frame) if instances is None else None
             instances = self._prompts.segment(self.segmenter, frame, instances)
             clock.append(perf_counter())
             people = self._people.update(frame, instances.supports)
             instances = without_people(instances, self._people.pixels)
             clock.append(perf_counter())
             frame = self._reconstructor.with_bodies(frame, instances)
-            tracks = self._tracker.update(frame, instances)
+            tracks = self._tracker.update(frame, instances, ask)
             clock.append(perf_counter())
             reconstructions = self._reconstructor.reconstruct(frame, tracks)
             verdict = self._merging.update(frame, tracks)

@@ -200,5 +200,11 @@ class TrackingConfig:
         True,
         'Put together what a frame shows in pieces of an object that others have shown whole.',
     )
+    ask_again: bool = option(
+        False,
+        'Ask the segmenter for known objects that are in view and in no mask of the frame, by '
+        'three points of their masks in 3D; an answer whose IoU with those is below 0.5 does not '
+        'count. Objects in view are seen more often; so are mistakes.',
+    )
     portraits: PortraitConfig = group(PortraitConfig)
     video: VideoConfig = group(VideoConfig)

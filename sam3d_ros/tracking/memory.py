@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from sam3d_ros.core.types import BoolArray, ByteArray, FloatArray, Frame, IndexArray, Instances
 from sam3d_ros.geometry.transforms import apply
+from sam3d_ros.masks3d.confidence import normals_at
 from sam3d_ros.tracking.portraits import Portrait
 
 SPACING_M = 0.006
@@ -24,40 +25,75 @@ class Sighting:
 
     :param points_fixed: (N, 3) float64, metres, thinned, at least one.
     :param colors: (N, 3) uint8 RGB.
+    :param normals_fixed: (N, 3) float64 unit normals towards the camera; zero = unknown.
+    :param confidence: (N,) float64, votes for each point being the object's less those against it;
+        see :mod:`sam3d_ros.masks3d.confidence`.
     """
 
     points_fixed: FloatArray
     colors: ByteArray
+    normals_fixed: FloatArray
+    confidence: FloatArray
 
     @classmethod
-    def thinned(cls, points_fixed: FloatArray, colors: ByteArray) -> Sighting:
+    def thinned(
+        cls,
+        points_fixed: FloatArray,
+        colors: ByteArray,
+        normals_fixed: FloatArray | None = None,
+        confidence: FloatArray | None = None,
+    ) -> Sighting:
         """Return a sighting of one point for each occupied cell of a grid, in a fixed order.
+
+        The first point of a cell stays, with the largest confidence in it.
 
         :param points_fixed: (N, 3) float64, metres, at least one.
         :param colors: (N, 3) uint8 RGB.
+        :param normals_fixed: (N, 3) float64; None = unknown.
+        :param confidence: (N,) float64; None = one view's.
         """
+        if normals_fixed is None:
+            normals_fixed = np.zeros_like(points_fixed)
+        if confidence is None:
+            confidence = np.ones(len(points_fixed))
         cells = np.floor(points_fixed / SPACING_M).astype(np.int64)
         cells -= cells.min(axis=0)
         span = cells.max(axis=0) + 1
         keys = (cells[:, 0] * span[1] + cells[:, 1]) * span[2] + cells[:, 2]
-        _, first = np.unique(keys, return_index=True)
-        return cls(points_fixed[first], colors[first])
+        _, first, cell = np.unique(keys, return_index=True, return_inverse=True)
+        most = confidence[first]
+        np.maximum.at(most, cell, confidence)
+        return cls(points_fixed[first], colors[first], normals_fixed[first], most)
 
     def and_of(self, other: Sighting, chosen: BoolArray) -> Sighting:
         """Return this and some points of another sighting, thinned.
 
         :param chosen: (M,) bool, which of the other's points.
         """
-        points = np.concatenate([self.points_fixed, other.points_fixed[chosen]])
-        return self.thinned(points, np.concatenate([self.colors, other.colors[chosen]]))
+        some = other.part(chosen)
+        return self.thinned(
+            np.concatenate([self.points_fixed, some.points_fixed]),
+            np.concatenate([self.colors, some.colors]),
+            np.concatenate([self.normals_fixed, some.normals_fixed]),
+            np.concatenate([self.confidence, some.confidence]),
+        )
 
     def part(self, chosen: BoolArray) -> Sighting:
-        """Return some of the points, (N,) bool, at least one."""
-        return Sighting(self.points_fixed[chosen], self.colors[chosen])
+        """Return some of the points, (N,) bool."""
+        return Sighting(
+            self.points_fixed[chosen],
+            self.colors[chosen],
+            self.normals_fixed[chosen],
+            self.confidence[chosen],
+        )
 
     def moved(self, T_new_old: FloatArray) -> Sighting:
         """Return this after a rigid motion, (4, 4) in the fixed frame."""
-        return Sighting(apply(T_new_old, self.points_fixed), self.colors)
+        return replace(
+            self,
+            points_fixed=apply(T_new_old, self.points_fixed),
+            normals_fixed=self.normals_fixed @ T_new_old[:3, :3].T,
+        )
 
     @property
     def color(self) -> FloatArray:
@@ -141,5 +177,7 @@ def sightings(frame: Frame, instances: Instances) -> tuple[dict[int, Sighting], 
         rows, columns = np.divmod(pixels, mask.shape[1])
         points = frame.pointmap[window][rows, columns].astype(np.float64)
         colors = frame.rgb[window][rows, columns]
-        found[index] = Sighting.thinned(apply(frame.T_fixed_cam, points), colors)
+        normals = normals_at(frame.pointmap, rows + top, columns + left)
+        normals_fixed = normals @ frame.T_fixed_cam[:3, :3].T
+        found[index] = Sighting.thinned(apply(frame.T_fixed_cam, points), colors, normals_fixed)
     return found, index_image

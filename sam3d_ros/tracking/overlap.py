@@ -13,12 +13,14 @@ the latest frames do not show ends again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from sam3d_ros.core.interfaces import Ask
 from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import (
     ByteArray,
@@ -36,8 +38,10 @@ from sam3d_ros.geometry.visibility import (
     DepthVerdict,
     judge_frame,
 )
+from sam3d_ros.masks3d.confidence import voted
 from sam3d_ros.masks3d.mending import Pieces, find_pieces, joined
-from sam3d_ros.masks3d.rendering import owners
+from sam3d_ros.masks3d.missing import is_due, with_missing
+from sam3d_ros.masks3d.rendering import Known, draw, owners
 from sam3d_ros.tracking.config import TrackingConfig
 from sam3d_ros.tracking.likeness import colors_alike, likeness
 from sam3d_ros.tracking.matching import SLACK_M, cast_votes, match_by_overlap
@@ -141,17 +145,18 @@ class OverlapTracker:
             if memory.id in moves:
                 memory.remember(memory.sighting.moved(moves[memory.id]))
 
-    def surfaces_in(self, frame: Frame) -> IndexArray:
-        """Return the id of the track whose surface the frame's every ``CELL_PX``-th pixel shows.
+    def known_in(self, frame: Frame, verdicts: Iterable[DepthVerdict] | None = None) -> Known:
+        """Return whose surface a frame shows, by the masks in 3D that tracks carry so far.
 
-        :return: (h, w) int32, -1 = none's.
+        :param frame: one observation.
+        :param verdicts: what it says of the points of each track; None = not judged yet.
         """
-        surfaces = {memory.id: memory.sighting.points_fixed for memory in self._memories}
-        if not surfaces:
-            return np.full(frame.depth_m[::CELL_PX, ::CELL_PX].shape, -1, np.int32)
-        owner = np.repeat(list(surfaces), [len(points) for points in surfaces.values()])
-        tree = cKDTree(np.concatenate(list(surfaces.values())))
-        return owners(tree, owner.astype(np.int32), frame, 2 * SPACING_M, CELL_PX)
+        judged = verdicts or [self._judge(memory, frame) for memory in self._memories]
+        surfaces = (
+            (memory.id, verdict, memory.sighting.confidence)
+            for memory, verdict in zip(self._memories, judged, strict=True)
+        )
+        return draw(surfaces, frame.depth_m.shape, CELL_PX)
 
     def state(self) -> dict[str, Any]:
         """Return what is remembered, as a tree of :mod:`core.state`."""
@@ -172,11 +177,17 @@ class OverlapTracker:
         self._swallowed = from_tree(list[Memory], state['swallowed'])
         self._next_id = from_tree(int, state['next_id'])
 
-    def update(self, frame: Frame, instances: Instances) -> Tracks:
+    def update(self, frame: Frame, instances: Instances, ask: Ask | None = None) -> Tracks:
         """Return all living tracks after ``frame``; see :class:`core.interfaces.Tracker`."""
-        instances = self._mended(frame, instances) if self._config.mend else instances
-        seen, index_image = sightings(frame, instances)
         verdicts = [self._judge(memory, frame) for memory in self._memories]
+        if self._config.mend and self._memories:
+            instances = self._mended(frame, instances)
+        if ask is not None and self._config.ask_again:
+            every = self._memories
+            trusted = {m.id for m in every if is_due(m.hits, m.missed_in_a_row, m.is_confirmed)}
+            known = self.known_in(frame, verdicts)
+            instances = with_missing(frame, instances, known, trusted, ask)
+        seen, index_image = sightings(frame, instances)
         votes = cast_votes(verdicts, index_image, len(instances.items))
         least = self._config.min_overlap
         matches = match_by_overlap(self._memories, verdicts, votes, seen, instances, least)
@@ -184,7 +195,8 @@ class OverlapTracker:
         for position, memory in enumerate(self._memories):
             if position in matches:
                 memory.apart |= instances.items[matches[position]].apart
-                self._hit(memory, seen[matches[position]], verdicts[position], frame)
+                own = matches[position]
+                self._hit(memory, seen[own], verdicts[position], index_image, own, frame)
             else:
                 taken = set(matches.values())
                 self._miss(memory, verdicts[position], votes[position], taken, frame)
@@ -234,7 +246,13 @@ class OverlapTracker:
 
     def _mended(self, frame: Frame, instances: Instances) -> Instances:
         """Return masks with the pieces of every track that other views have shown whole as one."""
-        pieces = find_pieces(instances, self.surfaces_in(frame), CELL_PX)
+        ids, surfaces = zip(
+            *((m.id, m.sighting.points_fixed) for m in self._memories), strict=True
+        )
+        owner = np.repeat(np.array(ids, np.int32), [len(points) for points in surfaces])
+        tree = cKDTree(np.concatenate(surfaces))
+        known = owners(tree, owner, frame, 2 * SPACING_M, CELL_PX)
+        pieces = find_pieces(instances, known, CELL_PX)
         torn = []
         for memory in self._memories:
             found = pieces.get(memory.id, Pieces((), False))
@@ -307,7 +325,7 @@ class OverlapTracker:
                 self._swallowed.remove(memory)
                 self._memories.append(memory)
                 memory.is_confirmed, memory.doubts, memory.looks = False, 0, []
-                self._hit(memory, seen[index], verdicts[position], frame)
+                self._hit(memory, seen[index], verdicts[position], index_image, index, frame)
         return again
 
     def _known_again(
@@ -371,10 +389,22 @@ class OverlapTracker:
         return again
 
     def _hit(
-        self, memory: Memory, sighting: Sighting, verdict: DepthVerdict, frame: Frame
+        self,
+        memory: Memory,
+        sighting: Sighting,
+        verdict: DepthVerdict,
+        index_image: IndexArray,
+        own: int,
+        frame: Frame,
     ) -> None:
-        """Update a matched track: what the depth disproves goes, what the mask shows comes."""
-        memory.remember(sighting.and_of(memory.sighting, ~verdict.seen_through))
+        """Update a matched track: what depth or votes disprove goes, what its mask shows comes."""
+        known = memory.sighting
+        landed = index_image[verdict.rows, verdict.columns]
+        confidence = voted(
+            known.confidence, known.points_fixed, known.normals_fixed, frame, verdict, landed, own
+        )
+        kept = ~verdict.seen_through & (confidence > 0)
+        memory.remember(sighting.and_of(replace(known, confidence=confidence), kept))
         memory.doubts = max(0, memory.doubts - 1)
         self._note_hit(memory, frame)
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sam3d_ros.core.errors import BackendError
+from sam3d_ros.core.interfaces import Ask
 from sam3d_ros.core.pretrained.checkpoints import load_pretrained, pick_device
 from sam3d_ros.core.types import (
     BoolArray,
@@ -31,7 +32,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.masks import mask_box, mask_iou
 from sam3d_ros.tracking.config import TrackingConfig, VideoConfig
-from sam3d_ros.tracking.overlap import CELL_PX, OverlapTracker
+from sam3d_ros.tracking.overlap import OverlapTracker
 from sam3d_ros.tracking.video.masklets import Masklets
 from sam3d_ros.tracking.video.memory import Followed, VideoMemory
 
@@ -112,15 +113,13 @@ class VideoTracker:
         self._memory.forget()
         self._tracks.restore(state)
 
-    def update(self, frame: Frame, instances: Instances) -> Tracks:
+    def update(self, frame: Frame, instances: Instances, ask: Ask | None = None) -> Tracks:
         """Return all living tracks after ``frame``; see :class:`core.interfaces.Tracker`."""
         if frame.camera_name != self._camera:
             self._camera = frame.camera_name
             self._memory.forget()
             self._masklets.clear()
-        height, width = frame.depth_m.shape
-        cells = self._tracks.surfaces_in(frame)
-        known = cells.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)[:height, :width]
+        known = self._tracks.known_in(frame).over(frame).owner
         said = self._memory.follow(frame.rgb) if self._memory.ids else {}
         self._masklets.hidden(said, PRESENT, frame.stamp_ns)
         there = {k: item for k, item in said.items() if item.score >= PRESENT}
@@ -131,7 +130,7 @@ class VideoTracker:
             if object_id not in away and self._agrees(item.mask, known == object_id, frame)
         }
         items, ids = self._together(instances, followed, frame.stamp_ns)
-        tracks = self._tracks.update(frame, replace(instances, items=items))
+        tracks = self._tracks.update(frame, replace(instances, items=items), ask)
         seen = {track.id: track.instance for track in tracks.items if track.instance >= 0}
         confirmed = {t.id for t in tracks.items if t.state is TrackState.CONFIRMED}
         self._age += 1
