@@ -168,7 +168,10 @@ class _Outline:
         low, high = np.quantile(across, [0.02, 0.98])
         ground = -support.offset_m * up
         foot = ground + near * away + 0.5 * (low + high) * aside
-        return cls(mask, camera, support, rays, up, away, foot, float(high - low))
+        width_m = float(high - low)
+        if not (near > 0 and width_m > 0 and (rays @ away > 0).all()):
+            return None
+        return cls(mask, camera, support, rays, up, away, foot, width_m)
 
     def at_height(self, height_m: float) -> FloatArray:
         """Return (N, 3) points where its rays meet the plane so high over the support."""
@@ -223,7 +226,7 @@ def _best(outline: _Outline, empty: Iterator[Body], own_m: FloatArray | None) ->
         else:
             off = np.median(np.abs(carved.outside_m(own_m)))
             fit -= float(off) / outline.width_m
-        if fit > best_fit:
+        if best is None or fit > best_fit:
             best, best_fit = carved, fit
     assert best is not None
     # From above, a tip on a flat top would be seen within the top: without it no less is covered.

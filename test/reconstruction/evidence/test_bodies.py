@@ -90,6 +90,22 @@ def test_a_lying_bottle_lies(turn_deg):
     assert found.radii_m.max() == pytest.approx(0.035, abs=0.01)
 
 
+def test_of_masks_where_nothing_round_stands_there_is_none_or_one_that_lies():
+    support = table(np.radians(40))
+    rows, columns = np.mgrid[:240, :320]
+    slope = 0.75 * np.abs(columns - 160)
+    stick = (np.abs(rows - 40 - 0.75 * (columns - 60)) < 3) & (np.abs(columns - 160) < 90)
+    vee = (np.abs(rows - 190 + slope) < 4) & (slope < 90)
+    one = (rows == 100) & (columns == 90)
+    for mask in (vee, one, np.zeros_like(one)):
+        assert fit_body(mask, CAMERA, support) is None
+    found = fit_body(stick, CAMERA, support)
+    assert abs(found.axes[:, 2] @ support.normal) < 0.1
+    assert found.covered > 0.9
+    wide = Camera(320, 240, np.array([[90.0, 0, 160], [0, 90.0, 120], [0, 0, 1]]))
+    assert fit_body(np.ones((240, 320), bool), wide, table(np.radians(65))) is None
+
+
 @pytest.mark.parametrize('returns', ['none', 'behind', 'top'])
 def test_what_a_thing_without_returns_is_told_is_inferred_and_within_its_sigma(returns):
     support = table(np.radians(40))
