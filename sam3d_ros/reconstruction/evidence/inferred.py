@@ -67,11 +67,11 @@ def with_bodies(frame: Frame, instances: Instances) -> Frame:
             pointmap, sigma_m = frame.pointmap.copy(), frame.sigma_m.copy()
             whole = np.ones(frame.depth_m.shape, bool)
             measured = whole if frame.measured is None else frame.measured.copy()
-        depth_m, far_sigma_m, own = found
+        part, depth_m, far_sigma_m, own = found
         known = np.isfinite(depth_m)
-        pointmap[item.mask & ~own] = np.nan
-        pointmap[known] = rays(frame.camera)[known] * depth_m[known, None]
-        sigma_m[known], measured[known] = far_sigma_m, False
+        pointmap[part][item.mask[part] & ~own] = np.nan
+        pointmap[part][known] = rays(frame.camera)[part][known] * depth_m[known, None]
+        sigma_m[part][known], measured[part][known] = far_sigma_m, False
     if pointmap is None:
         return frame
     return replace(frame, pointmap=pointmap, range_sigma_m=sigma_m, measured=measured)
@@ -79,43 +79,45 @@ def with_bodies(frame: Frame, instances: Instances) -> Frame:
 
 def _body_range(
     frame: Frame, item: Instance, instances: Instances
-) -> tuple[Float32Array, float, BoolArray] | None:
-    """(H, W) z-depth of a thing's body where its returns do not say it, NaN elsewhere, the
-    one-sigma error of that, and which returns are its own; None where these say enough, or nothing
-    says enough.
+) -> tuple[tuple[slice, slice], Float32Array, float, BoolArray] | None:
+    """The part of the image that shows a thing; in it (h, w) z-depth of its body where its returns
+    do not say it, NaN elsewhere, the one-sigma error of that, and which returns are its own.
+
+    None where these say enough, or nothing says enough.
     """
-    area = np.count_nonzero(item.mask)
-    returned = item.mask & np.isfinite(frame.depth_m)
     left, top, right, bottom = item.box_px
     room = min(left, top, frame.camera.width - right, frame.camera.height - bottom)
-    is_cut = room < EDGE_SHARE * frame.camera.width
-    if item.support < 0 or is_cut or area < LEAST_PX or returned.sum() >= FEW * area:
+    if item.support < 0 or room < EDGE_SHARE * frame.camera.width:
+        return None
+    part = slice(top, bottom), slice(left, right)
+    mask = item.mask[part]
+    area = np.count_nonzero(mask)
+    returned = mask & np.isfinite(frame.depth_m[part])
+    if area < LEAST_PX or np.count_nonzero(returned) >= FEW * area:
         return None
     support = instances.supports[item.support]
     if not _support_is_around(frame, item, instances):
         return None
-    part = slice(top, bottom), slice(left, right)
     K = frame.camera.K.copy()
     K[:2, 2] -= left, top
     camera = Camera(right - left, bottom - top, K)
-    mask = item.mask[part]
     body = fit_body(mask, camera, support)
     if body is None:
         return None
     width_m = 2.0 * float(body.radii_m.max())
-    own = _own(frame, returned, support, body, width_m)
+    points_m, sigma_m = frame.pointmap[part], frame.sigma_m[part]
+    own = _own(points_m, sigma_m, returned, support, body, width_m)
     if own.sum() >= HARDLY * area:
         return None
     if has_own := own.sum() >= LEAST_OWN:
-        points = frame.pointmap[own].astype(np.float64)
+        points = points_m[own].astype(np.float64)
         body = fit_body(mask, camera, support, points[:: max(len(points) // 200, 1)])
         if body is None:
             return None
     elif not _foot_is_seen(item, instances):
         return None
-    depth_m = np.full(frame.depth_m.shape, np.nan, np.float32)
     front_m = body.depth_m(camera)
-    depth_m[part] = np.where(mask & np.isfinite(front_m) & ~own[part], front_m, np.nan)
+    depth_m = np.where(mask & np.isfinite(front_m) & ~own, front_m, np.float32(np.nan))
     if not np.isfinite(depth_m).any():
         return None
     distance_m = float(np.linalg.norm(body.origin_m))
@@ -124,15 +126,20 @@ def _body_range(
     rim_m = RIM_SIGMA_PX * distance_m / (frame.camera.fx * steepness)
     ragged = RAGGED_SIGMA * (1.0 - body.covered)
     shape_m = width_m * ((OWN_SIGMA if has_own else FOOT_SIGMA) + ragged)
-    return depth_m, float(shape_m if has_own else np.hypot(rim_m, shape_m)), own
+    return part, depth_m, float(shape_m if has_own else np.hypot(rim_m, shape_m)), own
 
 
 def _own(
-    frame: Frame, returned: BoolArray, support: Plane, body: Body, width_m: float
+    points_m: Float32Array,
+    sigma_m: Float32Array,
+    returned: BoolArray,
+    support: Plane,
+    body: Body,
+    width_m: float,
 ) -> BoolArray:
-    """(H, W) bool: returns of the thing itself, not of what is seen through it."""
-    points = frame.pointmap[returned].astype(np.float64)
-    over_m = OVER_M + OVER_SIGMAS * frame.sigma_m[returned]
+    """(h, w) bool: returns of the thing itself, not of what is seen through it."""
+    points = points_m[returned].astype(np.float64)
+    over_m = OVER_M + OVER_SIGMAS * sigma_m[returned]
     is_over = points @ support.normal + support.offset_m > over_m
     away: FloatArray = body.origin_m - support.normal * (body.origin_m @ support.normal)
     away /= np.linalg.norm(away)
