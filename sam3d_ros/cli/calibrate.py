@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from sam3d_ros.cli.inputs import (
     opened,
     reading_config,
 )
-from sam3d_ros.core.errors import RecordingError
+from sam3d_ros.core.errors import ConfigurationError, RecordingError
 from sam3d_ros.pipeline.calibration.rig import (
     Refined,
     clouds_beside,
@@ -59,7 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was refined; return 1 when nothing was."""
-    config = reading_config(args, load_config(args.config).pointmaps)
+    if args.frames < 1:
+        raise ConfigurationError(f'--frames {args.frames}', wanted='1 or more')
+    # Where the rig is has no say: odometry would follow each camera by itself.
+    config = replace(reading_config(args, load_config(args.config).pointmaps), odometry='off')
     with opened(args) as recording:
         overrides = named_topics(args, recording, config)
         cameras = list(dict.fromkeys(args.camera)) or ['']

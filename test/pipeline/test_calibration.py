@@ -273,16 +273,27 @@ def test_the_command_refines_a_lidar_beside_a_depth_camera(boxes_world, tmp_path
         Message('/tf_static', 'tf2_msgs/msg/TFMessage', START_NS, static),
         Message('/lidar/points', 'sensor_msgs/msg/PointCloud2', START_NS, cloud),
     ]
+    # Of this one TF says nothing: it takes none of the others with it.
+    cloud = replace(cloud, header=header_message(TYPES, START_NS, 'nowhere'))
+    more.append(Message('/a/map', 'sensor_msgs/msg/PointCloud2', START_NS, cloud))
     path, out = write(tmp_path / 'rig', [*camera, *more]), tmp_path / 'rig.yaml'
     assert main(['calibrate', str(path), '--out', str(out)]) == 0
-    assert '/lidar/points: lidar in base moves by' in capsys.readouterr().out
+    printed, said = capsys.readouterr()
+    assert '/lidar/points: lidar in base moves by' in printed
+    assert '/a/map: not refined' in printed and '/a/map: ' in said and '"nowhere"' in said
     (written,) = yaml.safe_load(out.read_text())['transforms']
     R = Rotation.from_quat(written['rotation']).as_matrix()
     rest = inverse(T_base_lidar) @ transform(R, np.array(written['translation']))
     assert np.linalg.norm(rest[:3, 3]) < 0.004 and np.degrees(rotation_angle(rest)) < 0.3
 
 
-def test_one_sensor_is_refused(boxes_world, tmp_path, capsys):
-    path = write(tmp_path / 'one', messages(frames(boxes_world, 1, SIZE), '32FC1'))
+def test_one_sensor_is_refused_and_so_are_images_for_a_lidar(boxes_world, tmp_path, capsys):
+    items = messages(frames(boxes_world, 1, SIZE), '32FC1')
+    path = write(tmp_path / 'one', items)
     assert main(['calibrate', str(path)]) == 2
     assert 'two sensors' in capsys.readouterr().err
+    assert main(['calibrate', str(path), '--frames', '0']) == 2
+    assert 'wanted 1 or more' in capsys.readouterr().err
+    for topic in {item.topic for item in items if item.type == 'sensor_msgs/msg/Image'}:
+        assert main(['calibrate', str(path), '--lidar', topic]) == 1
+        assert f'no points but images on {topic}' in capsys.readouterr().err

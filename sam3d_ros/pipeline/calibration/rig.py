@@ -12,7 +12,7 @@ import numpy as np
 from sam3d_ros.bags.recording import Recording
 from sam3d_ros.bags.scan import SLOP_S
 from sam3d_ros.bags.selection import CLOUD, Overrides, read_streams, select
-from sam3d_ros.core.errors import RecordingError, Sam3dError
+from sam3d_ros.core.errors import RecordingError, Sam3dError, TransformError
 from sam3d_ros.core.types import Frame
 from sam3d_ros.geometry.registration import Offset
 from sam3d_ros.pipeline.calibration.mounting import Mount, corrected
@@ -96,41 +96,55 @@ def refine_clouds(
     :param most: sweeps of each that are compared, spread over the recording.
     :param slop_s: most time between colour and cloud of one pair, seconds.
     """
-    # Nothing is placed in a fixed frame: odometry has no say.
-    config = replace(config, camera_id=camera or config.camera_id, odometry='off')
     for topic in topics:
-        named = replace(overrides, camera='', points=topic, depth='', more=())
-        selection = select(recording, replace(overrides, camera=camera, color_alone=True))
-        cloud = select(recording, replace(named, rgb=selection.rgb.topic))
-        reader = FrameReader(
-            recording, replace(cloud, rgb_info=selection.rgb_info), config, slop_s
-        )
-        reader.keep(_spread(reader.stamps_ns, most))
-        frames: dict[int, Frame] = {}
-        if selection.depth is not None:
-            with_depth = FrameReader(recording, replace(selection, more=(), more_infos=()), config)
-            with_depth.keep(reader.stamps_ns)
-            frames = {frame.stamp_ns: frame for frame in _frames(with_depth)[0]}
-        views, reasons, lidar = [], [], ''
-        tree = reader.scan.tree
-        for item in reader.measured():
-            if isinstance(item, BadFrame):
-                reasons.append(item.reason)
-                continue
-            image, (sweep,) = item
-            assert isinstance(sweep, PointCloud)
-            lidar = sweep.frame_id
-            views.append(
-                SweepView(
-                    image.rectified,
-                    image.lens.rectified,
-                    as_seen_at_once(image, sweep, tree),
-                    transform_between(image, sweep, tree),
-                    frames.get(image.stamp_ns),
-                )
-            )
-        refine = partial(refine_lidar, views)
-        yield _refined(topic, len(views), refine, reader, lidar, tuple(reasons))
+        try:
+            yield _refined_cloud(recording, topic, camera, config, overrides, most, slop_s)
+        except Sam3dError as error:
+            # One of several that cannot be read is no reason to refine none.
+            yield Refined(topic, 0, (str(error),))
+
+
+def _refined_cloud(
+    recording: Recording,
+    topic: str,
+    camera: str,
+    config: PointmapConfig,
+    overrides: Overrides,
+    most: int,
+    slop_s: float,
+) -> Refined:
+    config = replace(config, camera_id=camera or config.camera_id)
+    named = replace(overrides, camera='', points=topic, depth='', more=())
+    selection = select(recording, replace(overrides, camera=camera, color_alone=True))
+    cloud = select(recording, replace(named, rgb=selection.rgb.topic))
+    if cloud.points is None or cloud.points.type != CLOUD:
+        raise RecordingError(f'no points but images on {topic}', wanted='a PointCloud2')
+    reader = FrameReader(recording, replace(cloud, rgb_info=selection.rgb_info), config, slop_s)
+    reader.keep(_spread(reader.stamps_ns, most))
+    frames: dict[int, Frame] = {}
+    if selection.depth is not None:
+        with_depth = FrameReader(recording, replace(selection, more=(), more_infos=()), config)
+        with_depth.keep(reader.stamps_ns)
+        frames = {frame.stamp_ns: frame for frame in _frames(with_depth)[0]}
+    views, reasons, lidar = [], [], ''
+    tree = reader.scan.tree
+    for item in reader.measured():
+        if isinstance(item, BadFrame):
+            reasons.append(item.reason)
+            continue
+        image, (sweep,) = item
+        assert isinstance(sweep, PointCloud)
+        lidar = sweep.frame_id
+        try:
+            points_cam = as_seen_at_once(image, sweep, tree)
+            T_cam_lidar = transform_between(image, sweep, tree)
+        except TransformError as error:
+            reasons.append(str(error))
+            continue
+        rgb, model, frame = image.rectified, image.lens.rectified, frames.get(image.stamp_ns)
+        views.append(SweepView(rgb, model, points_cam, T_cam_lidar, frame))
+    refine = partial(refine_lidar, views)
+    return _refined(topic, len(views), refine, reader, lidar, tuple(reasons))
 
 
 def _refined(
@@ -157,7 +171,5 @@ def _frames(reader: FrameReader) -> tuple[list[Frame], tuple[str, ...]]:
 
 def _spread(stamps_ns: Sequence[int], most: int) -> list[int]:
     """Return at most so many stamps, evenly spread."""
-    if not stamps_ns:
-        raise RecordingError('no frames', wanted='images with range around their stamps')
     at = np.linspace(0, len(stamps_ns) - 1, min(most, len(stamps_ns))).round().astype(int)
     return [stamps_ns[k] for k in dict.fromkeys(at.tolist())]
