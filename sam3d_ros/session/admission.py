@@ -39,7 +39,7 @@ class Admission:
                 f'a second frame of {name} with the stamp {frame.stamp_ns} ns',
                 wanted='another stamp for every frame of a camera',
             )
-        others = self._latest_ns.keys() - {name}
+        others = () if self.is_restored else self._latest_ns.keys() - {name}
         if self.fixed_frame not in ('', frame.fixed_frame):
             if others:
                 raise InputError(

@@ -112,3 +112,17 @@ def test_cameras_must_share_a_fixed_frame(look):
     lost = replace(look(SIDE, 1, (0.6, 0.65, 0.7)), fixed_frame='side_optical')
     with pytest.raises(InputError, match=r'camera side is placed in "side_optical".*front'):
         running.step(lost)
+
+
+def test_cameras_that_are_resumed_in_another_map_do_not_refuse_each_other(look, tmp_path):
+    running, said = session(), []
+    running.step(look(FRONT, 1, (0.9, 0.0, 0.7)))
+    running.step(look(SIDE, 1, (0.0, 0.9, 0.7)))
+    running.save(tmp_path)
+    again = session(said.append)
+    again.resume(tmp_path)
+    for number in range(2, 5):
+        for camera, eye in ((FRONT, (0.9, 0.0, 0.7)), (SIDE, (0.0, 0.9, 0.7))):
+            scene = again.step(replace(look(camera, number, eye), fixed_frame='other')).scene
+    assert len(scene.objects) == 2 and scene.fixed_frame == 'other'
+    assert len(said) == 1 and 'no longer' in said[0]
