@@ -92,6 +92,17 @@ def test_what_is_not_recognised_is_told_once_and_waits_over_the_next_start(
     assert places(scene).keys() == before.keys()
 
 
+def test_places_that_were_known_since_do_not_replace_those_before(boxes_world, tmp_path, before):
+    colors = ((200, 200, 40), (40, 200, 200), (200, 40, 200))
+    since = [(place, size, color) for (place, size, _), color in zip(BOXES, colors, strict=True)]
+    scene, _ = run(boxes_world, tmp_path, 5, since, frame_id='map')
+    ids_since = places(scene).keys()
+    for first, boxes, ids in ((10, BOXES, before.keys()), (15, since, ids_since)):
+        scene, said = run(boxes_world, tmp_path, first, boxes, T_NOW_SAVED, f'map{first}')
+        assert places(scene).keys() == ids
+        assert 'what was known before is recognised by 3 objects, moved by' in said[-1]
+
+
 def test_other_things_are_not_taken_for_what_was_known(boxes_world, tmp_path, before):
     scene, said = run(boxes_world, tmp_path, 5, OTHERS, frame_id='map')
     assert len(said) == 2 and 'not recognised yet: 3 saved objects and 3 that are' in said[1]

@@ -4,12 +4,13 @@
 A session that is resumed where own odometry or the fixed frame is another one, or whose odometry
 was lost and has begun anew, cannot say where its objects are. They wait, and come back with their
 ids as soon as three or more of them are recognised among what is seen
-(:mod:`sam3d_ros.session.places.recognition`).
+(:mod:`sam3d_ros.session.places.recognition`). So do those of a few places before, which were not
+recognised either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from sam3d_ros.core.errors import InputError
@@ -18,11 +19,13 @@ from sam3d_ros.core.types import ObjectState, Scene
 from sam3d_ros.session.places.recognition import LEAST_OBJECTS, recognise
 
 FIRST_NS, LONGEST_NS = 500_000_000, 30_000_000_000
-"""The scene is looked for so often; each time without success, after twice the time."""
+"""Scenes are looked for so often; each time without success, after twice the time."""
+MOST_SCENES = 4
+"""The latest of what is not recognised that wait."""
 
 
 class Remembered:
-    """A scene that waits to be recognised.
+    """Scenes that wait to be recognised.
 
     :param load: takes over a scene that can be recognised; returns how it was.
     :param say: takes a sentence when it is recognised, and why it is not, once for each reason.
@@ -35,28 +38,29 @@ class Remembered:
 
     def clear(self) -> None:
         """Wait for nothing."""
-        self._scene: Scene | None = None
+        self._scenes: list[Scene] = []
         self._known: set[int] = set()
         self._wait_ns = FIRST_NS
         self._next_ns = 0
-        self._said = ''
+        self._said: set[str] = set()
 
     def keep(self, scene: Scene) -> None:
         """Wait until a scene is recognised, unless it has too few objects for that.
 
-        :param scene: what was known; takes the place of what was waited for before.
+        :param scene: what was known.
         """
         if len(scene.objects) >= LEAST_OBJECTS:
+            scenes = [*self._scenes, scene][-MOST_SCENES:]
             self.clear()
-            self._scene = scene
+            self._scenes = scenes
 
     def look(self, now: Scene) -> None:
-        """Load the scene if it is recognised.
+        """Load the latest scene that is recognised.
 
         :param now: what is known after a frame.
         """
         known = {item.id for item in now.objects if item.state != ObjectState.TENTATIVE}
-        if self._scene is None or len(known) < LEAST_OBJECTS:
+        if not self._scenes or len(known) < LEAST_OBJECTS:
             return
         if known != self._known:
             self._known, self._wait_ns = known, FIRST_NS
@@ -65,24 +69,26 @@ class Remembered:
             return
         self._next_ns = now.stamp_ns + self._wait_ns
         self._wait_ns = min(2 * self._wait_ns, LONGEST_NS)
-        try:
-            recognise(self._scene, now)
-        except InputError as error:
-            if self._said != error.seen:
-                self._said = error.seen
-                self._say(f'what was known before is not recognised yet: {error}')
-            return
-        scene, self._scene = self._scene, None
-        self._say(f'what was known before is {self._load(scene)}')
+        for scene in reversed(self._scenes):
+            try:
+                recognise(scene, now)
+            except InputError as error:
+                if error.seen not in self._said:
+                    self._said.add(error.seen)
+                    self._say(f'what was known before is not recognised yet: {error}')
+            else:
+                self._scenes.remove(scene)
+                self._say(f'what was known before is {self._load(scene)}')
+                return
 
     def state(self) -> Any:
         """Return what is waited for, as a tree of :mod:`core.state`."""
-        return to_tree(self._scene)
+        return to_tree(self._scenes)
 
-    def restore(self, state: Mapping[str, Any] | None) -> None:
+    def restore(self, state: Any) -> None:
         """Wait for what :meth:`state` returned.
 
         :raises InputError: when it is of another version.
         """
         self.clear()
-        self._scene = None if state is None else from_tree(Scene, state)
+        self._scenes = from_tree(list[Scene], state)
