@@ -49,3 +49,6 @@ def test_an_exemplar_lists_its_like_alone_and_goes_on_to_when_it_is_gone():
     assert [item.id for item in phrases.listed(scene).objects] == [1, 2]
     without = phrases.listed(replace(scene, objects=scene.objects[1:]))
     assert [item.id for item in without.objects] == [2] and without.removed == (1,)
+    resumed = Phrases(only=True)
+    resumed.restore(phrases.state())
+    assert [item.id for item in resumed.listed(without).objects] == [2]

@@ -86,12 +86,17 @@ class Phrases:
 
     def state(self) -> Any:
         """Return what was added, as a tree of :mod:`core.state`."""
-        return {'added': to_tree(self._added), 'listed': sorted(self._listed)}
+        return {
+            'added': to_tree(self._added),
+            'listed': sorted(self._listed),
+            'shown': to_tree(list(self._shown.values())),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Look for what :meth:`state` returned, beside the phrases of the start."""
         self._added = from_tree(list[Asked], state['added'])
         self._listed = frozenset(int(key) for key in state['listed'])
+        self._shown = {item.id: item for item in from_tree(list[SceneObject], state['shown'])}
 
     def answered(self, question: Question, scene: Scene) -> Answered:
         """Look for what a prompt means from now on; return what it means already.
