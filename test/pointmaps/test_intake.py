@@ -173,3 +173,10 @@ def test_of_several_depth_cameras_each_measures_itself():
     first, other = intake.source('depth', '/depth'), intake.source('depth', '/other')
     assert first is intake.source('depth') and first is not other
     assert first.noise is not other.noise
+
+
+def test_what_was_kept_of_one_depth_camera_is_not_taken_for_that_of_another_that_sends_first():
+    intake = Intake()
+    kept = intake.source('depth', '/depth')
+    intake.frame(COLOR, [replace(DEPTH, topic='/other')], TransformTree(), is_look=True)
+    assert intake.source('depth', '/other') is not kept is intake.source('depth', '/depth')

@@ -92,7 +92,12 @@ class PointmapNode(StageNode):
             keep(self._noise_file, noise, self.get_logger().warning)
 
     def _source(self) -> RangeSource:
-        return self._intake.source(_kind(self.config('inputs'), self._config))
+        inputs: InputConfig = self.config('inputs')
+        kind, topic = _kind(inputs, self._config), ''
+        if kind == 'depth':
+            # Of several depth cameras it is the first, whichever sends before the others.
+            topic = input_topics(self, inputs, self._config.camera_id)[1]
+        return self._intake.source(kind, topic)
 
     def connect(self) -> None:
         """Listen to the sensors and to TF."""
