@@ -52,4 +52,7 @@ def test_glasses_stand_where_they_are_and_say_that_this_is_inferred(case):
         assert item.scale_sigma > 0.2
     measured = result.frame.measured
     assert np.isfinite(result.frame.depth_m[~measured]).all()
-    assert measured[np.isfinite(case.frames[-1].depth_m) & measured].all()
+    masks = [item.mask for item in session.segmenter.segment(frame).items]
+    beside = ~np.any(masks, axis=0)
+    assert measured[beside].all()
+    np.testing.assert_array_equal(result.frame.pointmap[beside], frame.pointmap[beside])
