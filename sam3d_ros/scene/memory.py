@@ -60,6 +60,9 @@ REASONS = {
 INFERRED = 'its range is inferred from its silhouette and what it stands on'
 """What is said of an object that returns hardly any range."""
 
+HIDDEN_SHARE = 0.5
+"""An inferred object is hidden where something is before so much of its surface."""
+
 UNSEGMENTED = 'its surface is measured where it was, though no mask shows it'
 
 
@@ -382,9 +385,15 @@ class ObjectMemory:
             covariance = covariance + np.diag(np.square(drift)) * self._elapsed_s
         state, reason = known.state, known.state_reason
         if track.state == TrackState.CONFIRMED:
-            state = self._combined(frame, track.id, self._state_out_of_sight(frame, known))
-            reason = UNSEGMENTED if state == ObjectState.VISIBLE else REASONS[state]
-            reason = self._told(track.id, reason, INFERRED in known.state_reason)
+            is_inferred = INFERRED in known.state_reason
+            # No return confirms what has none: where nobody looked for it, it is seen as before.
+            is_as_before = is_inferred and track.missed == known.missed
+            is_as_before &= known.state == ObjectState.VISIBLE
+            now = self._state_out_of_sight(frame, known, is_as_before)
+            state = self._combined(frame, track.id, now)
+            is_measured = state == ObjectState.VISIBLE and not is_as_before
+            reason = UNSEGMENTED if is_measured else REASONS[state]
+            reason = self._told(track.id, reason, is_inferred)
         return replace(
             known, state=state, state_reason=reason, covariance=covariance, missed=track.missed
         )
@@ -403,14 +412,21 @@ class ObjectMemory:
         recent_ns = frame.stamp_ns - SAME_MOMENT_NS
         return ObjectState(min(value for at, value in opinions.values() if at >= recent_ns))
 
-    def _state_out_of_sight(self, frame: Frame, known: SceneObject) -> ObjectState:
-        """Return hidden, out of view, or visible when the depth still shows the surface."""
+    def _state_out_of_sight(
+        self, frame: Frame, known: SceneObject, is_as_before: bool
+    ) -> ObjectState:
+        """Return hidden, out of view, or visible when the depth still shows the surface.
+
+        :param is_as_before: whether it is still visible unless something is before it.
+        """
         step = max(1, len(known.mesh.vertices_m) // SAMPLES)
         vertices = known.mesh.vertices_m[::step].astype(np.float64)
         points_cam = apply(inverse(frame.T_fixed_cam) @ known.T_fixed_obj, vertices)
         verdict = judge_frame(points_cam, frame, SLACK_M)
         if verdict.in_view.mean() < self._config.out_of_view_share:
             return ObjectState.OUT_OF_VIEW
+        if is_as_before and verdict.hidden.mean() < HIDDEN_SHARE:
+            return ObjectState.VISIBLE
         # A closed object hides its own far side, so confirmed points are few even in plain view.
         return ObjectState.VISIBLE if verdict.confirmed.mean() > 0.25 else ObjectState.OCCLUDED
 

@@ -23,7 +23,7 @@ from sam3d_ros.core.types import (
 )
 from sam3d_ros.geometry.transforms import inverse, transform
 from sam3d_ros.scene.config import SceneConfig
-from sam3d_ros.scene.memory import ObjectMemory
+from sam3d_ros.scene.memory import INFERRED, ObjectMemory
 
 CENTER, SIZE = np.array([0.0, 0.0, 0.05]), np.array([0.08, 0.10, 0.10])
 BOX = (CENTER, SIZE, (200, 30, 30))
@@ -43,7 +43,7 @@ def box_mesh():
     )
 
 
-def observe(memory, frame, *, seen, hits, missed=0, alive=True, mesh=None):
+def observe(memory, frame, *, seen, hits, missed=0, alive=True, mesh=None, inferred=0.0):
     """Feed one frame in which the box is (or is not) segmented."""
     mask = np.zeros(frame.depth_m.shape, bool)
     instances = Instances(
@@ -62,6 +62,7 @@ def observe(memory, frame, *, seen, hits, missed=0, alive=True, mesh=None):
         confidence=0.9,
         score=EvidenceScore(1.0, 0.0, 1.0),
         provenance=Provenance('truth'),
+        inferred=inferred,
     )
     return memory.update(
         frame, tracks, Reconstructions(frame.stamp_ns, (rebuilt,) if seen else ())
@@ -102,6 +103,28 @@ def test_hidden_object_is_occluded_and_its_sigma_grows(memory, boxes_world):
         assert item.state == ObjectState.OCCLUDED
         sigmas.append(item.covariance[0, 0])
     np.testing.assert_allclose(np.diff(sigmas), SceneConfig().drift_m_per_s ** 2, rtol=1e-6)
+
+
+def test_what_returns_no_range_is_seen_in_frames_that_nobody_segments(boxes_world):
+    screen = ((0.3, 0.0, 0.15), (0.02, 0.5, 0.30), (0, 0, 255))
+    elsewhere = ((0.0, 0.4, 0.05), SIZE, (0, 0, 255))
+    through, _ = boxes_world(EYE, [elsewhere], stamp_ns=3 * SECOND_NS, floor=False)
+    hidden, _ = boxes_world(EYE, [screen], stamp_ns=3 * SECOND_NS)
+
+    def state_of(frame, inferred, missed):
+        memory = ObjectMemory(SceneConfig())
+        for k in range(3):
+            shown = replace(through, stamp_ns=k * SECOND_NS)
+            observe(memory, shown, seen=True, hits=k + 1, inferred=inferred)
+        (item,) = observe(memory, frame, seen=False, hits=3, missed=missed).objects
+        return item
+
+    followed = state_of(through, 0.9, 0)
+    assert followed.state == ObjectState.VISIBLE
+    assert followed.state_reason == f'seen; {INFERRED}'
+    assert state_of(through, 0.9, 1).state == ObjectState.OCCLUDED
+    assert state_of(through, 0.1, 0).state == ObjectState.OCCLUDED
+    assert state_of(hidden, 0.9, 0).state == ObjectState.OCCLUDED
 
 
 def test_what_own_odometry_drifts_is_added_to_what_is_not_seen(memory, boxes_world):
