@@ -65,12 +65,12 @@ class PointmapNode(StageNode):
         """Make the frame builder and offer frames, and clouds for those who look."""
         self._config: PointmapConfig = self.config('pointmaps')
         self._intake = Intake(self._config, Notes(self.get_logger().warning), decode_by_cv_bridge)
-        self._noise_file = self._resume_noise()
         camera = self._config.camera_id
         self._frames = self.publish_link(replace(FRAMES, topic=FRAMES.topic.of(camera)))
         self._clouds = {
             topic: self.publish_topic(topic.of(camera)) for topic in (POINTS, CAMERA_INFO)
         }
+        self._noise_file = self._resume_noise()
         self._own: dict[Topic, Publisher] = {}
         self._sends_tf = True
 
