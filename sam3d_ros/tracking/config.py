@@ -92,6 +92,14 @@ class PortraitConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    alone: float = option(
+        0.97,
+        'Likeness of colours from which pictures refuse nothing, where only one thing is missing '
+        'that may be this one, and this is the only one that it may be: another side may look '
+        'unlike. Above 1: pictures always decide.',
+        minimum=0.0,
+        maximum=2.0,
+    )
     matches: float = option(
         0.25,
         'Least share of the places of a picture that must match, in between.',

@@ -347,15 +347,10 @@ class OverlapTracker:
         if not missing or not free:
             return {}
         # What was seen beside a thing is not that thing.
-        colors = np.array(
-            [
-                [
-                    likeness(m.sighting, seen[i]) if m.last_seen_ns < born_ns[i] else 0.0
-                    for i in free
-                ]
-                for m in missing
-            ]
-        )
+        colors = np.zeros((len(missing), len(free)))
+        for at, where in np.ndindex(colors.shape):
+            if missing[at].last_seen_ns < born_ns[free[where]]:
+                colors[at, where] = likeness(missing[at].sighting, seen[free[where]])
         least, margin = self._config.alike, self._config.alike_margin
         alike = np.where(colors >= least, colors, 0.0)
         is_near = colors >= self._config.portraits.colors
@@ -370,6 +365,10 @@ class OverlapTracker:
                 if portrait is not None and known:
                     is_doubtful = bool(colors[at, where] < least)
                     alike[at, where] = self._looks.likeness(known, portrait, is_doubtful)
+                    is_alone = is_near[at].sum() == is_near[:, where].sum() == 1
+                    if is_alone and colors[at, where] >= self._config.portraits.alone:
+                        least_alike = self._config.portraits.unlike
+                        alike[at, where] = max(alike[at, where], least_alike)
             least, margin = self._config.portraits.unlike, self._config.portraits.margin
         again: dict[int, Memory] = {}
         for memory, row in zip(missing, alike, strict=True):

@@ -8,7 +8,7 @@ import pytest
 
 from sam3d_ros.core.types import Instance, Instances, TrackState
 from sam3d_ros.geometry.masks import mask_box
-from sam3d_ros.tracking.config import TrackingConfig
+from sam3d_ros.tracking.config import PortraitConfig, TrackingConfig
 from sam3d_ros.tracking.overlap import OverlapTracker
 
 STEP_NS = 100_000_000
@@ -159,6 +159,34 @@ def test_of_two_that_look_alike_neither_is_taken_for_the_one_that_moved(tracker,
     moved = [((0.1, -0.2, 0.06), *twins[0][1:]), ((0.2, 0.2, 0.06), *twins[0][1:])]
     after = step(tracker, boxes_world, eye, moved, 8)
     assert set(ids_by_source(after).values()) == {3, 4}
+
+
+class Unlike:
+    """Finds no picture of one thing like another."""
+
+    are_there = True
+
+    def likeness(self, known, seen, is_doubtful):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ('newcomers', 'alone', 'is_known'), [(1, 0.97, True), (2, 0.97, False), (1, 1.1, False)]
+)
+def test_pictures_refuse_what_has_the_same_colours_only_where_there_is_a_rival(
+    boxes_world, newcomers, alone, is_known
+):
+    tracker = OverlapTracker(TrackingConfig(portraits=PortraitConfig(alone=alone)))
+    tracker._looks = Unlike()
+    eye, large, (_, *like) = (0.8, 0.0, 0.6), (320, 240), BOXES[2]
+    for k in range(4):
+        step(tracker, boxes_world, eye, BOXES, k, size=large)
+    for k in range(4, 8):
+        step(tracker, boxes_world, eye, BOXES, k, target=(2.0, 0.0, 0.5), size=large)
+    places = [(0.2, 0.12, 0.06), (0.2, -0.12, 0.06)]
+    moved = [*BOXES[:2], *((place, *like) for place in places[:newcomers])]
+    after = step(tracker, boxes_world, eye, moved, 8, size=large)
+    assert (3 in ids_by_source(after).values()) == is_known
 
 
 def test_newcomer_that_most_frames_do_not_show_ends(tracker, boxes_world):
