@@ -91,36 +91,13 @@ class Body:
         return render_depth(vertices, faces.astype(np.int32), camera)
 
 
-def fit_body(
-    mask: BoolArray, camera: Camera, support: Plane, own_m: FloatArray | None = None
-) -> Body | None:
-    """Return the body within a silhouette, or None where it says too little.
-
-    :param mask: (H, W) bool, the pixels of one thing whose foot is in view.
-    :param camera: that looks.
-    :param support: what it stands on, optical frame.
-    :param own_m: (P, 3) points of its surface, optical frame, metres; None = there are none.
-    """
-    shrunk = min(LONGEST_PX / max(mask.shape), 1.0)
-    width, height = (max(round(size * shrunk), 8) for size in mask.shape[::-1])
-    camera = scaled(camera, width, height)
-    small = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    mask = _closed(small >= 0.5)
-    if not mask.any():
-        return None
-    outline = _Outline.of(mask, camera, support)
-    if outline is None:
-        return None
-    standing = _best(outline, _upright(outline, own_m), own_m)
-    lying = _best(outline, _level(outline), own_m)
-    best = standing if standing.covered + LYING_COVERS >= lying.covered else lying
-    return best if best.covered >= LEAST_COVERED else None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class _Outline:
+class Outline:
     """A silhouette over its support, optical frame.
 
+    :param mask: (H, W) bool, closed, no finer than :data:`LONGEST_PX`.
+    :param camera: that looks, as fine.
+    :param support: what it stands on.
     :param rays: (N, 3) float64 of its pixels, z = 1.
     :param up: (3,) normal of the support.
     :param away: (3,) level direction away from the camera.
@@ -138,10 +115,21 @@ class _Outline:
     width_m: float
 
     @classmethod
-    def of(cls, mask: BoolArray, camera: Camera, support: Plane) -> _Outline | None:
+    def of(cls, mask: BoolArray, camera: Camera, support: Plane) -> Outline | None:
         """Return the outline of a mask; None where its rays do not meet the support, or look
         straight down on it.
+
+        :param mask: (H, W) bool, the pixels of one thing whose foot is in view.
+        :param camera: that looks.
+        :param support: what it stands on, optical frame.
         """
+        shrunk = min(LONGEST_PX / max(mask.shape), 1.0)
+        width, height = (max(round(size * shrunk), 8) for size in mask.shape[::-1])
+        camera = scaled(camera, width, height)
+        small = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        mask = _closed(small >= 0.5)
+        if not mask.any():
+            return None
         rows, columns = np.nonzero(mask)
         rays = np.stack(
             [
@@ -179,11 +167,23 @@ class _Outline:
         return self.rays * ((self.support.offset_m - height_m) / falls)[:, None]
 
 
-def _upright(outline: _Outline, own_m: FloatArray | None) -> Iterator[Body]:
-    """Yield empty bodies about upright axes, farther and farther away."""
+def fit_body(outline: Outline, own_m: FloatArray | None = None) -> Body | None:
+    """Return the body within a silhouette, or None where it says too little.
+
+    :param outline: the silhouette over what it stands on.
+    :param own_m: (P, 3) points of its surface, optical frame, metres; None = there are none.
+    """
+    reach = np.linspace(0.0, 0.75, STEPS) if own_m is None else np.linspace(-1.0, 1.5, 3 * STEPS)
+    standing = _best(outline, _upright(outline, reach), own_m)
+    lying = _best(outline, _level(outline), own_m)
+    best = standing if standing.covered + LYING_COVERS >= lying.covered else lying
+    return best if best.covered >= LEAST_COVERED else None
+
+
+def _upright(outline: Outline, shares: FloatArray) -> Iterator[Body]:
+    """Yield empty bodies about upright axes, so many widths behind the foot each."""
     axes = np.stack([outline.away, np.cross(outline.up, outline.away), outline.up], axis=1)
-    nearest, farthest = (0.0, 0.75) if own_m is None else (-1.0, 1.5)
-    for share in np.linspace(nearest, farthest, STEPS * (1 if own_m is None else 3)):
+    for share in shares:
         moved = share * outline.width_m * outline.away
         # What is seen in one place stays there, whatever the distance.
         along = outline.foot_m @ outline.away
@@ -195,7 +195,7 @@ def _upright(outline: _Outline, own_m: FloatArray | None) -> Iterator[Body]:
         yield Body(origin, axes, places, np.full(PLACES, 0.75 * outline.width_m))
 
 
-def _level(outline: _Outline) -> Iterator[Body]:
+def _level(outline: Outline) -> Iterator[Body]:
     """Yield empty bodies about axes along the silhouette, higher and higher over the support."""
     flat = outline.at_height(0.0)
     _, _, directions = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
@@ -211,7 +211,7 @@ def _level(outline: _Outline) -> Iterator[Body]:
         yield Body(middle, axes, places, np.full(PLACES, radius))
 
 
-def _best(outline: _Outline, empty: Iterator[Body], own_m: FloatArray | None) -> Body:
+def _best(outline: Outline, empty: Iterator[Body], own_m: FloatArray | None) -> Body:
     """Return the body that fits best: most of the mask, on the support, along its own points."""
     best: Body | None = None
     best_fit = -np.inf
@@ -235,7 +235,7 @@ def _best(outline: _Outline, empty: Iterator[Body], own_m: FloatArray | None) ->
     return replace(best, places_m=best.places_m[:kept], radii_m=best.radii_m[:kept])
 
 
-def _carved(outline: _Outline, body: Body) -> Body:
+def _carved(outline: Outline, body: Body) -> Body:
     """Return the largest body about an axis that is seen within the mask and above the support.
 
     :param body: its radii are the largest ones that may be.
@@ -262,7 +262,7 @@ def _carved(outline: _Outline, body: Body) -> Body:
     return replace(carved, covered=float(_drawn(outline, carved)[-1]))
 
 
-def _drawn(outline: _Outline, body: Body) -> FloatArray:
+def _drawn(outline: Outline, body: Body) -> FloatArray:
     """(S - 1,) share of the mask that is covered by a body up to each of its rings."""
     drawn = np.zeros(outline.mask.shape, np.uint8)
     rings = project(body.rings_m, outline.camera)

@@ -15,14 +15,12 @@ from sam3d_ros.core.types import (
     BoolArray,
     Camera,
     Float32Array,
-    FloatArray,
     Frame,
     Instance,
     Instances,
-    Plane,
 )
 from sam3d_ros.geometry.cameras import rays
-from sam3d_ros.reconstruction.evidence.bodies import Body, fit_body
+from sam3d_ros.reconstruction.evidence.bodies import Outline, fit_body
 
 FEW = 0.5
 """Share of a mask's pixels with a return from which on it is what its returns say."""
@@ -33,7 +31,7 @@ LEAST_OWN = 30
 LEAST_PX = 300
 OVER_M, OVER_SIGMAS = 0.012, 4.0
 """Returns this high over the support are not the support's, seen through the thing."""
-BEHIND = 1.0
+BEHIND = 1.5
 """Returns so many widths behind the foot are of what is behind the thing."""
 EDGE_SHARE = 0.01
 """Silhouettes this near to the image's edge, over its width, may go on beyond it."""
@@ -101,20 +99,17 @@ def _body_range(
     K = frame.camera.K.copy()
     K[:2, 2] -= left, top
     camera = Camera(right - left, bottom - top, K)
-    body = fit_body(mask, camera, support)
-    if body is None:
+    outline = Outline.of(mask, camera, support)
+    if outline is None:
         return None
-    width_m = 2.0 * float(body.radii_m.max())
     points_m, sigma_m = frame.pointmap[part], frame.sigma_m[part]
-    own = _own(points_m, sigma_m, returned, support, body, width_m)
-    if own.sum() >= HARDLY * area:
+    own = _own(points_m, sigma_m, returned, outline)
+    has_own = own.sum() >= LEAST_OWN
+    if own.sum() >= HARDLY * area or not (has_own or _foot_is_seen(item, instances)):
         return None
-    if has_own := own.sum() >= LEAST_OWN:
-        points = points_m[own].astype(np.float64)
-        body = fit_body(mask, camera, support, points[:: max(len(points) // 200, 1)])
-        if body is None:
-            return None
-    elif not _foot_is_seen(item, instances):
+    points = points_m[own].astype(np.float64)
+    body = fit_body(outline, points[:: max(len(points) // 200, 1)] if has_own else None)
+    if body is None:
         return None
     front_m = body.depth_m(camera)
     depth_m = np.where(mask & np.isfinite(front_m) & ~own, front_m, np.float32(np.nan))
@@ -125,25 +120,19 @@ def _body_range(
     steepness = max(support.offset_m / distance_m, 0.05)
     rim_m = RIM_SIGMA_PX * distance_m / (frame.camera.fx * steepness)
     ragged = RAGGED_SIGMA * (1.0 - body.covered)
+    width_m = 2.0 * float(body.radii_m.max())
     shape_m = width_m * ((OWN_SIGMA if has_own else FOOT_SIGMA) + ragged)
     return part, depth_m, float(shape_m if has_own else np.hypot(rim_m, shape_m)), own
 
 
 def _own(
-    points_m: Float32Array,
-    sigma_m: Float32Array,
-    returned: BoolArray,
-    support: Plane,
-    body: Body,
-    width_m: float,
+    points_m: Float32Array, sigma_m: Float32Array, returned: BoolArray, outline: Outline
 ) -> BoolArray:
     """(h, w) bool: returns of the thing itself, not of what is seen through it."""
     points = points_m[returned].astype(np.float64)
     over_m = OVER_M + OVER_SIGMAS * sigma_m[returned]
-    is_over = points @ support.normal + support.offset_m > over_m
-    away: FloatArray = body.origin_m - support.normal * (body.origin_m @ support.normal)
-    away /= np.linalg.norm(away)
-    is_near = (points - body.origin_m) @ away < BEHIND * width_m
+    is_over = points @ outline.up + outline.support.offset_m > over_m
+    is_near = (points - outline.foot_m) @ outline.away < BEHIND * outline.width_m
     own = np.zeros(returned.shape, bool)
     own[returned] = is_over & is_near
     return own

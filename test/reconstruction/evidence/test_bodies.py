@@ -9,7 +9,7 @@ import pytest
 from sam3d_ros.core.types import Camera, Frame, Instance, Instances, Plane
 from sam3d_ros.geometry.cameras import pointmap_from_depth, rays
 from sam3d_ros.geometry.masks import mask_box
-from sam3d_ros.reconstruction.evidence.bodies import Body, fit_body
+from sam3d_ros.reconstruction.evidence.bodies import Body, Outline, fit_body
 from sam3d_ros.reconstruction.evidence.inferred import with_bodies
 
 CAMERA = Camera(320, 240, np.array([[290.0, 0, 160], [0, 290.0, 120], [0, 0, 1]]))
@@ -17,6 +17,12 @@ HEIGHTS = np.linspace(0.0, 1.0, 30)
 BOTTLE = 0.035 - 0.02 * np.clip((HEIGHTS - 0.65) / 0.15, 0, 1)
 GLASS = np.where(np.abs(HEIGHTS - 0.25) < 0.2, 0.006, 0.035)
 TUMBLER = np.full(30, 0.04)
+
+
+def fitted(mask, camera, support):
+    """The body in a silhouette, None where there is not even an outline."""
+    outline = Outline.of(mask, camera, support)
+    return None if outline is None else fit_body(outline)
 
 
 def table(tilt_rad):
@@ -72,7 +78,7 @@ def frame_of(truth, support, returns='none'):
 def test_a_standing_body_is_found_where_it_is(profile, tilt_deg):
     support = table(np.radians(tilt_deg))
     truth = standing(support, profile, 0.15)
-    found = fit_body(np.isfinite(truth.depth_m(CAMERA)), CAMERA, support)
+    found = fitted(np.isfinite(truth.depth_m(CAMERA)), CAMERA, support)
     assert np.linalg.norm(found.origin_m - truth.origin_m) < 0.012
     assert found.axes[:, 2] @ support.normal > 0.999
     assert found.radii_m.max() == pytest.approx(profile.max(), abs=0.005)
@@ -84,7 +90,7 @@ def test_a_standing_body_is_found_where_it_is(profile, tilt_deg):
 def test_a_lying_bottle_lies(turn_deg):
     support = table(np.radians(45))
     truth = lying(support, BOTTLE, 0.2, np.radians(turn_deg))
-    found = fit_body(np.isfinite(truth.depth_m(CAMERA)), CAMERA, support)
+    found = fitted(np.isfinite(truth.depth_m(CAMERA)), CAMERA, support)
     assert abs(found.axes[:, 2] @ truth.axes[:, 2]) > 0.95
     assert np.linalg.norm(found.rings_m.mean(axis=(0, 1)) - truth.rings_m.mean(axis=(0, 1))) < 0.02
     assert found.radii_m.max() == pytest.approx(0.035, abs=0.01)
@@ -98,12 +104,12 @@ def test_of_masks_where_nothing_round_stands_there_is_none_or_one_that_lies():
     vee = (np.abs(rows - 190 + slope) < 4) & (slope < 90)
     one = (rows == 100) & (columns == 90)
     for mask in (vee, one, np.zeros_like(one)):
-        assert fit_body(mask, CAMERA, support) is None
-    found = fit_body(stick, CAMERA, support)
+        assert fitted(mask, CAMERA, support) is None
+    found = fitted(stick, CAMERA, support)
     assert abs(found.axes[:, 2] @ support.normal) < 0.1
     assert found.covered > 0.9
     wide = Camera(320, 240, np.array([[90.0, 0, 160], [0, 90.0, 120], [0, 0, 1]]))
-    assert fit_body(np.ones((240, 320), bool), wide, table(np.radians(65))) is None
+    assert fitted(np.ones((240, 320), bool), wide, table(np.radians(65))) is None
 
 
 @pytest.mark.parametrize('returns', ['none', 'behind', 'top'])
