@@ -185,8 +185,9 @@ class OverlapTracker:
         if ask is not None and self._config.ask_again:
             every = self._memories
             trusted = {m.id for m in every if is_due(m.hits, m.missed_in_a_row, m.is_confirmed)}
-            known = self.known_in(frame, verdicts)
-            instances = with_missing(frame, instances, known, trusted, ask)
+            if trusted:
+                known = self.known_in(frame, verdicts)
+                instances = with_missing(frame, instances, known, trusted, ask)
         seen, index_image = sightings(frame, instances)
         votes = cast_votes(verdicts, index_image, len(instances.items))
         least = self._config.min_overlap
