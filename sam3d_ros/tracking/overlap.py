@@ -473,7 +473,7 @@ class OverlapTracker:
         return is_disproved and memory.is_confirmed and memory.is_seen_through
 
     def _is_swallowed(self, memory: Memory) -> bool:
-        """Whether a track that ends was believed once, and free space does not disprove it."""
+        """Whether a track that ends was seen often enough, and free space does not disprove it."""
         return memory.hits >= self._config.confirm_hits and not memory.is_seen_through
 
     def _lives(self, memory: Memory) -> bool:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A saved session: a folder whose state is replaced whole, at the cost of what is new in it.
 
-``DIR/v2/state.npz`` holds the tree of the state with its small arrays; every large array has a
+``DIR/vN/state.npz`` holds the tree of the state with its small arrays; every large array has a
 file of its own beside it, which is written once and never changed. A state becomes the saved one
 by the renaming of one file, so a program that is killed leaves the one before. The version is part
 of the path: what another version saved in the same folder stays as it is.
