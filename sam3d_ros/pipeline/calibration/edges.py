@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.spatial import KDTree
 
 from sam3d_ros.core.types import ByteArray, Camera, FloatArray
+from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.registration import Matches
 from sam3d_ros.geometry.transforms import apply, inverse
 
@@ -157,14 +158,14 @@ class EdgeMatcher:
         for view in self._views:
             camera, T_cam = view.camera, view.T_cam_lidar @ T
             p = apply(T_cam, view.ends.points)
-            z = np.maximum(p[:, 2], 1e-3)
-            u, v = camera.fx * p[:, 0] / z + camera.cx, camera.fy * p[:, 1] / z + camera.cy
+            u, v = project(p, camera).T
             inside = np.flatnonzero(
                 (p[:, 2] > 0.05) & (u > 0) & (v > 0) & (u < camera.width - 1)
                 & (v < camera.height - 1)
             )  # fmt: skip
             total += len(inside)
-            p, z, u, v = p[inside], z[inside], u[inside], v[inside]
+            p, u, v = p[inside], u[inside], v[inside]
+            z = p[:, 2]
             at = view.edges.nearest(u, v)
             place, (nu, nv) = view.edges.places[at], view.edges.across[at].T
             # How the end moves in the image when it goes on to what is farther.

@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.sensors import MODELS
 from sam3d_ros.core.types import ByteArray, Camera, Float32Array, FloatArray, Frame
+from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.registration import (
     Matcher,
     Offset,
@@ -23,7 +24,7 @@ from sam3d_ros.geometry.registration import (
     Surfaces,
     measure_offset,
 )
-from sam3d_ros.geometry.transforms import apply, inverse, rotation_angle, transform
+from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.pipeline.calibration.edges import EdgeMatcher, EdgeView, ImageEdges, range_edges
 from sam3d_ros.pipeline.offset_checkup import surface_of
 
@@ -94,7 +95,7 @@ def refine_lidar(sweeps: Sequence[SweepView]) -> Offset:
     surfaces, edges = [], []
     for sweep in sweeps:
         back = inverse(sweep.T_cam_lidar)
-        points = _about_image(sweep).astype(np.float64)
+        points = _about_image(sweep)
         others = apply(back, points)
         ends = range_edges(others)
         edges.append(EdgeView(ends, ImageEdges(sweep.rgb), sweep.camera, sweep.T_cam_lidar))
@@ -135,10 +136,10 @@ def _agreed(matchers: Callable[[slice], list[Matcher]], times: int, *, is_sure: 
             wanted='things of several directions that both see',
             remedy=f'TF must be right to about {REACH_M:g} m to begin with.',
         )
-    turn_rad, shift_m = rotation_angle(found.T), float(np.linalg.norm(found.T[:3, 3]))
-    if shift_m > MOST_SHIFT_M or turn_rad > MOST_TURN_RAD:
+    shift_m, turn_deg = float(np.linalg.norm(found.T[:3, 3])), np.degrees(found.turn_rad)
+    if shift_m > MOST_SHIFT_M or found.turn_rad > MOST_TURN_RAD:
         raise InputError(
-            f'a mount that would be {1e3 * shift_m:.0f} mm and {np.degrees(turn_rad):.1f} deg off',
+            f'a mount that would be {1e3 * shift_m:.0f} mm and {turn_deg:.1f} deg off',
             wanted=f'{1e3 * MOST_SHIFT_M:.0f} mm and {np.degrees(MOST_TURN_RAD):.0f} deg at most',
             remedy='Measure the mount roughly, and show both more things that end in view.',
         )
@@ -187,13 +188,12 @@ def _thoroughly(matchers: Sequence[Matcher]) -> Offset | None:
     return finer if finer is not None and finer.told == best.told else best
 
 
-def _about_image(sweep: SweepView) -> Float32Array:
+def _about_image(sweep: SweepView) -> FloatArray:
     """Return (N, 3) the returns that lie in an image, or would if they were moved."""
-    camera, p = sweep.camera, sweep.points_cam
+    camera, p = sweep.camera, sweep.points_cam.astype(np.float64)
     p = p[p[:, 2] > 0.05]
-    u = camera.fx * p[:, 0] / p[:, 2] + camera.cx
-    v = camera.fy * p[:, 1] / p[:, 2] + camera.cy
+    u, v = project(p, camera).T
     aside_u, aside_v = OUTSIDE * camera.width, OUTSIDE * camera.height
     inside = (u > -aside_u) & (u < camera.width + aside_u)
     inside &= (v > -aside_v) & (v < camera.height + aside_v)
-    return np.asarray(p[inside], np.float32)
+    return p[inside]
