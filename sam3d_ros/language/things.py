@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from sam3d_ros.core.types import FaceLabel, FloatArray, Scene, SceneObject
 from sam3d_ros.geometry.transforms import apply, upright_axes
-from sam3d_ros.language.colors import TERMS, shares
+from sam3d_ros.language.colors import HUES, TERMS, shares
 from sam3d_ros.language.kinds import KINDS
 from sam3d_ros.language.shape import Measures, measure
 
@@ -27,7 +27,7 @@ things in worlds of scans of the training split, as often alike as not."""
 HUE_SPREAD, PER_HUE = 0.5, 8.0
 """Hues of two things of one sort differ by no more in 95 of 100 such pairs. Beyond it they are of
 another sort, which those pairs do not show: rivals were chosen by their colours."""
-SATURATED = ('red', 'orange', 'yellow', 'green', 'turquoise', 'blue', 'purple', 'pink')
+SATURATED = tuple(hue for hue in HUES if hue != 'brown')
 NO_LOOK = 0.5
 """Difference of two things of which one was never looked at."""
 
