@@ -14,6 +14,7 @@ import numpy as np
 from sam3d_ros.bench.harness import BenchOptions
 from sam3d_ros.bench.language.counting import matches, played
 from sam3d_ros.bench.sequences.alike import unlikeness
+from sam3d_ros.core.types import FloatArray
 from sam3d_ros.language.grounding import find
 from sam3d_ros.world.setting.placing import Body
 from sam3d_ros.world.sources import ScanSource
@@ -30,6 +31,7 @@ class Alike:
     folder: Path
     description: str = 'copies of a scan among look-alikes'
     _bodies: list[Body] = field(default_factory=list)
+    _apart: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def draw(self, count: int, rng: np.random.Generator) -> list[Body]:
         """Return ``count`` bodies; the first :data:`COPIES` are alike.
@@ -39,9 +41,9 @@ class Alike:
         """
         if not self._bodies:
             self._bodies = ScanSource(self.folder, 'test').all()
-        apart = unlikeness(self._bodies)
+            self._apart = unlikeness(self._bodies)
         first = int(rng.integers(len(self._bodies)))
-        near = [int(k) for k in np.argsort(apart[first], kind='stable') if k != first]
+        near = [int(k) for k in np.argsort(self._apart[first], kind='stable') if k != first]
         solids = [self._bodies[k].solid for k in [first] * COPIES + near[: max(0, count - COPIES)]]
         return [Body(solid.renamed(f'{solid.name}_{k}')) for k, solid in enumerate(solids[:count])]
 
