@@ -56,11 +56,6 @@ def said(ros, graph):
     return Said(ros, graph)
 
 
-@pytest.fixture(scope='module')
-def camera(graph):
-    return graph.camera()
-
-
 @pytest.fixture
 def known(camera, objects, said, frames, play):
     """Return how many objects are known, and have been for some frames."""
