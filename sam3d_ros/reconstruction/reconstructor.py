@@ -20,6 +20,7 @@ from sam3d_ros.core.types import (
     Reconstruction,
     Reconstructions,
     Scene,
+    SceneObject,
     Track,
     Tracks,
     TrackState,
@@ -34,8 +35,9 @@ from sam3d_ros.reconstruction.generators.config import GENERATORS
 from sam3d_ros.reconstruction.memory import TrackMemory
 from sam3d_ros.reconstruction.pose.following import Expected, followed
 from sam3d_ros.reconstruction.pose.layout import Placed, measure_poses
+from sam3d_ros.reconstruction.pose.pose_filter import PoseFilter
 from sam3d_ros.reconstruction.pose.relocation import relocated
-from sam3d_ros.reconstruction.shape import Shape
+from sam3d_ros.reconstruction.shape import Shape, loaded_shape
 from sam3d_ros.reconstruction.views import View, crop_view
 
 LEAST_POINTS = 30
@@ -257,6 +259,25 @@ class ObjectReconstructor:
         """
         if track_id in self._memories:
             self._memories[track_id].is_locked = locked
+
+    def load(self, item: SceneObject) -> None:
+        """Take over an object as it was saved: its shape, its frame, and whether it is locked.
+
+        What is seen of it from now on makes its shape anew, unless it is locked.
+
+        :param item: of a saved scene, in the fixed frame of now; one without a mesh starts anew.
+        """
+        self.forget(item.id)
+        if len(item.mesh.faces) == 0:
+            return
+        self._memories[item.id] = TrackMemory(
+            T_fixed_anchor=item.T_fixed_obj,
+            shape=loaded_shape(item),
+            frame_final=True,
+            pose=PoseFilter(covariance=item.covariance),
+            moved_ns=item.moved_ns,
+            is_locked=item.locked,
+        )
 
     def texture_sources(self, scene: Scene) -> dict[int, TextureSource]:
         """Return by id what the textures of a scene's meshes can be made from.

@@ -21,6 +21,7 @@ from sam3d_ros.core.types import (
     IndexArray,
     Mesh,
     Provenance,
+    SceneObject,
     Surface,
 )
 from sam3d_ros.geometry.shapes.convex import convex_parts
@@ -145,6 +146,21 @@ def _canonical(vertices: Float32Array, faces: IndexArray) -> dict[str, Any]:
     points = vertices.astype(np.float64)
     symmetry = symmetry_of(points, faces)
     return {'symmetry': symmetry, 'up': canonical_up(points, faces, symmetry, UP)}
+
+
+def loaded_shape(item: SceneObject) -> Shape:
+    """Return the shape of an object that was saved, in its own frame, taken at its word."""
+    vertices = item.mesh.vertices_m
+    return Shape(
+        mesh=item.mesh,
+        normals=vertex_normals(vertices, item.mesh.faces),
+        observed_fraction=item.observed_fraction,
+        scale_sigma=item.scale_sigma,
+        score=EvidenceScore(1.0, 0.0, 1.0),
+        own_inliers=1.0,
+        provenance=item.provenance,
+        has_own_look=True,
+    )
 
 
 def build_shape(

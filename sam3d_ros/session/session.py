@@ -363,7 +363,7 @@ class Session:
         for item in scene.objects:
             points_fixed = apply(item.T_fixed_obj, item.mesh.vertices_m.astype(np.float64))
             self._tracker.adopt(item.id, points_fixed, item.mesh.colors, self._admission.stamp_ns)
-            self._reconstructor.forget(item.id)
+            self._reconstructor.load(item)
             self._memory.adopt(item)
         return '' if found is None else found.sentence
 

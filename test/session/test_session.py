@@ -213,6 +213,23 @@ def test_a_scene_from_a_folder_keeps_its_ids(frames, tmp_path):
         other.load(elsewhere)
 
 
+def test_a_loaded_object_keeps_its_frame_and_if_locked_its_shape(frames, tmp_path):
+    first = session(frames[:3])
+    first.edit(1, locked=True)
+    write_scene(first.scene(), tmp_path)
+    saved = {item.id: item for item in read_scene(tmp_path).objects}
+    other = session()
+    other.load(read_scene(tmp_path))
+    for frame in frames[3:]:
+        now = {item.id: item for item in other.step(frame).scene.objects}
+    for key, item in saved.items():
+        off = inverse(item.T_fixed_obj) @ now[key].T_fixed_obj
+        np.testing.assert_allclose(off, np.eye(4), atol=0.03)
+    assert now[1].locked and not now[2].locked
+    same = [np.array_equal(now[key].mesh.faces, saved[key].mesh.faces) for key in (1, 2)]
+    assert same == [True, False]
+
+
 def test_an_object_is_made_again_whether_it_is_seen_or_not(frames, boxes_world):
     running = session(frames[:3])
     away, _ = boxes_world((0.9, 0.0, 0.7), (), stamp_ns=4 * STEP_NS, target=(3.0, 0.0, 0.7))
