@@ -32,6 +32,7 @@ STANDING = {'bottle', 'bowl', 'can', 'cup', 'flat', 'mug', 'pan', 'plate', 'tray
 outline drawn at random, either end of which may be the foot."""
 UP_DEG = 30.0
 """A direction that is off by less is right."""
+YAWS_RAD = np.deg2rad(np.arange(0.0, 360.0, 5.0))
 WORST_PICTURED = 10
 
 
@@ -122,8 +123,12 @@ def is_up(found: FloatArray, true: FloatArray, mesh: PosedMesh) -> bool:
     :param mesh: the true shape, where it is.
     """
     turn, _ = Rotation.align_vectors(found[None], true[None])
-    is_near = bool(turn.magnitude() <= np.deg2rad(UP_DEG))
-    return is_near or looks_same(mesh.samples(), turn.as_matrix())
+    if turn.magnitude() <= np.deg2rad(UP_DEG):
+        return True
+    points = mesh.samples()
+    # About the direction found, a shape that is the same upside down may have to turn first.
+    yaws = Rotation.from_rotvec(YAWS_RAD[:, None] * found)
+    return any(looks_same(points, (yaw * turn).as_matrix()) for yaw in yaws)
 
 
 def _share(right: list[bool]) -> float:

@@ -28,6 +28,9 @@ NEARLY_ALL = 0.95
 ALIKE = 0.12
 """Distance of the moved surface from itself, over its mean distance from the axis or plane, up to
 which it is the same."""
+ROUNDISH, EDGED = 1.7, 0.5
+"""So many times as far off a surface may still be one of revolution, if no turn from edge to edge
+brings that share of its distance."""
 ROUND = 0.85
 """Extents that are more alike than this give a ball, which stands any way."""
 UNEVEN, HOLLOW = 0.01, 0.05
@@ -37,7 +40,8 @@ OPEN, CLOSED = 0.3, 0.15
 """A vessel lets one look so far into one of its ends along its axis at least, over its length, and
 so far into the other one at most."""
 SIGHTS, SIGHT_SHARE = 6, 0.15
-"""Lines of sight around the axis, and how far from it they are, over the mean distance from it."""
+"""Lines of sight around the axis, and how far from it they are, over the mean distance from it;
+nearer where the shape is flat."""
 SLENDER = 5.0
 """What is so much longer than wide lies."""
 SAME_AXIS = 0.995
@@ -85,13 +89,17 @@ def symmetry_of(vertices: FloatArray, faces: IndexArray, alike: float = ALIKE) -
             break
         away = off(turned(axes[left], angle), radius[left])[:, 0]
         worst[left] = np.maximum(worst[left], away)
-        left = left[worst[left] <= alike]
-    if len(left):
-        return Symmetry('revolution', 0, axes[left[np.argmin(worst[left])]], middle)
-    for fold in FOLDS:
-        folded = off(turned(axes, 2 * np.pi / fold), radius)[:, 0]
-        if folded.min() <= alike:
-            return Symmetry('rotation', fold, axes[np.argmin(folded)], middle)
+        left = left[worst[left] <= ROUNDISH * alike]
+    roundest = int(left[np.argmin(worst[left])]) if len(left) else -1
+    if len(left) and worst[roundest] <= alike:
+        return Symmetry('revolution', 0, axes[roundest], middle)
+    folded = np.stack([off(turned(axes, 2 * np.pi / fold), radius)[:, 0] for fold in FOLDS])
+    # What is nearly round has edges only where turns from edge to edge fit much better.
+    if len(left) and folded[:-1].min() > EDGED * worst[roundest]:
+        return Symmetry('revolution', 0, axes[roundest], middle)
+    for fold, away in zip(FOLDS, folded, strict=True):
+        if away.min() <= alike:
+            return Symmetry('rotation', fold, axes[np.argmin(away)], middle)
     level = np.stack([np.cos(YAWS_RAD), np.sin(YAWS_RAD), np.zeros(len(YAWS_RAD))], axis=1)
     normals = np.concatenate([axes, level])
     flips = np.eye(3) - 2.0 * normals[:, :, None] * normals[:, None]
@@ -142,10 +150,10 @@ def canonical_up(
 ) -> FloatArray:
     """Return the (3,) direction of a closed shape that is up when it stands as it belongs.
 
-    Hollow or narrow ends belong up: there the hull holds what the shape does not. What turns about
-    an axis stands on it, unless it is slender; where it is open at one end, that end is up,
-    however its outside narrows. All else belongs the way it stands now, and so does
-    what is flat.
+    Where one end of an axis is open, that end is up, however the outside narrows. Else hollow or
+    narrow ends belong up: there the hull holds what the shape does not. What turns about an axis
+    stands on it, unless it is slender. All else belongs the way it stands now, and so does what is
+    flat.
 
     :param vertices: (V, 3).
     :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
@@ -162,28 +170,41 @@ def canonical_up(
     outer = np.where(inward[:, None], hull.simplices[:, ::-1], hull.simplices)
     missing = _centre_of_mass(vertices, outer) - _centre_of_mass(vertices, faces)
     principal = np.linalg.eigh(np.cov(vertices.T))[1].T
-    if symmetry.fold in (1, 2):
-        if symmetry.kind == 'mirror':
-            principal = principal - np.outer(principal @ symmetry.axis, symmetry.axis)
-        length = np.linalg.norm(principal, axis=1, keepdims=True)
-        axes = (principal / np.maximum(length, 1e-9))[length[:, 0] > 0.5]
-        uneven = axes @ missing / np.ptp(vertices @ axes.T, axis=0)
+    turns = symmetry.fold not in (1, 2)
+    axes = symmetry.axis[None] if turns else principal
+    if symmetry.kind == 'mirror':
+        axes = principal - np.outer(principal @ symmetry.axis, symmetry.axis)
+        length = np.linalg.norm(axes, axis=1, keepdims=True)
+        axes = (axes / np.maximum(length, 1e-9))[length[:, 0] > 0.5]
+    along = np.ptp(vertices @ axes.T, axis=0)
+    open_ends = [
+        (first - second) * axis
+        for axis, length in zip(axes, along, strict=True)
+        for first, second in [_depths(vertices, faces, axis, symmetry.origin_m) / length]
+        if max(first, second) > OPEN and min(first, second) < CLOSED
+    ]
+    if open_ends:
+        widest = max(open_ends, key=lambda end: float(np.linalg.norm(end)))
+        return np.asarray(widest / np.linalg.norm(widest), np.float64)
+    uneven = axes @ missing / along
+    if not turns:
         best = int(np.argmax(np.abs(uneven)))
         return axes[best] * np.sign(uneven[best]) if abs(uneven[best]) > HOLLOW else up
-    axis = symmetry.axis
-    extents = np.ptp(vertices @ principal.T, axis=0)
-    along = float(np.ptp(vertices @ axis))
-    depths = [sight_m(vertices, faces, sign * axis, symmetry.origin_m) for sign in (1, -1)]
-    if max(depths) > OPEN * along and min(depths) < CLOSED * along:
-        return np.asarray(axis if depths[0] > depths[1] else -axis, np.float64)
-    if along > SLENDER * float(np.median(extents)):
+    extents, axis = np.ptp(vertices @ principal.T, axis=0), axes[0]
+    if along[0] > SLENDER * float(np.median(extents)):
         return up
-    share = float(missing @ axis) / along
-    if abs(share) >= UNEVEN:
-        return np.asarray(axis * np.sign(share), np.float64)
+    if abs(uneven[0]) >= UNEVEN:
+        return np.asarray(axis * np.sign(uneven[0]), np.float64)
     if extents.min() > ROUND * extents.max():
         return up
     return axis * (1.0 if up @ axis >= 0 else -1.0)
+
+
+def _depths(
+    vertices: FloatArray, faces: IndexArray, axis: FloatArray, origin_m: FloatArray
+) -> FloatArray:
+    """(2,) how far one looks into either end of an axis, the one that it points to first."""
+    return np.array([sight_m(vertices, faces, sign * axis, origin_m) for sign in (1, -1)])
 
 
 def sight_m(
@@ -197,9 +218,11 @@ def sight_m(
     :param axis: (3,) unit, upwards.
     :param origin_m: (3,) a point on it.
     """
-    across = np.linalg.svd(axis[None])[2][1:]
-    flat, heights = (vertices - origin_m) @ across.T, vertices @ axis
-    reach = SIGHT_SHARE * float(np.linalg.norm(flat, axis=1).mean())
+    heights = vertices @ axis
+    level = vertices - origin_m - np.outer((vertices - origin_m) @ axis, axis)
+    # The two longer ways across, along which what is flat is seen to be flat.
+    flat = level @ np.linalg.eigh(level.T @ level)[1][:, 1:]
+    reach = SIGHT_SHARE * 0.5 * np.pi * np.abs(flat).mean(axis=0)
     angles = 2 * np.pi * np.arange(SIGHTS) / SIGHTS
     depths = []
     for at in reach * np.stack([np.cos(angles), np.sin(angles)], axis=1):

@@ -27,6 +27,10 @@ def test_up_may_be_off_by_less_than_thirty_degrees_or_by_what_nobody_can_see():
     assert is_up(-UP, UP, box)
     assert not is_up(np.array([1.0, 0, 0]), UP, box)
     assert is_up(np.array([1.0, 0, 0]), UP, ball)
+    slab = trimesh.creation.box((0.05, 0.14, 0.01))
+    slab.apply_transform(trimesh.transformations.rotation_matrix(0.7, UP))
+    turned = PosedMesh(np.asarray(slab.vertices), np.asarray(slab.faces))
+    assert is_up(Rotation.from_euler('xy', [3, 2], degrees=True).apply(-UP), UP, turned)
 
 
 def test_classes_have_names():

@@ -76,6 +76,17 @@ def test_known_symmetries_are_found(mesh, kind, fold, seed):
         assert abs(found.axis @ axis) > 0.99
 
 
+@pytest.mark.parametrize(('sides', 'kind'), [(40, 'revolution'), (4, 'rotation')])
+def test_what_is_badly_round_is_round_and_what_has_edges_has_not_lost_them(sides, kind):
+    mesh = prism(sides).subdivide_to_size(0.008)
+    vertices, faces, _ = shown(mesh)
+    away = mesh.vertices / [0.04, 0.04, 0.07]
+    # The far side of a thing is a guess, and bulges.
+    dents = 0.5 * np.maximum(away[:, :1], 0) ** 2 if sides == 40 else 0.0
+    bulged = vertices + dents * np.asarray(mesh.vertices) * [1, 1, 0]
+    assert symmetry_of(bulged, faces).kind == kind
+
+
 def test_what_has_none_has_none():
     lump = trimesh.creation.box((0.1, 0.06, 0.04))
     for size, place in (
@@ -117,8 +128,20 @@ def test_vessels_belong_with_their_open_or_narrow_end_up(outline, seed):
     assert canonical_up(vertices, faces, symmetry, UP) @ R @ UP > 0.98
 
 
+@pytest.mark.parametrize('seed', range(3))
+def test_a_pan_belongs_open_side_up_whatever_its_handle(seed):
+    pan = vessel([0, 0.07, 0.07, 0.065, 0.065, 0], [0, 0, 0.05, 0.05, 0.005, 0.005])
+    handle = trimesh.creation.box((0.16, 0.03, 0.02))
+    handle.apply_translation([0.145, 0, 0.03])
+    vertices, faces, R = shown(trimesh.util.concatenate([pan, handle]), seed)
+    symmetry = symmetry_of(vertices, faces)
+    assert symmetry.kind == 'mirror'
+    assert canonical_up(vertices, faces, symmetry, UP) @ R @ UP > 0.98
+
+
 def test_what_has_no_such_end_belongs_as_it_stands():
-    for mesh in (trimesh.creation.box((0.05, 0.09, 0.16)), trimesh.creation.icosphere(3, 0.05)):
+    slab, box = (trimesh.creation.box((0.05, 0.13, height)) for height in (0.008, 0.2))
+    for mesh in (slab, box, trimesh.creation.icosphere(3, 0.05)):
         vertices, faces, _ = shown(mesh)
         found = canonical_up(vertices, faces, symmetry_of(vertices, faces), UP)
         np.testing.assert_allclose(found, UP)
