@@ -2,7 +2,9 @@
 """Bench of texture: colours of what no view has shown, against the truth of made-up worlds.
 
 What is hidden gets the colour of its mirror image where the views show that, else the nearest;
-beside it stand the nearest alone and the mean of what was seen.
+beside it stand the nearest alone and the mean of what was seen. What a network that predicts
+colours could gain is told by two ways that know the truth: the best single colour for all that is
+hidden of an object, and ours in the true brightness of each point, which is a matter of light.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ WAYS = {
     'own': 'ours: mirrored, else nearest',
     'nearest': 'nearest alone',
     'mean': 'the mean of what was seen',
+    'told': 'told the truth: the best single colour',
+    'bright': 'told the truth: ours as bright as it is',
 }
 
 
@@ -139,6 +143,11 @@ def _coloured(
         }
         seen = shown['own'][truth.seen] if truth.seen.any() else shown['own']
         shown['mean'] = np.where(truth.seen[:, None], shown['own'], seen.mean(axis=0))
+        best = np.median(truth.colors[~truth.seen], axis=0) if not truth.seen.all() else seen[0]
+        shown['told'] = np.where(truth.seen[:, None], shown['own'], best)
+        brightness = truth.colors.sum(axis=1) / np.maximum(shown['own'].sum(axis=1), 1.0)
+        bright = np.clip(shown['own'] * brightness[:, None], 0.0, 255.0)
+        shown['bright'] = np.where(truth.seen[:, None], shown['own'], bright)
         yield solid.name, truth, shown
 
 

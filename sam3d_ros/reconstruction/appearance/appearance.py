@@ -57,6 +57,10 @@ MIRROR_REACH_VOXELS = 6.0
 FAR_SLACK = 0.1
 """The nearest colour may be so much farther than the very nearest; searched for much faster."""
 
+FROM_ABOVE, DARKEST = 0.7, -0.8
+"""Logarithm of a colour, 0..255, over the upward part of its normal, and of what is least left of
+it, where it is lent to a face that looks more downwards."""
+
 GREY = 128
 
 
@@ -217,29 +221,35 @@ class Appearance:
 
     def colors(self, points: Float32Array, normals: Float32Array) -> ByteArray:
         """Return (P, 3) uint8 RGB of (P, 3) points with unit normals, grid frame."""
-        return self._completed(points, look(points, normals, self.evidence, self.tolerance_m))
+        sight = look(points, normals, self.evidence, self.tolerance_m)
+        return self._completed(points, normals, sight)
 
-    def _completed(self, points: Float32Array, sight: Sight) -> ByteArray:
-        """Blend what is seen; give the rest the colour of its mirror image, else the nearest."""
+    def _completed(self, points: Float32Array, normals: Float32Array, sight: Sight) -> ByteArray:
+        """Blend what is seen; give the rest the colour of its mirror image, else the nearest, as
+        dark as it is there: light comes from above (Sun and Perona, "Where is the sun?",
+        Nature Neuroscience 1998).
+        """
         seen = sight.seen
         if not seen.any():
             return np.full((len(points), 3), GREY, np.uint8)
         colors = encoded(sight.blended(self.gains))
-        missing = np.flatnonzero(~seen)
+        shown, missing = np.flatnonzero(seen), np.flatnonzero(~seen)
         if len(missing) == 0:
             return colors
+        lender = np.arange(len(points))
         # Compact nodes make queries from afar ten times slower.
         tree = cKDTree(points[seen], compact_nodes=False, balanced_tree=False)
-        known = colors[seen]
         if self.mirror is not None:
             reach_m = MIRROR_REACH_VOXELS * self.evidence.grid.voxel_m
             images = self.mirror.reflect(points[missing].astype(np.float64))
             distance, index = tree.query(images, distance_upper_bound=reach_m)
             close = np.isfinite(distance)
-            colors[missing[close]] = known[index[close]]
+            lender[missing[close]] = shown[index[close]]
             missing = missing[~close]
-        colors[missing] = known[tree.query(points[missing], eps=FAR_SLACK)[1]]
-        return colors
+        lender[missing] = shown[tree.query(points[missing], eps=FAR_SLACK)[1]]
+        steeper = normals[:, 2] - normals[lender, 2]
+        shade = np.exp(np.clip(FROM_ABOVE * steeper, DARKEST, 0.0))
+        return np.rint(colors[lender] * shade[:, None]).astype(np.uint8)
 
 
 def coloured(
@@ -255,4 +265,4 @@ def coloured(
     sight = look(vertices, normals, evidence, tolerance_m)
     gains = exposure_gains(sight.light, sight.weight > 0)
     appearance = Appearance(evidence, gains, find_mirror(evidence), tolerance_m)
-    return appearance, appearance._completed(vertices, sight)
+    return appearance, appearance._completed(vertices, normals, sight)

@@ -106,6 +106,24 @@ def test_what_lies_far_beside_the_mask_is_not_looked_at(scenes):
     np.testing.assert_array_equal(colors, same)
 
 
+def test_what_no_view_shows_is_darker_the_more_it_looks_down_than_what_lends_its_colour(scenes):
+    evidence = build_evidence(seen(scenes, EYES[:1]), EvidenceConfig())
+    _, vertices, normals = surface(evidence)
+    appearance, _ = coloured(vertices, normals, evidence)
+    sight = look(vertices, normals, evidence, appearance.tolerance_m)
+    hidden = ~sight.seen
+    lit = replace(appearance, mirror=None)
+    # Of faces that all look up the lenders look down more, and nothing is brightened.
+    level = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (len(normals), 1))
+    as_lent = lit._completed(vertices, level, sight)
+    shaded = lit.colors(vertices, normals)
+    ratio = shaded[hidden].sum(axis=1) / as_lent[hidden].sum(axis=1)
+    assert (shaded[~hidden] == as_lent[~hidden]).all()
+    assert ratio.max() <= 1.01
+    down = normals[hidden][:, 2]
+    assert ratio[down < -0.3].mean() < 0.87 < ratio[down > 0.3].mean()
+
+
 def test_a_surface_that_no_view_shows_is_grey(scenes):
     evidence = build_evidence(seen(scenes), EvidenceConfig())
     _, vertices, normals = surface(evidence)
