@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sam3d_ros.bench.harness import BenchOptions, Measurement, Table, Value
+from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, Value
 from sam3d_ros.bench.metrics import metrics_layout as layout
 from sam3d_ros.bench.metrics import metrics_shape as shape
 from sam3d_ros.bench.metrics.scoring import (
@@ -21,6 +21,8 @@ from sam3d_ros.bench.metrics.scoring import (
     matched,
     solid_overlap,
 )
+from sam3d_ros.bench.pictures import compare_meshes
+from sam3d_ros.bench.report import best_median_worst
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, cases
 from sam3d_ros.core.types import Frame, SceneObject, Surface
 from sam3d_ros.geometry.transforms import apply, inverse
@@ -29,13 +31,16 @@ from sam3d_ros.session.session import Session
 
 COUNTS: Mapping[str, tuple[int, int]] = {'spaced': (8, 1), 'clutter': (4, 1)}
 """Episodes of each suite: full, quick."""
-RETURNS = (1.0, 0.3, 0.1)
+RETURNS = (1.0, 0.3, 0.1, 0.0)
 """Shares of each mask's returns that are left, in one blob, as on glass and chrome."""
 LEAST_RETURNS = 60
-"""Pixels of a mask that keep theirs however small the share is."""
+"""Pixels of a mask that keep theirs however small the share is, unless none is left."""
+WORST_PICTURED = 10
 LEAST_IOU = 0.02
 """Least box IoU for a result to be of an object: masks are true, and few returns say little."""
 ANSWERS = 4
+MISSED = ('box_iou', 'f1_5mm', 'solid_iou', 'hidden_one', 'hidden_best')
+"""What counts 0 for an object that has no result."""
 HEADINGS = {
     'box_iou': '3D IoU',
     'f1_5mm': 'F1 @5mm',
@@ -56,12 +61,15 @@ def run(options: BenchOptions) -> Measurement:
     config = replace(options.config, reconstruction=replace(stage, answers=answers))
     values: dict[str, Value] = {}
     rows = []
+    pictures: list[Picture] = []
     for suite in options.chosen(COUNTS):
         found: dict[float, dict[str, list[float]]] = {kept: defaultdict(list) for kept in RETURNS}
+        gallery: list[tuple[float, Picture]] = []
         for case in cases(suite, COUNTS[suite][options.quick], options):
             for kept in RETURNS:
-                for name, value in _scores(case, kept, config):
+                for name, value in _scores(case, kept, config, gallery):
                     found[kept][name].append(value)
+        pictures += best_median_worst(gallery, WORST_PICTURED)
         for kept, figures in found.items():
             means = {name: float(np.nanmean(figures[name])) for name in HEADINGS}
             values |= {f'{suite}_{kept:g}_{name}': mean for name, mean in means.items()}
@@ -69,7 +77,7 @@ def run(options: BenchOptions) -> Measurement:
             rows.append((label, *(f'{mean:.3g}' for mean in means.values())))
     note = 'Objects without any result count 0 in scores, and not in coverage and calibration.'
     table = Table('Answers, true masks', ('', *HEADINGS.values()), tuple(rows))
-    return Measurement('answers', values, (table,), notes=(note,))
+    return Measurement('answers', values, (table,), tuple(pictures), (note,))
 
 
 def blinded(frame: Frame, segmenter: TruthSegmenter, kept: float, seed: int) -> Frame:
@@ -88,13 +96,19 @@ def blinded(frame: Frame, segmenter: TruthSegmenter, kept: float, seed: int) -> 
         if len(own) == 0:
             continue
         far = np.linalg.norm(own - own[rng.integers(len(own))], axis=1)
-        lost = own[np.argsort(far)[max(int(kept * len(own)), LEAST_RETURNS) :]]
+        count = max(int(kept * len(own)), LEAST_RETURNS) if kept else 0
+        lost = own[np.argsort(far)[count:]]
         pointmap[lost[:, 0], lost[:, 1]] = np.nan
     return replace(frame, pointmap=pointmap)
 
 
-def _scores(case: Case, kept: float, config: Config) -> Iterator[tuple[str, float]]:
-    """Yield figures by name, of each object of a case."""
+def _scores(
+    case: Case, kept: float, config: Config, gallery: list[tuple[float, Picture]]
+) -> Iterator[tuple[str, float]]:
+    """Yield figures by name, of each object of a case.
+
+    :param gallery: given the solid IoU and a picture of each.
+    """
     session = Session.from_config(config)
     segmenter = session.segmenter = TruthSegmenter(case)
     for number, frame in enumerate(case.frames):
@@ -102,13 +116,17 @@ def _scores(case: Case, kept: float, config: Config) -> Iterator[tuple[str, floa
     items = [item for item in scene.objects if len(item.mesh.faces)]
     meshes = [_posed(item, Surface(item.mesh.vertices_m, item.mesh.faces)) for item in items]
     pairs = {column: row for row, column in matched(meshes, case.truth, LEAST_IOU)}
+    missed = [(name, 0.0) for name in MISSED]
     for column, truth in enumerate(case.truth):
-        if column not in pairs:
-            for name in ('box_iou', 'f1_5mm', 'solid_iou', 'hidden_one', 'hidden_best'):
-                yield name, 0.0
-            continue
-        item, mesh = items[pairs[column]], meshes[pairs[column]]
-        yield from _object_scores(item, mesh, truth)
+        row = pairs.get(column)
+        figures = missed if row is None else [*_object_scores(items[row], meshes[row], truth)]
+        yield from figures
+        solid = dict(figures)['solid_iou']
+        caption = f'{case.name}: {case.names[column]}, {kept:.0%} of returns; image, truth, '
+        caption += f'result, both from behind; solid IoU {solid:.2f}'
+        shown = [] if row is None else [meshes[row]]
+        picture = compare_meshes(caption, case.frames[-1], [truth.mesh], shown)
+        gallery.append((solid, picture))
 
 
 def _object_scores(

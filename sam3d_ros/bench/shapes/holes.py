@@ -14,6 +14,7 @@ from sam3d_ros.bench.harness import BenchOptions, Measurement, Picture, Table, V
 from sam3d_ros.bench.metrics.scoring import SceneScore, score_scene, summary
 from sam3d_ros.bench.pictures import compare_meshes
 from sam3d_ros.bench.reconstruction import posed
+from sam3d_ros.bench.report import best_median_worst
 from sam3d_ros.bench.shapes.answers import blinded
 from sam3d_ros.bench.worlds import Case, TruthSegmenter, case_of, cases, episode_of
 from sam3d_ros.session.session import Session
@@ -26,6 +27,7 @@ FIRST_SEED = 700
 SUITE = 'spaced'
 KEPT = 0.5
 """Share of each mask's returns that is left, in one blob, where half of its depth is missing."""
+WORST_PICTURED = 10
 HALF = 'half'
 MADE_OF: Mapping[str, tuple[Material, tuple[int, int, int]]] = {
     'clear': (Material(0.3, 0.8, 0.92), (250, 252, 252)),
@@ -54,6 +56,7 @@ def run(options: BenchOptions) -> Measurement:
         own: list[SceneScore] = []
         given: list[SceneScore] = []
         returns: list[float] = []
+        gallery: list[tuple[float, Picture]] = []
         for case in _cases(kind, options):
             returns += _returns(case)
             truth = TruthSegmenter(case)
@@ -62,11 +65,13 @@ def run(options: BenchOptions) -> Measurement:
             session = Session.from_config(options.config)
             session.segmenter = truth
             given.append(_scored(session, case))
-            if len(own) == 1:
-                found = posed(session.known())
-                shown = [item.mesh for item in case.truth]
-                caption = f'{kind}, true masks: image, truth, result, both from behind'
-                pictures.append(compare_meshes(caption, case.frames[-1], shown, found))
+            found = posed(session.known())
+            for name, item, score in zip(case.names, case.truth, given[-1].objects, strict=True):
+                caption = f'{case.name}: {kind} {name}, true masks; image, truth, result, both '
+                caption += f'from behind; solid IoU {score.solid_iou:.2f}'
+                picture = compare_meshes(caption, case.frames[-1], [item.mesh], found)
+                gallery.append((score.solid_iou, picture))
+        pictures += best_median_worst(gallery, WORST_PICTURED)
         values[f'{kind}_returns'] = float(np.mean(returns))
         for way, scores in (('own', own), ('given', given)):
             figures = summary(scores)
