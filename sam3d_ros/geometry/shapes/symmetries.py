@@ -189,7 +189,8 @@ def canonical_up(
     uneven = axes @ missing / along
     if not turns:
         best = int(np.argmax(np.abs(uneven)))
-        return axes[best] * np.sign(uneven[best]) if abs(uneven[best]) > HOLLOW else up
+        hollow = abs(uneven[best]) > HOLLOW
+        return np.asarray(axes[best] * np.sign(uneven[best]) if hollow else up, np.float64)
     extents, axis = np.ptp(vertices @ principal.T, axis=0), axes[0]
     if along[0] > SLENDER * float(np.median(extents)):
         return up

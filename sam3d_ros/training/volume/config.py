@@ -14,7 +14,9 @@ class TrainingConfig:
 
     data: str = option('volume_data', 'folder with train/ and validation/ samples')
     out: str = option('volume_run', 'folder of checkpoints and the log')
-    start: str = option('', 'checkpoint whose averaged weights to start from; empty: random ones')
+    start: str = option(
+        '', 'checkpoint whose averaged weights to start from, or an exported .onnx; empty: random'
+    )
     hidden: str = option('', 'input channels that the network is not shown, comma-separated')
     colourless: float = option(
         0.45, 'share of samples whose colours are black', minimum=0.0, maximum=1.0

@@ -122,6 +122,7 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument('--suites', nargs='*', default=SUITES, help='in turn')
     parser.add_argument('--seeds', default='900000:900030', help='first:last, last exclusive')
     parser.add_argument('--single', action='store_true', help='single views only')
+    parser.add_argument('--without-depth', action='store_true', help='things without returns')
     return parser
 
 
@@ -129,10 +130,12 @@ def unseen_samples(
     arguments: argparse.Namespace, noise: bool = True, grid: int = GRID
 ) -> Iterator[Sample]:
     """Yield the samples that the arguments of :func:`parser_of` name, things of their own size."""
-    options = WorldOptions(noise=noise, vary=False, suites=arguments.suites)
+    blind = arguments.without_depth
+    options = WorldOptions(noise, False, arguments.suites, without_depth=float(blind))
     seeds = range(*(int(part) for part in arguments.seeds.split(':')))
     for sample in samples(seeds, unseen(arguments), options, grid):
-        if not arguments.single or len(sample.evidence.views) == 1:
+        is_fused = len(sample.evidence.views) > 1
+        if sample.has_depth != blind and not (arguments.single and is_fused):
             yield sample
 
 

@@ -33,9 +33,11 @@ from sam3d_ros.geometry.transforms import apply, inverse, transform
 from sam3d_ros.reconstruction.completion.volume_input import CHANNELS, volume_input
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
+from sam3d_ros.reconstruction.evidence.inferred import with_bodies
 from sam3d_ros.reconstruction.views import crop_view
 from sam3d_ros.training.volume.distance import signed_distance
 from sam3d_ros.training.volume.masks import segmented
+from sam3d_ros.training.volume.returns import without_returns
 from sam3d_ros.training.volume.worlds import (
     SUITES,
     WorldOptions,
@@ -54,6 +56,8 @@ GRID = EvidenceConfig().grid
 MIN_PIXELS = 80
 MIN_VISIBLE = 0.15
 """Least share of an object's silhouette that must be visible in some view."""
+MOST_RETURNED = 0.5
+"""Views of which more was measured say what they say by depth, not by silhouette and support."""
 SUPPORT_FOUND, GRAVITY_KNOWN = 0.92, 0.7
 SUPPORT_TILT_RAD, SUPPORT_SIGMA_M = 0.005, 0.0015
 GRAVITY_SIGMA_RAD = 0.01
@@ -61,6 +65,7 @@ DRIFT_RAD, DRIFT_M = 0.002, 0.0015
 """Most that odometry errs between views, one sigma."""
 LARGEST_VOXEL = 255
 """Samples whose voxel channel is saturated (10 mm and more) are left out."""
+WITHOUT_DEPTH = 'share of the objects that come a second time, without their returns'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +77,7 @@ class Sample:
     :param name: name of the object.
     :param family: its family or category.
     :param suite: the suite that its world is of.
+    :param has_depth: it has returns of its own; else its range is inferred.
     """
 
     evidence: Evidence
@@ -79,6 +85,7 @@ class Sample:
     name: str
     family: str
     suite: str
+    has_depth: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,26 +110,59 @@ def samples(
         except ConfigurationError as error:
             LOG.warning('seed %d left out: %s', seed, error)
             continue
-        yield from samples_of(episode, options.noise, grid)
+        yield from samples_of(episode, options.noise, grid, options.without_depth)
 
 
-def samples_of(episode: Episode, noise: bool, grid: int = GRID) -> Iterator[Sample]:
+def samples_of(
+    episode: Episode, noise: bool, grid: int = GRID, without_depth: float = 0.0
+) -> Iterator[Sample]:
     """Yield the samples of a world: of each object one view, and all views fused.
 
     :param noise: whether masks, planes and poses are wrong, beside the depth.
+    :param without_depth: share of the objects that come a second time, without their returns:
+        with the range that the session infers from silhouette and support.
     """
     rng = np.random.default_rng([episode.seed, 49])
     heights_m = support_heights(episode)
     shown = list(world_samples.samples(episode))
     observed = [_observe(sample, heights_m, noise, rng) for sample in shown]
     truths = [sample.truth for sample in shown]
-    for index, solid in enumerate(episode.objects):
+    yield from _fused(episode, observed, truths, range(len(episode.objects)), grid, rng, True)
+    lost = np.flatnonzero(rng.random(len(episode.objects)) < without_depth).tolist()
+    if lost:
+        blind = [
+            (with_bodies(without_returns(frame, truth, items, lost, rng), items), items)
+            for (frame, items), truth in zip(observed, truths, strict=True)
+        ]
+        yield from _fused(episode, blind, truths, lost, grid, rng, False)
+
+
+def _fused(
+    episode: Episode,
+    observed: Sequence[tuple[Frame, Instances]],
+    truths: Sequence[FrameTruth],
+    indices: Sequence[int],
+    grid: int,
+    rng: np.random.Generator,
+    has_depth: bool,
+) -> Iterator[Sample]:
+    """Yield the samples of some objects of a world.
+
+    :param has_depth: False leaves out views of which more than a share was measured.
+    """
+    for index in indices:
+        solid = episode.objects[index]
         crops = [
             (crop_view(*seen, index), truth)
             for seen, truth in zip(observed, truths, strict=True)
             if seen[1].items[index].mask.any()
         ]
-        crops = [crop for crop in crops if crop[0].own.sum() >= MIN_PIXELS]
+        crops = [
+            (view, truth)
+            for view, truth in crops
+            if view.own.sum() >= MIN_PIXELS
+            and (has_depth or view.returned.sum() <= MOST_RETURNED * view.own.sum())
+        ]
         if not crops or not any(_shows(truth, index) for truth in truths):
             continue
         crops = [crops[k] for k in rng.permutation(len(crops))]
@@ -134,7 +174,7 @@ def samples_of(episode: Episode, noise: bool, grid: int = GRID) -> Iterator[Samp
                 inverse(first.T_fixed_obj[index]) @ first.T_fixed_cam @ evidence.T_cam_grid
             )
             distance_m = signed_distance(solid, T_obj_grid, evidence.grid, evidence.truncation_m)
-            yield Sample(evidence, distance_m, solid.name, solid.family, episode.suite)
+            yield Sample(evidence, distance_m, solid.name, solid.family, episode.suite, has_depth)
 
 
 def store(sample: Sample) -> StoredSample:
@@ -247,11 +287,16 @@ def main() -> None:
     parser.add_argument('--seeds', default='0:400', help='first:last, last exclusive')
     parser.add_argument('--held-back', action='store_true', help='use the held-back scans')
     parser.add_argument('--no-noise', action='store_true', help='an ideal sensor')
+    parser.add_argument('--without-depth', type=float, default=0.0, help=WITHOUT_DEPTH)
     parser.add_argument('--grid', type=int, default=GRID, help='voxels per side')
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     source = training_source(arguments.objects, arguments.held_back, arguments.families)
-    options = WorldOptions(noise=not arguments.no_noise, suites=arguments.suites)
+    options = WorldOptions(
+        noise=not arguments.no_noise,
+        suites=arguments.suites,
+        without_depth=arguments.without_depth,
+    )
     seeds = range(*(int(part) for part in arguments.seeds.split(':')))
     write_samples(arguments.out, seeds, source, options, arguments.grid)
 

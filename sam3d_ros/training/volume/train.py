@@ -25,8 +25,11 @@ from sam3d_ros.training.volume.config import TrainingConfig
 from sam3d_ros.training.volume.data import SampleFiles
 from sam3d_ros.training.volume.loss import solid_iou, volume_loss
 from sam3d_ros.training.volume.network import NetworkConfig, VolumeNet
+from sam3d_ros.training.volume.shipped import load_shipped
 
 MAKER = 'sam3d_ros.training.volume.samples'
+MEASURED = 32
+"""Samples that statistics of shipped weights are measured on."""
 
 
 def shown(channels: Tensor, hidden: str) -> Tensor:
@@ -45,7 +48,7 @@ def train(config: TrainingConfig) -> None:
     """Run the schedule to its end, from the last checkpoint in ``config.out`` if there is one."""
     accelerator = Accelerator(mixed_precision=config.precision)
     set_seed(config.seed)
-    model = averaged_network(Path(config.start)) if config.start else fresh_network()
+    model = started_network(config)
     model = model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def loss_of(
@@ -70,6 +73,18 @@ def train(config: TrainingConfig) -> None:
 def fresh_network() -> VolumeNet:
     """Return the network that is trained, with random weights."""
     return VolumeNet(NetworkConfig(inputs=len(CHANNELS)))
+
+
+def started_network(config: TrainingConfig) -> VolumeNet:
+    """Return the network that a run begins with."""
+    if not config.start.endswith('.onnx'):
+        return averaged_network(Path(config.start)) if config.start else fresh_network()
+    files = sorted((Path(config.data) / 'train').glob('*.npz'))[:MEASURED]
+    samples = SampleFiles(files, mirror=False)
+    channels = torch.stack([samples[number][0] for number in range(len(files))])
+    model = fresh_network()
+    load_shipped(model, Path(config.start), channels.float() / 255.0)
+    return model
 
 
 def averaged_network(checkpoint: Path) -> VolumeNet:

@@ -46,11 +46,13 @@ class WorldOptions:
     :param noise: depth, mask, plane and pose errors; without them the sensor is ideal.
     :param vary: things come in other sizes than their own.
     :param suites: names, in turn.
+    :param without_depth: share of the objects that come a second time, without their returns.
     """
 
     noise: bool = True
     vary: bool = True
     suites: Sequence[str] = SUITES
+    without_depth: float = 0.0
 
 
 def draw_world(seed: int, source: ObjectSource, options: WorldOptions) -> Episode:

@@ -76,3 +76,22 @@ def test_files_hold_the_samples_and_are_made_once(tmp_path: Path) -> None:
     file.unlink()
     write_samples(tmp_path, [1], SOLIDS, ALONE, 32)
     assert not file.exists()
+
+
+def test_things_without_returns_come_with_inferred_range_and_the_same_truth() -> None:
+    options = WorldOptions(noise=False, suites=('single',), without_depth=1.0)
+    found = list(samples([2, 4], SOLIDS, options))
+    blind = [sample for sample in found if not sample.has_depth]
+    assert len(blind) >= 2
+    by_name = {sample.name: sample for sample in found if sample.has_depth}
+    for sample in blind:
+        for view in sample.evidence.views:
+            assert view.returned.sum() < 0.5 * view.own.sum()
+            inferred = view.own & ~view.returned
+            assert np.isfinite(view.pointmap[inferred]).all()
+            assert view.range_sigma_m is not None
+            assert (view.range_sigma_m[inferred] > 0.002).all()
+        inside, voxel = sample.distance_m < 0, sample.evidence.grid.voxel_m
+        seen = by_name[sample.name]
+        volume = (seen.distance_m < 0).sum() * seen.evidence.grid.voxel_m**3
+        assert inside.sum() * voxel**3 == pytest.approx(volume, rel=0.2)

@@ -25,6 +25,7 @@ from sam3d_ros.training.volume.export import (
 )
 from sam3d_ros.training.volume.loss import FREE, solid_iou, taught_solid, volume_loss
 from sam3d_ros.training.volume.network import NetworkConfig, VolumeNet
+from sam3d_ros.training.volume.shipped import load_shipped
 from sam3d_ros.training.volume.train import averaged_network, shown, train
 
 SIZE = 16
@@ -194,3 +195,10 @@ def test_exported_network_computes_the_same(tmp_path: Path) -> None:
     channels = torch.rand(1, len(CHANNELS), SIZE, SIZE, SIZE)
     probability, distance = calibrated(channels)
     assert torch.equal(probability > 0.5, distance < 0)
+    again = VolumeNet(network.config)
+    load_shipped(again, tmp_path / 'net.onnx', channels)
+    with torch.no_grad():
+        wanted = network(channels)
+        for mode in (False, True):
+            for found, each in zip(again.train(mode)(channels), wanted, strict=True):
+                torch.testing.assert_close(found, each, rtol=1e-3, atol=1e-4)
