@@ -198,7 +198,7 @@ def canonical_up(
         return np.asarray(axis * np.sign(uneven[0]), np.float64)
     if extents.min() > ROUND * extents.max():
         return up
-    return axis * (1.0 if up @ axis >= 0 else -1.0)
+    return np.asarray(axis * (1.0 if up @ axis >= 0 else -1.0), np.float64)
 
 
 def _depths(
