@@ -105,7 +105,12 @@ def test_labels_know_the_seen_side_from_the_hidden_side(results):
 def test_colors_come_from_the_image(results):
     for _, out in results:
         for item, color in zip(out.items, ((200, 40, 40), (40, 200, 40)), strict=True):
-            assert (item.mesh.colors == color).all(axis=1).mean() > 0.98
+            shade = item.mesh.colors.sum(axis=1) / sum(color)
+            painted = np.abs(item.mesh.colors - shade[:, None] * color).max(axis=1) < 1.5
+            assert painted.mean() > 0.98
+            assert 0.4 < shade.min() <= shade.max() < 1.01
+            # Its front, its top and what no view shows but does not look down.
+            assert (shade > 0.99).mean() > 0.55
 
 
 def test_the_object_frame_never_changes_after_confirmation(results):

@@ -36,8 +36,7 @@ from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.evidence.inferred import with_bodies
 from sam3d_ros.reconstruction.views import crop_view
 from sam3d_ros.training.volume.distance import signed_distance
-from sam3d_ros.training.volume.masks import segmented
-from sam3d_ros.training.volume.returns import without_returns
+from sam3d_ros.training.volume.masks import segmented, without_returns
 from sam3d_ros.training.volume.worlds import (
     SUITES,
     WorldOptions,
