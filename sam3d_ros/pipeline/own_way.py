@@ -33,7 +33,7 @@ class OwnWay:
             return
         if frame.fixed_frame not in self.begins:
             self.begins.append(frame.fixed_frame)
-        elif self._latest is not None:
+        elif self._latest is not None and frame.fixed_frame == self._latest.fixed_frame:
             step = frame.T_fixed_cam[:3, 3] - self._latest.T_fixed_cam[:3, 3]
             self.path_m += float(np.linalg.norm(step))
         variances = np.diag(frame.pose_covariance).reshape(2, 3).sum(axis=1)

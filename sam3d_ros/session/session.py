@@ -100,16 +100,10 @@ class Session:
         self._remembered = Remembered(self.load, say)
         self._follows_map = options.map_jumps
         stages: dict[str, Stage] = {
-            TRACKS: tracker,
-            'shapes': reconstructor,
-            'scene': memory,
-            'prompts': self._prompts,
-            'people': self._people,
-            'names': self._names,
-            'phrases': self._phrases,
-            'holding': self._holding,
-            'remembered': self._remembered,
-        }
+            TRACKS: tracker, 'shapes': reconstructor, 'scene': memory, 'prompts': self._prompts,
+            'people': self._people, 'names': self._names, 'phrases': self._phrases,
+            'holding': self._holding, 'remembered': self._remembered,
+        }  # fmt: skip
         self._saved = SavedState(stages, self._admission)
 
     @classmethod
@@ -354,9 +348,8 @@ class Session:
         :return: how it was recognised; empty = it was not.
         :raises InputError: when it is in another fixed frame or place and not recognised; why.
         """
-        fixed_frame = self._admission.fixed_frame
-        latest = self._recent.latest()
-        scene, found = settled(scene, self.known(), latest.frame if latest else None, fixed_frame)
+        latest, now = self._recent.latest(), self.known()
+        scene, found = settled(scene, now, latest.frame if latest else None, now.fixed_frame)
         self._admission.begin(scene)
         for object_id in found.pairs.values() if found else ():
             self._forget_object(object_id)
@@ -365,6 +358,8 @@ class Session:
             self._tracker.adopt(item.id, points_fixed, item.mesh.colors, self._admission.stamp_ns)
             self._reconstructor.load(item)
             self._memory.adopt(item)
+        for object_id in set(self._memory.doubles()) - {item.id for item in scene.objects}:
+            self._forget_object(object_id)
         return '' if found is None else found.sentence
 
     def rebuild(self, object_id: int, backend: str = '') -> Future[Completed]:
@@ -453,13 +448,17 @@ class Session:
 
     def _admit(self, frame: Frame) -> None:
         """Take note of a frame, begin anew when need be, and go along when the map jumps."""
-        if reason := self._admission.objection(frame):
+        reason, jump = self._admission.objection(frame), None
+        if reason and self._remembered.is_of(frame):
+            jump = self._jumps.jump(frame)
+        if reason and jump is None:
             self._say(f'{reason}: tracks start anew')
             if self._admission.is_elsewhere(frame):
-                self._remembered.keep(self.known())
+                self._remembered.keep(self.known(), self._admission.is_restored)
             self.reset()
         self._admission.note(frame)
-        jump = self._jumps.jump(frame) if self._follows_map else None
+        if jump is None and self._follows_map:
+            jump = self._jumps.jump(frame)
         if jump is not None:
             self._move(jump)
         self._holding.follow(frame)

@@ -11,28 +11,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from sam3d_ros.core.errors import BackendError
-from sam3d_ros.core.pretrained.inference import open_session
+from sam3d_ros.core.pretrained.local_features import CELL_PX, LocalFeatures, mutual_matches
 from sam3d_ros.core.pretrained.pictures import PictureEncoder
-from sam3d_ros.core.pretrained.weights import verified_file
 from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array, Frame, Instance
 from sam3d_ros.geometry.crops import crop_with_mask
 from sam3d_ros.tracking.config import PortraitConfig
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
 LOG = logging.getLogger(__name__)
-WEIGHTS = 'xfeat'
-CELL_PX = 8
-"""A descriptor is of so many pixels a side."""
-LEAST_COSINE = 0.82
-"""Descriptors that are less alike are no match: XFeat's."""
 REACH_PX = 10.0
 """Matches within this of an affine map fit it."""
 LEAST_MATCHES = 6
@@ -114,7 +104,7 @@ class Looks:
 
     config: PortraitConfig
     _encoder: PictureEncoder | None = None
-    _matcher: InferenceSession | None = None
+    _matcher: LocalFeatures | None = None
     _is_missing: bool = False
     _read: dict[int, _Read] = field(default_factory=dict)
 
@@ -124,7 +114,7 @@ class Looks:
         if self.config.enabled and self._encoder is None and not self._is_missing:
             try:
                 self._encoder = PictureEncoder(self.config.device)
-                self._matcher = open_session(verified_file(WEIGHTS), device=self.config.device)
+                self._matcher = LocalFeatures(self.config.device)
             except (BackendError, ModuleNotFoundError) as error:
                 self._is_missing = True
                 LOG.warning('what comes back is known again by size and colours alone: %s', error)
@@ -173,13 +163,11 @@ class Looks:
         fewest = min(len(here), len(there))
         if fewest < LEAST_MATCHES:
             return 0.0
-        alike = here @ there.T
-        best, back = alike.argmax(axis=1), alike.argmax(axis=0)
-        mutual = (back[best] == np.arange(len(best))) & (alike.max(axis=1) > LEAST_COSINE)
-        if mutual.sum() < LEAST_MATCHES:
+        at, to = mutual_matches(here, there)
+        if len(at) < LEAST_MATCHES:
             return 0.0
         _, fits = cv2.estimateAffine2D(
-            places[mutual], other_places[best[mutual]], method=cv2.RANSAC,
+            places[at], other_places[to], method=cv2.RANSAC,
             ransacReprojThreshold=REACH_PX, maxIters=500,
         )  # fmt: skip
         return 0.0 if fits is None else float(fits.sum()) / fewest
@@ -192,9 +180,9 @@ class Looks:
         grey = cv2.cvtColor(portrait.picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
         grey[~portrait.own] = grey[portrait.own].mean() if portrait.own.any() else 0.0
         assert self._matcher is not None
-        dense = self._matcher.run(None, {'pictures': grey[None, None]})[0][0]
+        dense = self._matcher.of(grey)
         half = CELL_PX // 2
         rows, columns = np.nonzero(portrait.own[half::CELL_PX, half::CELL_PX])
         places = np.stack([columns, rows], axis=1).astype(np.float32) * CELL_PX + half
-        read.local = dense[:, rows, columns].T, places
+        read.local = dense[rows, columns], places
         return read.local

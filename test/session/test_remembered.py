@@ -22,24 +22,34 @@ OTHERS = tuple((place, size, (200, 200, 40)) for place, size, _ in BOXES)
 T_NOW_SAVED = transform(Rotation.from_rotvec([0, 0, 2.0]).as_matrix(), [3.0, -1.0, 0.2])
 
 
-def run(boxes_world, folder, first, boxes=BOXES, T=None, frame_id='odom', **changes):
-    """The last scene of a session in a folder, and what it said; its map began elsewhere by T."""
-    default, said = Config(), []
-    running = Session.from_config(
-        replace(
-            default,
-            reconstruction=replace(default.reconstruction, backend='geometric'),
-            segmentation=replace(default.segmentation, backend='geometric'),
-            session=SessionConfig(folder=str(folder)),
-        ),
-        said.append,
+def session(said, folder=''):
+    """A session of the geometric backends."""
+    default = Config()
+    config = replace(
+        default,
+        reconstruction=replace(default.reconstruction, backend='geometric'),
+        segmentation=replace(default.segmentation, backend='geometric'),
+        session=SessionConfig(folder=str(folder)),
     )
+    return Session.from_config(config, said.append)
+
+
+def shown(running, boxes_world, first, boxes=BOXES, T=None, frame_id='odom', **changes):
+    """The last scene of four frames; their map began elsewhere by T."""
     for at in range(first, first + 4):
         eye = (0.9, 0.04 * at, 0.7)
         frame, _ = boxes_world(eye, boxes, stamp_ns=(at + 1) * STEP_NS)
         T_fixed_cam = frame.T_fixed_cam if T is None else T @ frame.T_fixed_cam
         placed = replace(frame, T_fixed_cam=T_fixed_cam, fixed_frame=frame_id, **changes)
         scene = running.step(placed).scene
+    return scene
+
+
+def run(boxes_world, folder, first, boxes=BOXES, T=None, frame_id='odom', **changes):
+    """The last scene of a session in a folder, and what it said."""
+    said = []
+    running = session(said, folder)
+    scene = shown(running, boxes_world, first, boxes, T, frame_id, **changes)
     running.close()
     return scene, said
 
@@ -107,3 +117,21 @@ def test_other_things_are_not_taken_for_what_was_known(boxes_world, tmp_path, be
     scene, said = run(boxes_world, tmp_path, 5, OTHERS, frame_id='map')
     assert len(said) == 2 and 'not recognised yet: 3 saved objects and 3 that are' in said[1]
     assert not before.keys() & places(scene).keys()
+
+
+def test_what_was_known_is_known_again_where_odometry_finds_its_way_back(boxes_world):
+    """Two objects are too few to be recognised; the third was seen from the map between alone."""
+    own, said = {'pose_covariance': np.eye(6) * 1e-8}, []
+    running = session(said)
+    before = places(shown(running, boxes_world, 0, BOXES[:2], **own))
+    between = shown(running, boxes_world, 4, BOXES, T_NOW_SAVED, 'odom_2', **own)
+    assert len(between.objects) == 3 and not before.keys() & places(between).keys()
+    after = places(shown(running, boxes_world, 8, BOXES, **own))
+    assert 'own odometry has found its way back into "odom"' in said[-1]
+    assert (
+        len(after) == 3 and before.keys() < after.keys() <= before.keys() | places(between).keys()
+    )
+    for object_id, place in before.items():
+        assert np.linalg.norm(place - after[object_id]) < 0.03
+    (third,) = after.keys() - before.keys()
+    assert np.linalg.norm(apply(T_NOW_SAVED, after[third]) - places(between)[third]) < 0.03

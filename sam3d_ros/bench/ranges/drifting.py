@@ -2,14 +2,17 @@
 """Bench of own odometry: how far it drifts on hand-held worlds, and what that does to objects.
 
 Worlds are seen by a camera that wanders and shakes (:func:`sam3d_ros.world.cameras.hand_held`);
-the truth is exact. The shelf's is that of a robot's arm. Without TF, the sequences of
-:mod:`sam3d_ros.bench.sequences.events` are scored as with it, from where the first frame was.
+the truth is exact. The shelf's is that of a robot's arm. Carried off, the same ways begin, go on
+unseen, and come back from their end: where is the place of before known again? Without TF, the
+sequences of :mod:`sam3d_ros.bench.sequences.events` are scored as with it, from where the first
+frame was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from time import process_time
 
 import cv2
@@ -20,7 +23,7 @@ from sam3d_ros.bench.peers.peers_odometry import PEER, open3d_odometry
 from sam3d_ros.bench.sequences.events import SEQUENCES, figures_of, follow
 from sam3d_ros.bench.worlds import as_measured, object_source
 from sam3d_ros.core.types import ByteArray, FloatArray, Frame
-from sam3d_ros.geometry.transforms import inverse
+from sam3d_ros.geometry.transforms import inverse, rotation_angle
 from sam3d_ros.pipeline.reading import read_recording
 from sam3d_ros.pointmaps.odometry.odometry import LostError, Odometry
 from sam3d_ros.world.rendering.sensors import depth_sensor
@@ -30,6 +33,8 @@ from sam3d_ros.world.suites import make_episode
 WAYS = {'spaced': 90.0, 'demo': 120.0, 'clutter': 50.0, 'stacked': 70.0}
 """Suites and the arc of each that the hand goes along, degrees."""
 FRAMES = 60
+STEP_NS, HIDDEN_NS = 100_000_000, 10_000_000_000
+"""Between views of a way that is come back to; when the camera is covered, which is then lost."""
 SHELF = 'recordings/shelf'
 PICTURE_PX = 420
 TRUE, OURS, THEIRS = (90, 90, 90), (40, 170, 70), (220, 120, 40)
@@ -73,10 +78,13 @@ def run(options: BenchOptions) -> Measurement:
     :param options: of the bench; quick has one short way, and no HOTA.
     """
     suites = dict(list(WAYS.items())[:1]) if options.quick else WAYS
-    drives = [
-        drive(f'{suite} {options.seed}', _world(suite, sweep_deg, options))
+    worlds = {
+        f'{suite} {options.seed}': _world(suite, sweep_deg, options)
         for suite, sweep_deg in suites.items()
-    ]
+    }
+    drives = [drive(name, frames) for name, frames in worlds.items()]
+    returns = [came_back(name, frames) for name, frames in worlds.items()]
+    joined = [each for each in returns if each.left_deg is not None]
     errors_m = np.concatenate([each.errors_m for each in drives])
     said_m = np.concatenate([each.said_m for each in drives])
     values: dict[str, Value] = {
@@ -85,6 +93,8 @@ def run(options: BenchOptions) -> Measurement:
         'peer_drift_share': float(np.mean([each.peer_drift for each in drives])),
         'lost_frames': sum(each.lost for each in drives),
         'error_rms_over_said': _rms(errors_m) / _rms(said_m),
+        'back_share': len(joined) / len(returns),
+        'back_error_m': max((each.error_m for each in joined), default=np.nan),
         'frame_ms': 1e3 * float(np.median(np.concatenate([d.times_s for d in drives]))),
     }
     notes = []
@@ -114,9 +124,21 @@ def run(options: BenchOptions) -> Measurement:
     )
     columns = ('way', 'm', 'drift, %', f'{PEER}, %', 'rms, mm', 'said, mm', 'lost', 'ms')
     table = Table('Own odometry, hand-held', columns, rows)
-    return Measurement(
-        'odometry', values, (table,), tuple(each.picture for each in drives), tuple(notes)
+    back = Table(
+        'Carried off, begun anew, and come back from the other end',
+        ('way', 'known again at, deg', 'off then, mm', 'off at the end, mm'),
+        tuple(
+            (
+                each.name,
+                '-' if each.left_deg is None else f'{each.left_deg:.0f}',
+                f'{1e3 * each.off_m:.1f}',
+                f'{1e3 * each.error_m:.1f}',
+            )
+            for each in returns
+        ),
     )
+    pictures = [each.picture for each in drives] + [each.picture for each in returns]
+    return Measurement('odometry', values, (table, back), tuple(pictures), tuple(notes))
 
 
 def drive(name: str, frames: Sequence[Frame]) -> Drive:
@@ -154,6 +176,60 @@ def drive(name: str, frames: Sequence[Frame]) -> Drive:
         peer_m,
         Picture(caption, image),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Return:
+    """What became of a way that was left and is come back to from elsewhere.
+
+    :param left_deg: how far the camera was still turned from the nearest view of before when it
+        was known again; None = it was not.
+    :param off_m: how far off it was placed then.
+    :param error_m: how far off at the end of the way back.
+    :param picture: from above: true way, ours as it began, and that of the way back.
+    """
+
+    name: str
+    left_deg: float | None
+    off_m: float
+    error_m: float
+    picture: Picture
+
+
+def came_back(name: str, frames: Sequence[Frame]) -> Return:
+    """Follow a camera for a third of a way, cover it, and follow it back from the other end.
+
+    :param name: of the way.
+    :param frames: of one camera, in order.
+    """
+    odometry = Odometry('odom', frames[0].T_fixed_cam)
+    there = frames[: len(frames) // 3]
+    covered = replace(frames[0], pointmap=np.full_like(frames[0].pointmap, np.nan))
+    views = [(number * STEP_NS, frame) for number, frame in enumerate(there)]
+    views.append((HIDDEN_NS, covered))
+    views += [(HIDDEN_NS + (k + 1) * STEP_NS, frame) for k, frame in enumerate(frames[::-1])]
+    found: list[tuple[Frame, FloatArray]] = []
+    for stamp_ns, frame in views:
+        with suppress(LostError):
+            place = odometry.place(stamp_ns, frame.rgb, frame.depth_m, frame.camera)
+            if place.frame == 'odom':
+                found.append((frame, place.T_odom_cam))
+    back = found[len(there) :]
+    ways = [
+        [frame.T_fixed_cam for frame in frames],
+        [T for _, T in found[: len(there)]],
+        [T for _, T in back] or [found[-1][1]],
+    ]
+    image = _from_above([np.stack(way) for way in ways], [TRUE, OURS, THEIRS])
+    caption = f'{name}, carried off: true way grey, ours green, orange once it is known again'
+    picture = Picture(caption, image)
+    if not back:
+        return Return(name, None, np.nan, np.nan, picture)
+    first = back[0][0].T_fixed_cam
+    apart = [rotation_angle(inverse(frame.T_fixed_cam) @ first) for frame in there]
+    errors_m = [np.linalg.norm((inverse(frame.T_fixed_cam) @ T)[:3, 3]) for frame, T in back]
+    left_deg = float(np.degrees(min(apart)))
+    return Return(name, left_deg, float(errors_m[0]), float(errors_m[-1]), picture)
 
 
 def _world(suite: str, sweep_deg: float, options: BenchOptions) -> list[Frame]:

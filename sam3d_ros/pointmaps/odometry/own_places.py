@@ -73,8 +73,13 @@ class OwnPlaces:
         except LostError as error:
             self._notes.add(f'frames are left out: {error}', about='odometry lost')
             raise
-        if self._odometry.begun > 1:
+        if place.frame != self._name:
             self._notes.add(f'odometry was lost and has begun anew, in "{place.frame}"')
+        if (times := self._odometry.rejoined) > 0:
+            self._notes.add(
+                f'odometry was lost and has found its way back into "{place.frame}"',
+                about=f'odometry is back {times}',
+            )
         up_cam = None if frame.up_cam is None else place.T_odom_cam[2, :3].copy()
         T_odom_fixed = place.T_odom_cam @ inverse(frame.T_fixed_cam)
         return replace(

@@ -174,7 +174,28 @@ def test_a_covered_camera_is_nowhere_until_it_sees_again(boxes):
         with pytest.raises(LostError):
             odometry.place(number * STEP_NS, *covered, CAMERA)
     place = odometry.place(50 * STEP_NS, *seen(boxes, around(8.0), 3), CAMERA)
-    assert place.frame == 'odom_2' and odometry.lost == 10
+    assert (place.frame, odometry.lost, odometry.rejoined) == ('odom', 10, 1)
+    assert off(place.T_odom_cam, inverse(around(0.0)) @ around(8.0))[0] < 0.01
+
+
+def test_who_has_begun_anew_goes_on_in_the_map_of_before_where_that_is_seen(boxes):
+    """It comes back from another side, where it is known by landmarks before it looks the same."""
+    odometry = Odometry('odom', around(0.0))
+    followed(boxes, [around(0.0), around(4.0)], odometry)
+    with pytest.raises(LostError):
+        odometry.place(30 * STEP_NS, *seen(boxes, around(75.0), 2), CAMERA)
+    for number, azimuth_deg in enumerate(np.arange(75.0, 10.0, -8.0)):
+        T = around(azimuth_deg, 45.0)
+        place = odometry.place((31 + 10 * number) * STEP_NS, *seen(boxes, T, number), CAMERA)
+        if place.frame == 'odom':
+            break
+    assert odometry.begun == 2 and odometry.rejoined == 1
+    assert 15.0 < azimuth_deg < 60.0
+    assert off(place.T_odom_cam, T)[0] < 0.01 < place.path_m
+    assert place.drift_m > 0
+    T = around(azimuth_deg - 6.0, 44.0)
+    place = odometry.place(200 * STEP_NS, *seen(boxes, T, 20), CAMERA)
+    assert place.frame == 'odom' and off(place.T_odom_cam, T)[0] < 0.01
 
 
 def test_a_lost_camera_that_changes_its_size_is_lost_and_begins_anew(boxes):
