@@ -50,8 +50,10 @@ _COLOR_VARIANCE, _MOST_COLOR = 15.0**2, 4.0
 _VERDICT = 1.0
 # Where the narrow fit is higher than this, px, things fit between rings.
 _SPARSE_PX = 12.0
+# There, ranges that are hardly surer than one return, in its sigma, are of whatever is between.
+_THIN = 0.6
 # Farther than this from any return, a colour so unlike those of the returns is something else's.
-_REACH_PX, _UNLIKE = 2.0, 3.0
+_REACH_PX, _UNLIKE = 2, 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,18 +153,21 @@ class _Grid:
 
     def at_pixels(self, planes: Float32Array, is_known: BoolArray) -> Float32Array:
         """Return (H, W) inverse depth of planes, linear between known cells, NaN beyond them."""
-        (high, wide), (cell_w, cell_h) = self.shape, self.cell_px
-        camera = self.camera
+        camera, zero = self.camera, np.float32(0.0)
+        size = self.shape[1] * self.cell_px[0], self.shape[0] * self.cell_px[1]
         a, b, c, known = (
-            cv2.resize(np.where(is_known, image, np.float32(0.0)), (wide * cell_w, high * cell_h))[
+            np.asarray(cv2.resize(np.where(is_known, image, zero), size), np.float32)[
                 : camera.height, : camera.width
             ]
             for image in (*np.moveaxis(planes, -1, 0), np.float32(1.0))
         )
-        x = ((np.arange(camera.width) - camera.cx) / camera.fx).astype(np.float32)
-        y = ((np.arange(camera.height) - camera.cy) / camera.fy).astype(np.float32)[:, None]
-        inverse = (a + b * x + c * y) / known
-        return np.where((known > 0.5) & (inverse > 0), inverse, np.float32(np.nan))
+        b *= ((np.arange(camera.width) - camera.cx) / camera.fx).astype(np.float32)
+        c *= ((np.arange(camera.height) - camera.cy) / camera.fy).astype(np.float32)[:, None]
+        a += b
+        a += c
+        a /= known
+        a[~((known > 0.5) & (a > 0))] = np.nan
+        return a
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,9 +181,9 @@ class _Layer:
 
     def surprise(self, rgb: Float32Array, cell: Pixels) -> Float32Array:
         """Return how unlike (P, 3) colours are those of the returns about their cells, in nats."""
-        unlike = np.square(rgb - self.color.reshape(-1, 3)[cell]).sum(axis=1)
-        surprise: Float32Array = 0.5 * unlike / self.variance.reshape(-1)[cell]
-        return surprise
+        aside = rgb - np.take(self.color.reshape(-1, 3), cell, axis=0)
+        surprise: Float32Array = np.einsum('ij,ij->i', aside, aside) / np.take(self.variance, cell)
+        return np.float32(0.5) * surprise
 
 
 def depth_from_cloud(
@@ -251,10 +256,15 @@ def _densified(
     columns, rows = grid.cell_px
     flat = is_flat.repeat(rows, axis=0).repeat(columns, axis=1)[: rgb.shape[0], : rgb.shape[1]]
     met = Met(returns.row, returns.column, returns.inverse)
-    drop_parted(inverse, met, flat, rgb if grid.sigma_px[1] > _SPARSE_PX else None)
+    is_sparse = grid.sigma_px[1] > _SPARSE_PX
+    drop_parted(inverse, met, flat, rgb if is_sparse else None)
     size = (grid.shape[1] * grid.cell_px[0], grid.shape[0] * grid.cell_px[1])
-    sigma = cv2.resize(np.fmax(spreads[0], np.nan_to_num(spreads[1])), size)
-    return inverse, np.asarray(sigma[: rgb.shape[0], : rgb.shape[1]])
+    spread = np.fmax(spreads[0], np.nan_to_num(spreads[1]))
+    sigma = np.asarray(cv2.resize(spread, size), np.float32)[: rgb.shape[0], : rgb.shape[1]]
+    if is_sparse:
+        noise = sensor.axial_sigma(np.reciprocal(inverse)) * np.square(inverse)
+        inverse[(sigma > _THIN * noise) & ~flat] = np.nan
+    return inverse, sigma
 
 
 def _returns_in(points_m: Float32Array, rgb: ByteArray, camera: Camera) -> _Returns:
@@ -351,10 +361,11 @@ def _drop_what_looks_different(
     inverse: Float32Array, layers: list[_Layer], returns: _Returns, rgb: ByteArray, grid: _Grid
 ) -> None:
     """Make NaN of pixels away from returns whose colour none of the returns around has."""
-    missed = np.ones(inverse.shape, np.uint8)
-    missed[returns.row, returns.column] = 0
-    away = cv2.distanceTransform(missed, cv2.DIST_L2, 3) > _REACH_PX
-    row, column = np.nonzero(away & ~np.isnan(inverse))
+    met = np.zeros(inverse.shape, np.uint8)
+    met[returns.row, returns.column] = 1
+    aside = np.abs(np.arange(-_REACH_PX, _REACH_PX + 1))
+    near = cv2.dilate(met, (aside + aside[:, None] <= _REACH_PX).astype(np.uint8))
+    row, column = np.nonzero((near == 0) & ~np.isnan(inverse))
     cell, colors = grid.cell(column, row), rgb[row, column].astype(np.float32)
     unlike = np.arange(len(row))
     for layer in layers:
