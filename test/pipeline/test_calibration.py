@@ -84,6 +84,21 @@ def test_a_camera_is_put_back(rig, seed):
     assert found.spread_m[0] < 0.5 * found.spread_before_m[0]
 
 
+def test_errors_that_all_of_a_view_shares_are_told(rig):
+    """Ranges of every view are off as a whole: no scatter within one says so."""
+    error = wrong(10, 0.8)
+    off = [
+        (one, replace(other, pointmap=(other.pointmap * share).astype(np.float32)))
+        for (one, other), share in zip(rig(BOXES, error, times=2), (1.01, 1.0), strict=True)
+    ]
+    found = refine_camera(off)
+    rest = inverse(error @ found.T)
+    turn = Rotation.from_matrix(rest[:3, :3]).as_rotvec()
+    twist = np.concatenate([apply(rest, found.middle) - found.middle, turn])
+    told = np.linalg.pinv(found.covariance, 1e-6, hermitian=True)
+    assert twist @ told @ twist < 4 * found.told
+
+
 def test_a_floor_alone_tells_three_directions_and_the_rest_stays(rig):
     pairs = rig((), wrong(10, 0.5), times=1, eyes=(FRONT, BEHIND))
     found = refine_camera(pairs)

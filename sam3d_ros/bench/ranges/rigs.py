@@ -36,7 +36,7 @@ WORLDS = {False: 4, True: 1}
 FRAMES = 6
 SUITE = 'levels'
 DIRECTIONS = 6
-FIGURES = (('left', 'mm'), ('left', 'deg'), ('things_left', 'mm'))
+FIGURES = (('left', 'mm'), ('left', 'deg'), ('things_left', 'mm'), ('left_over', 'sigma'))
 NOTE = 'Worlds whose views do not tell all six directions are left out of what is left.'
 FIRST_SEED = 700
 LIDAR = Lidar(64, 1024)
@@ -93,7 +93,7 @@ def run(options: BenchOptions) -> Measurement:
         f'Mounts wrong by {1e3 * SHIFT_M:.0f} mm and {np.degrees(TURN_RAD):.1f} deg, refined: '
         f'what is left, median / worst, {FRAMES} views'
     )
-    columns = ('sensor', 'worlds', 'mm', 'deg', 'mm where things are')
+    columns = ('sensor', 'worlds', 'mm', 'deg', 'mm where things are', 'over what is said')
     return Measurement('rigs', values, (Table(title, columns, tuple(rows)),), (), (NOTE,))
 
 
@@ -102,14 +102,21 @@ def _wrong(seed: int) -> FloatArray:
     return transform(Rotation.from_rotvec(TURN_RAD * axis).as_matrix(), SHIFT_M * way)
 
 
-def _left(error: FloatArray, found: Offset) -> tuple[float, float, float]:
-    """Return what is left of an error: mm at the sensor, degrees, mm at what both see."""
+def _left(error: FloatArray, found: Offset) -> tuple[float, float, float, float]:
+    """Return what is left of an error: mm at the sensor, degrees, mm at what both see, and that
+    in sigmas of what is said to be left.
+    """
     rest = error @ found.T
     aside = apply(rest, found.middle) - found.middle
+    back = inverse(rest)
+    shift = apply(back, found.middle) - found.middle
+    twist = np.concatenate([shift, Rotation.from_matrix(back[:3, :3]).as_rotvec()])
+    squared = float(twist @ np.linalg.solve(found.covariance, twist))
     return (
         1e3 * float(np.linalg.norm(rest[:3, 3])),
         float(np.degrees(rotation_angle(rest))),
         1e3 * float(np.linalg.norm(aside)),
+        float(np.sqrt(squared / DIRECTIONS)),
     )
 
 

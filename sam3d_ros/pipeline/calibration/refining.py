@@ -8,7 +8,7 @@ same motion there, however the rig moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -124,6 +124,9 @@ def refine_lidar(sweeps: Sequence[SweepView]) -> Offset:
 def _agreed(matchers: Callable[[slice], list[Matcher]], times: int, *, is_sure: bool) -> Offset:
     """Return the offset of all views, if parts of them say the same.
 
+    Errors that a view has in common, as a bend of its ranges, are no scatter within it: by how
+    much parts differ, over what their covariance says, all of it is widened.
+
     :param matchers: makes those of a part of the views.
     :param times: how many views there are.
     :param is_sure: whether surfaces are compared, which are hardly taken for others.
@@ -146,6 +149,9 @@ def _agreed(matchers: Callable[[slice], list[Matcher]], times: int, *, is_sure: 
     # Edges are easily taken for others: thirds of the views have to find the way alone.
     parts = min(2 if is_sure else 3, times)
     T_start, reach_m = (found.T, SMALL_REACH_M) if is_sure else (None, REACH_M)
+    lengths = np.array([1.0, 1.0, 1.0, *[found.length_m] * 3])
+    information = np.linalg.pinv(found.covariance * np.outer(lengths, lengths), 1e-9, True)
+    wider = []
     for k in range(parts if times > 1 else 0):
         part = measure_offset(matchers(slice(k, None, parts)), reach_m, T_start)
         aside = np.full(6, np.inf) if part is None else _twist(part.T, found)
@@ -157,7 +163,9 @@ def _agreed(matchers: Callable[[slice], list[Matcher]], times: int, *, is_sure: 
                 wanted=f'parts that agree to {1e3 * MOST_APART_M:.0f} mm where things are',
                 remedy='Show more things of several directions; check stamps, and stand still.',
             )
-    return found
+        # Parts that scatter by chance lie as far from the whole as parts - 1 covariances say.
+        wider.append(aside @ information @ aside / (found.told * (parts - 1)))
+    return replace(found, covariance=max(1.0, float(np.mean(wider or 1.0))) * found.covariance)
 
 
 def _twist(T: FloatArray, found: Offset) -> FloatArray:
