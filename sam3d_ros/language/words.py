@@ -21,7 +21,7 @@ COMPARED = 0.7
 """How far a thing is compared with those around it, rather than with the usual one."""
 SIZE_SPREAD = 0.12
 """Blur of the border between large and small, of the logarithm of a side."""
-LARGE = 1.15
+LARGE = 1.2
 """A large thing is so much larger than those that it is compared with."""
 
 

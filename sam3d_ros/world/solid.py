@@ -85,6 +85,8 @@ class Solid:
     :param family: procedural family, or the category of a scan.
     :param texture: where given, colours come from it instead of from ``colors``.
     :param material: what it is made of, the same all over.
+    :param piece_of: (F,) uint8 which of the pieces that a procedural solid was put together from
+        each face belongs to; None = not known.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Solid:
     family: str
     texture: Texture | None = None
     material: Material = MATT
+    piece_of: ByteArray | None = None
 
     def renamed(self, name: str) -> Solid:
         """Return the same solid under another name."""
@@ -128,4 +131,7 @@ def solid_from_manifold(
     mesh = centred.to_mesh()
     vertices = np.array(mesh.vert_properties[:, :3], np.float32, order='C')
     faces = np.array(mesh.tri_verts, np.int32, order='C')
-    return Solid(name, vertices, faces, paint(vertices.astype(np.float64)), family)
+    pieces = np.diff(np.array(mesh.run_index)) // 3
+    piece_of = np.repeat(np.arange(len(pieces), dtype=np.uint8), pieces)
+    colors = paint(vertices.astype(np.float64))
+    return Solid(name, vertices, faces, colors, family, piece_of=piece_of)

@@ -10,6 +10,7 @@ import numpy as np
 from sam3d_ros.bench.harness import BenchOptions, Table
 from sam3d_ros.bench.language.counting import Counts, matches, played
 from sam3d_ros.bench.language.queries import PhraseCase
+from sam3d_ros.bench.metrics.metrics_layout import calibration_error
 from sam3d_ros.core.types import SceneObject
 from sam3d_ros.language.grounding import find
 from sam3d_ros.language.kinds import KINDS, UNKNOWN, kind_of_name
@@ -63,13 +64,7 @@ class Named:
                 for kind, told in zip(self.truth, self.told, strict=True)
             ]
         )
-        edges = np.minimum((sure * BINS).astype(int), BINS - 1)
-        gaps = [
-            (edges == k).sum() * abs(right[edges == k].mean() - sure[edges == k].mean())
-            for k in range(BINS)
-            if (edges == k).any()
-        ]
-        return float(np.sum(gaps) / max(1, len(sure)))
+        return calibration_error(sure, right, BINS)
 
 
 def run_names(options: BenchOptions) -> tuple[dict[str, float], Table]:

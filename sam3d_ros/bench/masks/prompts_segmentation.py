@@ -3,8 +3,9 @@
 
 Every object is asked for once by each kind of prompt, of the odd real frames and of clutter made
 of test scans. A click is then corrected twice, as in the training of SAM (Kirillov et al., ICCV
-2023, section 5): by a click in the middle of the largest region that is wrong. Handles and caps of
-made-up mugs, pans and bottles are clicked on, too: the alternative that fits best counts.
+2023, section 5): by a click in the middle of the largest region that is wrong. Handles, caps and
+lids of made-up mugs, pans, bottles and pots are clicked on, too: the alternative that fits best
+counts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from sam3d_ros.bench.harness import BenchOptions, Measurement, Table
 from sam3d_ros.bench.masks.real_frames import labels_file
@@ -26,6 +28,7 @@ from sam3d_ros.bench.masks.scenes_segmentation import (
     read_frame,
     world_frames,
 )
+from sam3d_ros.bench.metrics.metrics_layout import calibration_error
 from sam3d_ros.bench.worlds import as_measured, episode_of, object_source
 from sam3d_ros.core.interfaces import Segmenter
 from sam3d_ros.core.registry import make_backend
@@ -43,6 +46,10 @@ CLUTTER_FRAMES, PART_FRAMES = (24, 4), (16, 3)
 QUICK_FRAMES = 4
 CORRECTIONS = 2
 LEAST_PART_PX = 120
+PARTED = (('spaced', ('mug', 'pan', 'bottle'), 1), ('pair', ('pot',), 2))
+"""Suites and families with parts, and of which share of the worlds: every, every second."""
+LIDDED = 4
+"""Pieces of a pot with a lid, which is the last of them."""
 RIM_PX = 5
 """Clicks keep half of this away from the rim of a thing where they can."""
 BOX_SIGMA = 0.05
@@ -76,7 +83,8 @@ def answered(
     """Return the IoU of the first answer to every prompt, by kind; 0 where there is none.
 
     ``corrected 1`` and so on are of a click's answer after so many corrections; ``seconds`` are
-    from a click to its first answer, with the encoding at hand.
+    from a click to its first answer, with the encoding at hand; ``predicted`` is the IoU that the
+    answer to a click says it has.
 
     :param segmenter: who answers.
     :param frames: with their true masks.
@@ -87,9 +95,10 @@ def answered(
         segmenter.segment(item.frame)
         for kind, prompt, mask in ask(item, np.random.default_rng([seed, number])):
             start_s = time.perf_counter()
-            mine = _answer(segmenter, item, prompt)
+            mine, predicted = _answer(segmenter, item, prompt)
             if kind == 'click':
                 scores['seconds'].append(time.perf_counter() - start_s)
+                scores['predicted'].append(predicted)
             scores[kind].append(mask_iou(mine, mask))
             if not isinstance(prompt, PointPrompt):
                 continue
@@ -97,7 +106,7 @@ def answered(
             for count in range(1, CORRECTIONS + 1):
                 clicks = correction(clicks, mine, mask, item.valid)
                 if clicks.before is not None:
-                    mine = _answer(segmenter, item, clicks)
+                    mine, _ = _answer(segmenter, item, clicks)
                 scores[f'corrected {count}'].append(mask_iou(mine, mask))
     return scores
 
@@ -129,9 +138,12 @@ def correction(
     return PointPrompt((*prompt.points_px, (u, v)), (*prompt.labels, label), before)
 
 
-def _answer(segmenter: Segmenter, item: LabelledFrame, prompt: Prompt) -> BoolArray:
+def _answer(segmenter: Segmenter, item: LabelledFrame, prompt: Prompt) -> tuple[BoolArray, float]:
+    """Return the mask of the first answer, where there is truth, and its score."""
     found = segmenter.segment(item.frame, [prompt]).items
-    return found[0].mask & item.valid if found else np.zeros_like(item.valid)
+    if not found:
+        return np.zeros_like(item.valid), 0.0
+    return found[0].mask & item.valid, found[0].score
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,17 +156,21 @@ class Part:
 
 
 def parts(count: int, options: BenchOptions) -> Iterator[Part]:
-    """Yield the handles and caps of mugs, pans and bottles in made-up worlds.
+    """Yield the handles, caps and lids of mugs, pans, bottles and pots in made-up worlds.
 
     :param count: of worlds.
     :param options: seed and sensor.
     """
-    source = ProceduralSource(('mug', 'pan', 'bottle'))
-    for number in range(options.seed, options.seed + count):
-        episode = episode_of('spaced', number, source, options.sensor)
+    worlds = [
+        (suite, number, families)
+        for suite, families, every in PARTED
+        for number in range(options.seed, options.seed + -(-count // every))
+    ]
+    for suite, number, families in worlds:
+        episode = episode_of(suite, number, ProceduralSource(families), options.sensor)
         drawn = next(samples(episode))
         frame = next(as_measured([drawn]))
-        rows, columns = np.nonzero(drawn.rendering.instances & np.isfinite(frame.depth_m))
+        rows, columns = np.nonzero((drawn.rendering.instances > 0) & np.isfinite(frame.depth_m))
         points = apply(episode.T_fixed_cam[0], frame.pointmap[rows, columns].astype(np.float64))
         of = drawn.rendering.instances[rows, columns]
         for k, solid in enumerate(episode.objects, start=1):
@@ -169,6 +185,11 @@ def _part_of(solid: Solid, points: FloatArray) -> tuple[str, BoolArray]:
     """Return the name of a solid's part, and which (N, 3) points in its frame are of it."""
     if solid.family == 'bottle':
         return 'cap', points[:, 2] > 0.4 * solid.extents_m[2]
+    if solid.family == 'pot':
+        assert solid.piece_of is not None
+        of_lid = np.zeros(len(solid.vertices_m), bool)
+        of_lid[solid.faces[solid.piece_of == LIDDED - 1]] = True
+        return 'lid', of_lid[cKDTree(solid.vertices_m).query(points)[1]]
     body = float(solid.vertices_m[:, 0].min()) + solid.extents_m[1]
     return 'handle', points[:, 0] > body + 0.002
 
@@ -202,6 +223,12 @@ def run(options: BenchOptions) -> Measurement:
                 suite, CLUTTER_FRAMES[quick], options.seed, source, options.sensor
             )
             scores |= answered(segmenter, drawn, options.seed)
+        if told := scores.pop('predicted', None):
+            error = calibration_error(np.array(told), np.array(scores['click']))
+            values[f'{suite}_predicted_iou_error'] = error
+            rows.append(
+                (suite, 'predicted IoU, calibration error', f'{error:.3f}', f'{len(told)}')
+            )
         for kind, found_scores in scores.items():
             key = kind.replace(' ', '_')
             if kind == 'seconds':

@@ -104,11 +104,13 @@ def coverage(errors: FloatArray) -> tuple[float, float]:
     return float((size <= 1.0).mean()), float((size <= 2.0).mean())
 
 
-def calibration_error(confidence: FloatArray, right: BoolArray, bins: int = 15) -> float:
+def calibration_error(
+    confidence: FloatArray, right: BoolArray | FloatArray, bins: int = 15
+) -> float:
     """Return the expected calibration error: the gap between said and found, over bins.
 
-    :param confidence: (N,) probabilities.
-    :param right: (N,) whether it was so.
+    :param confidence: (N,) probabilities, or shares that were foretold.
+    :param right: (N,) whether it was so, or what the shares were.
     """
     if len(confidence) == 0:
         return float('nan')

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.special import softmax
+from scipy.special import expit, logit, softmax
 
 from sam3d_ros.core.types import BoolArray, Float32Array, FloatArray, IndexArray
 from sam3d_ros.segmentation.mini.network import Answer
@@ -18,6 +18,12 @@ TRUST = 0.3
 QUALITY_SHARPNESS = 6.0
 """How much more the mask of the best predicted IoU counts than the others."""
 CERTAIN = 1e6
+IOU_OFFSET, IOU_WEIGHTS = -1.39, (0.29, 0.21, 1.38)
+"""Log-odds of the IoU of an answer to a click: what they are at even odds, and weights of the
+log-odds of the predicted IoU, of those of the agreement with the network's mask, and of the
+agreement with the thing without a prompt. Fitted to 591 clicks on views of held-back scans."""
+FARTHEST = 0.98
+"""Largest probability of which log-odds are taken; the smallest is as far from zero."""
 
 
 def patch_logits(answer: Answer, patches: IndexArray) -> FloatArray:
@@ -41,6 +47,28 @@ def likeliest(logits: FloatArray, quality: Float32Array) -> FloatArray:
     weights = softmax(QUALITY_SHARPNESS * quality.astype(np.float64))
     mean: FloatArray = weights @ logits
     return mean
+
+
+def expected_iou(
+    area: FloatArray,
+    members: BoolArray,
+    thing: BoolArray,
+    logits: FloatArray,
+    quality: Float32Array,
+) -> float:
+    """Return the IoU that a set of patches probably has with what a click means.
+
+    :param area: (patches + 1,) cells of each patch.
+    :param members: (patches + 1,) bool, the answer.
+    :param thing: (patches + 1,) bool, the thing that the click is on as without a prompt.
+    :param logits: (patches + 1,) that a patch is what the click asks for.
+    :param quality: (M,) predicted IoU of the network's masks.
+    """
+    share = np.where(area > 0, expit(logits), 0.0)
+    agreed = (area * share)[members].sum() / (area * np.where(members, 1.0, share)).sum()
+    same = area[members & thing].sum() / area[members | thing].sum()
+    odds = logit(np.clip([quality.max(), agreed], 1 - FARTHEST, FARTHEST))
+    return float(expit(IOU_OFFSET + np.dot(IOU_WEIGHTS, [*odds, same])))
 
 
 def gathered(

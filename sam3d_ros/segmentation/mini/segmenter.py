@@ -24,7 +24,8 @@ from sam3d_ros.core.types import (
 from sam3d_ros.segmentation.config import SegmentationConfig
 from sam3d_ros.segmentation.geometric import as_instances, everything
 from sam3d_ros.segmentation.latest import OfLatest
-from sam3d_ros.segmentation.mini.answering import gathered, likeliest, patch_logits
+from sam3d_ros.segmentation.limbs import limb_at
+from sam3d_ros.segmentation.mini.answering import expected_iou, gathered, likeliest, patch_logits
 from sam3d_ros.segmentation.mini.asking import (
     OUTLINE_STRIDE,
     Question,
@@ -61,6 +62,9 @@ from sam3d_ros.segmentation.prompts import (
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
+LIMB_SCORE = 0.55
+"""Mean IoU of the limb that a click is on and the part that is meant, in worlds of mugs, pans and
+bottles."""
 LARGER, SMALLER = 1.15, 0.85
 """An alternative is so much larger or smaller than the likeliest answer."""
 PIECES = (-6.0, -3.5)
@@ -225,12 +229,17 @@ def _answers(
         if not on:
             return ()
         best = gathered(view.found, view.log_odds, likely, on, off)
-        sets = [(best, float(quality.max()))]
+        thing = view.things.thing_of == view.things.thing_of[on[0]]
+        iou = expected_iou(view.found.regions.area, best, thing, likely, quality)
+        sets = [(best, iou)]
         if len(prompt.points_px) == 1:
             order = np.argsort(-quality, kind='stable')
             of_network = [(logits[k] > 0, float(quality[k])) for k in order]
             sets += _alternatives(view, best, on[0], [it for it in of_network if it[0][on[0]]])
-        answers = _distinct(view.things, sets)[:MOST_ANSWERS]
+        answers = _distinct(view.things, sets)
+        if len(prompt.points_px) == 1:
+            answers = _with_limb(view, answers, prompt)
+        answers = answers[:MOST_ANSWERS]
         if prompt.before is None:
             return answers
         mask = corrected(answers[0].mask, prompt.before > 0, prompt)
@@ -272,6 +281,27 @@ def _alternatives(
         (it for it in smaller if share(it[0]) < SMALLER), key=lambda it: -share(it[0])
     )
     return [*larger[:1], *smaller[:1], *smaller[-1:]]
+
+
+def _with_limb(
+    view: _View, answers: tuple[Selection, ...], prompt: PointPrompt
+) -> tuple[Selection, ...]:
+    """Return the answers to a click, with the limb that it is on as the second, if it is on one.
+
+    After it comes the smallest answer: whole, part and part of the part.
+    """
+    column, row = (round(value) for value in prompt.points_px[0])
+    things = view.things.patches > 0
+    if not things[row, column]:
+        return answers
+    limb = limb_at(things, row, column, view.found.grid.step)
+    pixels, most = np.count_nonzero(limb), np.count_nonzero(answers[0].mask)
+    if not 0 < pixels < SMALLER * most:
+        return answers
+    part = Selection(limb, min(LIMB_SCORE, answers[0].score), answers[0].support)
+    least = min(answers, key=lambda answer: np.count_nonzero(answer.mask))
+    is_piece = np.count_nonzero(least.mask) < SMALLER * most
+    return (answers[0], part, least) if is_piece else (answers[0], part, *answers[1:])
 
 
 def _distinct(things: Partition, sets: Sequence[tuple[BoolArray, float]]) -> tuple[Selection, ...]:

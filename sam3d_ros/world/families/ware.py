@@ -62,13 +62,14 @@ def pot(rng: Rng) -> Manifold:
     body = hollow(outer, wall, 0.004)
     bar = rng.uniform(0.007, 0.012)
     ear = rounded_box((0.03, 0.05, bar), 0.3 * bar) - rounded_box((0.012, 0.03, 3 * bar), 0.0)
+    ear = ear.as_original()
     for side in (-1, 1):
         body += ear.translate((side * (r + 0.008), 0, 0.8 * h))
     if rng.random() < 0.4:
         rise = rng.uniform(0.1, 0.3) * r
         lid = revolve(np.array([[1.02 * r, h], [1.02 * r, h + 0.004], [0.02, h + rise]]))
         knob = Manifold.cylinder(0.018, 0.009, 0.014, 24).translate((0, 0, h + rise - 0.002))
-        body += lid + knob
+        body += (lid + knob).as_original()
     return body
 
 

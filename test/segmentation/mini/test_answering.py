@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sam3d_ros.segmentation.mini.answering import gathered, likeliest, patch_logits
+from sam3d_ros.segmentation.mini.answering import expected_iou, gathered, likeliest, patch_logits
 from sam3d_ros.segmentation.mini.network import Answer
 
 
@@ -55,3 +55,16 @@ def test_what_was_clicked_off_stays_out_whatever_the_border():
     log_odds = np.array([3.0, -3.0], np.float32)
     found = gathered(_chain(log_odds), log_odds, np.full(4, 5.0), on=[1], off={2})
     assert found[1] and not found[2]
+
+
+def test_an_answer_that_all_agree_on_is_expected_to_be_right():
+    area = np.array([0.0, 100.0, 50.0, 50.0])
+    members = np.array([False, True, True, False])
+    sure, torn = np.array([0.0, 6, 6, -6]), np.array([0.0, 6, -6, -6])
+    best = expected_iou(area, members, members, sure, np.array([0.95, 0.9, 0.2], np.float32))
+    unsure = expected_iou(area, members, members, sure, np.array([0.5, 0.4], np.float32))
+    alone = expected_iou(area, members, members, torn, np.array([0.95, 0.9], np.float32))
+    part = np.array([False, True, False, False])
+    other = expected_iou(area, part, members, sure, np.array([0.95, 0.9], np.float32))
+    assert 0.75 < best < 0.95
+    assert max(unsure, alone, other) < best - 0.05 and min(unsure, alone, other) > 0.2

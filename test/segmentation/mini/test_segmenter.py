@@ -148,3 +148,18 @@ def test_malformed_prompts_are_refused(segmenter, scene, prompt):
 
 def test_a_click_on_nothing_selects_nothing(segmenter, scene):
     assert segmenter.segment(scene.frame, [PointPrompt(((10.0, 470.0),), (1,))]).items == ()
+
+
+def test_a_click_on_a_handle_means_the_thing_or_the_handle(segmenter, make_scene, box):
+    """A limb comes second."""
+    scene = make_scene(
+        [
+            box((-0.06, 0, 0.04), (0.14, 0.14, 0.08), color=(90, 120, 60)),
+            box((0.08, 0, 0.065), (0.14, 0.024, 0.024), color=(90, 120, 60)),
+        ]
+    )
+    body, handle = _real(scene, 1), _real(scene, 2)
+    found = segmenter.segment(scene.frame, [PointPrompt((_middle(handle),), (1,))]).items
+    assert _iou(found[1].mask, handle) > 0.7
+    assert max(_iou(item.mask, body | handle) for item in found) > 0.8
+    assert found[0].score >= found[1].score
