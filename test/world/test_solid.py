@@ -26,6 +26,16 @@ def test_solid_is_centred_refined_and_keeps_its_volume():
     assert solid.renamed('other').name == 'other'
 
 
+def test_a_solid_knows_which_piece_each_face_came_with():
+    body = Manifold.cube((0.1, 0.1, 0.1))
+    solid = solid_from_manifold(
+        body + Manifold.cube((0.04, 0.04, 0.04)).translate((0.1, 0.03, 0.03)), 'x', 'box', plain
+    )
+    right = solid.vertices_m[solid.faces].mean(axis=1)[:, 0] > 0.0301
+    assert set(solid.piece_of) == {0, 1} and len(solid.piece_of) == len(solid.faces)
+    assert (solid.piece_of[right] == 1).all() and (solid.piece_of[~right] == 0).all()
+
+
 def test_empty_manifold_is_refused():
     with pytest.raises(InputError, match='nothing'):
         solid_from_manifold(Manifold(), 'nothing', 'box', plain)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from sam3d_ros.core.types import (
@@ -62,9 +63,11 @@ from sam3d_ros.segmentation.prompts import (
 
 WORDS = {PointPrompt: 'point', BoxPrompt: 'box', MaskPrompt: 'mask'}
 MOST_ANSWERS = 3
-LIMB_SCORE = 0.55
-"""Mean IoU of the limb that a click is on and the part that is meant, in worlds of mugs, pans and
-bottles."""
+LIMB, LIMB_SCORE = 0.6, 0.55
+"""Largest share of a thing that is a limb of it; mean IoU of a limb and the part that is meant, in
+worlds of mugs, pans and bottles."""
+CRUMB = 0.2
+"""Patches of up to this share of a thing that touch it may be pieces of its limbs."""
 LARGER, SMALLER = 1.15, 0.85
 """An alternative is so much larger or smaller than the likeliest answer."""
 PIECES = (-6.0, -3.5)
@@ -291,12 +294,17 @@ def _with_limb(
     After it comes the smallest answer: whole, part and part of the part.
     """
     column, row = (round(value) for value in prompt.points_px[0])
-    things = view.things.patches > 0
-    if not things[row, column]:
+    patches, whole = view.things.patches, answers[0].mask
+    if not patches[row, column]:
         return answers
-    limb = limb_at(things, row, column, view.found.grid.step)
-    pixels, most = np.count_nonzero(limb), np.count_nonzero(answers[0].mask)
-    if not 0 < pixels < SMALLER * most:
+    own = whole | (patches == patches[row, column])
+    reach = np.ones((2 * view.found.grid.step + 3,) * 2, np.uint8)
+    beside = np.unique(patches[cv2.dilate(own.view(np.uint8), reach) > 0])
+    most = np.count_nonzero(whole)
+    pixels = view.found.regions.area[beside] * view.found.grid.step**2
+    crumbs = beside[(beside > 0) & (pixels < CRUMB * most)]
+    limb = limb_at(own | np.isin(patches, crumbs), row, column, view.found.grid.step)
+    if not 0 < np.count_nonzero(limb) < LIMB * most:
         return answers
     part = Selection(limb, min(LIMB_SCORE, answers[0].score), answers[0].support)
     least = min(answers, key=lambda answer: np.count_nonzero(answer.mask))
