@@ -50,7 +50,7 @@ SLACK_M = 0.02
 
 
 REASONS = {
-    ObjectState.TENTATIVE: 'seen in too few frames to be sure of',
+    ObjectState.TENTATIVE: 'seen in too few of the frames that could show it to be sure of',
     ObjectState.VISIBLE: 'seen',
     ObjectState.OCCLUDED: 'behind something, or too little of it is in the open',
     ObjectState.OUT_OF_VIEW: 'outside the image',
@@ -354,9 +354,8 @@ class ObjectMemory:
             support = tracks.instances.supports[instance.support]
             plane = np.append(support.normal, support.offset_m) @ inverse(frame.T_fixed_cam)
             self._contacts.stood_on(track.id, plane)
-        confirmed = track.state == TrackState.CONFIRMED
         state = self._combined(frame, track.id, ObjectState.VISIBLE)
-        state = state if confirmed else ObjectState.TENTATIVE
+        state = state if self._is_told(track) else ObjectState.TENTATIVE
         name = name or known or Named()
         given = self._names.get(track.id)
         return SceneObject(
@@ -383,8 +382,9 @@ class ObjectMemory:
         if not known.held:
             drift = np.repeat([self._config.drift_m_per_s, self._config.drift_rad_per_s], 3)
             covariance = covariance + np.diag(np.square(drift)) * self._elapsed_s
-        state, reason = known.state, known.state_reason
-        if track.state == TrackState.CONFIRMED:
+        state = ObjectState.TENTATIVE
+        reason = self._told(track.id, REASONS[state], INFERRED in known.state_reason)
+        if self._is_told(track):
             is_inferred = INFERRED in known.state_reason
             # No return confirms what has none: where nobody looked for it, it is seen as before.
             is_as_before = is_inferred and track.missed == known.missed
@@ -397,6 +397,13 @@ class ObjectMemory:
         return replace(
             known, state=state, state_reason=reason, covariance=covariance, missed=track.missed
         )
+
+    def _is_told(self, track: Track) -> bool:
+        """Whether a track is believed, or somebody who knows that it is one told so before."""
+        known = self._objects.get(track.id)
+        is_vouched = known is not None and (known.locked or known.held or track.id in self._names)
+        was_told = known is not None and known.state != ObjectState.TENTATIVE
+        return track.state == TrackState.CONFIRMED or (bool(is_vouched) and was_told)
 
     def _told(self, object_id: int, reason: str, is_inferred: bool) -> str:
         notes = (reason, INFERRED if is_inferred else '', self._notes.get(object_id, ''))

@@ -18,6 +18,10 @@ SPACING_M = 0.006
 
 ENOUGH_POINTS = 1000
 
+MISS = 2
+"""What a frame that should have shown a track and did not takes from its score: a thing is seen in
+nearly all of them, what is torn off one in every other."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
@@ -132,6 +136,8 @@ class Memory:
     :param looks: of a young track: stamps of the frames that could have shown it, and whether they
         did.
     :param portraits: pictures by which it is known again.
+    :param score: frames that showed it, less :data:`MISS` for each that could have and did not;
+        infinite where somebody vouches for it.
     """
 
     id: int
@@ -149,6 +155,7 @@ class Memory:
     apart: bool = False
     looks: list[tuple[int, bool]] = field(default_factory=list)
     portraits: list[Portrait] = field(default_factory=list)
+    score: float = 0.0
     tree: cKDTree = field(init=False)
 
     def __post_init__(self) -> None:

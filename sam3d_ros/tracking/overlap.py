@@ -8,7 +8,8 @@ colour and pictures, once free space is seen where it was. A confirmed track end
 space disproves it, or when another track has taken over all of its surface.
 
 A new track is on trial until it is confirmed, as in SAM 3 (Carion et al., 2025): one that most of
-the latest frames do not show ends again.
+the latest frames do not show ends again. So is a confirmed one while its score is below zero: it
+is followed, but not told of.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from sam3d_ros.masks3d.rendering import Known, draw, owners
 from sam3d_ros.tracking.config import TrackingConfig
 from sam3d_ros.tracking.likeness import colors_alike, likeness
 from sam3d_ros.tracking.matching import SLACK_M, cast_votes, match_by_overlap
-from sam3d_ros.tracking.memory import SPACING_M, Memory, Sighting, sightings
+from sam3d_ros.tracking.memory import MISS, SPACING_M, Memory, Sighting, sightings
 from sam3d_ros.tracking.portraits import Looks, Portrait, kept
 
 MIN_POINTS_IN_VIEW = 10
@@ -60,7 +61,6 @@ one that was taken is noticed although the support lies within the tolerance of 
 
 LEAST_LOOKS = 5
 """Fewer frames decide nothing about a track on trial."""
-
 
 CELL_PX = 4
 """Surfaces are drawn into frames at every so many pixels."""
@@ -111,6 +111,7 @@ class OverlapTracker:
                 stamp_ns,
                 hits=self._config.confirm_hits,
                 is_confirmed=True,
+                score=np.inf,
             )
         )
         self._next_id = max(self._next_id, track_id + 1)
@@ -268,10 +269,7 @@ class OverlapTracker:
 
     @staticmethod
     def _judge(
-        memory: Memory,
-        frame: Frame,
-        slack_m: float = SLACK_M,
-        sigmas: float = CONFIRMING_SIGMAS,
+        memory: Memory, frame: Frame, slack_m: float = SLACK_M, sigmas: float = CONFIRMING_SIGMAS
     ) -> DepthVerdict:
         points_cam = apply(inverse(frame.T_fixed_cam), memory.sighting.points_fixed)
         return judge_frame(points_cam, frame, slack_m, sigmas)
@@ -417,7 +415,8 @@ class OverlapTracker:
         self._look(memory, frame.stamp_ns, is_seen=True)
 
     def _look(self, memory: Memory, stamp_ns: int, *, is_seen: bool) -> None:
-        """Note that a frame could have shown a track, and decide whether it is believed now."""
+        """Note that a frame could have shown a track, and decide whether it is confirmed now."""
+        memory.score += 1 if is_seen else -MISS
         if memory.is_confirmed:
             memory.looks.clear()
             return
@@ -481,17 +480,17 @@ class OverlapTracker:
             return False
         if memory.is_confirmed:
             return True
-        looks = len(memory.looks)
-        missed = sum(not seen for _, seen in memory.looks)
+        looks, missed = len(memory.looks), sum(not seen for _, seen in memory.looks)
         if looks >= LEAST_LOOKS and missed >= self._config.hot_start_missed * looks:
             return False
         return memory.missed_in_a_row < self._config.tentative_misses
 
     @staticmethod
     def _track(memory: Memory, instance: int) -> Track:
+        is_told = memory.is_confirmed and memory.score >= 0
         return Track(
             id=memory.id,
-            state=TrackState.CONFIRMED if memory.is_confirmed else TrackState.TENTATIVE,
+            state=TrackState.CONFIRMED if is_told else TrackState.TENTATIVE,
             hits=memory.hits,
             first_seen_ns=memory.first_seen_ns,
             last_seen_ns=memory.last_seen_ns,

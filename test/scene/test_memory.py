@@ -167,6 +167,20 @@ def test_tentative_object_is_listed_only_when_never_missed(boxes_world):
     )
 
 
+@pytest.mark.parametrize('is_named', [False, True])
+def test_what_is_believed_no_longer_is_told_of_only_where_it_has_a_name(
+    memory, boxes_world, is_named
+):
+    if is_named:
+        memory.edit(1, 'mug', None)
+    frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS)
+    # Two hits make it a track that is not confirmed.
+    scene = observe(memory, frame, seen=False, hits=2, missed=1)
+    assert [item.state for item in scene.objects] == [ObjectState.VISIBLE] * is_named
+    scene = observe(memory, frame, seen=False, hits=3, missed=1)
+    assert [item.state for item in scene.objects] == [ObjectState.VISIBLE]
+
+
 def test_removed_object_stays_away_until_clear(memory, boxes_world):
     frame, _ = boxes_world(EYE, [BOX], stamp_ns=3 * SECOND_NS)
     memory.remove(1)

@@ -197,6 +197,18 @@ def test_newcomer_that_most_frames_do_not_show_ends(tracker, boxes_world):
     assert {track.id for track in tracks.items} == {1, 2}
 
 
+def test_what_few_frames_show_is_followed_but_not_told_of(tracker, boxes_world):
+    eye = (0.8, 0.0, 0.6)
+
+    def state(k, is_shown):
+        tracks = step(tracker, boxes_world, eye, BOXES, k, keep=None if is_shown else {0, 1})
+        return next(track.state for track in tracks.items if track.id == 3)
+
+    assert [state(k, True) for k in range(4)][-1] == TrackState.CONFIRMED
+    assert [state(k, False) for k in range(4, 8)][-1] == TrackState.TENTATIVE
+    assert [state(k, True) for k in range(8, 14)][-1] == TrackState.CONFIRMED
+
+
 def test_missed_segmentation_does_not_end_a_track(tracker, boxes_world):
     eye = (0.8, 0.0, 0.6)
     for k in range(4):
@@ -315,6 +327,9 @@ def test_adopted_track_is_recognised(tracker, boxes_world):
     tracks = step(tracker, boxes_world, (0.7, 0.3, 0.6), BOXES, 1)
     assert ids_by_source(tracks)['truth:0'] == 41
     assert min(t.id for t in tracks.items if t.id != 41) == 42
+    for k in range(2, 8):
+        tracks = step(tracker, boxes_world, eye, BOXES, k, keep={1, 2})
+    assert next(t.state for t in tracks.items if t.id == 41) == TrackState.CONFIRMED
 
 
 LARGE = {'size': (320, 240)}

@@ -3,8 +3,8 @@
 
 The truth shares nothing with :mod:`sam3d_ros.geometry.relations` but the words. One thing is held
 up by another that it touches if it falls or slips farther, let go, once the other is taken away.
-It is on it if it does not reach down to the support, else it leans on it. What neither holds up
-and is near is next to it.
+It is on it if it does not reach down to the support, else it leans on it. What another surrounds on
+most sides is in it, held up or not. What neither holds up and is near is next to it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ TOUCH_M = 0.004
 """True surfaces this near to each other touch: simulated ones rest a little apart."""
 FALL_S = 0.12
 """What loses its hold falls 7 cm in that time; stacks that slide have hardly begun to."""
+SIDES, SURROUNDED = 16, 0.75
+"""Level directions from the middle of a thing, and the share of them in which what it is in is."""
 Related = Mapping[tuple[int, int], RelationKind]
 """By subject and other what relates them; next to stands once, the lower first."""
 
@@ -56,7 +58,9 @@ def true_relations(truth: Sequence[Reference], support_z_m: float) -> Related:
         )
         held_up = []
         for subject, other in ((a, b), (b, a)) if gap_m <= TOUCH_M else ():
-            if moved_without(other)[subject] - together[subject] > STAYS_M:
+            if _surrounds(truth[other], boxes[subject]):
+                held_up.append(((subject, other), RelationKind.IN))
+            elif moved_without(other)[subject] - together[subject] > STAYS_M:
                 is_low = boxes[subject][0, 2] - support_z_m <= TOUCH_M
                 kind = RelationKind.LEANING if is_low else RelationKind.ON
                 held_up.append(((subject, other), kind))
@@ -68,6 +72,20 @@ def true_relations(truth: Sequence[Reference], support_z_m: float) -> Related:
         elif gap_m <= NEXT_M and is_beside:
             found[a, b] = RelationKind.NEXT_TO
     return found
+
+
+def _surrounds(other: Reference, box: FloatArray) -> bool:
+    """Whether a thing is outside a box, (2, 3), on most of its sides, as high as its lower half.
+
+    :param other: the thing, z up.
+    """
+    low, middle = box[0], box.mean(axis=0)
+    is_outside = ((other.points < low) | (other.points > box[1]))[:, :2].any(axis=1)
+    is_beside = (other.points[:, 2] > low[2]) & (other.points[:, 2] < middle[2])
+    ring = other.points[is_outside & is_beside]
+    turn = np.arctan2(ring[:, 1] - middle[1], ring[:, 0] - middle[0])
+    sides = np.unique(np.floor((turn + np.pi) / (2 * np.pi) * SIDES))
+    return len(sides) >= SURROUNDED * SIDES
 
 
 class RelationScore:
@@ -119,7 +137,12 @@ class RelationScore:
             return part / whole if whole else float('nan')
 
         values = {}
-        for kind in (RelationKind.ON, RelationKind.LEANING, RelationKind.NEXT_TO):
+        for kind in (
+            RelationKind.ON,
+            RelationKind.IN,
+            RelationKind.LEANING,
+            RelationKind.NEXT_TO,
+        ):
             name = kind.name.lower()
             values[f'{name}_precision'] = share(self._right[kind], self._told[kind])
             values[f'{name}_recall'] = share(self._right[kind], self._true[kind])

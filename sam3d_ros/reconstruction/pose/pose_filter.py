@@ -75,7 +75,7 @@ class PoseFilter:
 
         :param sure: (6, 6) covariance of that view's pose, fixed frame.
         """
-        self.covariance, self.unrest = sure, sure + diagonal(WANDER_M, WANDER_RAD)
+        self.covariance = self.unrest = sure + diagonal(WANDER_M, WANDER_RAD)
         self.trend = np.zeros(6)
 
     def turn(self, R_new_old: FloatArray) -> None:

@@ -12,7 +12,9 @@ from sam3d_ros.bench.metrics.metrics_relations import RelationScore, true_relati
 from sam3d_ros.bench.metrics.scoring import PosedMesh, Reference
 from sam3d_ros.geometry.relations import Relation, RelationKind
 
-ON, LEANING, NEXT_TO = RelationKind.ON, RelationKind.LEANING, RelationKind.NEXT_TO
+ON, IN, LEANING, NEXT_TO = (
+    RelationKind.ON, RelationKind.IN, RelationKind.LEANING, RelationKind.NEXT_TO,
+)  # fmt: skip
 
 
 def box(middle, size=(0.1, 0.1, 0.1), tilt_rad=0.0):
@@ -39,6 +41,15 @@ def test_a_box_on_a_box_beside_a_box():
 def test_a_board_that_falls_without_a_box_leans_on_it():
     things = [box((0.15, 0, 0.15), (0.1, 0.3, 0.3)), leaning_board()]
     assert true_relations(things, 0.0) == {(1, 0): LEANING}
+
+
+def test_what_lies_in_a_ring_of_walls_is_in_it_and_what_lies_beside_it_is_not():
+    outline = [[0.0, 0.0], [0.08, 0.0], [0.08, 0.06], [0.07, 0.06], [0.07, 0.01], [0.0, 0.01]]
+    bowl = trimesh.creation.revolve(outline)
+    tray = Reference(PosedMesh(np.asarray(bowl.vertices), np.asarray(bowl.faces, np.int32)))
+    inside = box((0.01, 0.0, 0.025), (0.03, 0.03, 0.03))
+    beside = box((0.1, 0.0, 0.025), (0.03, 0.03, 0.05))
+    assert true_relations([tray, inside, beside], 0.0) == {(1, 0): IN, (0, 2): NEXT_TO}
 
 
 def test_what_is_told_is_counted_by_kind():
