@@ -3,9 +3,10 @@
 
 A completion puts solid matter where it expects the rest of an object. Of a part it expects some
 where rays have proved that nothing is, or a neighbour's surface; of the whole it does not: the
-shape that needs no contradiction wins. Its say is weighed against how alike the colours are and
-how much of the surfaces touch by logistic regression, trained on made-up worlds of scanned things
-(the split ``train``, look-alikes among them); views add up as means of the log-odds.
+shape that needs no contradiction wins. Its say is weighed against how alike the colours are, how
+much of the surfaces touch and how far they reach into each other by logistic regression, trained
+on made-up worlds of scanned things (the split ``train``, look-alikes among them); views add up as
+means of the log-odds.
 """
 
 from __future__ import annotations
@@ -27,24 +28,29 @@ from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.reconstruction.shape import Shape
 from sam3d_ros.reconstruction.views import View, crop_view
 from sam3d_ros.scene.memory import ObjectMemory
+from sam3d_ros.scene.separation import separation
 from sam3d_ros.session.holding import Holding
 from sam3d_ros.tracking.likeness import palette, palettes_alike
 from sam3d_ros.tracking.memory import Sighting
 
 LEARNED = 'volume'
 """The backend whose completions were looked at in training."""
-PER_ALIKE, PER_TOUCH, PER_DENIED, BIAS = 4.6, 4.3, -59.0, -6.4
+PER_ALIKE, PER_TOUCH, PER_M, PER_DENIED, BIAS = 4.6, 4.3, 200.0, -59.0, -6.4
 """Log-odds that two tracks are one: of the likeness of their colours, of the share of the surface
-of one that touches the other, of the share of the union's matter that is denied less the mean of
-the parts', and of nothing."""
+of one that touches the other, of how far what was seen of both reaches over the plane that parts
+them best, of the share of the union's matter that is denied less the mean of the parts', and of
+nothing."""
+MOST_M = 0.012
+"""Surfaces that reach farther into each other say no more."""
 WORTH_ASKING = -3.5
-"""Log-odds by colours and touch alone below which nobody is asked to complete anything."""
+"""Log-odds by colours and places alone below which nobody is asked to complete anything."""
 TOUCH_M, NEAR_M = 0.009, 0.012
 """Points of two surfaces that touch; tracks that are farther apart are two."""
 TWO, MELTED = -3.0, 0.5
 """Log-odds below which they are surely two, and the share of one's surface on the other from which
 the other has it wrongly then."""
-LEAST_VIEWS = 2
+LEAST_VIEWS, SURE = 2, 3.0
+"""Views that decide, and log-odds by colours and places from which one is enough."""
 EVERY_NS, ASK_AGAIN_NS = 200_000_000, 500_000_000
 """Pairs are looked for so often; one is asked about again after this time, then after twice it."""
 
@@ -87,10 +93,12 @@ class _Shared:
 
     :param touch: share of the smaller one that lies on the larger.
     :param is_first_larger: whether that is the first one.
+    :param into_m: how far they reach over the plane that parts them best; negative = the gap.
     """
 
     touch: float
     is_first_larger: bool
+    into_m: float
 
 
 class _Surface:
@@ -242,7 +250,8 @@ class Merging:
         opinion = self._opinions.setdefault(question.pair, _Opinion())
         opinion.log_odds.append(question.log_odds + PER_DENIED * (whole.denied - denied))
         mean = float(np.mean(opinion.log_odds))
-        if len(opinion.log_odds) < LEAST_VIEWS or TWO <= mean <= 0:
+        is_enough = len(opinion.log_odds) >= LEAST_VIEWS or question.log_odds >= SURE
+        if TWO <= mean <= 0 or not is_enough:
             return None
         one, other = question.pair
         why = (
@@ -267,13 +276,15 @@ def _shared(one: _Surface, other: _Surface) -> _Shared | None:
         if not np.isfinite(distance).any():
             return None
         touch.append(float((distance < TOUCH_M).mean()))
-    return _Shared(max(touch), touch[0] < touch[1])
+    parted = separation(*[one.points_fixed, other.points_fixed] * 2)
+    return _Shared(max(touch), touch[0] < touch[1], parted.seen_m)
 
 
 def _log_odds(one: _Surface, other: _Surface, shared: _Shared) -> float:
-    """Return the log-odds by colours and touch that two surfaces are of one thing."""
+    """Return the log-odds by colours and places that two surfaces are of one thing."""
     alike = palettes_alike(one.palette, other.palette)
-    return PER_ALIKE * alike + PER_TOUCH * shared.touch + BIAS
+    into_m = float(np.clip(shared.into_m, 0.0, MOST_M))
+    return PER_ALIKE * alike + PER_TOUCH * shared.touch + PER_M * into_m + BIAS
 
 
 def settle(

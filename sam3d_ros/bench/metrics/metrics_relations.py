@@ -3,8 +3,8 @@
 
 The truth shares nothing with :mod:`sam3d_ros.geometry.relations` but the words. One thing is held
 up by another that it touches if it falls or slips farther, let go, once the other is taken away.
-It is on it if it does not reach down to the support, else it leans on it. What another surrounds on
-most sides is in it, held up or not. What neither holds up and is near is next to it.
+It is on it if it does not reach down to the support, else it leans on it. What touches another and
+is surrounded by it is in it. What neither holds up and is near is next to it.
 """
 
 from __future__ import annotations

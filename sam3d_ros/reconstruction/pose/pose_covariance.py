@@ -14,15 +14,18 @@ from sam3d_ros.core.sensors import Grain
 from sam3d_ros.core.types import FloatArray
 from sam3d_ros.geometry.transforms import twist_information
 
-NORMAL_SIGMA_RAD = 0.1
+NORMAL_SIGMA_RAD = 0.05
 """Error of a reconstructed mesh's normals about each tangent that bears on the pose; fitted on
-worlds of the train split, where whole normals are off by 0.2 rad."""
+worlds of the train split."""
 
 PATCH_M = 0.015
 """Residuals within such a cell go together: the mesh's misfit, and the grain of the noise."""
 
 PULLS = 150
 """Returns that are enough to see what they have in common."""
+
+ALIKE = 0.75
+"""Correlation of the errors of two views of one shape."""
 
 PRIOR_M, PRIOR_RAD = 0.05, 0.3
 """What is believed of a direction that the view says nothing about."""
@@ -105,16 +108,20 @@ def averaged(
 ) -> FloatArray:
     """Return the (6, 6) covariance of a pose after the share ``gain`` of a measured twist.
 
-    Views of one shape err alike, so the roots of their covariances are averaged, not the squares:
-    many views of the same side make a pose steady, not true. What they disagree by is added, as
-    in any mixture of two estimates.
+    Errors of one sigma that correlate by r, averaged with weights 1 - g and g, leave the square of
+    the averaged sigma, as far as they correlate, and the sum of the weighted squares, as in a
+    Kalman filter, as far as they do not. Views of one shape err alike for the most part: many
+    views of the same side make a pose steady, not true. What they disagree by is added, as in any
+    mixture of two estimates.
 
     :param before: (6, 6) covariance before the view.
     """
-    root = (np.eye(6) - gain) @ _root(before) + gain @ _root(measured)
+    rest = np.eye(6) - gain
+    root = rest @ _root(before) + gain @ _root(measured)
+    apart = rest @ before @ rest.T + gain @ measured @ gain.T
     share = float(np.clip(np.trace(gain) / 6.0, 0.0, 1.0))
     spread = share * (1.0 - share) * np.outer(twist, twist)
-    return np.asarray(root @ root.T + spread, np.float64)
+    return np.asarray(ALIKE * root @ root.T + (1.0 - ALIKE) * apart + spread, np.float64)
 
 
 def _root(covariance: FloatArray) -> FloatArray:
