@@ -5,8 +5,8 @@ A completion puts solid matter where it expects the rest of an object. Of a part
 where rays have proved that nothing is, or a neighbour's surface; of the whole it does not: the
 shape that needs no contradiction wins. Its say is weighed against how alike the colours are, how
 much of the surfaces touch and how far they reach into each other by logistic regression, trained
-on made-up worlds of scanned things (the split ``train``, look-alikes among them); views add up as
-means of the log-odds.
+on made-up worlds of scanned things (the split ``train``, look-alikes among them); what views
+complete to adds up as the mean of its log-odds.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class _Question:
 
 @dataclass(slots=True, eq=False)
 class _Opinion:
-    """Log-odds of every view of a pair, and when it may be asked about again."""
+    """Log-odds by what every view of a pair completes to, and when it may be asked about again."""
 
     log_odds: list[float] = field(default_factory=list)
     next_ns: int = 0
@@ -248,8 +248,9 @@ class Merging:
         whole, *parts = (shape for shape in shapes if shape is not None)
         denied = float(np.mean([part.denied for part in parts]))
         opinion = self._opinions.setdefault(question.pair, _Opinion())
-        opinion.log_odds.append(question.log_odds + PER_DENIED * (whole.denied - denied))
-        mean = float(np.mean(opinion.log_odds))
+        opinion.log_odds.append(PER_DENIED * (whole.denied - denied))
+        # Surfaces of now hold what all views have shown of them.
+        mean = question.log_odds + float(np.mean(opinion.log_odds))
         is_enough = len(opinion.log_odds) >= LEAST_VIEWS or question.log_odds >= SURE
         if TWO <= mean <= 0 or not is_enough:
             return None
