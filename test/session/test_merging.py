@@ -54,6 +54,11 @@ class Reconstructor:
         self.futures.append(Future())
         return self.futures[-1]
 
+    def reach(self):
+        """Let the first know what the second does, too."""
+        both = zip(self._surfaces[1], self._surfaces[2], strict=True)
+        self._surfaces[1] = tuple(np.concatenate(each) for each in both)
+
     def answer(self):
         """Complete what was asked for: the union first, then its parts."""
         for number, future in enumerate(self.futures):
@@ -76,10 +81,12 @@ def seen(boxes_world, at, colors=(RED, RED), gap_m=0.0):
     return frame, Tracks(frame.stamp_ns, instances, tracks)
 
 
-def told(boxes_world, denied, frames=12, **world):
-    """The first union that is found, and how often was asked."""
+def told(boxes_world, denied, frames=12, *, reaches=False, **world):
+    """The first union that is found, and how often was asked; one may know both surfaces."""
     frame, tracks = seen(boxes_world, 0, **world)
     knows = Reconstructor(frame, tracks.instances, denied)
+    if reaches:
+        knows.reach()
     merging = Merging(knows)
     for at in range(frames):
         frame, tracks = seen(boxes_world, at, **world)
@@ -105,6 +112,11 @@ def test_parts_that_need_no_contradiction_stay_two(boxes_world, denied):
     union, asked = told(boxes_world, denied)
     assert union is None
     assert 6 <= asked <= 12, 'it asks again, but ever less often'
+
+
+def test_one_view_is_enough_where_surfaces_reach_into_each_other(boxes_world):
+    union, asked = told(boxes_world, denied=(0.02, 0.02), reaches=True)
+    assert (union.kept, union.gone) == (1, 2) and asked == 3
 
 
 def test_nothing_is_asked_about_what_is_apart_or_of_another_colour(boxes_world):
