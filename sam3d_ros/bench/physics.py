@@ -28,8 +28,8 @@ COUNTS = {'spaced': (6, 1), 'clutter': (4, 1), 'stacked': (4, 0), 'piled': (2, 0
 WORST_PICTURED = 10
 PENETRATES_M = 0.002
 NOTES = (
-    'Cluttered things share up to 1 % of their volume in the world: the rows of the true meshes say '
-    'how many can stay.',
+    'Cluttered things share up to 1 % of their volume in the world: the rows of the true meshes '
+    'say how many can stay.',
 )
 HEADINGS = {
     'stay': 'stay',
