@@ -24,8 +24,8 @@ PATCH_M = 0.015
 PULLS = 150
 """Returns that are enough to see what they have in common."""
 
-ALIKE = 0.75
-"""Correlation of the errors of two views of one shape."""
+ALIKE = 0.85
+"""Correlation of the errors of two views of one shape, on worlds of the train split."""
 
 PRIOR_M, PRIOR_RAD = 0.05, 0.3
 """What is believed of a direction that the view says nothing about."""
