@@ -139,9 +139,8 @@ class TrackMemory:
         if self.shape is not None:
             measured = self._without_spin(measured, self.shape.mesh.symmetry)
         gain = update.score_after - update.score_before
-        correction = self.pose.correct(
-            measured, adjoint_rotation(update.covariance, R), gain, config.layout.moved_sigmas
-        )
+        sure, sigmas = adjoint_rotation(update.covariance, R), config.layout.moved_sigmas
+        correction = self.pose.correct(measured, sure, gain, sigmas, update.alike)
         if update.score_after >= POOR_SCORE:
             self.poor_since_ns = -1
         elif self.poor_since_ns < 0:

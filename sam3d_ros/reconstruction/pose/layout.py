@@ -21,6 +21,7 @@ from sam3d_ros.core.types import BoolArray, FloatArray
 from sam3d_ros.geometry.transforms import moved_by, twist_between
 from sam3d_ros.reconstruction.config import LayoutConfig
 from sam3d_ros.reconstruction.pose.pose_covariance import (
+    ALIKE,
     common_noise,
     observed_information,
     prior_information,
@@ -65,12 +66,14 @@ class PoseUpdate:
     :param score_before: agreement at the pose that was put in: the share of the observed points on
         the surface, less the share of the surface that was seen through.
     :param score_after: agreement after the correction.
+    :param alike: how far its error correlates with that of the next view.
     """
 
     twist: FloatArray
     covariance: FloatArray
     score_before: float
     score_after: float
+    alike: float = ALIKE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +127,8 @@ def measure_poses(items: Sequence[Placed], config: LayoutConfig) -> list[PoseUpd
         pairs = _pairs(targets, best, vertex)
     covariances = _covariances(targets, best, pairs, config)
     return [
-        PoseUpdate(twist_between(*poses), covariance, float(was), float(now))
-        for *poses, covariance, was, now in zip(
+        PoseUpdate(twist_between(*poses), covariance, float(was), float(now), alike)
+        for *poses, (covariance, alike), was, now in zip(
             start, best, covariances, before, score, strict=True
         )
     ]
@@ -141,7 +144,7 @@ def pose_covariance(item: Placed, config: LayoutConfig, looks: int = 1) -> Float
     """
     targets = Targets.of([(item.shape, item.view)])
     T = item.T_cam_shape[None]
-    return _covariances(targets, T, _pairs(targets, T), config, looks)[0]
+    return _covariances(targets, T, _pairs(targets, T), config, looks)[0][0]
 
 
 def _score(targets: Targets, pairs: _Pairs) -> FloatArray:
@@ -289,7 +292,8 @@ def _accumulate(
 
 def _covariances(
     targets: Targets, T: FloatArray, pairs: _Pairs, config: LayoutConfig, looks: int = 1
-) -> list[FloatArray]:
+) -> list[tuple[FloatArray, float]]:
+    """Return of each pose the (6, 6) covariance, and how far views' errors correlate."""
     weights = _weights(pairs, targets, config)
     rows = _rows(pairs, T)
     H, _ = _accumulate(rows, pairs.distance, weights)
@@ -307,8 +311,11 @@ def _covariances(
         pixels = points[:, :2] / points[:, 2:] * targets.focal_px[b]
         pulls = rows[b, used] * (weight * targets.sigmas[b, used])[:, None]
         noise = common_noise(pulls, pixels, targets.sensors[b].grain)
-        covariance = covariance + gain @ noise @ gain / looks
-        covariances.append(np.asarray(0.5 * (covariance + covariance.T), np.float64))
+        every = covariance + gain @ noise @ gain / looks
+        # What the returns of one view have in common is another thing in the next.
+        share = float(np.trace(np.linalg.solve(every, covariance))) / 6.0
+        both = np.asarray(0.5 * (every + every.T), np.float64)
+        covariances.append((both, ALIKE * float(np.sqrt(share))))
     return covariances
 
 

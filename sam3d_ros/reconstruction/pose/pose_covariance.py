@@ -25,7 +25,8 @@ PULLS = 150
 """Returns that are enough to see what they have in common."""
 
 ALIKE = 0.85
-"""Correlation of the errors of two views of one shape, on worlds of the train split."""
+"""Correlation of the errors of two views of one shape but for their noise, on worlds of the train
+split."""
 
 PRIOR_M, PRIOR_RAD = 0.05, 0.3
 """What is believed of a direction that the view says nothing about."""
@@ -104,7 +105,11 @@ def common_noise(pulls: FloatArray, pixels: FloatArray, grain: Grain) -> FloatAr
 
 
 def averaged(
-    before: FloatArray, measured: FloatArray, gain: FloatArray, twist: FloatArray
+    before: FloatArray,
+    measured: FloatArray,
+    gain: FloatArray,
+    twist: FloatArray,
+    alike: float = ALIKE,
 ) -> FloatArray:
     """Return the (6, 6) covariance of a pose after the share ``gain`` of a measured twist.
 
@@ -115,13 +120,14 @@ def averaged(
     mixture of two estimates.
 
     :param before: (6, 6) covariance before the view.
+    :param alike: how far the errors of the two correlate, 0..1.
     """
     rest = np.eye(6) - gain
     root = rest @ _root(before) + gain @ _root(measured)
     apart = rest @ before @ rest.T + gain @ measured @ gain.T
     share = float(np.clip(np.trace(gain) / 6.0, 0.0, 1.0))
     spread = share * (1.0 - share) * np.outer(twist, twist)
-    return np.asarray(ALIKE * root @ root.T + (1.0 - ALIKE) * apart + spread, np.float64)
+    return np.asarray(alike * root @ root.T + (1.0 - alike) * apart + spread, np.float64)
 
 
 def _root(covariance: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sam3d_ros.core.types import FloatArray
 from sam3d_ros.geometry.transforms import adjoint_rotation
-from sam3d_ros.reconstruction.pose.pose_covariance import averaged
+from sam3d_ros.reconstruction.pose.pose_covariance import ALIKE, averaged
 
 BIRTH_SIGMA_M, BIRTH_SIGMA_RAD = 0.003, 0.02
 DRIFT_M, DRIFT_RAD = 0.00005, 0.0003
@@ -85,7 +85,12 @@ class PoseFilter:
         self.trend = np.zeros(6)
 
     def correct(
-        self, measured: FloatArray, sure: FloatArray, gain_of_score: float, moved_sigmas: float
+        self,
+        measured: FloatArray,
+        sure: FloatArray,
+        gain_of_score: float,
+        moved_sigmas: float,
+        alike: float = ALIKE,
     ) -> Correction | None:
         """Return how to correct the pose, None = it stays where it is.
 
@@ -96,6 +101,7 @@ class PoseFilter:
         :param sure: (6, 6) its covariance.
         :param gain_of_score: by how much it explains the view better.
         :param moved_sigmas: an innovation of so many sigmas is none of an object at rest.
+        :param alike: how far the view's error correlates with those of others.
         """
         noise = max(self.misfit, 1.0) * (sure + diagonal(WANDER_M, WANDER_RAD))
         self.unrest = self.unrest + diagonal(DRIFT_M, DRIFT_RAD)
@@ -118,7 +124,7 @@ class PoseFilter:
             return None
         self.misfit += ADAPTING * (distance / 6.0 - self.misfit)
         gain = self.unrest @ joint
-        self.covariance = averaged(self.covariance, sure, gain, measured)
+        self.covariance = averaged(self.covariance, sure, gain, measured, alike)
         self.unrest = self.unrest - gain @ self.unrest
         twist: FloatArray = gain @ measured
         self.trend = self.trend - twist
