@@ -11,7 +11,7 @@ begun anew, it is looked for among those of before as well, and goes on there wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from sam3d_ros.geometry.transforms import adjoint_rotation, interpolate, inverse
 from sam3d_ros.pointmaps.odometry.dense_alignment import Alignment, align, share_in_place
 from sam3d_ros.pointmaps.odometry.keyframes import (
     CANDIDATES,
+    LEAST_LIKENESS_LOST,
     Keyframe,
     Place,
     View,
@@ -35,8 +36,9 @@ from sam3d_ros.pointmaps.odometry.levels import Surface, levels_of, surface_of
 LOG = logging.getLogger(__name__)
 LEAST_PIXELS = 400
 """Of the finest level, with range and normal, that make a keyframe."""
-NEW_OVERLAP, NEW_LIKENESS = 0.7, 0.7
-"""A keyframe that has less in common with the view gives way to another one."""
+NEW_OVERLAP, NEW_LIKENESS = 0.7, 0.85
+"""A keyframe that has less in common with the view gives way to another one: on a carpet, views
+that are alike by less are aligned in several ways."""
 NEAR_SHARE, NEAR_RAD = 0.2, np.radians(15.0)
 """A camera so near to a keyframe, of its typical range, and so little turned, sees the same."""
 MOST_KEYFRAMES = 300
@@ -50,9 +52,9 @@ SHAKE_M = 1e-3
 """Shorter ways are no path."""
 LOOP_M = 0.5
 """A place that was left for a way as long as this is known again: a loop has closed."""
-MOST_DRIFT, DRIFT_M = 0.15, 0.1
-"""It was off by no more than this share of the way, and this; else it is another place that looks
-the same."""
+MOST_DRIFT, DRIFT_M = 0.03, 0.02
+"""By landmarks alone it is, where it was off by no more than this share of the way, and this; else
+it is another place that looks the same."""
 MOST_LEFT = 4
 """So many maps of before are looked for where the camera has begun anew."""
 LOOK_NS = 1_000_000_000
@@ -91,6 +93,7 @@ class Odometry:
         self._reference = 0
         self._surfaces: Sequence[Surface] = ()
         self._latest: Place | None = None
+        self._seen: View | None = None
         self._known_ns = 0
         self._step = np.eye(4)
         self._moves = False
@@ -112,7 +115,7 @@ class Odometry:
         if self._left and stamp_ns >= self._next_look_ns and self._keyframes:
             self._next_look_ns = stamp_ns + LOOK_NS
             place = self._back(place, view) or place
-        self._latest, self._known_ns = place, stamp_ns
+        self._latest, self._known_ns, self._seen = place, stamp_ns, view
         return place
 
     def _begin(self, view: View) -> Place:
@@ -144,6 +147,10 @@ class Odometry:
         if not self._moves and share_in_place(self._surfaces[0], view.levels[0]) > STILL_SHARE:
             return latest
         self._step = np.eye(4)
+        if self._seen is not None:
+            # What was seen last is what a camera that comes back sees first.
+            self._keyframes.append(Keyframe.of(self._seen, latest))
+            self._seen = None
         if (again := found_among(self._keyframes, view, latest)) is not None:
             self._refer_to(again[0])
             return self._moved(latest, *again)
@@ -197,25 +204,31 @@ class Odometry:
         self._step = inverse(latest.T_odom_cam) @ place.T_odom_cam
         if _is_close(aligned):
             return place
-        for at, T_key_cam in self._guesses(place, view):
-            key = self._keyframes[at].place
-            again = align(self._keyframes[at].surfaces(), view.levels, T_key_cam, 2)
-            if again is None or not _is_close(again) or objection(again):
+        for at in self._near(place.T_odom_cam):
+            T_key_cam = inverse(self._keyframes[at].place.T_odom_cam) @ place.T_odom_cam
+            if (closed := self._closed(latest, at, view, T_key_cam)) is not None:
+                return self._close(at, place, closed)
+        for at, T_key_cam in by_landmarks(self._keyframes, view):
+            way_m = place.path_m - self._keyframes[at].place.path_m
+            if way_m < LOOP_M:
                 continue
-            closed = self._moved(latest, at, again)
-            off_m = float(np.linalg.norm(closed.T_odom_cam[:3, 3] - place.T_odom_cam[:3, 3]))
-            if off_m < DRIFT_M + MOST_DRIFT * (place.path_m - key.path_m):
-                self._close(at, place, closed)
-                self._refer_to(at)
-                return closed
+            closed = self._closed(latest, at, view, T_key_cam, LEAST_LIKENESS_LOST)
+            if closed is None:
+                continue
+            off_m = np.linalg.norm(closed.T_odom_cam[:3, 3] - place.T_odom_cam[:3, 3])
+            if off_m < DRIFT_M + MOST_DRIFT * way_m:
+                return self._close(at, place, closed)
         self._add(view, place)
         return place
 
-    def _guesses(self, place: Place, view: View) -> Iterator[tuple[int, FloatArray]]:
-        """Yield keyframes that may show what a view does, and where it would lie to each."""
-        for at in self._near(place.T_odom_cam):
-            yield at, inverse(self._keyframes[at].place.T_odom_cam) @ place.T_odom_cam
-        yield from by_landmarks(self._keyframes, view)
+    def _closed(
+        self, latest: Place, at: int, view: View, T_key_cam: FloatArray, least: float = 0.0
+    ) -> Place | None:
+        """Return the place of a view by a keyframe that it has much in common with, else None."""
+        aligned = align(self._keyframes[at].surfaces(), view.levels, T_key_cam, 2)
+        if aligned is None or not _is_close(aligned) or objection(aligned):
+            return None
+        return self._moved(latest, at, aligned) if aligned.likeness > least else None
 
     def _refer_to(self, at: int) -> None:
         """Align views with a keyframe from now on."""
@@ -237,8 +250,8 @@ class Odometry:
         path_m = latest.path_m + way_m * (way_m > SHAKE_M)
         return Place(latest.frame, T_odom_cam, covariance, path_m)
 
-    def _close(self, at: int, before: Place, closed: Place) -> None:
-        """Take what was wrong out of the keyframes since one that is seen again."""
+    def _close(self, at: int, before: Place, closed: Place) -> Place:
+        """Go on from a keyframe that is seen again; what was wrong since is taken out."""
         T_new_old = closed.T_odom_cam @ inverse(before.T_odom_cam)
         begin_m = self._keyframes[at].place.path_m
         loop_m = max(closed.path_m - begin_m, 1e-9)
@@ -248,6 +261,8 @@ class Odometry:
                 share = (key.place.path_m - begin_m) / loop_m
                 T = interpolate(np.eye(4), T_new_old, share) @ key.place.T_odom_cam
                 self._keyframes[number] = replace(key, place=replace(key.place, T_odom_cam=T))
+        self._refer_to(at)
+        return closed
 
     def _add(self, view: View, place: Place) -> None:
         """Make a view a keyframe, and the reference."""
