@@ -31,6 +31,7 @@ from sam3d_ros.reconstruction.completion.completer import PREVIEW, STAND_IN, Com
 from sam3d_ros.reconstruction.completion.lane import CompletionHere, CompletionLane
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence.inferred import with_bodies
+from sam3d_ros.reconstruction.evidence.kept_bodies import KeptBodies
 from sam3d_ros.reconstruction.generators.config import GENERATORS
 from sam3d_ros.reconstruction.memory import TrackMemory
 from sam3d_ros.reconstruction.pose.following import Expected, followed
@@ -72,10 +73,11 @@ class ObjectReconstructor:
         self._is_live = lane is not None
         self._memories: dict[int, TrackMemory] = {}
         self._untold: set[int] = set()
+        self._bodies = KeptBodies()
 
     def clear(self) -> None:
         """Forget every object."""
-        self._memories = {}
+        self._memories, self._bodies = {}, KeptBodies()
         self._lane.keep(())
 
     def with_bodies(self, frame: Frame, instances: Instances) -> Frame:
@@ -84,7 +86,7 @@ class ObjectReconstructor:
         :param frame: one observation.
         :param instances: its masks.
         """
-        return with_bodies(frame, instances) if self._config.bodies else frame
+        return with_bodies(frame, instances, self._bodies) if self._config.bodies else frame
 
     def reconstruct(self, frame: Frame, tracks: Tracks) -> Reconstructions:
         """Return the reconstructions of the tracks seen in ``frame``.
@@ -135,6 +137,7 @@ class ObjectReconstructor:
         """
         for track_id in self._memories.keys() & moves.keys():
             self._memories[track_id].move(moves[track_id])
+        self._bodies = KeptBodies()
 
     def carry(self, moves: Mapping[int, FloatArray], stamp_ns: int) -> None:
         """Move objects as grippers carry them: they are elsewhere than before.
@@ -298,7 +301,7 @@ class ObjectReconstructor:
 
     def state(self) -> Any:
         """Return what is remembered, as a tree of :mod:`core.state`."""
-        return to_tree(self._memories)
+        return {'memories': to_tree(self._memories), 'bodies': to_tree(self._bodies)}
 
     def restore(self, state: Any) -> None:
         """Remember what :meth:`state` returned, and nothing else.
@@ -307,7 +310,8 @@ class ObjectReconstructor:
 
         :raises InputError: when it is of another version.
         """
-        self._memories = from_tree(dict[int, TrackMemory], state)
+        self._memories = from_tree(dict[int, TrackMemory], state['memories'])
+        self._bodies = from_tree(KeptBodies, state['bodies'])
         for memory in self._memories.values():
             memory.failures += memory.is_asked and memory.shape is None
             memory.is_asked = False

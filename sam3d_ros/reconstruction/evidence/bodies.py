@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray, Plane
+from sam3d_ros.core.types import BoolArray, Camera, Float32Array, FloatArray, IndexArray, Plane
 from sam3d_ros.geometry.cameras import project, scaled
+from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.evidence.raster import render_depth
 
 LONGEST_PX = 96
@@ -73,6 +73,13 @@ class Body:
         local = (points_m - self.origin_m) @ self.axes
         radius = np.interp(local[:, 2], self.places_m, self.radii_m)
         return np.asarray(np.hypot(local[:, 0], local[:, 1]) - radius)
+
+    def moved(self, T: FloatArray) -> Body:
+        """Return it in another frame.
+
+        :param T: (4, 4) from the frame that it is in to the other.
+        """
+        return replace(self, origin_m=apply(T, self.origin_m), axes=T[:3, :3] @ self.axes)
 
     def depth_m(self, camera: Camera) -> Float32Array:
         """Return (H, W) float32 z-depth of its front, inf beside it.
@@ -167,8 +174,8 @@ class Outline:
         return self.rays * ((self.support.offset_m - height_m) / falls)[:, None]
 
 
-def fit_body(outline: Outline, own_m: FloatArray | None = None) -> Body | None:
-    """Return the body within a silhouette, or None where it says too little.
+def fit_body(outline: Outline, own_m: FloatArray | None = None) -> Body:
+    """Return the body within a silhouette; it is none where it covers too little of it.
 
     :param outline: the silhouette over what it stands on.
     :param own_m: (P, 3) points of its surface, optical frame, metres; None = there are none.
@@ -176,8 +183,23 @@ def fit_body(outline: Outline, own_m: FloatArray | None = None) -> Body | None:
     reach = np.linspace(0.0, 0.75, STEPS) if own_m is None else np.linspace(-1.0, 1.5, 3 * STEPS)
     standing = _best(outline, _upright(outline, reach), own_m)
     lying = _best(outline, _level(outline), own_m)
-    best = standing if standing.covered + LYING_COVERS >= lying.covered else lying
-    return best if best.covered >= LEAST_COVERED else None
+    return standing if standing.covered + LYING_COVERS >= lying.covered else lying
+
+
+def agreement(outline: Outline, body: Body, own_m: FloatArray | None = None) -> float:
+    """Return how well a body and a silhouette agree: 1 = as well as can be.
+
+    :param outline: the silhouette over what it stands on.
+    :param body: fitted to another one.
+    :param own_m: (P, 3) points of its surface, optical frame, metres; None = there are none.
+    """
+    drawn = _drawn(outline, body)
+    inside = drawn[outline.mask] >= 0
+    beside = np.count_nonzero(drawn >= 0) - np.count_nonzero(inside)
+    score = float(inside.mean() - beside / inside.size)
+    if own_m is not None:
+        score -= float(np.median(np.abs(body.outside_m(own_m)))) / outline.width_m
+    return score
 
 
 def _upright(outline: Outline, shares: FloatArray) -> Iterator[Body]:
@@ -230,8 +252,9 @@ def _best(outline: Outline, empty: Iterator[Body], own_m: FloatArray | None) -> 
             best, best_fit = carved, fit
     assert best is not None
     # From above, a tip on a flat top would be seen within the top: without it no less is covered.
-    drawn = _drawn(outline, best)
-    kept = 2 + int(np.argmax(drawn >= drawn[-1] - TIP)) if len(drawn) else 0
+    lowest = _drawn(outline, best)[outline.mask]
+    covered = np.bincount(lowest[lowest >= 0], minlength=1).cumsum() / lowest.size
+    kept = 2 + int(np.argmax(covered >= covered[-1] - TIP)) if len(best.places_m) > 1 else 0
     return replace(best, places_m=best.places_m[:kept], radii_m=best.radii_m[:kept])
 
 
@@ -243,10 +266,17 @@ def _carved(outline: Outline, body: Body) -> Body:
     steps = np.arange(1, RADII + 1) / RADII
     circle = _circle(body.axes)
     along = body.origin_m + body.places_m[:, None] * body.axes[:, 2]
-    radii = body.radii_m[:, None] * steps
-    points = along[:, None, None] + radii[..., None, None] * circle
-    seen = _looked_up(outline.mask, project(points, outline.camera))
-    seen &= points @ outline.up + outline.support.offset_m > -0.5 * np.ptp(radii) / RADII
+    radii = (body.radii_m[:, None] * steps)[..., None]
+    # Places on a ring are linear in its radius: so are their images before they are divided.
+    x, y, z = (
+        centre[:, None, None] + radii * around
+        for centre, around in zip(
+            (along @ outline.camera.K.T).T, (circle @ outline.camera.K.T).T, strict=True
+        )
+    )
+    height = (along @ outline.up)[:, None, None] + radii * (circle @ outline.up)
+    seen = _looked_up(outline.mask, x, y, z)
+    seen &= height + outline.support.offset_m > -0.5 * np.ptp(radii) / RADII
     fits = np.logical_and.accumulate(seen.mean(axis=2) >= WITHIN, axis=1)
     found = body.radii_m * fits.sum(axis=1) / RADII
     smooth = ndimage.median_filter(found, 3)
@@ -259,31 +289,29 @@ def _carved(outline: Outline, body: Body) -> Body:
         np.interp(body.places_m[inside], body.places_m[kept], smooth[kept]), WAIST
     )
     carved = replace(body, places_m=body.places_m[inside], radii_m=whole)
-    return replace(carved, covered=float(_drawn(outline, carved)[-1]))
+    return replace(carved, covered=float((_drawn(outline, carved)[outline.mask] >= 0).mean()))
 
 
-def _drawn(outline: Outline, body: Body) -> FloatArray:
-    """(S - 1,) share of the mask that is covered by a body up to each of its rings."""
-    drawn = np.zeros(outline.mask.shape, np.uint8)
+def _drawn(outline: Outline, body: Body) -> IndexArray:
+    """(H, W) int32 which part of a body a pixel shows: the lowest one, from 0; -1 = none."""
+    drawn = np.full(outline.mask.shape, -1, np.int32)
     rings = project(body.rings_m, outline.camera)
-    covered = []
-    for lower, upper in pairwise(rings):
-        both = np.concatenate([lower, upper])
-        if np.isfinite(both).all():
-            hull = cv2.convexHull(np.rint(both).astype(np.int32))
-            cv2.fillConvexPoly(drawn, hull, (1,))
-        covered.append(drawn[outline.mask].mean())
-    return np.array(covered)
+    whole = np.isfinite(rings).all(axis=(1, 2))
+    rings = np.rint(np.where(whole[:, None, None], rings, 0.0)).astype(np.int32)
+    for part in np.flatnonzero(whole[:-1] & whole[1:])[::-1]:
+        hull = cv2.convexHull(rings[part : part + 2].reshape(-1, 2))
+        cv2.fillConvexPoly(drawn, hull, (int(part),))
+    return drawn
 
 
-def _looked_up(mask: BoolArray, pixels: FloatArray) -> BoolArray:
-    """(...) bool: which of (..., 2) places in the image lie in a mask."""
+def _looked_up(mask: BoolArray, x: FloatArray, y: FloatArray, z: FloatArray) -> BoolArray:
+    """(...) bool: which places lie in a mask, (...) homogeneous pixels; none behind the camera."""
     height, width = mask.shape
-    places = np.nan_to_num(pixels, nan=-1.0)
-    columns, rows = (np.rint(np.clip(places[..., k], -1, 1e6)).astype(np.intp) for k in (0, 1))
-    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    seen: BoolArray = inside & mask[np.where(inside, rows, 0), np.where(inside, columns, 0)]
-    return seen
+    ahead = np.where(z > 0, z, 1.0)
+    columns = np.rint(np.clip(x / ahead, -1.0, width)).astype(np.intp)
+    rows = np.rint(np.clip(y / ahead, -1.0, height)).astype(np.intp)
+    framed = np.pad(mask, 1)
+    return framed[rows + 1, columns + 1] & (z > 0)
 
 
 def _circle(axes: FloatArray) -> FloatArray:

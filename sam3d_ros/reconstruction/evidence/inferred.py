@@ -20,7 +20,8 @@ from sam3d_ros.core.types import (
     Instances,
 )
 from sam3d_ros.geometry.cameras import rays
-from sam3d_ros.reconstruction.evidence.bodies import Outline, fit_body
+from sam3d_ros.reconstruction.evidence.bodies import LEAST_COVERED, Outline
+from sam3d_ros.reconstruction.evidence.kept_bodies import KeptBodies
 
 FEW = 0.5
 """Share of a mask's pixels with a return from which on it is what its returns say."""
@@ -46,19 +47,20 @@ RIM_SIGMA_PX, FOOT_SIGMA, OWN_SIGMA, RAGGED_SIGMA = 2.0, 0.12, 0.06, 1.5
 alone, with returns of its own, and for the share of the mask that no body covers."""
 
 
-def with_bodies(frame: Frame, instances: Instances) -> Frame:
+def with_bodies(frame: Frame, instances: Instances, kept: KeptBodies) -> Frame:
     """Return a frame in which things that return hardly any range have one, inferred.
 
     A mask whose foot is hidden, that stands on nothing, or in which no body fits is left alone.
 
     :param frame: one observation.
     :param instances: its masks, with what they stand on.
+    :param kept: the bodies of frames before.
     """
     pointmap: Float32Array | None = None
     sigma_m: Float32Array | None = None
     measured: BoolArray | None = None
     for item in instances.items:
-        found = _body_range(frame, item, instances)
+        found = _body_range(frame, item, instances, kept)
         if found is None:
             continue
         if pointmap is None or sigma_m is None or measured is None:
@@ -76,7 +78,7 @@ def with_bodies(frame: Frame, instances: Instances) -> Frame:
 
 
 def _body_range(
-    frame: Frame, item: Instance, instances: Instances
+    frame: Frame, item: Instance, instances: Instances, kept: KeptBodies
 ) -> tuple[tuple[slice, slice], Float32Array, float, BoolArray] | None:
     """The part of the image that shows a thing; in it (h, w) z-depth of its body where its returns
     do not say it, NaN elsewhere, the one-sigma error of that, and which returns are its own.
@@ -108,8 +110,9 @@ def _body_range(
     if own.sum() >= HARDLY * area or not (has_own or _foot_is_seen(item, instances)):
         return None
     points = points_m[own].astype(np.float64)
-    body = fit_body(outline, points[:: max(len(points) // 200, 1)] if has_own else None)
-    if body is None:
+    own_m = points[:: max(len(points) // 200, 1)] if has_own else None
+    body = kept.body(outline, own_m, frame)
+    if body.covered < LEAST_COVERED:
         return None
     front_m = body.depth_m(camera)
     depth_m = np.where(mask & np.isfinite(front_m) & ~own, front_m, np.float32(np.nan))

@@ -19,7 +19,7 @@ import numpy as np
 from sam3d_ros.core.errors import InputError
 from sam3d_ros.core.state import Array, with_arrays, without_arrays
 
-VERSION = 6
+VERSION = 7
 """Counted up when a state means something else than before."""
 LARGE_BYTES = 4096
 """Size from which an array has a file of its own."""

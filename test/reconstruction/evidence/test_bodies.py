@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from sam3d_ros.core.state import from_tree, to_tree
 from sam3d_ros.core.types import Camera, Frame, Instance, Instances, Plane
 from sam3d_ros.geometry.cameras import pointmap_from_depth, rays
 from sam3d_ros.geometry.masks import mask_box
-from sam3d_ros.reconstruction.evidence.bodies import Body, Outline, fit_body
-from sam3d_ros.reconstruction.evidence.inferred import with_bodies
+from sam3d_ros.geometry.transforms import inverse
+from sam3d_ros.reconstruction.evidence import inferred, kept_bodies
+from sam3d_ros.reconstruction.evidence.bodies import LEAST_COVERED, Body, Outline, fit_body
+from sam3d_ros.reconstruction.evidence.kept_bodies import KeptBodies
 
 CAMERA = Camera(320, 240, np.array([[290.0, 0, 160], [0, 290.0, 120], [0, 0, 1]]))
 HEIGHTS = np.linspace(0.0, 1.0, 30)
@@ -22,7 +26,13 @@ TUMBLER = np.full(30, 0.04)
 def fitted(mask, camera, support):
     """The body in a silhouette, None where there is not even an outline."""
     outline = Outline.of(mask, camera, support)
-    return None if outline is None else fit_body(outline)
+    body = None if outline is None else fit_body(outline)
+    return None if body is None or body.covered < LEAST_COVERED else body
+
+
+def with_bodies(frame, instances):
+    """The frame with bodies when it is the first one."""
+    return inferred.with_bodies(frame, instances, KeptBodies())
 
 
 def table(tilt_rad):
@@ -176,3 +186,43 @@ def test_nothing_is_made_up_where_returns_say_it_or_nothing_says_where_it_stands
     down = table(np.radians(80))
     frame, instances, _ = frame_of(standing(down, BOTTLE, 0.16), down)
     assert with_bodies(frame, instances) is frame
+
+
+def test_a_body_is_fitted_once_while_what_is_seen_agrees_with_it(monkeypatch):
+    support = table(np.radians(40))
+    truth = standing(support, BOTTLE, 0.16)
+    kept, fits = KeptBodies(), []
+    monkeypatch.setattr(kept_bodies, 'fit_body', lambda *what: fits.append(1) or fit_body(*what))
+
+    def told(body, stamp_ns, T_fixed_cam):
+        """What the camera is told of a body of the fixed frame, and how far it is off, metres."""
+        T_cam_fixed = inverse(T_fixed_cam)
+        up = T_cam_fixed[:3, :3] @ support.normal
+        plane = Plane(up, support.offset_m - up @ T_cam_fixed[:3, 3])
+        frame, instances, front = frame_of(body.moved(T_cam_fixed), plane)
+        frame = replace(frame, stamp_ns=stamp_ns, T_fixed_cam=T_fixed_cam)
+        seen = inferred.with_bodies(frame, instances, kept)
+        known = ~seen.measured
+        return abs(np.median(seen.depth_m[known] - front[known]))
+
+    for k in range(5):
+        T_fixed_cam = np.eye(4)
+        T_fixed_cam[:3, :3] = Rotation.from_euler('y', -0.015 * k).as_matrix()
+        T_fixed_cam[0, 3] = 0.01 * k
+        assert told(truth, 100_000_000 * k, T_fixed_cam) < 0.01
+    assert len(fits) == 1
+    away = np.eye(4)
+    away[:3, 3] = 0.012 * np.cross(support.normal, [0.0, 0.0, 1.0])
+    assert told(truth.moved(away), 410_000_000, np.eye(4)) < 0.01
+    assert len(fits) == 2, 'it has moved'
+    taller = replace(truth, places_m=1.3 * truth.places_m).moved(away)
+    assert told(taller, 420_000_000, np.eye(4)) < 0.01
+    assert len(fits) == 3, 'more of it shows'
+    assert told(taller, 430_000_000, np.eye(4)) < 0.01
+    assert len(fits) == 3
+    assert told(taller, 2_000_000_000, np.eye(4)) < 0.01
+    assert len(fits) == 4, 'it was long ago'
+    assert len(kept.items) == 1
+    resumed = from_tree(KeptBodies, to_tree(kept))
+    np.testing.assert_array_equal(resumed.items[0].body.radii_m, kept.items[0].body.radii_m)
+    assert resumed.items[0].anew_ns == kept.items[0].anew_ns
