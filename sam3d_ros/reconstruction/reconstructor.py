@@ -50,6 +50,9 @@ HARDLY = 0.3
 INFERRED_SIGMA, INFERRED_SIGMA_RAD = 0.08, 0.1
 """Error of an inferred body's place over its diagonal, and of its axes: of worlds of glass."""
 
+MOST_INFERRED = 0.1
+"""Share of its ranges that may be inferred of what counts as measured."""
+
 MOST_FAILURES = 3
 """Jobs for a first shape that may fail before only a new view asks for it again."""
 
@@ -214,13 +217,15 @@ class ObjectReconstructor:
         """Return the (N, 3) points that were seen of an object, fixed frame, and their RGB.
 
         :param track_id: the object.
-        :param backend: who must have made its shape; empty = anybody.
-        :return: None when the object is not known, has no shape by that backend, or is locked.
+        :param backend: who must have made its shape, of what was measured: what was inferred
+            touches what it was inferred to stand beside, and no ray denies it; empty = anybody.
+        :return: None when the object is not known, has no such shape, or is locked.
         """
         memory = self._memories.get(track_id)
         if memory is None or memory.shape is None or memory.is_poor or memory.is_locked:
             return None
-        if backend and memory.shape.provenance.backend != backend:
+        is_measured = memory.shape.inferred <= MOST_INFERRED
+        if backend and not (is_measured and memory.shape.provenance.backend == backend):
             return None
         points = memory.points
         return apply(memory.T_fixed_obj, points.vertices_m.astype(np.float64)), points.colors

@@ -245,6 +245,9 @@ class Merging:
         shapes = [future.result().shape for future in question.futures]
         if any(shape is None or shape.provenance.backend != LEARNED for shape in shapes):
             return None
+        # Since it was asked, one may have turned out to be what hardly returns any range.
+        if any(self._reconstructor.surface(it, LEARNED) is None for it in question.pair):
+            return None
         whole, *parts = (shape for shape in shapes if shape is not None)
         denied = float(np.mean([part.denied for part in parts]))
         opinion = self._opinions.setdefault(question.pair, _Opinion())

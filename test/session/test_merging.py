@@ -3,6 +3,7 @@
 
 from concurrent.futures import Future
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from sam3d_ros.geometry.masks import mask_box
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.completion.completer import Completed
 from sam3d_ros.reconstruction.completion.lane import CompletionHere
+from sam3d_ros.reconstruction.config import ReconstructionConfig
+from sam3d_ros.reconstruction.reconstructor import ObjectReconstructor
 from sam3d_ros.session.config import Config
 from sam3d_ros.session.merging import LEARNED, Merging, Split
 from sam3d_ros.session.session import Session
@@ -47,7 +50,7 @@ class Reconstructor:
         }
 
     def surface(self, track_id, backend):
-        return self._surfaces[track_id] if backend == LEARNED else None
+        return self._surfaces.get(track_id) if backend == LEARNED else None
 
     def complete(self, job):
         self.asked.append(job)
@@ -122,6 +125,35 @@ def test_one_view_is_enough_where_surfaces_reach_into_each_other(boxes_world):
 def test_nothing_is_asked_about_what_is_apart_or_of_another_colour(boxes_world):
     assert told(boxes_world, (0.0, 0.9), gap_m=0.03) == (None, 0)
     assert told(boxes_world, (0.0, 0.9), colors=(RED, GREEN)) == (None, 0)
+
+
+def test_what_was_inferred_touches_nothing(boxes_world):
+    frame, tracks = seen(boxes_world, 0)
+    knows = Reconstructor(frame, tracks.instances, (0.0, 0.15))
+    merging = Merging(knows)
+    surface = knows._surfaces.pop(2)
+    assert merging.update(frame, tracks) is None and not knows.asked
+    for at in range(1, 12):
+        knows._surfaces[2] = surface
+        assert merging.update(*seen(boxes_world, at)) is None
+        knows.answer()
+        # It turns out while the answer is under way.
+        knows._surfaces.pop(2)
+        assert merging.update(*seen(boxes_world, at)) is None
+    assert knows.asked
+
+
+@pytest.mark.parametrize('inferred', [0.0, 0.8])
+def test_only_of_what_was_measured_is_there_a_surface_to_compare(inferred):
+    shape = SimpleNamespace(provenance=Provenance(LEARNED), inferred=inferred)
+    points = SimpleNamespace(vertices_m=np.zeros((5, 3), np.float32), colors=None)
+    known = SimpleNamespace(
+        shape=shape, points=points, is_poor=False, is_locked=False, T_fixed_obj=np.eye(4)
+    )
+    reconstructor = ObjectReconstructor(ReconstructionConfig())
+    reconstructor._memories[1] = known
+    assert (reconstructor.surface(1, LEARNED) is not None) == (inferred == 0.0)
+    assert reconstructor.surface(1) is not None
 
 
 def test_frames_do_not_wait_for_the_answer(boxes_world):

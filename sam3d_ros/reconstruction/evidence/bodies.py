@@ -180,8 +180,14 @@ def fit_body(outline: Outline, own_m: FloatArray | None = None) -> Body:
     :param outline: the silhouette over what it stands on.
     :param own_m: (P, 3) points of its surface, optical frame, metres; None = there are none.
     """
-    reach = np.linspace(0.0, 0.75, STEPS) if own_m is None else np.linspace(-1.0, 1.5, 3 * STEPS)
-    standing = _best(outline, _upright(outline, reach), own_m)
+    first, last = (0.0, 0.75) if own_m is None else (-1.0, 1.5)
+    standing = _best(outline, _upright(outline, np.linspace(first, last, STEPS)), own_m)
+    if own_m is not None:
+        # Returns of its own tell places apart that are nearer to each other.
+        best = (standing.origin_m - outline.foot_m) @ outline.away / outline.width_m
+        step = (last - first) / (STEPS - 1)
+        near = best + step * np.linspace(-0.75, 0.75, 7)
+        standing = _best(outline, _upright(outline, near), own_m)
     lying = _best(outline, _level(outline), own_m)
     return standing if standing.covered + LYING_COVERS >= lying.covered else lying
 
@@ -296,7 +302,7 @@ def _drawn(outline: Outline, body: Body) -> IndexArray:
     """(H, W) int32 which part of a body a pixel shows: the lowest one, from 0; -1 = none."""
     drawn = np.full(outline.mask.shape, -1, np.int32)
     rings = project(body.rings_m, outline.camera)
-    whole = np.isfinite(rings).all(axis=(1, 2))
+    whole: BoolArray = np.isfinite(rings).all(axis=(1, 2))
     rings = np.rint(np.where(whole[:, None, None], rings, 0.0)).astype(np.int32)
     for part in np.flatnonzero(whole[:-1] & whole[1:])[::-1]:
         hull = cv2.convexHull(rings[part : part + 2].reshape(-1, 2))

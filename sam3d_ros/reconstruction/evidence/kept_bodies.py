@@ -15,8 +15,9 @@ from sam3d_ros.reconstruction.evidence.bodies import Body, Outline, agreement, f
 LESS = 0.04
 """A body is what a silhouette shows while the two agree at most so much less than when the body
 was fitted."""
-ANEW_NS, LONGEST = 500_000_000, 4
-"""It is fitted anew after this time, all the same, then after twice it, so many times twice."""
+ANEW_NS, LONGEST = 50_000_000, 6
+"""It is fitted anew after this time, all the same, then after twice it, so many times twice: no
+single silhouette decides."""
 MOST = 30
 """Bodies that are kept; beyond, the one that was shown least lately goes."""
 
