@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,8 @@ class ObjectReconstructor:
         self._memories = {key: kept for key, kept in self._memories.items() if key in alive}
         self._lane.keep(alive)
         seen = self._seen(frame, tracks)
+        for track, _ in seen:
+            self._memories.setdefault(track.id, TrackMemory())
         self._follow(frame, [(self._memories[track.id], view) for track, view in seen])
         for track, view in seen:
             self._find_again(frame, track.id, view)
@@ -116,18 +119,45 @@ class ObjectReconstructor:
         :param frame: frames come in stamp order.
         :param before: all living tracks after the frame before.
         """
+        tracks, _ = self._followed(frame, before, self._memories)
+        self._take_over()
+        return tracks, self._reconstructions(frame, tracks)
+
+    def glance(self, frame: Frame, before: Tracks) -> Reconstructions:
+        """Return where shapes are in a frame that is to be segmented; nothing of it is remembered.
+
+        Those that fit badly there, or of which too little is seen, have moved, perhaps, and are
+        left out.
+
+        :param frame: the one that :meth:`reconstruct` takes next.
+        :param before: all living tracks after the frame before.
+        """
+        memories = {
+            track_id: replace(memory, pose=replace(memory.pose))
+            for track_id, memory in self._memories.items()
+        }
+        _, seen = self._followed(frame, before, memories)
+        items = [
+            _published(track.id, memories[track.id], frame)
+            for track in seen
+            if not (memories[track.id].is_poor or memories[track.id].is_lost)
+        ]
+        return Reconstructions(frame.stamp_ns, tuple(items))
+
+    def _followed(
+        self, frame: Frame, before: Tracks, memories: Mapping[int, TrackMemory]
+    ) -> tuple[Tracks, list[Track]]:
+        """Let memories follow a frame that nobody segmented; return its tracks, and those seen."""
         T_cam_fixed = inverse(frame.T_fixed_cam)
         expected = {
             track_id: Expected(memory.shape, T_cam_fixed @ memory.T_fixed_obj)
-            for track_id, memory in self._memories.items()
+            for track_id, memory in memories.items()
             if memory.shape is not None
         }
         tracks = followed(frame, before, expected)
-        self._follow(
-            frame, [(self._memories[track.id], view) for track, view in self._seen(frame, tracks)]
-        )
-        self._take_over()
-        return tracks, self._reconstructions(frame, tracks)
+        seen = self._seen(frame, tracks)
+        self._follow(frame, [(memories[track.id], view) for track, view in seen])
+        return tracks, [track for track, _ in seen]
 
     def places(self) -> dict[int, FloatArray]:
         """Return by id where the objects are: (4, 4) poses of their anchors in the fixed frame."""
@@ -322,7 +352,7 @@ class ObjectReconstructor:
             memory.is_asked = False
 
     def _seen(self, frame: Frame, tracks: Tracks) -> list[tuple[Track, View]]:
-        """Return the tracks that show enough, with their views; new ones get a memory."""
+        """Return the tracks that show enough, with their views."""
         seen = []
         for track in tracks.items:
             if track.instance < 0:
@@ -330,7 +360,6 @@ class ObjectReconstructor:
             with_frame = bool(self._config.generator)
             view = crop_view(frame, tracks.instances, track.instance, with_frame=with_frame)
             if np.count_nonzero(view.own) >= LEAST_POINTS:
-                self._memories.setdefault(track.id, TrackMemory())
                 seen.append((track, view))
         return seen
 

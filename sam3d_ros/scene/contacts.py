@@ -227,6 +227,13 @@ class Contacts:
         """Forget everything."""
         self._supports, self._trimmed, self._pairs = {}, {}, {}
 
+    def copy(self) -> Contacts:
+        """Return what goes on from here by itself."""
+        other = Contacts(self._config)
+        other._supports, other._pairs = dict(self._supports), self._pairs
+        other._trimmed = dict(self._trimmed)
+        return other
+
     def stood_on(self, object_id: int, plane: FloatArray) -> None:
         """Take note of the plane that a frame showed under an object.
 

@@ -8,7 +8,7 @@ pose grow uncertain while nothing confirms it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -252,6 +252,26 @@ class ObjectMemory:
             elif track.id in self._objects:
                 self._objects[track.id] = self._unseen(frame, track, self._objects[track.id])
         return self.snapshot(frame.stamp_ns, frame.fixed_frame)
+
+    def glanced(self, frame: Frame, seen: Reconstructions, hidden: Collection[int]) -> Scene:
+        """Return where known objects are in a frame that is to be segmented.
+
+        Nothing of it is remembered, and none of the others is listed.
+
+        :param frame: the one that :meth:`update` takes next.
+        :param seen: the objects that were found in it already.
+        :param hidden: ids of those that the frame before did not show, either.
+        """
+        places = {item.track_id: frame.T_fixed_cam @ item.T_cam_obj for item in seen.items}
+        scene = self.listed(frame.stamp_ns, frame.fixed_frame)
+        objects = tuple(
+            replace(item, T_fixed_obj=places.get(item.id, item.T_fixed_obj))
+            for item in scene.objects
+        )
+        if self._config.contacts:
+            objects = self._contacts.copy().settled(objects, scene.up)
+        told = places.keys() | set(hidden)
+        return replace(scene, objects=tuple(item for item in objects if item.id in told))
 
     def _drifted(self, frame: Frame) -> FloatArray:
         """Return the (6, 6) covariance that own odometry has added since the latest frame."""

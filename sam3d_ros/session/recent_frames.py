@@ -34,6 +34,11 @@ class Kept:
     places: Mapping[int, FloatArray] = field(default_factory=dict)
     people: PeoplePixels | None = None
 
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Ids of the tracks that it does not show."""
+        return tuple(track.id for track in self.tracks.items if track.instance < 0)
+
     def showing(self, mask: BoolArray) -> tuple[int, ...]:
         """Return the ids of the tracks whose masks are mostly this one.
 

@@ -149,6 +149,7 @@ class Session:
         prompts: Sequence[Prompt | Correction] = (),
         *,
         hurry: bool = False,
+        early: Callable[[Scene], object] | None = None,
     ) -> FrameResult:
         """Return what is known after a frame.
 
@@ -161,6 +162,7 @@ class Session:
         :param prompts: new ones, in pixels of this frame; they stand from now on.
         :param hurry: frames come faster than they can be segmented: this one is followed if one
             of its camera was segmented less than ``session.hurry_s`` before.
+        :param early: told where known objects are in a frame before that is segmented.
         :raises InputError: when this camera's frame of this stamp has come already, the fixed
             frame is not that of the other cameras, or the masks have another size.
         :raises PromptError: when a prompt cannot be served.
@@ -172,14 +174,17 @@ class Session:
         if instances is None:
             instances = self._outside.take(frame)
         is_spared = self._turns.spares(frame, hurry) or self._outside.expects(frame)
-        before = self._recent.latest(frame.frame_id) if is_spared else None
+        before = self._recent.latest(frame.frame_id)
         verdict: Union | Split | None = None
-        if instances is None and not prompts and before is not None:
+        if is_spared and instances is None and not prompts and before is not None:
             people = self._people.update(frame)
             clock += [clock[0], *[perf_counter()] * 2]
             tracks, reconstructions = self._reconstructor.follow(frame, before.tracks)
         else:
             self._turns.segmented(frame)
+            if early is not None and before is not None and not self._phrases.only:
+                seen = self._reconstructor.glance(frame, before.tracks)
+                early(self._memory.glanced(frame, seen, before.hidden))
             ask = partial(self.segmenter.segment, frame) if instances is None else None
             instances = self._prompts.segment(self.segmenter, frame, instances)
             clock.append(perf_counter())
@@ -202,7 +207,8 @@ class Session:
         self._recent.add(Kept(frame, tracks, self._reconstructor.places(), self._people.pixels))
         settle(verdict, self._tracker, self._reconstructor, self._memory, self._holding)
         self._remembered.look(self.known())
-        self._offer_to_save()
+        if self._autosave is not None:
+            self._autosave.offer(self._memory.ids(), self._saved.state)
         return FrameResult(frame, tracks, reconstructions, scene, times, people)
 
     def join(self, frame_id: str, instances: Instances) -> Scene | None:
@@ -242,7 +248,8 @@ class Session:
             now = self._memory.update(latest.frame, tracks, reconstructions)
             scene = replace(now, removed=(*scene.removed, *now.removed))
         self._recent.add(replace(latest, tracks=tracks, places=self._reconstructor.places()))
-        self._offer_to_save()
+        if self._autosave is not None:
+            self._autosave.offer(self._memory.ids(), self._saved.state)
         return self._phrases.listed(scene)
 
     def late(self) -> Scene | None:
@@ -465,10 +472,7 @@ class Session:
 
     def _move(self, jump: MapJump) -> None:
         """Move all that is remembered with the part of the map that it was seen from."""
-        moves = {
-            object_id: jump.of(self._memory.get(object_id).last_seen_ns)
-            for object_id in self._memory.ids()
-        }
+        moves = {it: jump.of(self._memory.get(it).last_seen_ns) for it in self._memory.ids()}
         self._tracker.move(jump.of)
         self._reconstructor.move(moves)
         self._memory.move(moves)
@@ -483,13 +487,8 @@ class Session:
         self._say(f'{jump.sentence}: {went}')
 
     def _forget_object(self, object_id: int) -> None:
-        self._tracker.forget(object_id)
-        self._reconstructor.forget(object_id)
-        self._memory.forget(object_id)
-
-    def _offer_to_save(self) -> None:
-        if self._autosave is not None:
-            self._autosave.offer(self._memory.ids(), self._saved.state)
+        for stage in (self._tracker, self._reconstructor, self._memory):
+            stage.forget(object_id)
 
     def _restore(self, state: Any) -> None:
         try:

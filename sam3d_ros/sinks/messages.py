@@ -10,7 +10,7 @@ change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,11 @@ from sam3d_ros.messages.topics import (
     TF,
     Topic,
 )
-from sam3d_ros.messages.transforms import object_transforms, transforms_message
+from sam3d_ros.messages.transforms import (
+    StampedTransform,
+    object_transforms,
+    transforms_message,
+)
 from sam3d_ros.messages.types import StoreTypes
 from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.pointmaps.odometry.own_places import transform_to_send
@@ -137,17 +141,36 @@ class ResultMessages:
         yield from self.sightings(result, wanted)
         yield from self.of_changes(result.scene)
 
-    def poses(self, scene: Scene, people: People = NOBODY) -> Iterator[Message]:
+    def poses(
+        self, scene: Scene, people: People = NOBODY, told: Collection[str] = ()
+    ) -> Iterator[Message]:
         """Yield where objects and people are; safe from any thread.
 
         :param scene: all objects known.
         :param people: everybody in front of the cameras.
+        :param told: frames of objects that :meth:`early` has told of already.
         """
         if self._tf.publish:
-            transforms = object_transforms(scene, self._prefix)[: self._tf.max_frames]
+            transforms = [it for it in self._transforms(scene) if it.child not in told]
             transforms += person_transforms(people)
-            yield TF, transforms_message(self._types, transforms)
+            if transforms or not told:
+                yield TF, transforms_message(self._types, transforms)
         yield DETECTIONS, detections_message(self._types, scene)
+
+    def early(self, scene: Scene) -> tuple[Any, set[str]] | None:
+        """Return the message of TF on objects whose places are known before all else of a frame,
+        and the names of their frames; None = no TF is published, or there are none.
+
+        :param scene: those objects.
+        """
+        transforms = self._transforms(scene) if self._tf.publish else []
+        if not transforms:
+            return None
+        message = transforms_message(self._types, transforms)
+        return message, {item.child for item in transforms}
+
+    def _transforms(self, scene: Scene) -> list[StampedTransform]:
+        return object_transforms(scene, self._prefix)[: self._tf.max_frames]
 
     def sightings(self, result: FrameResult, wanted: Callable[[Topic], bool]) -> Iterator[Message]:
         """Yield what one frame shows: masks, reconstructions, people; from one thread.

@@ -3,6 +3,7 @@
 
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -397,6 +398,32 @@ def test_in_a_hurry_frames_between_are_followed_for_as_long_as_allowed(frames):
         *(False, True, True, False),
     ]
     assert not is_followed(11, camera_id='other'), 'its first frame'
+
+
+def test_poses_are_told_before_a_frame_is_segmented_and_change_nothing(frames, boxes_world):
+    plain, running = session(frames[:3]), session(frames[:3])
+    order, segment = [], running.segmenter.segment
+    running.segmenter = SimpleNamespace(
+        segment=lambda frame, prompts=(): order.append(None) or segment(frame, prompts)
+    )
+    result = running.step(frames[3], early=order.append)
+    assert_same(result.scene, plain.step(frames[3]).scene)
+    early, asked = order
+    assert asked is None and ids(early) == [1, 2]
+    assert (early.stamp_ns, early.fixed_frame) == (frames[3].stamp_ns, 'world')
+    for told, item in zip(early.objects, result.scene.objects, strict=True):
+        np.testing.assert_allclose(told.T_fixed_obj, item.T_fixed_obj, atol=1e-3)
+    order.clear()
+    # What is no longer where it was waits for the segmenter; so does a phrase for its answer.
+    (x, y, z), *box = BOXES[1]
+    moved, _ = boxes_world(EYES[4], (BOXES[0], ((x + 0.3, y, z), *box)), stamp_ns=5 * STEP_NS)
+    running.step(moved, early=order.append)
+    assert ids(order[0]) == [1] and order[1:] == [None]
+    running.step(replace(frames[4], stamp_ns=6 * STEP_NS), hurry=True, early=order.append)
+    assert len(order) == 2, 'what is only followed is told of by its result'
+    first = session()
+    first.step(frames[0], early=order.append)
+    assert len(order) == 2, 'nothing is known yet'
 
 
 def test_shapes_that_come_late_are_told_whether_their_objects_are_seen_or_not(frames, boxes_world):

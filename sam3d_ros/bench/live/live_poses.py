@@ -7,6 +7,7 @@ The nodes run as ``sam3d up`` starts them. Poses are timed from the image's Came
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,23 +43,28 @@ EVERY = 12
 
 @dataclass(slots=True)
 class ObjectPoses:
-    """Reads the poses of objects in /tf messages; by stamp, the first message of each.
+    """Reads the poses of objects in /tf messages; the first one of each at a stamp counts.
 
     :param by_stamp: stamp (ns) to the name of each object's frame and its (4, 4) pose.
+    :param told_s: stamp to the name of each and when it arrived, steady clock.
     """
 
     by_stamp: dict[int, dict[str, FloatArray]] = field(default_factory=dict)
+    told_s: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def __call__(self, data: bytes) -> int | None:
         """Return the stamp of a message with objects, else None."""
         message = typestore().deserialize_cdr(data, topics.TF.type)
+        now_s = time.monotonic()
         poses, stamp_ns = {}, None
         for item in message.transforms:  # type: ignore[attr-defined]
             if item.child_frame_id.startswith(latency.OBJECT_PREFIX):
                 edge = transform_from(item)
                 poses[edge.child], stamp_ns = edge.T_parent_child, edge.stamp_ns
         if stamp_ns is not None:
-            self.by_stamp.setdefault(stamp_ns, poses)
+            self.by_stamp[stamp_ns] = poses | self.by_stamp.get(stamp_ns, {})
+            known = self.told_s.get(stamp_ns, {})
+            self.told_s[stamp_ns] = dict.fromkeys(poses, now_s) | known
         return stamp_ns
 
 
@@ -115,8 +121,7 @@ def live(world: Path, hz: float, options: BenchOptions) -> Live:
         processes.start('replay', latency.replay_command(world, 1.0))
         latency.wait(lambda: processes.exit_code('replay') == 0, processes, latency.PLAY_TIMEOUT_S)
         sent_s = arrivals.times_s(latency.SENT.name)
-        told_s = arrivals.times_s(topics.TF.name)
-        if not told_s or not lists:
+        if not poses.told_s or not lists:
             raise BackendError('no image was answered', remedy=latency.logs(processes))
     listed = scene_from(typestore().deserialize_cdr(lists[0], topics.OBJECTS.type))
     meshes = {
@@ -124,13 +129,13 @@ def live(world: Path, hz: float, options: BenchOptions) -> Live:
         for item in listed.objects
         if len(item.mesh.faces)
     }
-    return figures(hz, sent_s, told_s, poses.by_stamp, meshes, read_truth(world))
+    return figures(hz, sent_s, poses.told_s, poses.by_stamp, meshes, read_truth(world))
 
 
 def figures(
     hz: float,
     sent_s: Mapping[int, float],
-    told_s: Mapping[int, float],
+    told_s: Mapping[int, Mapping[str, float]],
     poses: Mapping[int, Mapping[str, FloatArray]],
     meshes: Mapping[str, PosedMesh],
     truth: Truth,
@@ -139,7 +144,7 @@ def figures(
 
     :param hz: images a second.
     :param sent_s: stamp (ns) to when its image was sent.
-    :param told_s: stamp to when poses of it arrived.
+    :param told_s: stamp to when the pose of each object arrived.
     :param poses: stamp to the (4, 4) poses of the objects that had one, by their frame's name.
     :param meshes: of the objects at the end, each in its own frame.
     :param truth: of the world.
@@ -150,12 +155,13 @@ def figures(
     in_sight = (np.stack([frame.occlusion for frame in truth.frames]) < IN_SIGHT).any(axis=0)
     true_of = _matched(poses, meshes, truth)
     enough = max(ANSWERED * len(true_of), 1)
-    answered = [
-        stamp
-        for stamp in timed
-        if stamp in told_s and len(poses.get(stamp, {}).keys() & true_of.keys()) >= enough
-    ]
-    waits = [told_s[stamp] - sent_s[stamp] for stamp in answered] or [float('nan')]
+    waited = {}
+    for stamp in timed:
+        came_s = sorted(at for name, at in told_s.get(stamp, {}).items() if name in true_of)
+        if len(came_s) >= enough:
+            # As soon as enough of them have one.
+            waited[stamp] = came_s[int(np.ceil(enough)) - 1] - sent_s[stamp]
+    answered, waits = list(waited), list(waited.values()) or [float('nan')]
     seen = [(stamp, name) for stamp in answered for name in poses[stamp].keys() & true_of.keys()]
     return Live(
         hz=hz,

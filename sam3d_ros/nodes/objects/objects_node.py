@@ -155,7 +155,7 @@ class ObjectsNode(StageNode):
         try:
             frame = arrival.get()
             if frame is not None:
-                result = self._session.step(frame, hurry=hurry)
+                result = self._session.step(frame, hurry=hurry, early=self._sink.write_early)
                 self.health.took(result.times.by_stage())
                 self._sink.write(result)
         finally:

@@ -18,6 +18,7 @@ from sam3d_ros.messages.results.instances import tracks_message
 from sam3d_ros.messages.topics import (
     COLLISION_OBJECTS,
     OVERLAY,
+    TF,
     VIEW,
     VIEW_INSTANCES,
     Topic,
@@ -59,14 +60,27 @@ class RosSink:
         self._messages = ResultMessages(outputs, tf, files, same_host=same_host)
         self._planners = 0
         self._viewed_ns: dict[str, int] = {}
+        self._told: tuple[int, set[str]] = 0, set()
         self._teller = Worker(self._tell, failed, 'teller')
         self.scene: Scene | None = None
         """The newest one."""
 
+    def write_early(self, scene: Scene) -> None:
+        """Publish the frames of objects whose places are known before all else about a frame.
+
+        :meth:`write` tells the rest of it; no frame is told of twice at one stamp.
+        """
+        if (early := self._messages.early(scene)) is not None:
+            message, names = early
+            self._told = scene.stamp_ns, names
+            self._send([(TF, message)])
+
     def write(self, result: FrameResult) -> None:
         """Publish everything about a frame that has changed or is always published."""
         self.scene = result.scene
-        self._send(self._messages.poses(result.scene, result.people))
+        stamp_ns, names = self._told
+        told = names if stamp_ns == result.scene.stamp_ns else ()
+        self._send(self._messages.poses(result.scene, result.people, told))
         self._teller.offer(result, source=result.frame.camera_name)
 
     def write_scene(self, scene: Scene) -> None:

@@ -302,7 +302,7 @@ def _drawn(outline: Outline, body: Body) -> IndexArray:
     """(H, W) int32 which part of a body a pixel shows: the lowest one, from 0; -1 = none."""
     drawn = np.full(outline.mask.shape, -1, np.int32)
     rings = project(body.rings_m, outline.camera)
-    whole: BoolArray = np.isfinite(rings).all(axis=(1, 2))
+    whole = np.array([np.isfinite(ring).all() for ring in rings])
     rings = np.rint(np.where(whole[:, None, None], rings, 0.0)).astype(np.int32)
     for part in np.flatnonzero(whole[:-1] & whole[1:])[::-1]:
         hull = cv2.convexHull(rings[part : part + 2].reshape(-1, 2))

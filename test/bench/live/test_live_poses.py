@@ -57,7 +57,8 @@ def truth_of(count, hidden=0):
 
 def found(seen, truth, hz=1.0, told=None):
     sent = {stamp: float(stamp) for stamp in STAMPS}
-    told = {stamp: stamp + 0.1 for stamp in seen} if told is None else told
+    told = told or {}
+    told = {stamp: told.get(stamp) or dict.fromkeys(seen[stamp], stamp + 0.1) for stamp in seen}
     meshes = {name: MESH for at in seen.values() for name in at}
     return figures(hz, sent, told, seen, meshes, truth)
 
@@ -66,7 +67,11 @@ def test_a_frame_is_answered_when_seven_of_eight_objects_have_a_pose():
     seen = {stamp: poses(8) for stamp in STAMPS}
     seen[12], seen[13] = poses(7), poses(6)
     del seen[14]
-    told = {stamp: stamp + (0.5 if stamp == 19 else 0.1) for stamp in seen}
+    # Of one stamp the seventh comes late, of another only the eighth.
+    told = {
+        19: {name: 19.5 - 0.4 * (k < 6) for k, name in enumerate(poses(8))},
+        18: {name: 18.1 + 0.4 * (k > 6) for k, name in enumerate(poses(8))},
+    }
     live = found(seen, truth_of(8), told=told)
     assert (live.objects, live.found) == (8, 8)
     assert live.answered == pytest.approx(8 / 10)
@@ -118,3 +123,7 @@ def test_poses_of_objects_alone_are_read_and_the_first_of_a_stamp_counts():
         'object_1': 1.0,
         'object_2': 1.0,
     }
+    assert reader(message(7, 3.0, 'object_2', 'object_3')) == 7
+    assert [T[0, 3] for _, T in sorted(reader.by_stamp[7].items())] == [1.0, 1.0, 3.0]
+    first, second, third = (reader.told_s[7][f'object_{k}'] for k in (1, 2, 3))
+    assert first == second < third

@@ -3,6 +3,7 @@
 
 import queue
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,8 +13,10 @@ from made_up_scenes import STAMP_NS, scene, scene_object
 
 from sam3d_ros.messages.config import OutputConfig, TfConfig
 from sam3d_ros.messages.topics import DETECTIONS, OBJECTS, TF
+from sam3d_ros.messages.typestore import typestore
 from sam3d_ros.nodes.links import stamp_of
 from sam3d_ros.nodes.objects.ros_sink import RosSink
+from sam3d_ros.session.result import NOBODY
 
 WAIT_S = 10.0
 
@@ -88,6 +91,28 @@ def test_poses_do_not_wait_for_what_is_large_and_it_is_the_newest_that_follows(w
     assert not wire.stamps(OBJECTS)
     wire.may_pass.set()
     wire.wait_for(OBJECTS, [0, 4, 4, 4, 4])
+
+
+def test_no_object_is_told_of_twice_at_one_stamp(wire, sink):
+    def result(tenths, *ids):
+        frame = SimpleNamespace(camera_name='camera')
+        return SimpleNamespace(scene=after(tenths, *ids), people=NOBODY, frame=frame)
+
+    sink.write_early(after(0, 3, 4))
+    sink.write(result(0, 3, 4, 5))
+    sink.write_early(after(1, 3))
+    sink.write(result(1, 3))
+    sink.write_early(after(2, 3))
+    sink.write(result(3, 3))
+    sent = [typestore().deserialize_cdr(data, TF.type) for each, data in wire.sent if each == TF]
+    told = [[item.child_frame_id for item in message.transforms] for message in sent]
+    assert told == [
+        ['object_3', 'object_4'],
+        ['object_5'],
+        ['object_3'],
+        ['object_3'],
+        ['object_3'],
+    ]
 
 
 def test_what_goes_wrong_in_its_own_thread_is_told(wire, sink, failures):
