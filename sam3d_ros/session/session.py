@@ -185,6 +185,7 @@ class Session:
             if early is not None and before is not None and not self._phrases.only:
                 seen = self._reconstructor.glance(frame, before.tracks)
                 early(self._memory.glanced(frame, seen, before.hidden))
+                clock = [perf_counter()]
             ask = partial(self.segmenter.segment, frame) if instances is None else None
             instances = self._prompts.segment(self.segmenter, frame, instances)
             clock.append(perf_counter())

@@ -17,4 +17,5 @@ def test_every_part_of_a_frame_is_timed(tmp_path):
     parts = parts_s(tmp_path, options)
     assert parts.keys() == BUDGET.keys()
     assert all(0 < seconds < 60 for seconds in parts.values())
+    assert parts['poses of a segmented frame'] < parts['a segmented frame']
     assert parts['a tracked-only frame'] < parts['a segmented frame']
