@@ -180,14 +180,15 @@ def fit_body(outline: Outline, own_m: FloatArray | None = None) -> Body:
     :param outline: the silhouette over what it stands on.
     :param own_m: (P, 3) points of its surface, optical frame, metres; None = there are none.
     """
-    first, last = (0.0, 0.75) if own_m is None else (-1.0, 1.5)
-    standing = _best(outline, _upright(outline, np.linspace(first, last, STEPS)), own_m)
-    if own_m is not None:
+    if own_m is None:
+        standing = _best(outline, _upright(outline, np.linspace(0.0, 0.75, STEPS)), own_m)
+    else:
         # Returns of its own tell places apart that are nearer to each other.
+        shares = np.linspace(-1.0, 1.5, 3 * STEPS)
+        standing = _best(outline, _upright(outline, shares[::2]), own_m)
         best = (standing.origin_m - outline.foot_m) @ outline.away / outline.width_m
-        step = (last - first) / (STEPS - 1)
-        near = best + step * np.linspace(-0.75, 0.75, 7)
-        standing = _best(outline, _upright(outline, near), own_m)
+        near = np.abs(shares - best) < 1.5 * (shares[1] - shares[0])
+        standing = _best(outline, _upright(outline, shares[near]), own_m)
     lying = _best(outline, _level(outline), own_m)
     return standing if standing.covered + LYING_COVERS >= lying.covered else lying
 
