@@ -24,7 +24,7 @@ from sam3d_ros.bench.live.live_poses import Live, live
 from sam3d_ros.bench.masks.scenes_segmentation import frame_files, read_frame
 from sam3d_ros.bench.peers.peers_segmentation import open3d_tutorial
 from sam3d_ros.core.errors import ConfigurationError, Sam3dError
-from sam3d_ros.core.types import Frame
+from sam3d_ros.core.types import Frame, Scene
 from sam3d_ros.messages.cdr import encode
 from sam3d_ros.pipeline.frames import FrameReader
 from sam3d_ros.reconstruction.completion.lane import CompletionWorker
@@ -127,7 +127,11 @@ def parts_s(world: Path, options: BenchOptions) -> dict[str, float]:
                 break
             begin = perf_counter()
             early: list[float] = []
-            result = session.step(frame, early=lambda scene, at=early: at.append(perf_counter()))
+
+            def tell(scene: Scene, at: list[float] = early) -> None:
+                at.append(perf_counter())
+
+            result = session.step(frame, early=tell)
             told = perf_counter()
             for topic, message in messages.of_frame(result, lambda topic: False):
                 encode(message, topic.type)

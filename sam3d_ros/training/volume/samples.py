@@ -34,6 +34,7 @@ from sam3d_ros.reconstruction.completion.volume_input import CHANNELS, volume_in
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.evidence.inferred import with_bodies
+from sam3d_ros.reconstruction.evidence.kept_bodies import KeptBodies
 from sam3d_ros.reconstruction.views import crop_view
 from sam3d_ros.training.volume.distance import signed_distance
 from sam3d_ros.training.volume.masks import segmented, without_returns
@@ -129,10 +130,10 @@ def samples_of(
     yield from _fused(episode, observed, truths, range(len(episode.objects)), grid, rng, True)
     lost = np.flatnonzero(rng.random(len(episode.objects)) < without_depth).tolist()
     if lost:
-        blind = [
-            (with_bodies(without_returns(frame, truth, items, lost, rng), items), items)
-            for (frame, items), truth in zip(observed, truths, strict=True)
-        ]
+        blind = []
+        for (frame, items), truth in zip(observed, truths, strict=True):
+            bare = without_returns(frame, truth, items, lost, rng)
+            blind.append((with_bodies(bare, items, KeptBodies()), items))
         yield from _fused(episode, blind, truths, lost, grid, rng, False)
 
 
