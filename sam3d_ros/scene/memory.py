@@ -234,7 +234,9 @@ class ObjectMemory:
         :param names: what they are called, by id; others keep the names that they have.
         """
         self._drift = self._drifted(frame)
-        self._advance(frame.stamp_ns)
+        previous_ns = frame.stamp_ns if self._stamp_ns is None else self._stamp_ns
+        self._elapsed_s = max(0, frame.stamp_ns - previous_ns) * 1e-9
+        self._stamp_ns = max(frame.stamp_ns, previous_ns)
         self._T_fixed_cam = frame.T_fixed_cam
         if frame.up_cam is not None:
             self._up = frame.T_fixed_cam[:3, :3] @ frame.up_cam
@@ -323,11 +325,6 @@ class ObjectMemory:
 
     def _meshes(self) -> dict[int, Mesh]:
         return {object_id: item.mesh for object_id, item in self._objects.items()}
-
-    def _advance(self, stamp_ns: int) -> None:
-        previous_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
-        self._elapsed_s = max(0, stamp_ns - previous_ns) * 1e-9
-        self._stamp_ns = max(stamp_ns, previous_ns)
 
     def snapshot(self, stamp_ns: int, fixed_frame: str) -> Scene:
         """Return what is known now, and the ids that left since the last call.
@@ -460,7 +457,8 @@ class ObjectMemory:
 
 def _layout(frame: Frame, made: Reconstruction) -> dict[str, Any]:
     """Return the fields of a scene object that a reconstruction decides."""
-    low, high = _bounds(made.mesh)
+    vertices = made.mesh.vertices_m.astype(np.float64)
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
     return {
         'T_fixed_obj': frame.T_fixed_cam @ made.T_cam_obj,
         'covariance': adjoint_rotation(made.covariance, frame.T_fixed_cam[:3, :3]),
@@ -472,9 +470,3 @@ def _layout(frame: Frame, made: Reconstruction) -> dict[str, Any]:
         'provenance': made.provenance,
         'moved_ns': made.moved_ns,
     }
-
-
-def _bounds(mesh: Mesh) -> tuple[FloatArray, FloatArray]:
-    """Return the (3,) lowest and highest corner of a mesh's box along the object axes."""
-    vertices = mesh.vertices_m.astype(np.float64)
-    return vertices.min(axis=0), vertices.max(axis=0)

@@ -282,7 +282,11 @@ def _carved(outline: Outline, body: Body) -> Body:
         )
     )
     height = (along @ outline.up)[:, None, None] + radii * (circle @ outline.up)
-    seen = _looked_up(outline.mask, x, y, z)
+    # The pixels around the mask are none of it.
+    framed, ahead = np.pad(outline.mask, 1), np.where(z > 0, z, 1.0)
+    columns = np.rint(np.clip(x / ahead, -1.0, outline.camera.width)).astype(np.intp)
+    rows = np.rint(np.clip(y / ahead, -1.0, outline.camera.height)).astype(np.intp)
+    seen = framed[rows + 1, columns + 1] & (z > 0)
     seen &= height + outline.support.offset_m > -0.5 * np.ptp(radii) / RADII
     fits = np.logical_and.accumulate(seen.mean(axis=2) >= WITHIN, axis=1)
     found = body.radii_m * fits.sum(axis=1) / RADII
@@ -309,16 +313,6 @@ def _drawn(outline: Outline, body: Body) -> IndexArray:
         hull = cv2.convexHull(rings[part : part + 2].reshape(-1, 2))
         cv2.fillConvexPoly(drawn, hull, (int(part),))
     return drawn
-
-
-def _looked_up(mask: BoolArray, x: FloatArray, y: FloatArray, z: FloatArray) -> BoolArray:
-    """(...) bool: which places lie in a mask, (...) homogeneous pixels; none behind the camera."""
-    height, width = mask.shape
-    ahead = np.where(z > 0, z, 1.0)
-    columns = np.rint(np.clip(x / ahead, -1.0, width)).astype(np.intp)
-    rows = np.rint(np.clip(y / ahead, -1.0, height)).astype(np.intp)
-    framed = np.pad(mask, 1)
-    return framed[rows + 1, columns + 1] & (z > 0)
 
 
 def _circle(axes: FloatArray) -> FloatArray:
