@@ -73,7 +73,7 @@ class Usage:
 class Run:
     """What one recording showed.
 
-    :param objects: frames of objects in the last TF message.
+    :param objects: frames of objects in TF at the last stamp.
     :param stages_s: stage, and ``total``, to seconds of every timed frame.
     """
 
@@ -105,10 +105,10 @@ class Run:
 
 
 class ObjectFrames:
-    """Reads the stamps of /tf messages with objects, and remembers how many the last one had."""
+    """Reads the stamps of /tf messages with objects, and counts these at the last stamp."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count, self._stamp_ns = 0, 0
 
     def __call__(self, data: bytes) -> int | None:
         """Return the stamp of a message with objects, else None."""
@@ -120,8 +120,11 @@ class ObjectFrames:
         ]
         if not stamps:
             return None
-        self.count = len(stamps)
-        return int(stamps[0].sec) * 1_000_000_000 + int(stamps[0].nanosec)
+        stamp_ns = int(stamps[0].sec) * 1_000_000_000 + int(stamps[0].nanosec)
+        # Some leave before the frame is segmented, the others after it.
+        self.count = len(stamps) + (self.count if stamp_ns == self._stamp_ns else 0)
+        self._stamp_ns = stamp_ns
+        return stamp_ns
 
 
 def run(options: BenchOptions) -> Measurement:

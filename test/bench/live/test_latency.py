@@ -56,6 +56,8 @@ def test_object_frames_are_told_from_camera_poses():
     assert frames(message('camera_link')) is None
     assert frames(message('object_1', 'object_12')) == 7_000_000_042
     assert frames.count == 2
+    assert frames(message('object_3')) == 7_000_000_042
+    assert frames.count == 3, 'of one stamp, in two messages'
 
 
 def test_usage_grows_with_work():
