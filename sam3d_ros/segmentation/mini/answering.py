@@ -23,6 +23,8 @@ IOU_OFFSET, IOU_WEIGHTS = -3.56, (0.22, 0.23, 1.52, 0.45, -0.36)
 predicted IoU, of those of the agreement with the network's mask, of the agreement with the thing
 without a prompt, and of the logarithms of its cells and patches. Fitted to 1186 clicks on views
 of held-back scans and, with half their weight in all, 133 on OSD's even half."""
+IOU_CORRECTED = 1.0
+"""What they gain with a correction: fitted to 228 on such views, checked on 284 others."""
 FARTHEST = 0.98
 """Largest probability of which log-odds are taken; the smallest is as far from zero."""
 
@@ -56,6 +58,7 @@ def expected_iou(
     thing: BoolArray,
     logits: FloatArray,
     quality: Float32Array,
+    is_corrected: bool = False,
 ) -> float:
     """Return the IoU that a set of patches probably has with what a click means.
 
@@ -64,13 +67,15 @@ def expected_iou(
     :param thing: (patches + 1,) bool, the thing that the click is on as without a prompt.
     :param logits: (patches + 1,) that a patch is what the click asks for.
     :param quality: (M,) predicted IoU of the network's masks.
+    :param is_corrected: whether the click corrects an answer before.
     """
     share = np.where(area > 0, expit(logits), 0.0)
     agreed = (area * share)[members].sum() / (area * np.where(members, 1.0, share)).sum()
     same = area[members & thing].sum() / area[members | thing].sum()
     odds = logit(np.clip([quality.max(), agreed], 1 - FARTHEST, FARTHEST))
     size = np.log([area[members].sum(), np.count_nonzero(members)])
-    return float(expit(IOU_OFFSET + np.dot(IOU_WEIGHTS, [*odds, same, *size])))
+    offset = IOU_OFFSET + IOU_CORRECTED * is_corrected
+    return float(expit(offset + np.dot(IOU_WEIGHTS, [*odds, same, *size])))
 
 
 def gathered(

@@ -233,7 +233,9 @@ def _answers(
             return ()
         best = gathered(view.found, view.log_odds, likely, on, off)
         thing = view.things.thing_of == view.things.thing_of[on[0]]
-        iou = expected_iou(view.found.regions.area, best, thing, likely, quality)
+        is_corrected = prompt.before is not None
+        area = view.found.regions.area
+        iou = expected_iou(area, best, thing, likely, quality, is_corrected)
         sets = [(best, iou)]
         if len(prompt.points_px) == 1:
             order = np.argsort(-quality, kind='stable')

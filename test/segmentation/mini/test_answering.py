@@ -64,6 +64,10 @@ def test_an_answer_that_all_agree_on_is_expected_to_be_right():
     best = expected_iou(area, members, members, sure, np.array([0.95, 0.9, 0.2], np.float32))
     unsure = expected_iou(area, members, members, sure, np.array([0.5, 0.4], np.float32))
     alone = expected_iou(area, members, members, torn, np.array([0.95, 0.9], np.float32))
+    corrected = expected_iou(
+        area, members, members, torn, np.array([0.95, 0.9], np.float32), is_corrected=True
+    )
+    assert alone < corrected < 0.98
     part = np.array([False, True, False, False])
     other = expected_iou(area, part, members, sure, np.array([0.95, 0.9], np.float32))
     assert 0.75 < best < 0.95
