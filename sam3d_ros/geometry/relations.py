@@ -52,6 +52,8 @@ LEAST_CELLS = 2
 FOOT_M = 0.01
 """A foot is what is within this of an object's lowest point."""
 INSIDE_SHARE = 0.6
+SIDES, SURROUNDED = 16, 0.8
+"""Level directions from the middle of a thing, and the share of them in which what it is in is."""
 NEXT_M = 0.05
 MOST_POINTS = 4000
 FEW_POINTS = 500
@@ -206,11 +208,17 @@ def _closest(a: _Body, b: _Body) -> RelationKind | None:
 
 
 def _is_in(a: _Body, b: _Body) -> bool:
+    """Whether one is within the hull of another, which is on most of its sides."""
     inside = ((a.few > b.low) & (a.few < b.high)).all(axis=1)
     if inside.mean() < INSIDE_SHARE:
         return False
     within = (a.few[inside] @ b.planes[:, :3].T + b.planes[:, 3] < 0).all(axis=1)
-    return bool(within.sum() >= INSIDE_SHARE * len(a.few))
+    if within.sum() < INSIDE_SHARE * len(a.few):
+        return False
+    middle = 0.5 * (a.low + a.high)
+    around = b.points[(b.points[:, 2] > a.low[2]) & (b.points[:, 2] < middle[2])] - middle
+    side = np.floor(np.arctan2(around[:, 1], around[:, 0]) / (2.0 * np.pi) * SIDES)
+    return len(np.unique(side)) >= SURROUNDED * SIDES
 
 
 def _contact_heights(a: _Body, b: _Body) -> FloatArray:

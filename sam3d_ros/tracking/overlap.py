@@ -382,7 +382,7 @@ class OverlapTracker:
                 self._absent.remove(memory)
                 self._memories.append(memory)
             memory.remember(seen[index])
-            memory.doubts = 0
+            memory.doubts, memory.score = 0, max(memory.score, 0.0)
             self._note_hit(memory, frame)
         return again
 

@@ -60,6 +60,17 @@ def test_a_ball_in_a_bowl_is_in_it():
     assert told(thing(1, bowl), thing(2, ball, (0, 0, 0.04))) == [(2, IN, 1)]
 
 
+def test_a_ball_in_a_corner_is_not_in_what_makes_the_corner():
+    walls = [box(0.01, 0.2, 0.1), box(0.2, 0.01, 0.1)]
+    walls[0].apply_translation((-0.1, 0.0, 0.0))
+    walls[1].apply_translation((0.0, -0.1, 0.0))
+    corner = trimesh.util.concatenate(walls)
+    ball = trimesh.creation.icosphere(3, 0.03)
+    assert told(thing(1, corner, (0, 0, 0.05)), thing(2, ball, (-0.04, -0.04, 0.03))) == [
+        (1, NEXT_TO, 2)
+    ]
+
+
 def test_a_board_against_a_box_leans_on_it():
     angle = np.radians(30)
     turn = trimesh.transformations.rotation_matrix(angle, (0, 1, 0))

@@ -134,6 +134,7 @@ def test_what_was_put_elsewhere_unseen_keeps_its_id(tracker, boxes_world):
     moved = [*BOXES[:2], ((0.2, 0.12, 0.06), *BOXES[2][1:])]
     after = step(tracker, boxes_world, eye, moved, 8)
     assert ids_by_source(before) == ids_by_source(after)
+    assert {track.state for track in after.items} == {TrackState.CONFIRMED}
 
 
 def test_a_newcomer_is_what_is_missing_once_the_old_place_is_seen_empty(tracker, boxes_world):

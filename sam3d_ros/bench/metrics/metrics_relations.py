@@ -26,7 +26,7 @@ TOUCH_M = 0.004
 """True surfaces this near to each other touch: simulated ones rest a little apart."""
 FALL_S = 0.12
 """What loses its hold falls 7 cm in that time; stacks that slide have hardly begun to."""
-SIDES, SURROUNDED = 16, 0.75
+SIDES, SURROUNDED = 16, 0.8
 """Level directions from the middle of a thing, and the share of them in which what it is in is."""
 Related = Mapping[tuple[int, int], RelationKind]
 """By subject and other what relates them; next to stands once, the lower first."""
