@@ -284,6 +284,21 @@ def test_odometry_is_at_work_where_tf_is_not(boxes, option, above, is_followed):
         assert off(moved, inverse(poses[0]) @ poses[1])[0] < 0.004
 
 
+def test_it_is_said_that_a_camera_was_lost_and_is_back(boxes):
+    notes = Notes()
+    places = OwnPlaces(PointmapConfig(), notes)
+    for number, azimuth_deg in enumerate((0.0, 4.0)):
+        places.placed(frame(boxes, around(azimuth_deg), number), TransformTree())
+    covered = frame(boxes, around(4.0), 40)
+    covered = replace(covered, pointmap=np.full_like(covered.pointmap, np.nan))
+    with pytest.raises(LostError):
+        places.placed(covered, TransformTree())
+    back = places.placed(frame(boxes, around(8.0), 41), TransformTree())
+    assert back.fixed_frame == 'odom'
+    assert any('frames are left out' in sentence for sentence in notes.sentences)
+    assert 'has found its way back into "odom"' in notes.sentences[-1]
+
+
 def test_grippers_go_along_into_the_frame_of_odometry(boxes):
     tree = TransformTree()
     tree.add('world', 'optical', transform(np.eye(3), np.array([0.0, 0.0, 1.5])))
