@@ -12,9 +12,9 @@ from sam3d_ros.geometry.cameras import project
 from sam3d_ros.geometry.transforms import inverse
 from sam3d_ros.reconstruction.evidence.bodies import Body, Outline, agreement, fit_body
 
-LESS = 0.04
+LESS, LEAST = 0.04, 0.5
 """A body is what a silhouette shows while the two agree at most so much less than when the body
-was fitted."""
+was fitted; what agrees less than this is fitted anew in each frame."""
 ANEW_NS, LONGEST = 50_000_000, 6
 """It is fitted anew after this time, all the same, then after twice it, so many times twice: no
 single silhouette decides."""
@@ -61,7 +61,7 @@ class KeptBodies:
         for kept in [it for it in self.items if _is_there(it.body.moved(T_cam_fixed), outline)]:
             self.items.remove(kept)
             body = kept.body.moved(T_cam_fixed)
-            agrees = agreement(outline, body, own_m) >= kept.agreed - LESS
+            agrees = agreement(outline, body, own_m) >= max(kept.agreed - LESS, LEAST)
             if agrees and kept.has_own == (own_m is not None):
                 if frame.stamp_ns < kept.anew_ns:
                     self.items.append(kept)

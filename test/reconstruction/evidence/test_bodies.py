@@ -225,6 +225,9 @@ def test_a_body_is_fitted_once_while_what_is_seen_agrees_with_it(monkeypatch):
     assert told(taller, 190_000_000, np.eye(4)) < 0.01
     assert len(fits) == 4, 'two that were alike are believed longer'
     assert len(kept.items) == 1
+    monkeypatch.setattr(kept_bodies, 'LEAST', 1.01)
+    assert told(taller, 191_000_000, np.eye(4)) < 0.01
+    assert len(fits) == 5, 'what is no good fit is never believed'
     resumed = from_tree(KeptBodies, to_tree(kept))
     np.testing.assert_array_equal(resumed.items[0].body.radii_m, kept.items[0].body.radii_m)
     assert resumed.items[0].anew_ns == kept.items[0].anew_ns
