@@ -35,6 +35,7 @@ from sam3d_ros.reconstruction.answers import (
     agreement,
     at_level,
     hull,
+    likeliest_level,
     moved_answers,
     ranked,
     size_spread,
@@ -176,8 +177,11 @@ def build_shape(
         has no others.
     """
     kept = completion.surface
+    first = LEVELS[0]
+    if evidence.is_inferred:
+        first = likeliest_level(completion.probability[evidence.free == 0])
     made: list[tuple[Float32Array, IndexArray, EvidenceScore]] = []
-    for level in LEVELS[: answers if kept is None else 1]:
+    for level in (first, *LEVELS[1:])[: answers if kept is None else 1]:
         distance_m = consistent_distance(evidence, at_level(completion, evidence, level))
         if kept is None:
             vertices, faces = finished_surface(distance_m, evidence, max_faces)

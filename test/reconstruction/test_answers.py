@@ -9,7 +9,7 @@ import pytest
 from sam3d_ros.core.types import EvidenceScore
 from sam3d_ros.geometry.shapes.meshes import sample_surface
 from sam3d_ros.geometry.transforms import inverse, transform
-from sam3d_ros.reconstruction.answers import at_level, ranked, size_spread
+from sam3d_ros.reconstruction.answers import at_level, likeliest_level, ranked, size_spread
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.evidence.evidence import build_evidence
@@ -35,6 +35,23 @@ def completion(evidence, scenes):
     logit = -distance / 0.006
     scaled = np.tanh(0.5 * logit) * evidence.truncation_m
     return Completion(-scaled.astype(np.float32), 1 / (1 + np.exp(-logit)).astype(np.float32), 'c')
+
+
+def test_what_is_sure_is_cut_in_the_middle_and_what_is_not_lower():
+    assert likeliest_level(np.repeat(np.float32([0.95, 0.05]), 100)) == 0.5
+    assert likeliest_level(np.repeat(np.float32([0.55, 0.42, 0.05]), 100)) == pytest.approx(0.42)
+    assert likeliest_level(np.repeat(np.float32([0.2, 0.05]), 100)) == pytest.approx(0.3)
+    assert likeliest_level(np.empty(0, np.float32)) == 0.5
+    probability = np.random.default_rng(0).beta(2, 4, 4000).astype(np.float32)
+    draws = np.random.default_rng(1).random((50, 4000)) < probability
+
+    def overlap(level):
+        cut = probability >= level
+        return np.mean([(cut & truth).sum() / (cut | truth).sum() for truth in draws])
+
+    level = likeliest_level(probability)
+    assert level < 0.45
+    assert overlap(level) >= max(overlap(other) for other in (0.3, 0.4, 0.5)) - 0.002
 
 
 @pytest.mark.parametrize('level', [0.15, 0.3, 0.7, 0.85])

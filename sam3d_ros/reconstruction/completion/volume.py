@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Learned completion: one pass of a 3D U-Net from the evidence to occupancy and distance.
 
-The weights are this project's own (``models/volume.md``) and run through ONNX Runtime.
+The weights are this project's own (``models/volume.md``) and run through ONNX Runtime. Things
+whose range was inferred, since they returned hardly any, have weights of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,8 @@ from sam3d_ros.reconstruction.evidence.evidence import Evidence
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-WEIGHTS = 'volume'
+WEIGHTS, INFERRED = 'volume', 'volume-inferred'
+"""What is used of things that were measured, and of those whose range was inferred."""
 GRID = 48
 """Voxels along each side of the volumes that the weights were trained on."""
 LARGEST_BATCH = 4
@@ -41,7 +42,8 @@ class VolumeCompletion:
                 wanted=f'{GRID}, the grid that the volume weights were trained on',
                 remedy=f'Set reconstruction.evidence.grid to {GRID}, or choose geometric.',
             )
-        self._hash = find_weights(WEIGHTS).sha256
+        self._hashes = {name: find_weights(name).sha256 for name in (WEIGHTS, INFERRED)}
+        self._sessions: dict[str, InferenceSession] = {}
         self._device = config.device
 
     def complete(self, evidence: Sequence[Evidence]) -> Sequence[Completion]:
@@ -49,20 +51,26 @@ class VolumeCompletion:
 
         :raises BackendError: when the weights are missing or not the registered ones.
         """
-        completions: list[Completion] = []
-        for start in range(0, len(evidence), LARGEST_BATCH):
-            part = evidence[start : start + LARGEST_BATCH]
-            channels = np.stack([volume_input(item) for item in part])
-            probability, distance = run_network(self._session, channels)
-            completions += [
-                Completion(distance[i] * item.truncation_m, probability[i], WEIGHTS, self._hash)
-                for i, item in enumerate(part)
+        completions: dict[int, Completion] = {}
+        for name in self._hashes:
+            chosen = [
+                k for k, item in enumerate(evidence) if item.is_inferred == (name == INFERRED)
             ]
-        return completions
+            for start in range(0, len(chosen), LARGEST_BATCH):
+                part = chosen[start : start + LARGEST_BATCH]
+                channels = np.stack([volume_input(evidence[k]) for k in part])
+                answers = run_network(self._session(name), channels)
+                for k, probability, distance in zip(part, *answers, strict=True):
+                    distance_m = distance * evidence[k].truncation_m
+                    completions[k] = Completion(
+                        distance_m, probability, WEIGHTS, self._hashes[name]
+                    )
+        return [completions[k] for k in range(len(evidence))]
 
-    @cached_property
-    def _session(self) -> InferenceSession:
-        return open_session(verified_file(WEIGHTS), device=self._device)
+    def _session(self, name: str) -> InferenceSession:
+        if name not in self._sessions:
+            self._sessions[name] = open_session(verified_file(name), device=self._device)
+        return self._sessions[name]
 
 
 def run_network(

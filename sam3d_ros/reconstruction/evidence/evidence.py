@@ -88,6 +88,11 @@ class Evidence:
         return 1.0 - sum(int(view.returned.sum()) for view in self.views) / max(own, 1)
 
     @property
+    def is_inferred(self) -> bool:
+        """Whether most of its ranges were inferred: it is known by silhouette and support."""
+        return self.inferred > 0.5
+
+    @property
     def empty(self) -> BoolArray:
         """(N, N, N) bool: where the object cannot be, clear or on the skin of other things."""
         return np.asarray(self.clear | (self.outside & ~self.free), bool)

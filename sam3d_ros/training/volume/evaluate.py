@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from sam3d_ros.core.types import BoolArray
+from sam3d_ros.reconstruction.answers import at_level, likeliest_level
 from sam3d_ros.reconstruction.completion.completion import Completion, CompletionBackend
 from sam3d_ros.reconstruction.completion.consistent import consistent_distance
 from sam3d_ros.reconstruction.completion.geometric import GeometricCompletion
@@ -59,15 +60,20 @@ def iou(found: BoolArray, sample: Sample) -> float:
 
 
 def scores(sample: Sample, learned: Completion, geometric: Completion) -> dict[str, float]:
-    """Return the IoU by method; ``*_consistent`` after the evidence had its say."""
+    """Return the IoU by method; ``*_consistent`` after the evidence had its say, and cut at the
+    likeliest level, as what has no depth is.
+    """
     evidence = sample.evidence
     possible = evidence.free == 0
+    level = likeliest_level(learned.probability[possible])
+    likeliest = at_level(learned, evidence, level)
     return {
         'closing': iou(closing(evidence), sample),
         'geometric_consistent': iou(consistent_distance(evidence, geometric) < 0, sample),
         'volume': iou((learned.probability > 0.5) & possible, sample),
         'volume_distance': iou((learned.distance_m < 0) & possible, sample),
         'volume_consistent': iou(consistent_distance(evidence, learned) < 0, sample),
+        'volume_likeliest': iou(consistent_distance(evidence, likeliest) < 0, sample),
     }
 
 

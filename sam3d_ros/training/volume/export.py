@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from sam3d_ros.core.errors import BackendError
 from sam3d_ros.core.pretrained.weights import REGISTRY, file_hash
-from sam3d_ros.reconstruction.completion.volume import GRID, WEIGHTS, run_network
+from sam3d_ros.reconstruction.completion.volume import GRID, INFERRED, WEIGHTS, run_network
 from sam3d_ros.reconstruction.completion.volume_input import CHANNELS
 from sam3d_ros.training.volume.calibration import calibration_error, fit_temperature
 from sam3d_ros.training.volume.data import SampleFiles
@@ -30,7 +30,7 @@ from sam3d_ros.training.volume.network import VolumeNet
 from sam3d_ros.training.volume.train import averaged_network
 
 LOG = logging.getLogger(__name__)
-FILE = f'volume_{GRID}.onnx'
+FILES = {WEIGHTS: f'volume_{GRID}.onnx', INFERRED: f'volume_{GRID}_inferred.onnx'}
 LARGEST_DIFFERENCE = 1e-3
 NEAR_SURFACE = 0.6
 """Distance, in truncations, within which the published distance is fitted."""
@@ -131,13 +131,13 @@ def write_onnx(network: nn.Module, file: Path) -> None:
             raise BackendError(f'{file} differs from torch by {difference:.2g}')
 
 
-def register(models: Path) -> None:
-    """Put the file's hash and size into the registry of ``models``."""
+def register(models: Path, name: str) -> None:
+    """Put hash and size of the file of ``name`` into the registry of ``models``."""
     path = models / REGISTRY
     registry = yaml.safe_load(path.read_text())
-    entry = next(item for item in registry['weights'] if item['name'] == WEIGHTS)
-    file = models / FILE
-    entry |= {'file': FILE, 'sha256': file_hash(file), 'size': file.stat().st_size}
+    entry = next(item for item in registry['weights'] if item['name'] == name)
+    file = models / FILES[name]
+    entry |= {'file': FILES[name], 'sha256': file_hash(file), 'size': file.stat().st_size}
     path.write_text(yaml.safe_dump(registry, sort_keys=False, width=120))
 
 
@@ -147,14 +147,15 @@ def main() -> None:
     parser.add_argument('--run', type=Path, required=True, help='folder of the checkpoint')
     parser.add_argument('--data', type=Path, required=True, help='folder with validation/')
     parser.add_argument('--models', type=Path, default=Path('models'))
+    parser.add_argument('--name', choices=FILES, default=WEIGHTS, help='what they are used as')
     parser.add_argument('--samples', type=int, default=160, help='validation samples to use')
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     network = averaged_network(arguments.run / 'checkpoint.pt')
     files = sorted((arguments.data / 'validation').glob('*.npz'))[: arguments.samples]
     calibrated = CalibratedNet(network, calibrate(network, files)).eval()
-    write_onnx(calibrated, arguments.models / FILE)
-    register(arguments.models)
+    write_onnx(calibrated, arguments.models / FILES[arguments.name])
+    register(arguments.models, arguments.name)
 
 
 if __name__ == '__main__':

@@ -23,13 +23,17 @@ from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.views import View
 
 SHA256 = 'ea6912dff154a13b853b674bd2d612821a0f387f14ff265ff5cd1aa0ec87848d'
+SHA256_INFERRED = '314248b2f40abb07741ba51d8704f48c0e9b39112e5627f29e4f5fbcda024620'
 GOLDEN_INSIDE = 29997
 GOLDEN_MEAN = 0.266767
 """Voxels inside and mean probability of the ball below, as first computed by the shipped file."""
 
 
-def ball(radius_m: float) -> tuple[Evidence, np.ndarray]:
-    """Evidence and true signed distance of a ball on a table, seen from 45 degrees above."""
+def ball(radius_m: float, sigma_m: float | None = None) -> tuple[Evidence, np.ndarray]:
+    """Evidence and true signed distance of a ball on a table, seen from 45 degrees above.
+
+    :param sigma_m: its range was not measured, but inferred with this error.
+    """
     camera = Camera(160, 120, np.array([[260.0, 0, 79.5], [0, 260.0, 59.5], [0, 0, 1]]))
     direction = rays(camera).astype(np.float64)
     centre = np.array([0.0, 0.0, 0.7])
@@ -47,6 +51,8 @@ def ball(radius_m: float) -> tuple[Evidence, np.ndarray]:
         T_ref_cam=np.eye(4),
         up_cam=up,
         support=Plane(up, float(radius_m - up @ centre)),
+        measured=None if sigma_m is None else inside <= 0,
+        range_sigma_m=None if sigma_m is None else np.full((120, 160), sigma_m, np.float32),
     )
     evidence = build_evidence([view], EvidenceConfig())
     T = evidence.grid.T_ref_grid
@@ -81,6 +87,8 @@ def test_backend_is_registered() -> None:
 def test_shipped_file_is_the_one_these_numbers_are_of(root: Path) -> None:
     assert file_hash(root / 'models' / 'volume_48.onnx') == SHA256
     assert find_weights('volume').sha256 == SHA256
+    assert file_hash(root / 'models' / 'volume_48_inferred.onnx') == SHA256_INFERRED
+    assert find_weights('volume-inferred').sha256 == SHA256_INFERRED
 
 
 def test_golden_output(completed: tuple[Evidence, np.ndarray, Completion]) -> None:
@@ -118,6 +126,27 @@ def test_batch_and_single_agree(backend: VolumeCompletion) -> None:
     alone = backend.complete([several[4]])[0]
     assert np.allclose(together[4].probability, alone.probability, atol=1e-4)
     assert together[4].weights_hash == SHA256 and together[4].backend == 'volume'
+
+
+def test_inferred_range_is_completed_by_weights_that_trust_it_less(
+    backend: VolumeCompletion,
+) -> None:
+    (measured, truth), (inferred, _) = ball(0.05), ball(0.05, sigma_m=0.02)
+    several = [inferred, measured, inferred]
+    first, second, third = backend.complete(several)
+    assert [item.weights_hash for item in (first, second, third)] == [
+        SHA256_INFERRED,
+        SHA256,
+        SHA256_INFERRED,
+    ]
+    np.testing.assert_array_equal(first.probability, third.probability)
+    assert iou(first.probability > 0.5, truth < 0) > 0.6
+
+    def doubt(completion: Completion) -> float:
+        p = completion.probability[inferred.free == 0]
+        return float((p * (1 - p)).mean())
+
+    assert doubt(first) > 1.5 * doubt(second)
 
 
 def test_nothing_to_complete_is_no_work(backend: VolumeCompletion) -> None:
