@@ -35,9 +35,11 @@ From the same worlds with depth taken away in blobs."""
 
 
 def tolerance_m(evidence: Evidence) -> float:
-    """Return the distance within which a face counts as right."""
+    """Return the distance within which a face counts as right; inferred range widens it not."""
     sigmas = evidence.points.sigmas_m
-    return max(NEAR_M, 2.0 * float(np.median(sigmas))) if len(sigmas) else NEAR_M
+    if evidence.is_inferred or not len(sigmas):
+        return NEAR_M
+    return max(NEAR_M, 2.0 * float(np.median(sigmas)))
 
 
 def face_confidence(

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Confidence follows the evidence: seen faces, sharp and blurred guesses, coarse voxels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sam3d_ros.core.types import FaceLabel
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.evidence.evidence import build_evidence
-from sam3d_ros.reconstruction.surface.confidence import face_confidence, scale_sigma
+from sam3d_ros.reconstruction.surface.confidence import (
+    NEAR_M,
+    face_confidence,
+    scale_sigma,
+    tolerance_m,
+)
 from sam3d_ros.reconstruction.surface.labels import face_labels
 from sam3d_ros.reconstruction.surface.surface import extract_surface
 from sam3d_ros.reconstruction.views import crop_view
@@ -54,6 +61,18 @@ def test_a_hidden_face_where_the_guess_has_no_surface_is_doubtful(ball):
     there = face_confidence(vertices, faces, sharp, evidence)[hidden].mean()
     elsewhere = face_confidence(vertices, faces, guess(distance + 0.03, 0.001), evidence)
     assert elsewhere[hidden].mean() < there - 0.2
+
+
+def test_an_inferred_range_that_is_far_off_widens_not_what_counts_as_right(scenes):
+    frame, instances = scenes.see([scenes.Ball((0, 0, 0.05), 0.05)])
+    view = crop_view(frame, instances, 0)
+    unsure = np.full(view.mask.shape, 0.03, np.float32)
+    measured = build_evidence([replace(view, range_sigma_m=unsure)], EvidenceConfig())
+    told = replace(view, range_sigma_m=unsure, measured=~view.mask)
+    inferred = build_evidence([told], EvidenceConfig())
+    assert not measured.is_inferred and inferred.is_inferred
+    assert tolerance_m(measured) > 0.05
+    assert tolerance_m(inferred) == NEAR_M
 
 
 def test_size_is_less_sure_of_coarse_and_of_unlike_things():
