@@ -98,7 +98,7 @@ def test_what_a_gripper_holds_moves_with_it_and_is_told(graph, camera, objects, 
     def height(item):
         return item.pose.pose.position.z
 
-    before, other = play(camera, objects, frames(3)).objects
+    before, other = play(camera, objects, frames(5)).objects
     answer = graph.call(HoldObject, 'scene/hold', id=before.id, gripper='hand')
     assert (answer.success, answer.code) == (False, BAD_REQUEST) and 'hand' in answer.message
     assert graph.call(HoldObject, 'scene/hold', id=before.id, gripper='camera').success
