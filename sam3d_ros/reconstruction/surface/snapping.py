@@ -20,6 +20,8 @@ STIFFNESS = 1.0
 INERTIA = 0.05
 GATE_VOXELS, GATE_SIGMAS = 1.0, 4.0
 """Points farther than the sum of these from the surface do not pull."""
+LOW, UNLIKE = 0.1, 2.0
+"""Noise that is so many times that of the surest tenth of the points is of another kind."""
 STEPS = 8
 LARGEST_STEP_VOXELS = 1.0
 LEAST_POINTS = 12
@@ -59,10 +61,13 @@ def snapped(
 
 
 def _certainty(feet: Feet, sigmas_m: Float32Array, voxel_m: float) -> FloatArray:
-    """(P,) square roots of the weights: Tukey's biweight over the noise, 1 at median noise."""
+    """(P,) square roots of the weights: Tukey's biweight over the noise, 1 at median noise, or at
+    little more than the least where most of it is far greater, as that of inferred range.
+    """
+    usual_m = min(np.median(sigmas_m), UNLIKE * np.quantile(sigmas_m, LOW))
     gate = GATE_VOXELS * voxel_m + GATE_SIGMAS * sigmas_m
     biweight = np.maximum(1.0 - np.square(feet.distances_m / gate), 0.0)
-    return np.asarray(biweight * np.median(sigmas_m) / sigmas_m, np.float64)
+    return np.asarray(biweight * usual_m / sigmas_m, np.float64)
 
 
 def _solved(

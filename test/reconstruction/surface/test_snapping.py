@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pull of observed points on a surface."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from sam3d_ros.geometry.shapes.meshes import adjacency
 from sam3d_ros.reconstruction.evidence.grid import Grid
 from sam3d_ros.reconstruction.evidence.points import ObservedPoints
 from sam3d_ros.reconstruction.surface.meshing import vertex_normals
-from sam3d_ros.reconstruction.surface.snapping import snapped
+from sam3d_ros.reconstruction.surface.snapping import _certainty, snapped
 from sam3d_ros.reconstruction.surface.surface import extract_surface
 
 GRID = Grid(32, 0.006, np.eye(4))
@@ -64,3 +66,14 @@ def test_points_off_the_object_do_not_pull(ball):
 
 def test_a_few_points_are_not_enough(ball):
     np.testing.assert_array_equal(pulled(ball, half_ball(RADIUS_M + 0.003, 0.0, count=5)), ball[0])
+
+
+def test_few_sure_points_among_many_inferred_ones_pull_no_harder_than_they_would_alone():
+    feet = SimpleNamespace(distances_m=np.zeros(100))
+    alike = np.random.default_rng(0).uniform(0.002, 0.003, 100).astype(np.float32)
+    usual = _certainty(feet, alike, 0.004)
+    np.testing.assert_allclose(usual, np.median(alike) / alike, rtol=1e-6)
+    mixed = np.where(np.arange(100) < 30, alike, np.float32(0.03))
+    among = _certainty(feet, mixed, 0.004)
+    assert among[:30].max() < 2.0 * usual.max()
+    assert among[30:].max() < 0.2
