@@ -187,6 +187,8 @@ def stage_times(
 ) -> dict[str, tuple[float, ...]]:
     """Return for each stage, and ``total``, the seconds it took for each complete frame.
 
+    A stage whose message comes after the next one's had ended by then.
+
     :param sent_s: stamp to when the image was sent.
     :param ends_s: stage, in order, to stamp to when the stage had ended.
     :param skip: so many first frames of the first stage are not timed.
@@ -194,12 +196,11 @@ def stage_times(
     known = [sent_s, *ends_s.values()]
     stamps = sorted(next(iter(ends_s.values())))[skip:]
     stamps = [stamp for stamp in stamps if all(stamp in times for times in known)]
-    spans: dict[str, tuple[float, ...]] = {}
-    before = sent_s
-    for stage, after in ends_s.items():
-        spans[stage] = tuple(after[stamp] - before[stamp] for stamp in stamps)
-        before = after
-    spans['total'] = tuple(before[stamp] - sent_s[stamp] for stamp in stamps)
+    times = np.array([[known_s[stamp] for known_s in known] for stamp in stamps])
+    times = times.reshape(-1, len(known))
+    times = np.minimum.accumulate(times[:, ::-1], axis=1)[:, ::-1]
+    spans = dict(zip(ends_s, map(tuple, np.diff(times).T.tolist()), strict=True))
+    spans['total'] = tuple((times[:, -1] - times[:, 0]).tolist())
     return spans
 
 

@@ -30,6 +30,11 @@ def test_stages_follow_each_other_and_add_up():
     assert stages['total'] == pytest.approx((0.4, 0.7))
 
 
+def test_a_stage_has_ended_when_the_next_one_has():
+    stages = stage_times({1: 1.0}, {'first': {1: 1.5}, 'second': {1: 1.25}}, skip=0)
+    assert stages == {'first': (0.25,), 'second': (0.0,), 'total': (0.25,)}
+
+
 def test_frames_that_were_not_seen_leaving_are_not_timed():
     stages = stage_times({2: 1.0}, {'only': {1: 0.5, 2: 1.5}}, skip=0)
     assert stages['total'] == (0.5,)
