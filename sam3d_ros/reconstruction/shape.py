@@ -177,11 +177,12 @@ def build_shape(
         has no others.
     """
     kept = completion.surface
-    first = LEVELS[0]
-    if evidence.is_inferred:
+    levels = list(LEVELS[: answers if kept is None else 1])
+    if evidence.is_inferred and kept is None:
         first = likeliest_level(completion.probability[evidence.free == 0])
+        levels = [first, *(LEVELS[0] if level == first else level for level in levels[1:])]
     made: list[tuple[Float32Array, IndexArray, EvidenceScore]] = []
-    for level in (first, *LEVELS[1:])[: answers if kept is None else 1]:
+    for level in levels:
         distance_m = consistent_distance(evidence, at_level(completion, evidence, level))
         if kept is None:
             vertices, faces = finished_surface(distance_m, evidence, max_faces)

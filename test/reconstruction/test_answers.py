@@ -10,7 +10,7 @@ from sam3d_ros.core.types import EvidenceScore
 from sam3d_ros.geometry.shapes.meshes import sample_surface
 from sam3d_ros.geometry.transforms import inverse, transform
 from sam3d_ros.reconstruction.answers import at_level, likeliest_level, ranked, size_spread
-from sam3d_ros.reconstruction.completion.completion import Completion
+from sam3d_ros.reconstruction.completion.completion import Completion, MadeSurface
 from sam3d_ros.reconstruction.config import EvidenceConfig
 from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.shape import build_shape
@@ -117,3 +117,42 @@ def test_the_middle_leads_unless_others_agree_clearly_better():
     assert ranked([good, little, good])[0] == 0
     much = replace(good, observed_inliers=0.99, silhouette_iou=0.97)
     assert ranked([replace(good, observed_inliers=0.7), much, good])[0] == 1
+
+
+def unsure(evidence, completion):
+    """A completion of what is nowhere likely, cut at the lowest level, which is one of several."""
+    logit = np.log(completion.probability / (1 - completion.probability)) * 0.12 - 1.0
+    scaled = -np.tanh(0.5 * logit) * evidence.truncation_m
+    probability = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    assert likeliest_level(probability[evidence.free == 0]) == 0.3
+    return replace(completion, distance_m=scaled.astype(np.float32), probability=probability)
+
+
+@pytest.fixture(scope='module')
+def inferred(scenes):
+    frame, instances = scenes.see([scenes.Box(*BOX)], noise_seed=0)
+    view = crop_view(frame, instances, 0)
+    view = replace(view, measured=np.zeros_like(view.mask))
+    evidence = build_evidence([view], EvidenceConfig(grid=40))
+    assert evidence.is_inferred
+    return evidence
+
+
+def test_no_answer_of_what_has_no_depth_comes_twice(inferred, completion):
+    shape = build_shape(inferred, unsure(inferred, completion), 10_000, answers=4)
+    made = [shape.mesh.vertices_m, *(one.vertices_m for one in shape.mesh.answers.others)]
+    assert len(made) > 1
+    assert not any(np.array_equal(a, b) for k, a in enumerate(made) for b in made[:k])
+
+
+def test_a_surface_of_its_own_is_not_cut_elsewhere(inferred, completion, monkeypatch):
+    cut = []
+    monkeypatch.setattr(
+        'sam3d_ros.reconstruction.shape.at_level',
+        lambda completion, evidence, level: cut.append(level) or completion,
+    )
+    mesh = build_shape(inferred, completion, 10_000).mesh
+    cut.clear()
+    own = MadeSurface(mesh.vertices_m, mesh.faces, mesh.colors)
+    build_shape(inferred, replace(unsure(inferred, completion), surface=own), 10_000)
+    assert cut == [0.5]
