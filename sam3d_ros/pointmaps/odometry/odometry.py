@@ -149,7 +149,7 @@ class Odometry:
         self._step = np.eye(4)
         if self._seen is not None:
             # What was seen last is what a camera that comes back sees first.
-            self._keyframes.append(Keyframe.of(self._seen, latest))
+            self._keep(self._seen, latest)
             self._seen = None
         if (again := found_among(self._keyframes, view, latest)) is not None:
             self._refer_to(again[0])
@@ -266,12 +266,21 @@ class Odometry:
 
     def _add(self, view: View, place: Place) -> None:
         """Make a view a keyframe, and the reference."""
-        if len(self._keyframes) >= MOST_KEYFRAMES:
-            half = MOST_KEYFRAMES // 2
-            self._keyframes = self._keyframes[:half:2] + self._keyframes[half:]
-        self._keyframes.append(Keyframe.of(view, place))
+        self._keep(view, place)
         self._next_look_ns = 0
         self._refer_to(len(self._keyframes) - 1)
+
+    def _keep(self, view: View, place: Place) -> None:
+        """Make a view a keyframe; of too many, the earlier ones are thinned, but the reference."""
+        if len(self._keyframes) >= MOST_KEYFRAMES:
+            half, reference = MOST_KEYFRAMES // 2, self._keyframes[self._reference]
+            self._keyframes = [
+                key
+                for at, key in enumerate(self._keyframes)
+                if at >= half or at % 2 == 0 or key is reference
+            ]
+            self._reference = self._keyframes.index(reference)
+        self._keyframes.append(Keyframe.of(view, place))
 
     def _near(self, T_odom_cam: FloatArray) -> list[int]:
         """Return the keyframes nearest to a camera, but for the reference."""

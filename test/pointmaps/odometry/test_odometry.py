@@ -178,6 +178,20 @@ def test_a_covered_camera_is_nowhere_until_it_sees_again(boxes):
     assert off(place.T_odom_cam, inverse(around(0.0)) @ around(8.0))[0] < 0.01
 
 
+def test_a_camera_that_is_lost_again_and_again_keeps_no_more_views(boxes, monkeypatch):
+    monkeypatch.setattr('sam3d_ros.pointmaps.odometry.odometry.MOST_KEYFRAMES', 4)
+    odometry = Odometry('odom', around(0.0))
+    followed(boxes, [around(0.0), around(4.0), around(8.0)], odometry)
+    covered = np.zeros((240, 320, 3), np.uint8), np.full((240, 320), np.nan, np.float32)
+    for number in range(4, 20, 2):
+        with pytest.raises(LostError):
+            odometry.place(number * STEP_NS, *covered, CAMERA)
+        T = around(8.0 + 0.1 * number)
+        place = odometry.place((number + 1) * STEP_NS, *seen(boxes, T, number), CAMERA)
+        assert place.frame == 'odom' and off(place.T_odom_cam, T)[0] < 0.01
+        assert len(odometry._keyframes) <= 4
+
+
 def test_who_has_begun_anew_goes_on_in_the_map_of_before_where_that_is_seen(boxes):
     """It comes back from another side, where it is known by landmarks before it looks the same."""
     odometry = Odometry('odom', around(0.0))
