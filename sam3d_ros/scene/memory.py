@@ -262,7 +262,7 @@ class ObjectMemory:
 
         :param frame: the one that :meth:`update` takes next.
         :param seen: the objects that were found in it already.
-        :param hidden: ids of those that the frame before did not show, either.
+        :param hidden: ids of those that the last segmented frame did not show, either.
         """
         places = {item.track_id: frame.T_fixed_cam @ item.T_cam_obj for item in seen.items}
         scene = self.listed(frame.stamp_ns, frame.fixed_frame)

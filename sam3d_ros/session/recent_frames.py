@@ -34,10 +34,19 @@ class Kept:
     places: Mapping[int, FloatArray] = field(default_factory=dict)
     people: PeoplePixels | None = None
 
-    @property
-    def hidden(self) -> tuple[int, ...]:
-        """Ids of the tracks that it does not show."""
-        return tuple(track.id for track in self.tracks.items if track.instance < 0)
+    def hidden(self, segmented_ns: int) -> tuple[int, ...]:
+        """Return the ids of the tracks that the last frame that was segmented did not show.
+
+        Those that were lost while they were followed from there on are none: they have moved,
+        perhaps.
+
+        :param segmented_ns: stamp of that frame: this one, or one before it.
+        """
+        return tuple(
+            track.id
+            for track in self.tracks.items
+            if track.instance < 0 and track.last_seen_ns < segmented_ns
+        )
 
     def showing(self, mask: BoolArray) -> tuple[int, ...]:
         """Return the ids of the tracks whose masks are mostly this one.

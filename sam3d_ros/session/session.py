@@ -181,10 +181,10 @@ class Session:
             clock += [clock[0], *[perf_counter()] * 2]
             tracks, reconstructions = self._reconstructor.follow(frame, before.tracks)
         else:
-            self._turns.segmented(frame)
+            segmented_ns = self._turns.segmented(frame)
             if early is not None and before is not None and not self._phrases.only:
                 seen = self._reconstructor.glance(frame, before.tracks)
-                early(self._memory.glanced(frame, seen, before.hidden))
+                early(self._memory.glanced(frame, seen, before.hidden(segmented_ns)))
                 clock = [perf_counter()]
             ask = partial(self.segmenter.segment, frame) if instances is None else None
             instances = self._prompts.segment(self.segmenter, frame, instances)

@@ -31,9 +31,11 @@ class Turns:
         since_ns = frame.stamp_ns - self._segmented_ns.get(name, -self._hurry_ns)
         return count % self._every != 0 or (hurry and since_ns < self._hurry_ns)
 
-    def segmented(self, frame: Frame) -> None:
-        """Take note that a frame is segmented."""
+    def segmented(self, frame: Frame) -> int:
+        """Take note that a frame is segmented; return the stamp of the one before, 0 = none."""
+        before_ns = self._segmented_ns.get(frame.camera_name, 0)
         self._segmented_ns[frame.camera_name] = frame.stamp_ns
+        return before_ns
 
     def is_late(self, frame: Frame) -> bool:
         """Return whether this frame of its camera, or a later one, was segmented already."""

@@ -425,6 +425,12 @@ def test_poses_are_told_before_a_frame_is_segmented_and_change_nothing(frames, b
     first = session()
     first.step(frames[0], early=order.append)
     assert len(order) == 2, 'nothing is known yet'
+    # What was lost while it was only followed waits for the segmenter, too.
+    order.clear()
+    away, _ = boxes_world(EYES[4], BOXES[:1], stamp_ns=7 * STEP_NS)
+    running.step(away, hurry=True, early=order.append)
+    running.step(replace(moved, stamp_ns=8 * STEP_NS), early=order.append)
+    assert ids(order[0]) == [1] and order[1:] == [None]
 
 
 def test_shapes_that_come_late_are_told_whether_their_objects_are_seen_or_not(frames, boxes_world):
