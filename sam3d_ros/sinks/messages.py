@@ -151,19 +151,24 @@ class ResultMessages:
         :param told: frames of objects that :meth:`early` has told of already.
         """
         if self._tf.publish:
-            transforms = [it for it in self._transforms(scene) if it.child not in told]
+            rest = [it for it in self._transforms(scene) if it.child not in told]
+            transforms = rest[: self._tf.max_frames - len(told)]
             transforms += person_transforms(people)
             if transforms or not told:
                 yield TF, transforms_message(self._types, transforms)
         yield DETECTIONS, detections_message(self._types, scene)
 
-    def early(self, scene: Scene) -> tuple[Any, set[str]] | None:
+    def early(self, scene: Scene, newest: Scene | None) -> tuple[Any, set[str]] | None:
         """Return the message of TF on objects whose places are known before all else of a frame,
         and the names of their frames; None = no TF is published, or there are none.
 
         :param scene: those objects.
+        :param newest: what was told last, which says whose ids are low enough; None = nothing was.
         """
         transforms = self._transforms(scene) if self._tf.publish else []
+        if newest is not None:
+            names = {item.child for item in self._transforms(newest)}
+            transforms = [item for item in transforms if item.child in names]
         if not transforms:
             return None
         message = transforms_message(self._types, transforms)

@@ -70,7 +70,7 @@ class RosSink:
 
         :meth:`write` tells the rest of it; no frame is told of twice at one stamp.
         """
-        if (early := self._messages.early(scene)) is not None:
+        if (early := self._messages.early(scene, self.scene)) is not None:
             message, names = early
             self._told = scene.stamp_ns, names
             self._send([(TF, message)])

@@ -82,6 +82,17 @@ def after(tenths, *ids):
     return scene(*map(scene_object, ids), stamp_ns=STAMP_NS + tenths * 100_000_000)
 
 
+def result(tenths, *ids):
+    frame = SimpleNamespace(camera_name='camera')
+    return SimpleNamespace(scene=after(tenths, *ids), people=NOBODY, frame=frame)
+
+
+def frames_told(wire):
+    """Return the frames of every message of TF."""
+    sent = [typestore().deserialize_cdr(data, TF.type) for each, data in wire.sent if each == TF]
+    return [[item.child_frame_id for item in message.transforms] for message in sent]
+
+
 def test_poses_do_not_wait_for_what_is_large_and_it_is_the_newest_that_follows(wire, sink):
     sink.write_scene(after(0, 3))
     assert wire.is_listing.wait(WAIT_S)
@@ -94,24 +105,37 @@ def test_poses_do_not_wait_for_what_is_large_and_it_is_the_newest_that_follows(w
 
 
 def test_no_object_is_told_of_twice_at_one_stamp(wire, sink):
-    def result(tenths, *ids):
-        frame = SimpleNamespace(camera_name='camera')
-        return SimpleNamespace(scene=after(tenths, *ids), people=NOBODY, frame=frame)
-
     sink.write_early(after(0, 3, 4))
     sink.write(result(0, 3, 4, 5))
     sink.write_early(after(1, 3))
     sink.write(result(1, 3))
     sink.write_early(after(2, 3))
     sink.write(result(3, 3))
-    sent = [typestore().deserialize_cdr(data, TF.type) for each, data in wire.sent if each == TF]
-    told = [[item.child_frame_id for item in message.transforms] for message in sent]
-    assert told == [
+    assert frames_told(wire) == [
         ['object_3', 'object_4'],
         ['object_5'],
         ['object_3'],
         ['object_3'],
         ['object_3'],
+    ]
+
+
+def test_frames_of_both_messages_are_those_of_the_lowest_ids(wire, failures):
+    tf = TfConfig(max_frames=2)
+    sink = RosSink(wire.publisher, OutputConfig(list_period_s=0.0), tf, failures.put)
+    sink.write(result(0, 3, 4, 5))
+    sink.write_early(after(1, 4, 5))
+    sink.write(result(1, 3, 4, 5))
+    sink.write_early(after(2, 3, 4, 5))
+    # What is listed again has a lower id than the last one that has a frame already.
+    sink.write(result(2, 2, 3, 4, 5))
+    wire.may_pass.set()
+    sink.close()
+    assert frames_told(wire) == [
+        ['object_3', 'object_4'],
+        ['object_4'],
+        ['object_3'],
+        ['object_3', 'object_4'],
     ]
 
 
