@@ -68,7 +68,7 @@ class RosSink:
     def write_early(self, scene: Scene) -> None:
         """Publish the frames of objects whose places are known before all else about a frame.
 
-        :meth:`write` tells the rest of it; no frame is told of twice at one stamp.
+        :meth:`write` tells the rest of it: no object is told of twice for one frame of a camera.
         """
         if (early := self._messages.early(scene, self.scene)) is not None:
             message, names = early
