@@ -20,8 +20,9 @@ STIFFNESS = 1.0
 INERTIA = 0.05
 GATE_VOXELS, GATE_SIGMAS = 1.0, 4.0
 """Points farther than the sum of these from the surface do not pull."""
-LOW, UNLIKE = 0.1, 2.0
-"""Noise that is so many times that of the surest tenth of the points is of another kind."""
+LOW, USUAL, UNLIKE = 0.1, 2.0, 4.0
+"""Points of one kind have so many times the noise of the surest tenth of them, by median; noise
+from so many times it on is of another kind, as that of inferred range."""
 STEPS = 8
 LARGEST_STEP_VOXELS = 1.0
 LEAST_POINTS = 12
@@ -62,9 +63,11 @@ def snapped(
 
 def _certainty(feet: Feet, sigmas_m: Float32Array, voxel_m: float) -> FloatArray:
     """(P,) square roots of the weights: Tukey's biweight over the noise, 1 at median noise, or at
-    little more than the least where most of it is far greater, as that of inferred range.
+    little more than the least where most of it is of another kind.
     """
-    usual_m = min(np.median(sigmas_m), UNLIKE * np.quantile(sigmas_m, LOW))
+    usual_m, least_m = np.median(sigmas_m), np.quantile(sigmas_m, LOW)
+    if usual_m > UNLIKE * least_m:
+        usual_m = USUAL * least_m
     gate = GATE_VOXELS * voxel_m + GATE_SIGMAS * sigmas_m
     biweight = np.maximum(1.0 - np.square(feet.distances_m / gate), 0.0)
     return np.asarray(biweight * usual_m / sigmas_m, np.float64)

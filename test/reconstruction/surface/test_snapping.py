@@ -77,3 +77,9 @@ def test_few_sure_points_among_many_inferred_ones_pull_no_harder_than_they_would
     among = _certainty(feet, mixed, 0.004)
     assert among[:30].max() < 2.0 * usual.max()
     assert among[30:].max() < 0.2
+
+
+def test_views_from_near_and_far_are_of_one_kind():
+    feet = SimpleNamespace(distances_m=np.zeros(100))
+    sigmas = np.where(np.arange(100) < 40, np.float32(0.001), np.float32(0.0025))
+    np.testing.assert_allclose(_certainty(feet, sigmas, 0.004), 0.0025 / sigmas, rtol=1e-6)
