@@ -25,9 +25,9 @@ TERMS = (
 HUES = ('red', 'orange', 'yellow', 'green', 'turquoise', 'blue', 'purple', 'pink', 'brown')
 NORM = 6
 """Exponent of the norm that the light is estimated by."""
-MOST_TINT = 0.15
+MOST_TINT = 0.25
 """How far the estimated light may be off white in a channel."""
-BRIGHT, MOST_GAIN = 0.85, 4.0
+BRIGHT, MOST_GAIN = 0.7, 4.0
 """A picture whose light is dimmer than this is brightened to it, by no more than this factor: what
 is black is darker than the rest, not just in the dark."""
 STEP = 8
@@ -86,7 +86,7 @@ def applies(name: str, share: Mapping[str, float]) -> float:
     own = get(name, 0.0)
     close = 0.5 * sum(get(other, 0.0) for other in NEIGHBOURS.get(name, ()))
     best = max(share.values(), default=0.0)
-    return _likely(own + min(close, own) + (0.1 if own >= best > 0 else 0.0), 0.5)
+    return _likely(own + min(close, own) + (0.1 if own >= best > 0 else 0.0), 0.42)
 
 
 NEIGHBOURS = {
