@@ -51,7 +51,7 @@ HARDLY = 0.3
 INFERRED_SIGMA, INFERRED_SIGMA_RAD = 0.08, 0.1
 """Error of an inferred body's place over its diagonal, and of its axes: of worlds of glass."""
 
-MOST_INFERRED = 0.1
+MOST_INFERRED = 0.4
 """Share of its ranges that may be inferred of what counts as measured."""
 
 MOST_FAILURES = 3
