@@ -463,6 +463,8 @@ class Session:
             self._say(f'{reason}: tracks start anew')
             if self._admission.is_elsewhere(frame):
                 self._remembered.keep(self.known(), self._admission.is_restored)
+            else:
+                self._remembered.displace()
             self.reset()
         self._admission.note(frame)
         if jump is None and self._follows_map:

@@ -135,3 +135,16 @@ def test_what_was_known_is_known_again_where_odometry_finds_its_way_back(boxes_w
         assert np.linalg.norm(place - after[object_id]) < 0.03
     (third,) = after.keys() - before.keys()
     assert np.linalg.norm(apply(T_NOW_SAVED, after[third]) - places(between)[third]) < 0.03
+
+
+def test_after_time_began_anew_no_fixed_frame_is_that_of_before(boxes_world):
+    """Odometry begins again under the names it had; its second "odom" is another place."""
+    own, said = {'pose_covariance': np.eye(6) * 1e-8}, []
+    running = session(said)
+    before = places(shown(running, boxes_world, 10, BOXES[:2], **own))
+    shown(running, boxes_world, 14, BOXES, T_NOW_SAVED, 'odom_2', **own)
+    shown(running, boxes_world, 0, OTHERS[:2], T_NOW_SAVED, 'odom', **own)
+    after = places(shown(running, boxes_world, 18, OTHERS[:2], T_NOW_SAVED, 'odom', **own))
+    assert any('stamps went back' in sentence or 'no longer' in sentence for sentence in said)
+    assert not any('found its way back' in sentence for sentence in said)
+    assert not before.keys() & after.keys()

@@ -57,6 +57,10 @@ class Remembered:
             self.clear()
             self._scenes = scenes
 
+    def displace(self) -> None:
+        """Wait for objects alone: no fixed frame to come is one of before, whatever its name."""
+        self._scenes = [replace(scene, fixed_frame='') for scene in self._scenes]
+
     def is_of(self, frame: Frame) -> bool:
         """Return whether own odometry has found its way back to where a scene was."""
         return frame.pose_covariance is not None and any(
@@ -110,7 +114,8 @@ class Remembered:
         :raises InputError: when it is of another version.
         """
         self.clear()
-        self._scenes = [replace(s, fixed_frame='') for s in from_tree(list[Scene], state)]
+        self._scenes = from_tree(list[Scene], state)
+        self.displace()
 
 
 def _is_home(scene: Scene, fixed_frame: str, stamp_ns: int) -> bool:
