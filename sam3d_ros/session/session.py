@@ -51,7 +51,6 @@ from sam3d_ros.session.saving.store import SessionStore
 from sam3d_ros.session.turns import Turns
 
 LOG = logging.getLogger(__name__)
-
 Say = Callable[[str], object]
 
 
