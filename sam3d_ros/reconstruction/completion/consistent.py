@@ -38,7 +38,8 @@ LEAST_PART = 0.03
 
 def consistent_distance(evidence: Evidence, completion: Completion) -> Float32Array:
     """Return the completion's (N, N, N) float32 signed distance in metres (< 0 inside), made
-    consistent with the evidence.
+    consistent with the evidence. Cracks and pinholes of a voxel or two that no ray has proven
+    empty are closed: a wall has them where it is thinner than a voxel.
     """
     voxel = evidence.grid.voxel_m
     measured = evidence.distance_m
@@ -48,26 +49,14 @@ def consistent_distance(evidence: Evidence, completion: Completion) -> Float32Ar
     tolerance = TOLERANCE_SIGMAS * float(np.median(evidence.points.sigmas_m))
     skin = near & (measured <= 0) & (measured > -SKIN_VOXELS * voxel - tolerance)
     field[skin] = np.minimum(field[skin], measured[skin] + tolerance)
-    front = near & (measured > 0)
-    field[front] = np.maximum(field[front], measured[front] - tolerance)
-    missing = _behind_points(evidence) & ~grown(field < 0)
-    field[missing] = -MARGIN_VOXELS * voxel
+    cracks = ~grown(~grown(field < 0)) & (field >= 0)
+    field[cracks] = -MARGIN_VOXELS * voxel
     field[empty] = np.maximum(field[empty], MARGIN_VOXELS * voxel)
     if evidence.support_m is not None:
         # Half a voxel of room lets thin things on the support exist; the mesh is cut flat later.
         depths = -evidence.grid.heights_m(evidence.support_m) - np.float32(0.5 * voxel)
         field = np.maximum(field, depths)
     return _solid(field, skin, evidence)
-
-
-def _behind_points(evidence: Evidence) -> BoolArray:
-    """(N, N, N) bool: the voxels half a voxel under the observed points, where thin things are."""
-    grid, points = evidence.grid, evidence.points
-    under = points.points_m - 0.5 * grid.voxel_m * points.normals
-    index = np.clip(np.rint(grid.coordinates(under)).astype(np.intp), 0, grid.size - 1)
-    behind = np.zeros((grid.size,) * 3, bool)
-    behind[index[:, 0], index[:, 1], index[:, 2]] = True
-    return behind
 
 
 def _proven_empty(evidence: Evidence) -> BoolArray:

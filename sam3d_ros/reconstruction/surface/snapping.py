@@ -15,7 +15,7 @@ from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.reconstruction.evidence.points import ObservedPoints
 from sam3d_ros.reconstruction.surface.nearest import Feet, facing_feet, unit_normals
 
-STIFFNESS = 1.0
+STIFFNESS = 3.0
 """Pull of a neighbouring vertex over that of one observed point of median noise."""
 INERTIA = 0.05
 GATE_VOXELS, GATE_SIGMAS = 1.0, 4.0

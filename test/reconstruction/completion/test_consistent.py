@@ -69,3 +69,18 @@ def test_a_hidden_cavity_is_filled_unless_it_opens_widely(evidence, half_width, 
     field = consistent_distance(evidence, completion)
     assert (field[x, y, z] < 0) == filled
     assert not evidence.clear[field < 0].any()
+
+
+@pytest.mark.parametrize(('width', 'closed'), [(1, True), (2, True), (4, False)])
+def test_pinholes_of_a_hidden_wall_are_closed_unless_they_are_wide(evidence, width, closed):
+    solid = consistent_distance(evidence, claim(evidence, -0.1)) < 0
+    x, y, z = np.unravel_index(distance_transform_cdt(solid).argmax(), solid.shape)
+    # The front and a wall at the back, with all between them open to the sides.
+    walls = solid.copy()
+    walls[x - 2 : x + 2] = False
+    walls[x + 3 :] = False
+    walls[x : x + 3, y : y + width, z : z + width] = False
+    distance = np.where(walls, np.float32(-0.01), np.float32(0.01))
+    field = consistent_distance(evidence, Completion(distance, solid.astype(np.float32), 'wall'))
+    assert (field[x + 2, y + width // 2, z + width // 2] < 0) == closed
+    assert not evidence.clear[field < 0].any()
