@@ -117,6 +117,11 @@ class ReconstructionConfig:
         minimum=1,
         maximum=8,
     )
+    refine: bool = option(
+        False,
+        'things with thin walls, blades or handles are decoded again at twice the resolution '
+        'where their surface is',
+    )
     texture_px: int = option(
         1024,
         'most columns and rows of a texture in GLB files; smaller ones have 1.5 texels a pixel',

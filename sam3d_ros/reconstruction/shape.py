@@ -27,7 +27,7 @@ from sam3d_ros.core.types import (
 from sam3d_ros.geometry.shapes.convex import convex_parts
 from sam3d_ros.geometry.shapes.decimate import decimated
 from sam3d_ros.geometry.shapes.gaussians import moved_gaussians
-from sam3d_ros.geometry.shapes.meshes import lengths
+from sam3d_ros.geometry.shapes.meshes import face_normals, lengths, vertex_normals
 from sam3d_ros.geometry.shapes.symmetries import canonical_up, moved_symmetry, symmetry_of
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.answers import (
@@ -44,10 +44,11 @@ from sam3d_ros.reconstruction.appearance.appearance import coloured
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.completion.consistent import consistent_distance
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
+from sam3d_ros.reconstruction.refinement.refiner import Refiner
 from sam3d_ros.reconstruction.surface.confidence import face_confidence, scale_sigma
 from sam3d_ros.reconstruction.surface.keeping import kept_vertices
 from sam3d_ros.reconstruction.surface.labels import face_labels
-from sam3d_ros.reconstruction.surface.meshing import face_normals, finished_surface, vertex_normals
+from sam3d_ros.reconstruction.surface.meshing import finished_surface
 from sam3d_ros.reconstruction.surface.scoring import completion_inliers, score_mesh
 
 SAMPLES = 400
@@ -165,7 +166,11 @@ def loaded_shape(item: SceneObject) -> Shape:
 
 
 def build_shape(
-    evidence: Evidence, completion: Completion, max_faces: int, answers: int = 1
+    evidence: Evidence,
+    completion: Completion,
+    max_faces: int,
+    answers: int = 1,
+    refiner: Refiner | None = None,
 ) -> Shape:
     """Return the finished shape of a completion, in the evidence's ref frame.
 
@@ -175,6 +180,7 @@ def build_shape(
     :param answers: level sets of the completion that are finished; the one that agrees best with
         the evidence is the shape, the others go with it. A completion with a surface of its own
         has no others.
+    :param refiner: decodes thin things again, finer; None leaves them as they are.
     """
     kept = completion.surface
     levels = list(LEVELS[: answers if kept is None else 1])
@@ -185,7 +191,10 @@ def build_shape(
     for level in levels:
         distance_m = consistent_distance(evidence, at_level(completion, evidence, level))
         if kept is None:
-            vertices, faces = finished_surface(distance_m, evidence, max_faces)
+            refined = None
+            if refiner is not None:
+                refined = refiner.refine(evidence, distance_m, completion)
+            vertices, faces = finished_surface(distance_m, evidence, max_faces, refined)
         else:
             vertices, faces = kept_vertices(kept, distance_m, evidence), kept.faces
         made.append((vertices, faces, score_mesh(vertices, faces, evidence)))

@@ -54,10 +54,6 @@ class LoopConfig(Schedule, Protocol):
         """Samples per step."""
 
     @property
-    def workers(self) -> int:
-        """Processes that read samples."""
-
-    @property
     def weight_decay(self) -> float:
         """Decoupled weight decay."""
 
@@ -70,13 +66,21 @@ class LoopConfig(Schedule, Protocol):
         """Steps between checkpoints."""
 
 
+class SampleConfig(LoopConfig, Protocol):
+    """The options of a run on whole samples that the loader reads."""
+
+    @property
+    def workers(self) -> int:
+        """Processes that read samples."""
+
+
 def load_config(schema: type[Config], file: Path | None) -> Config:
     """Return the training configuration of a YAML file, or the defaults."""
     return build(schema, yaml.safe_load(file.read_text()) if file else {})
 
 
 def sample_batches(
-    config: LoopConfig,
+    config: SampleConfig,
     dataset: Callable[[list[Path], int], Dataset[Batch]],
     maker: str,
     step: int,

@@ -25,13 +25,13 @@ from sam3d_ros.core.types import (
     Plane,
 )
 from sam3d_ros.geometry.masks import mask_box
+from sam3d_ros.geometry.shapes.meshes import vertex_normals
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.geometry.visibility import judge
 from sam3d_ros.reconstruction.appearance.appearance import coloured
 from sam3d_ros.reconstruction.completion.completer import Completer, Job
 from sam3d_ros.reconstruction.evidence.evidence import build_evidence
 from sam3d_ros.reconstruction.surface.labels import centres_and_normals
-from sam3d_ros.reconstruction.surface.meshing import vertex_normals
 from sam3d_ros.reconstruction.surface.nearest import nearest_feet
 from sam3d_ros.reconstruction.views import crop_view
 from sam3d_ros.world.episode import Episode

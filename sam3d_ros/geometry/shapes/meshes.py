@@ -70,3 +70,27 @@ def lengths(vectors: Vectors) -> Vectors:
     """Return the (N,) lengths of (N, 3) vectors; several times faster than numpy's norm."""
     length: Vectors = np.sqrt(squared_lengths(vectors))
     return length
+
+
+def face_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
+    """Return (F, 3) normals whose length is twice the face's area.
+
+    :param vertices: (V, 3), in any frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    """
+    a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
+    return cross(b - a, c - a)
+
+
+def vertex_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
+    """Return (V, 3) unit normals, area-weighted; zero where degenerate.
+
+    :param vertices: (V, 3), in any frame.
+    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
+    """
+    normals = face_normals(vertices, faces)
+    total = [
+        np.bincount(faces.ravel(), np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)
+    ]
+    stacked: FloatArray = np.stack(total, axis=1).astype(np.float64)
+    return (stacked / np.maximum(lengths(stacked), 1e-20)[:, None]).astype(np.float32)

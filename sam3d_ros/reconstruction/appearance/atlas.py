@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.reconstruction.surface.meshing import face_normals
+from sam3d_ros.geometry.shapes.meshes import face_normals
 
 DIRECTIONS = np.concatenate([np.eye(3), -np.eye(3)])
 SMOOTHING, VOTES = 6, 6

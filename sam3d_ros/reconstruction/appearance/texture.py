@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sam3d_ros.core.types import FloatArray, Mesh, Scene, Texture
+from sam3d_ros.geometry.shapes.meshes import vertex_normals
 from sam3d_ros.geometry.transforms import apply, inverse
 from sam3d_ros.reconstruction.appearance.appearance import coloured, nearest_known
 from sam3d_ros.reconstruction.appearance.atlas import unwrap
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.evidence.raster import cover
-from sam3d_ros.reconstruction.surface.meshing import vertex_normals
 from sam3d_ros.reconstruction.views import View
 
 OVERSAMPLING = 1.5

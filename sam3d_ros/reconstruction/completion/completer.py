@@ -16,6 +16,7 @@ from sam3d_ros.reconstruction.completion.completion import CompletionBackend
 from sam3d_ros.reconstruction.config import ReconstructionConfig
 from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.generators.config import GENERATORS
+from sam3d_ros.reconstruction.refinement.refiner import Refiner
 from sam3d_ros.reconstruction.shape import Shape, build_shape
 from sam3d_ros.reconstruction.views import View
 
@@ -63,6 +64,7 @@ class Completer:
     def __init__(self, config: ReconstructionConfig) -> None:
         self._config = config
         self._backends: dict[str, CompletionBackend] = {}
+        self._refiner = Refiner(config) if config.refine else None
 
     def load(self, name: str) -> CompletionBackend:
         """Return a backend, loaded.
@@ -125,7 +127,9 @@ class Completer:
             name = type(backend).__name__
             raise BackendError(f'{name} failed: {type(error).__name__}: {error}') from error
         return [
-            build_shape(item, completion, self._config.max_faces, self._config.answers)
+            build_shape(
+                item, completion, self._config.max_faces, self._config.answers, self._refiner
+            )
             for item, completion in zip(evidence, completions, strict=True)
         ]
 

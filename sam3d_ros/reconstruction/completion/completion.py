@@ -43,6 +43,8 @@ class Completion:
     :param seed: seed it drew from, 0 when it draws nothing.
     :param surface: kept as the object's, with its colours, only pulled onto what was observed and
         cut where the evidence contradicts; None = the surface of ``distance_m``.
+    :param features: (L, N/2, N/2, N/2) float32, last layer of the network of ``volume``, which
+        the refinement goes on from; None when it was another backend, or the range was inferred.
     """
 
     distance_m: Float32Array
@@ -51,6 +53,7 @@ class Completion:
     weights_hash: str = ''
     seed: int = 0
     surface: MadeSurface | None = None
+    features: Float32Array | None = None
 
 
 class CompletionBackend(Protocol):

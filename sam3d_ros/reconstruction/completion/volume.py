@@ -60,10 +60,13 @@ class VolumeCompletion:
                 part = chosen[start : start + LARGEST_BATCH]
                 channels = np.stack([volume_input(evidence[k]) for k in part])
                 answers = run_network(self._session(name), channels)
-                for k, probability, distance in zip(part, *answers, strict=True):
-                    distance_m = distance * evidence[k].truncation_m
+                for k, probability, distance, features in zip(part, *answers, strict=True):
                     completions[k] = Completion(
-                        distance_m, probability, WEIGHTS, self._hashes[name]
+                        distance * evidence[k].truncation_m,
+                        probability,
+                        WEIGHTS,
+                        self._hashes[name],
+                        features=None if evidence[k].is_inferred else features,
                     )
         return [completions[k] for k in range(len(evidence))]
 
@@ -75,12 +78,15 @@ class VolumeCompletion:
 
 def run_network(
     session: InferenceSession, channels: ByteArray
-) -> tuple[Float32Array, Float32Array]:
-    """Return the (B, N, N, N) probability and signed distance (in truncations) of a batch.
+) -> tuple[Float32Array, Float32Array, Float32Array]:
+    """Return the (B, N, N, N) probability and signed distance (in truncations) of a batch, and
+    its (B, L, N/2, N/2, N/2) features.
 
     :param session: the network's.
     :param channels: (B, C, N, N, N) uint8, see :func:`volume_input`.
     """
     scaled = channels.astype(np.float32) / np.float32(255.0)
-    probability, distance = session.run(['probability', 'distance'], {'channels': scaled})
-    return probability, distance
+    probability, distance, features = session.run(
+        ['probability', 'distance', 'features'], {'channels': scaled}
+    )
+    return probability, distance, features

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rays of one view through the voxels of a grid: one projection and one look-up per voxel."""
+"""Rays of one view through points of space: one projection and one look-up per point."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FARTHEST_M = 1e3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ViewRays:
-    """What one view says about each voxel; (N, N, N) each.
+    """What one view says about each voxel of a grid, (N, N, N) each, or of a list, (P,) each.
 
     :param looks: bool, the voxel projects to a pixel that decides (own, or with a return).
     :param in_mask: bool, that pixel is the object's.
@@ -54,13 +54,48 @@ def cast(view: View, grid: Grid, truncation_m: float, config: EvidenceConfig) ->
     :param truncation_m: of the signed distance.
     :param config: how sure a ray must be of free space.
     """
+    T = T_cam_grid(view, grid)
+    a = grid.axis_m
+    X, Y, z = (
+        (
+            (T[i, 0] * a)[:, None, None]
+            + (T[i, 1] * a)[None, :, None]
+            + (T[i, 2] * a + T[i, 3])[None, None, :]
+        ).astype(np.float32)
+        for i in range(3)
+    )
+    return _fates(view, (X, Y, z), grid.voxel_m, truncation_m, config)
+
+
+def cast_at(
+    view: View, points_m: Float32Array, grid: Grid, truncation_m: float, config: EvidenceConfig
+) -> ViewRays:
+    """Return what ``view`` says about voxels, (P,) each.
+
+    :param points_m: (P, 3) float32 centres of voxels of ``grid``, in its frame.
+    :param truncation_m: of the signed distance.
+    :param config: how sure a ray must be of free space.
+    """
+    T = T_cam_grid(view, grid).astype(np.float32)
+    X, Y, z = T[:3, :3] @ points_m.T + T[:3, 3:]
+    return _fates(view, (X, Y, z), grid.voxel_m, truncation_m, config)
+
+
+def _fates(
+    view: View,
+    at_cam: tuple[Float32Array, Float32Array, Float32Array],
+    voxel_m: float,
+    truncation_m: float,
+    config: EvidenceConfig,
+) -> ViewRays:
+    """Return what ``view`` says about voxels of side ``voxel_m`` around points of its frame."""
     kinds, depths = _pixels(view)
-    pixel, z = _project(view, grid)
+    pixel, z = _pixels_of(view, *at_cam), at_cam[2]
     sigmas = view.sensor.axial_sigma(depths)
     if view.range_sigma_m is not None:
         own_m = np.append(view.range_sigma_m, np.float32(np.nan))
         sigmas = np.where(np.isfinite(own_m), own_m, sigmas)
-    half_m = np.float32(0.5 * grid.voxel_m)
+    half_m = np.float32(0.5 * voxel_m)
     kind, gap = kinds[pixel], depths[pixel] - z
     tolerance = (config.free_sigmas * sigmas + half_m)[pixel]
     own, other = kind == OWN, kind >= FOREIGN
@@ -126,18 +161,8 @@ def _cleared(view: View, config: EvidenceConfig) -> Float32Array:
     return np.append(np.where(seen, cleared, 0.0), 0.0).astype(np.float32)
 
 
-def _project(view: View, grid: Grid) -> tuple[np.ndarray, Float32Array]:
-    """Flat pixel index (the last: outside the crop) and optical depth of every voxel centre."""
-    T = T_cam_grid(view, grid)
-    a = grid.axis_m
-    X, Y, z = (
-        (
-            (T[i, 0] * a)[:, None, None]
-            + (T[i, 1] * a)[None, :, None]
-            + (T[i, 2] * a + T[i, 3])[None, None, :]
-        ).astype(np.float32)
-        for i in range(3)
-    )
+def _pixels_of(view: View, X: Float32Array, Y: Float32Array, z: Float32Array) -> np.ndarray:
+    """Flat index of the pixel (the last: outside the crop) of points in the optical frame."""
     camera = view.camera
     ahead = z > 0.01
     scale = 1.0 / np.where(ahead, z, 1.0)
@@ -146,5 +171,4 @@ def _project(view: View, grid: Grid) -> tuple[np.ndarray, Float32Array]:
     inside = ahead & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
     outside = np.float32(camera.width * camera.height)
     # Whole numbers below 2^24 are exact in float32; crops are smaller.
-    pixel = np.where(inside, row * np.float32(camera.width) + column, outside).astype(np.int32)
-    return pixel, z
+    return np.where(inside, row * np.float32(camera.width) + column, outside).astype(np.int32)

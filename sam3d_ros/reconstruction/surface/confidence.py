@@ -73,9 +73,11 @@ def face_features(
     centres, normals = centres_and_normals(vertices, faces)
     near = tolerance_m(evidence)
     step = np.float32(near) * normals
-    below, above = (sample(probability, at, evidence) for at in (centres - step, centres + step))
+    below, above = (
+        sample(probability, at, evidence.grid) for at in (centres - step, centres + step)
+    )
     crossing = np.clip(below - above, LEAST_CROSSING, 1.0 - LEAST_CROSSING)
-    surface = sample(evidence.proven, centres, evidence)
+    surface = sample(evidence.proven, centres, evidence.grid)
     voxel = np.full(len(faces), evidence.grid.voxel_m / near, np.float32)
     return np.stack([np.log(crossing / (1.0 - crossing)), surface, voxel], axis=1)
 

@@ -9,11 +9,11 @@ import numpy as np
 from scipy import ndimage
 
 from sam3d_ros.core.types import Float32Array, FloatArray
-from sam3d_ros.geometry.shapes.meshes import adjacency
+from sam3d_ros.geometry.shapes.meshes import adjacency, vertex_normals
 from sam3d_ros.reconstruction.completion.completion import MadeSurface
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
 from sam3d_ros.reconstruction.surface.labels import sample
-from sam3d_ros.reconstruction.surface.meshing import above_support, vertex_normals
+from sam3d_ros.reconstruction.surface.meshing import above_support
 from sam3d_ros.reconstruction.surface.snapping import snapped
 
 PULLS = 3
@@ -44,8 +44,8 @@ def kept_vertices(
     outside = _outside_voxels(distance_m)
     slopes = [np.asarray(slope, np.float32) for slope in np.gradient(outside)]
     for _ in range(CUTS):
-        beyond = np.maximum(sample(outside, vertices, evidence) - ALLOWED_VOXELS, 0.0)
-        slope = np.stack([sample(part, vertices, evidence) for part in slopes], axis=1)
+        beyond = np.maximum(sample(outside, vertices, evidence.grid) - ALLOWED_VOXELS, 0.0)
+        slope = np.stack([sample(part, vertices, evidence.grid) for part in slopes], axis=1)
         length = np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-6)
         vertices = vertices - (beyond * voxel_m)[:, None] * slope / length
         vertices = vertices.astype(np.float32)

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.types import BoolArray, ByteArray, FaceLabel, Float32Array, IndexArray
-from sam3d_ros.geometry.shapes.meshes import lengths
+from sam3d_ros.geometry.shapes.meshes import face_normals, lengths
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
-from sam3d_ros.reconstruction.surface.meshing import face_normals
+from sam3d_ros.reconstruction.evidence.grid import Grid
 
 PROBE_VOXELS = 0.75
 OBSERVED_LIKELIHOOD = 0.1
@@ -27,24 +27,24 @@ def face_labels(vertices: Float32Array, faces: IndexArray, evidence: Evidence) -
     """
     centres, normals = centres_and_normals(vertices, faces)
     probe = PROBE_VOXELS * evidence.grid.voxel_m
-    observed = sample(evidence.proven, centres, evidence) > OBSERVED_LIKELIHOOD
+    observed = sample(evidence.proven, centres, evidence.grid) > OBSERVED_LIKELIHOOD
     facing = _faces_a_view(centres, normals, evidence)
     under = centres - probe * normals
-    empty = sample(evidence.free.astype(np.float32), under, evidence) > 0.5
+    empty = sample(evidence.free.astype(np.float32), under, evidence.grid) > 0.5
     labels = np.full(len(faces), FaceLabel.OCCLUDED, np.uint8)
     labels[empty] = FaceLabel.CONTRADICTED
     labels[observed & facing] = FaceLabel.OBSERVED
     return labels
 
 
-def sample(volume: Float32Array, points_m: Float32Array, evidence: Evidence) -> Float32Array:
+def sample(volume: Float32Array, points_m: Float32Array, grid: Grid) -> Float32Array:
     """Return (P,) values of a volume at points of the grid frame, trilinear; border outside.
 
     :param points_m: (P, 3), grid frame.
-    :param evidence: whose grid it is.
+    :param grid: whose values the volume holds.
     """
-    size = evidence.grid.size
-    at = np.clip(evidence.grid.coordinates(points_m.astype(np.float64)), 0, size - 1.001)
+    size = grid.size
+    at = np.clip(grid.coordinates(points_m.astype(np.float64)), 0, size - 1.001)
     low = at.astype(np.intp)
     share = np.ascontiguousarray((at - low).astype(np.float32).T)
     base = (low[:, 0] * size + low[:, 1]) * size + low[:, 2]

@@ -7,8 +7,10 @@ import numpy as np
 from scipy import sparse
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
-from sam3d_ros.geometry.shapes.meshes import adjacency, cross, lengths
+from sam3d_ros.geometry.shapes.meshes import adjacency, vertex_normals
 from sam3d_ros.reconstruction.evidence.evidence import Evidence
+from sam3d_ros.reconstruction.refinement.refiner import Refined
+from sam3d_ros.reconstruction.refinement.walls import closed_walls, drawn_in, kept_apart
 from sam3d_ros.reconstruction.surface.snapping import snapped
 from sam3d_ros.reconstruction.surface.surface import extract_surface
 
@@ -17,7 +19,10 @@ TAUBIN_LAMBDA, TAUBIN_MU = 0.5, -0.53
 
 
 def finished_surface(
-    distance_m: Float32Array, evidence: Evidence, max_faces: int
+    distance_m: Float32Array,
+    evidence: Evidence,
+    max_faces: int,
+    refined: Refined | None = None,
 ) -> tuple[Float32Array, IndexArray]:
     """Return (V, 3) vertices in the grid frame and (F, 3) faces of a watertight surface.
 
@@ -27,16 +32,21 @@ def finished_surface(
 
     :param distance_m: (N, N, N) float32 signed distance, < 0 inside.
     :param evidence: what was seen of the object.
+    :param refined: the same at a finer resolution, which the faces are drawn onto.
     """
+    if refined is not None:
+        distance_m = closed_walls(distance_m, refined, evidence.surface)
     vertices, faces = extract_surface(distance_m, evidence.grid, max_faces)
     if len(faces) == 0:
         return vertices, faces
     neighbours = adjacency(faces, len(vertices))
-    vertices = faired(vertices, neighbours)
-    normals = vertex_normals(vertices, faces)
-    vertices = snapped(
-        vertices, normals, faces, neighbours, evidence.points, evidence.grid.voxel_m
-    )
+    if refined is not None:
+        vertices = drawn_in(vertices, faces, refined)
+    drawn = faired(vertices, neighbours)
+    normals = vertex_normals(drawn, faces)
+    vertices = snapped(drawn, normals, faces, neighbours, evidence.points, evidence.grid.voxel_m)
+    if refined is not None:
+        vertices = kept_apart(vertices, drawn, normals, refined, evidence.support_m)
     if evidence.support_m is not None:
         vertices = above_support(vertices, evidence.support_m)
     return vertices, faces
@@ -59,27 +69,3 @@ def faired(vertices: Float32Array, neighbours: sparse.csr_array) -> Float32Array
     for step in [TAUBIN_LAMBDA, TAUBIN_MU] * FAIR_STEPS:
         moved = moved + step * (neighbours @ moved / degree - moved)
     return moved.astype(np.float32)
-
-
-def face_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
-    """Return (F, 3) normals whose length is twice the face's area.
-
-    :param vertices: (V, 3), in any frame.
-    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
-    """
-    a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
-    return cross(b - a, c - a)
-
-
-def vertex_normals(vertices: Float32Array, faces: IndexArray) -> Float32Array:
-    """Return (V, 3) unit normals, area-weighted; zero where degenerate.
-
-    :param vertices: (V, 3), in any frame.
-    :param faces: (F, 3) indices of vertices, counter-clockwise seen from outside.
-    """
-    normals = face_normals(vertices, faces)
-    total = [
-        np.bincount(faces.ravel(), np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)
-    ]
-    stacked: FloatArray = np.stack(total, axis=1).astype(np.float64)
-    return (stacked / np.maximum(lengths(stacked), 1e-20)[:, None]).astype(np.float32)

@@ -57,7 +57,7 @@ def completion_inliers(distance_m: Float32Array, evidence: Evidence) -> float:
     points = evidence.points
     if len(points.points_m) == 0:
         return 0.0
-    off = np.abs(sample(distance_m, points.points_m, evidence))
+    off = np.abs(sample(distance_m, points.points_m, evidence.grid))
     return float((off <= evidence.grid.voxel_m + INLIER_SIGMAS * points.sigmas_m).mean())
 
 

@@ -54,7 +54,7 @@ def scores(
         possible = truth.evidence.free == 0
         for mine, network, run in zip(values, networks, runs, strict=True):
             found = iou((logits(network, run.hidden, given) > 0) & possible, truth)
-            mine[truth.family].append(found)
+            mine[truth.solid.family].append(found)
     return values
 
 

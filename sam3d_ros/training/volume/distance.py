@@ -28,8 +28,7 @@ def signed_distance(
     :param T_obj_grid: (4, 4) float64, grid frame to object frame.
     :param grid: with a multiple of :data:`BLOCK` voxels along each side.
     """
-    scene = o3d.t.geometry.RaycastingScene(nthreads=1)
-    scene.add_triangles(solid.vertices_m, solid.faces.astype(np.uint32))
+    scene = _scene(solid)
     blocks, half = grid.size // BLOCK, 0.5 * (BLOCK - 1)
     # (blocks^3, BLOCK^3, 3), so that a row is a block.
     centres = apply(T_obj_grid, grid.centres_m().astype(np.float64)).astype(np.float32)
@@ -42,6 +41,20 @@ def signed_distance(
     shape = (blocks, blocks, blocks, BLOCK, BLOCK, BLOCK)
     volume = distance.reshape(shape).transpose(0, 3, 1, 4, 2, 5).reshape((grid.size,) * 3)
     return np.clip(volume, -truncation_m, truncation_m)
+
+
+def distance_at(solid: Solid, points_m: FloatArray) -> Float32Array:
+    """Return (...) float32 signed distance at points, < 0 inside, metres.
+
+    :param points_m: (..., 3) float64, object frame.
+    """
+    return _asked(_scene(solid), points_m.astype(np.float32))
+
+
+def _scene(solid: Solid) -> o3d.t.geometry.RaycastingScene:
+    scene = o3d.t.geometry.RaycastingScene(nthreads=1)
+    scene.add_triangles(solid.vertices_m, solid.faces.astype(np.uint32))
+    return scene
 
 
 def _asked(scene: o3d.t.geometry.RaycastingScene, points_m: Float32Array) -> Float32Array:

@@ -94,9 +94,9 @@ def evaluate(scored: Iterator[Sample]) -> dict[str, float]:
         values['time_s'].append(seconds)
         result = scores(sample, learned, _timed(geometric, sample.evidence)[0])
         for method, score in result.items():
-            for part in ('all', sample.family, sample.suite):
+            for part in ('all', sample.solid.family, sample.suite):
                 values[f'iou.{method}.{part}'].append(score)
-        LOG.info('%s %s %s', sample.suite, sample.name, result)
+        LOG.info('%s %s %s', sample.suite, sample.solid.name, result)
         undecided = sample.evidence.free == 0
         probabilities.append(learned.probability[undecided])
         truths.append((sample.distance_m < 0)[undecided])

@@ -61,11 +61,12 @@ class CalibratedNet(nn.Module):
         self.network = network
         self.calibration = calibration
 
-    def forward(self, channels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (B, N, N, N) probabilities and signed distances in truncations."""
-        logits, _ = self.network(channels)
+    def forward(self, channels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (B, N, N, N) probabilities and signed distances in truncations, and features."""
+        features = self.network.features(channels)
+        logits = self.network.head(features)[:, 0]
         distance = torch.tanh(-self.calibration.slope * logits)
-        return torch.sigmoid(logits / self.calibration.temperature), distance
+        return torch.sigmoid(logits / self.calibration.temperature), distance, features
 
 
 @torch.no_grad()
@@ -117,7 +118,7 @@ def write_onnx(network: nn.Module, file: Path) -> None:
         (example,),
         str(file),
         input_names=['channels'],
-        output_names=['probability', 'distance'],
+        output_names=['probability', 'distance', 'features'],
         dynamic_shapes=({0: torch.export.Dim('batch')},),
         dynamo=True,
         external_data=False,
@@ -131,13 +132,13 @@ def write_onnx(network: nn.Module, file: Path) -> None:
             raise BackendError(f'{file} differs from torch by {difference:.2g}')
 
 
-def register(models: Path, name: str) -> None:
-    """Put hash and size of the file of ``name`` into the registry of ``models``."""
+def register(models: Path, name: str, file_name: str) -> None:
+    """Put hash and size of the file of the weights ``name`` into the registry of ``models``."""
     path = models / REGISTRY
     registry = yaml.safe_load(path.read_text())
     entry = next(item for item in registry['weights'] if item['name'] == name)
-    file = models / FILES[name]
-    entry |= {'file': FILES[name], 'sha256': file_hash(file), 'size': file.stat().st_size}
+    file = models / file_name
+    entry |= {'file': file_name, 'sha256': file_hash(file), 'size': file.stat().st_size}
     path.write_text(yaml.safe_dump(registry, sort_keys=False, width=120))
 
 
@@ -155,7 +156,7 @@ def main() -> None:
     files = sorted((arguments.data / 'validation').glob('*.npz'))[: arguments.samples]
     calibrated = CalibratedNet(network, calibrate(network, files)).eval()
     write_onnx(calibrated, arguments.models / FILES[arguments.name])
-    register(arguments.models, arguments.name)
+    register(arguments.models, arguments.name, FILES[arguments.name])
 
 
 if __name__ == '__main__':

@@ -105,10 +105,14 @@ class VolumeNet(nn.Module):
 
         :param channels: (B, inputs, N, N, N) in [0, 1], N a multiple of 8.
         """
+        out = self.head(self.features(channels))
+        return out[:, 0], torch.tanh(out[:, 1])
+
+    def features(self, channels: Tensor) -> Tensor:
+        """Return the (B, L, N/2, N/2, N/2) features of the last layer but the head."""
         half = self.stem(channels)
         quarter = self.encode_quarter(self.down_quarter(half))
         eighth = self.bottleneck(self.down_eighth(quarter))
         quarter = self.decode_quarter(quarter + self.up_quarter(eighth))
-        half = self.decode_half(half + self.up_half(quarter))
-        out = self.head(half)
-        return out[:, 0], torch.tanh(out[:, 1])
+        decoded: Tensor = self.decode_half(half + self.up_half(quarter))
+        return decoded

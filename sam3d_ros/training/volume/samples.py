@@ -47,6 +47,7 @@ from sam3d_ros.training.volume.worlds import (
 )
 from sam3d_ros.world import samples as world_samples
 from sam3d_ros.world.episode import Episode
+from sam3d_ros.world.solid import Solid
 from sam3d_ros.world.sources import ObjectSource
 from sam3d_ros.world.truth import FrameTruth
 
@@ -74,16 +75,16 @@ class Sample:
 
     :param distance_m: (N, N, N) float32 true signed distance at the voxel centres, metres, clipped
         to one truncation.
-    :param name: name of the object.
-    :param family: its family or category.
+    :param solid: the object.
+    :param T_obj_grid: (4, 4) float64 from the evidence's grid to the object, where it truly was.
     :param suite: the suite that its world is of.
     :param has_depth: it has returns of its own; else its range is inferred.
     """
 
     evidence: Evidence
     distance_m: Float32Array
-    name: str
-    family: str
+    solid: Solid
+    T_obj_grid: FloatArray
     suite: str
     has_depth: bool = True
 
@@ -174,7 +175,7 @@ def _fused(
                 inverse(first.T_fixed_obj[index]) @ first.T_fixed_cam @ evidence.T_cam_grid
             )
             distance_m = signed_distance(solid, T_obj_grid, evidence.grid, evidence.truncation_m)
-            yield Sample(evidence, distance_m, solid.name, solid.family, episode.suite, has_depth)
+            yield Sample(evidence, distance_m, solid, T_obj_grid, episode.suite, has_depth)
 
 
 def store(sample: Sample) -> StoredSample:

@@ -22,8 +22,8 @@ from sam3d_ros.reconstruction.config import EvidenceConfig, ReconstructionConfig
 from sam3d_ros.reconstruction.evidence.evidence import Evidence, build_evidence
 from sam3d_ros.reconstruction.views import View
 
-SHA256 = 'ea6912dff154a13b853b674bd2d612821a0f387f14ff265ff5cd1aa0ec87848d'
-SHA256_INFERRED = '314248b2f40abb07741ba51d8704f48c0e9b39112e5627f29e4f5fbcda024620'
+SHA256 = '213ba550038b02442eb5147f0f64e3786176254495b4e732eb823eef527b6553'
+SHA256_INFERRED = '3efa4d6f4b7d373aa400e2c04209a6252da236c8cf001d061cebc31b25025052'
 GOLDEN_INSIDE = 29997
 GOLDEN_MEAN = 0.266767
 """Voxels inside and mean probability of the ball below, as first computed by the shipped file."""

@@ -6,10 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sam3d_ros.geometry.shapes.meshes import adjacency
+from sam3d_ros.geometry.shapes.meshes import adjacency, vertex_normals
 from sam3d_ros.reconstruction.evidence.grid import Grid
 from sam3d_ros.reconstruction.evidence.points import ObservedPoints
-from sam3d_ros.reconstruction.surface.meshing import vertex_normals
 from sam3d_ros.reconstruction.surface.snapping import _certainty, snapped
 from sam3d_ros.reconstruction.surface.surface import extract_surface
 

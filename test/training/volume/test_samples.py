@@ -37,8 +37,8 @@ def test_worlds_give_single_views_and_fused_ones(ideal: list[Sample]) -> None:
 def test_truth_lies_where_an_ideal_sensor_sees_it(ideal: list[Sample]) -> None:
     for sample in ideal:
         free = sample.evidence.free > 0
-        assert np.median(off_m(sample)) < 0.001, sample.name
-        assert (sample.distance_m[free] > 0).mean() > 0.99, sample.name
+        assert np.median(off_m(sample)) < 0.001, sample.solid.name
+        assert (sample.distance_m[free] > 0).mean() > 0.99, sample.solid.name
         assert (sample.distance_m < 0).any()
         assert np.abs(sample.distance_m).max() <= sample.evidence.truncation_m
 
@@ -83,7 +83,7 @@ def test_things_without_returns_come_with_inferred_range_and_the_same_truth() ->
     found = list(samples([2, 4], SOLIDS, options))
     blind = [sample for sample in found if not sample.has_depth]
     assert len(blind) >= 2
-    by_name = {sample.name: sample for sample in found if sample.has_depth}
+    by_name = {sample.solid.name: sample for sample in found if sample.has_depth}
     for sample in blind:
         for view in sample.evidence.views:
             assert view.returned.sum() < 0.5 * view.own.sum()
@@ -92,6 +92,6 @@ def test_things_without_returns_come_with_inferred_range_and_the_same_truth() ->
             assert view.range_sigma_m is not None
             assert (view.range_sigma_m[inferred] > 0.002).all()
         inside, voxel = sample.distance_m < 0, sample.evidence.grid.voxel_m
-        seen = by_name[sample.name]
+        seen = by_name[sample.solid.name]
         volume = (seen.distance_m < 0).sum() * seen.evidence.grid.voxel_m**3
         assert inside.sum() * voxel**3 == pytest.approx(volume, rel=0.2)

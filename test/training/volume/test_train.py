@@ -193,8 +193,9 @@ def test_exported_network_computes_the_same(tmp_path: Path) -> None:
     calibrated = CalibratedNet(network, Calibration(2.0, 0.05)).eval()
     write_onnx(calibrated, tmp_path / 'net.onnx')
     channels = torch.rand(1, len(CHANNELS), SIZE, SIZE, SIZE)
-    probability, distance = calibrated(channels)
+    probability, distance, features = calibrated(channels)
     assert torch.equal(probability > 0.5, distance < 0)
+    assert torch.equal(network.head(features)[:, 0] > 0, distance < 0)
     again = VolumeNet(network.config)
     load_shipped(again, tmp_path / 'net.onnx', channels)
     with torch.no_grad():

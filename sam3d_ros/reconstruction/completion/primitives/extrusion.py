@@ -118,7 +118,7 @@ def _prism(outline: BoolArray, bottom: float, top: float, grid: Grid) -> Float32
 def _explains(distance: Float32Array, evidence: Evidence) -> bool:
     """Whether most points lie on the surface, and nothing of the inside is proven empty."""
     points = evidence.points
-    off = np.abs(sample(distance, points.points_m, evidence))
+    off = np.abs(sample(distance, points.points_m, evidence.grid))
     met = off <= 2.0 * points.sigmas_m + 0.5 * evidence.grid.voxel_m
     inside = distance < 0
     if not inside.any() or met.mean() < EXPLAINED:
