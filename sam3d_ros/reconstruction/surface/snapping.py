@@ -23,7 +23,7 @@ GATE_VOXELS, GATE_SIGMAS = 1.0, 4.0
 LOW, USUAL, UNLIKE = 0.1, 2.0, 4.0
 """Points of one kind have so many times the noise of the surest tenth of them, by median; noise
 from so many times it on is of another kind, as that of inferred range."""
-STEPS = 8
+STEPS = 16
 LARGEST_STEP_VOXELS = 1.0
 LEAST_POINTS = 12
 
