@@ -104,6 +104,7 @@ def test_walls_are_thin_and_blocks_are_not():
     solid = np.zeros((48, 48, 48), bool)
     solid[10:38, 10:38, 10:38] = True
     assert not is_thin(solid)
+    assert not is_thin(np.zeros_like(solid))
     solid[12:36, 12:36, 12:] = False
     assert is_thin(solid)
 

@@ -73,7 +73,7 @@ def is_thin(inside: BoolArray) -> bool:
     """
     core = ~grown(~inside, THIN_VOXELS)
     kept = int((grown(core, THIN_VOXELS) & inside).sum())
-    return kept < (1.0 - THIN_SHARE) * max(int(inside.sum()), 1)
+    return kept < (1.0 - THIN_SHARE) * int(inside.sum())
 
 
 def near_voxels(evidence: Evidence, distance_m: Float32Array) -> BoolArray:
@@ -132,16 +132,13 @@ def block_inputs(
     :param fine: evidence in the fine voxels; where there is none, nothing is known.
     :param blocks: (B, 3) indices of blocks.
     """
-    size = evidence.grid.size
-    coarse = np.empty((len(COARSE_CHANNELS), *(size + 2 * HALO,) * 3), np.uint8)
-    inner = (slice(None), *(slice(HALO, -HALO),) * 3)
     stacked = np.stack([0.5 + 0.5 * distance_m / evidence.truncation_m, probability])
     core = np.rint(255.0 * np.clip(stacked, 0.0, 1.0)).astype(np.uint8)
     core = np.concatenate([core, volume_input(evidence)[: len(COARSE_CHANNELS) - 2]])
-    coarse[:] = np.pad(core, ((0, 0), *((HALO, HALO),) * 3), mode='edge')
-    coarse[inner] = core
+    coarse = np.pad(core, ((0, 0), *((HALO, HALO),) * 3), mode='edge')
     wide = FACTOR * HALO
-    volume = np.zeros((len(FINE_CHANNELS), *(FACTOR * size + 2 * wide,) * 3), np.uint8)
+    side = FACTOR * evidence.grid.size + 2 * wide
+    volume = np.zeros((len(FINE_CHANNELS), *(side,) * 3), np.uint8)
     volume[0] = 128
     truncation = TRUNCATION_VOXELS * evidence.grid.voxel_m / FACTOR
     known = np.nan_to_num(fine.distance_m / truncation, nan=0.0)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sam3d_ros.core.pretrained.inference import open_session
-from sam3d_ros.core.pretrained.weights import find_weights, verified_file
+from sam3d_ros.core.pretrained.weights import verified_file
 from sam3d_ros.core.types import BoolArray, ByteArray, Float32Array
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.completion.consistent import MARGIN_VOXELS, TOLERANCE_SIGMAS
@@ -92,7 +92,6 @@ class Refiner:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        find_weights(WEIGHTS)
         return open_session(verified_file(WEIGHTS), device=self._device)
 
 
@@ -129,7 +128,8 @@ def _consistent(
 ) -> Float32Array:
     """Decoded distances of fine voxels, (P,), made to agree with the rays, metres.
 
-    As :mod:`sam3d_ros.reconstruction.completion.consistent` does with the coarse volume.
+    As :mod:`sam3d_ros.reconstruction.completion.consistent` does with the coarse volume, but for
+    skins of other things and the support: they carved that, and the network keeps close to it.
     """
     measured, voxel = fine.distance_m, np.float32(grid.voxel_m)
     tolerance = np.float32(TOLERANCE_SIGMAS * np.median(evidence.points.sigmas_m))

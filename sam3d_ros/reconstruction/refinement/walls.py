@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.geometry.shapes.meshes import vertex_normals
+from sam3d_ros.reconstruction.completion.consistent import CUBE, LEAST_PART
 from sam3d_ros.reconstruction.refinement.blocks import FACTOR
 from sam3d_ros.reconstruction.refinement.refiner import Refined
 from sam3d_ros.reconstruction.surface.labels import sample
@@ -25,8 +26,6 @@ THINNEST_VOXELS = 1.6
 """Thickness, in fine voxels, that the network was taught to give thinner walls."""
 ROOM = 0.4
 """Share of a wall's thickness that one side of it may be pulled towards the other one."""
-LEAST_PART, CUBE = 0.03, np.ones((3, 3, 3), bool)
-"""A separate part is kept when it carries at least this share of the observed surface."""
 
 
 def closed_walls(
