@@ -119,8 +119,8 @@ class ReconstructionConfig:
     )
     refine: bool = option(
         False,
-        'things with thin walls, blades or handles are decoded again at twice the resolution '
-        'where their surface is',
+        'things with thin walls, blades or handles that volume completed are decoded again at '
+        'twice the resolution where their surface is',
     )
     texture_px: int = option(
         1024,
