@@ -15,7 +15,7 @@ from sam3d_ros.core.types import Float32Array, FloatArray, IndexArray
 from sam3d_ros.reconstruction.evidence.points import ObservedPoints
 from sam3d_ros.reconstruction.surface.nearest import Feet, facing_feet, unit_normals
 
-STIFFNESS = 3.0
+STIFFNESS = 1.0
 """Pull of a neighbouring vertex over that of one observed point of median noise."""
 INERTIA = 0.05
 GATE_VOXELS, GATE_SIGMAS = 1.0, 4.0
@@ -23,7 +23,7 @@ GATE_VOXELS, GATE_SIGMAS = 1.0, 4.0
 LOW, USUAL, UNLIKE = 0.1, 2.0, 4.0
 """Points of one kind have so many times the noise of the surest tenth of them, by median; noise
 from so many times it on is of another kind, as that of inferred range."""
-STEPS = 16
+STEPS = 8
 LARGEST_STEP_VOXELS = 1.0
 LEAST_POINTS = 12
 
