@@ -12,7 +12,7 @@ from sam3d_ros.core.config import option
 class TrainingConfig:
     """How the refinement network is trained."""
 
-    data: str = option('refinement_data', 'folder with train/ and validation/ samples')
+    data: str = option('refinement_data', 'folder with train/ samples')
     out: str = option('refinement_run', 'folder of checkpoints')
     seed: int = option(0, 'seed of weights, order, blocks and mirroring', minimum=0)
     steps: int = option(4600, 'optimiser steps of the whole schedule', minimum=1)
