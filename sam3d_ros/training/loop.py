@@ -79,6 +79,23 @@ def load_config(schema: type[Config], file: Path | None) -> Config:
     return build(schema, yaml.safe_load(file.read_text()) if file else {})
 
 
+def sample_files(config: LoopConfig, least: int, maker: str) -> list[Path]:
+    """Return the training samples that there are now, sorted.
+
+    :param least: how many there must be.
+    :param maker: module whose command makes them.
+    :raises InputError: when there are fewer.
+    """
+    files = sorted((Path(config.data) / 'train').glob('*.npz'))
+    if len(files) < least:
+        raise InputError(
+            f'{len(files)} samples in {config.data}/train',
+            wanted=f'at least {least}',
+            remedy=f'Make them with python -m {maker}.',
+        )
+    return files
+
+
 def sample_batches(
     config: SampleConfig,
     dataset: Callable[[list[Path], int], Dataset[Batch]],
@@ -95,13 +112,7 @@ def sample_batches(
     :raises InputError: when there is not one batch of samples.
     """
     while True:
-        files = sorted((Path(config.data) / 'train').glob('*.npz'))
-        if len(files) < config.batch:
-            raise InputError(
-                f'{len(files)} samples in {config.data}/train',
-                wanted=f'at least {config.batch}',
-                remedy=f'Make them with python -m {maker}.',
-            )
+        files = sample_files(config, config.batch, maker)
         seed = config.seed + 1000 * step + process
         loader: DataLoader[Batch] = DataLoader(
             dataset(files, seed),

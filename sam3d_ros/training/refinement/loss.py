@@ -16,7 +16,8 @@ from sam3d_ros.reconstruction.refinement.blocks import (
     OBSERVED,
 )
 from sam3d_ros.training.refinement.config import TrainingConfig
-from sam3d_ros.training.refinement.samples import EDGE, FULL_SCALE
+from sam3d_ros.training.refinement.samples import EDGE
+from sam3d_ros.training.volume.loss import FULL_SCALE
 
 FINE_TRUNCATION = FACTOR * EvidenceConfig().truncation_voxels
 """Truncation of the stored truth, fine voxels."""

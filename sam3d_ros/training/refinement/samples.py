@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from sam3d_ros.core.pretrained.inference import limit_threads, open_session
 from sam3d_ros.core.pretrained.weights import verified_file
-from sam3d_ros.core.types import Float32Array, FloatArray
+from sam3d_ros.core.types import FloatArray
 from sam3d_ros.geometry.transforms import apply
 from sam3d_ros.reconstruction.completion.completion import Completion
 from sam3d_ros.reconstruction.completion.consistent import consistent_distance
@@ -51,8 +51,6 @@ MOST_BLOCKS = 20
 """Blocks kept of one object."""
 EDGE = 2
 """Fine voxels around a block's core whose truth is kept too."""
-FULL_SCALE = 127.0
-"""Stored truth of one truncation of the coarse volume."""
 
 Stored = dict[str, npt.NDArray[Any]]
 
@@ -90,13 +88,13 @@ class Sampler:
             last = evidence.grid.size // CORE - 1
             across = np.stack([blocks[:, 0], last - blocks[:, 1], blocks[:, 2]], axis=1)
             points_m = apply(sample.T_obj_grid, _centres_m(evidence.grid, blocks))
-            truth = distance_at(sample.solid, points_m) / np.float32(evidence.truncation_m)
+            truth_m = distance_at(sample.solid, points_m)
             yield {
                 'coarse': coarse,
                 'fine': sharp,
                 'features': block_features(features[0], blocks).astype(np.float16),
                 'mirrored': block_features(features[1], across).astype(np.float16),
-                'truth': _stored(truth),
+                'truth': volume_samples.stored_distance(truth_m, evidence.truncation_m),
             }
 
 
@@ -106,13 +104,6 @@ def _centres_m(grid: Grid, blocks: npt.NDArray[np.intp]) -> FloatArray:
     inner = np.indices((side + 2 * EDGE,) * 3).transpose(1, 2, 3, 0) - EDGE
     voxels = side * blocks[:, None, None, None] + inner
     return np.asarray((voxels + 0.5 - 0.5 * FACTOR * grid.size) * grid.voxel_m / FACTOR)
-
-
-def _stored(truth: Float32Array) -> npt.NDArray[np.int8]:
-    """Signed distance in truncations as it is stored; what is just inside stays inside."""
-    scaled = FULL_SCALE * truth
-    rounded = np.where(scaled < 0, np.floor(scaled), np.ceil(scaled))
-    return np.clip(rounded, -FULL_SCALE, FULL_SCALE).astype(np.int8)
 
 
 def main() -> None:
@@ -128,17 +119,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     limit_threads(1)
     sampler = Sampler(WorldOptions(suites=arguments.suites), arguments)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    for seed in range(*(int(part) for part in arguments.seeds.split(':'))):
-        done = arguments.out / f'{seed:07d}.done'
-        if done.exists():
-            continue
+    seeds = range(*(int(part) for part in arguments.seeds.split(':')))
+    for seed in volume_samples.seeds_left(arguments.out, seeds):
         for number, sample in enumerate(sampler.samples(seed)):
             part = arguments.out / f'{seed:07d}_{number:02d}.part'
             with part.open('wb') as stream:
                 np.savez(stream, **sample)  # type: ignore[arg-type]
             part.rename(part.with_suffix('.npz'))
-        done.touch()
 
 
 if __name__ == '__main__':

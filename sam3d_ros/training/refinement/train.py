@@ -18,8 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from sam3d_ros.core.errors import InputError
-from sam3d_ros.training.loop import load_config, run
+from sam3d_ros.training.loop import load_config, run, sample_files
 from sam3d_ros.training.refinement.config import TrainingConfig
 from sam3d_ros.training.refinement.loss import block_iou, refinement_loss
 from sam3d_ros.training.refinement.network import RefinementNet, scaled
@@ -40,7 +39,7 @@ def drawn_blocks(config: TrainingConfig, step: int, process: int) -> Iterator[Bl
     :raises InputError: when there are fewer samples than the pool holds.
     """
     rng = np.random.default_rng([config.seed, step, process])
-    files = _endless(Path(config.data) / 'train', config.pool, rng)
+    files = _endless(config, rng)
     pool = [_read(next(files)) for _ in range(config.pool)]
     while True:
         for slot in rng.integers(config.pool, size=config.renewed):
@@ -50,8 +49,8 @@ def drawn_blocks(config: TrainingConfig, step: int, process: int) -> Iterator[Bl
             sample = pool[slot]
             block = rng.integers(len(sample['truth']))
             mirrored = rng.random() < 0.5
-            step = -1 if mirrored else 1
-            parts = [sample[name][block][..., ::step, :] for name in ('coarse', 'fine', 'truth')]
+            way = -1 if mirrored else 1
+            parts = [sample[name][block][..., ::way, :] for name in ('coarse', 'fine', 'truth')]
             features = sample['mirrored' if mirrored else 'features'][block]
             batch.append((*parts[:2], features, parts[2]))
         coarse, fine, features, truth = (
@@ -65,16 +64,10 @@ def _read(file: Path) -> dict[str, np.ndarray]:
         return {name: data[name] for name in data.files}
 
 
-def _endless(folder: Path, wanted: int, rng: np.random.Generator) -> Iterator[Path]:
+def _endless(config: TrainingConfig, rng: np.random.Generator) -> Iterator[Path]:
     """Samples in random order; the folder is read again at every pass."""
     while True:
-        files = sorted(folder.glob('*.npz'))
-        if len(files) < wanted:
-            raise InputError(
-                f'{len(files)} samples in {folder}',
-                wanted=f'at least {wanted}',
-                remedy=f'Make them with python -m {MAKER}.',
-            )
+        files = sample_files(config, config.pool, MAKER)
         for k in rng.permutation(len(files)):
             yield files[k]
 

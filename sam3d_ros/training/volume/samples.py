@@ -180,10 +180,16 @@ def _fused(
 
 def store(sample: Sample) -> StoredSample:
     """Return a sample in its compact form."""
-    scaled = 127.0 * sample.distance_m / sample.evidence.truncation_m
+    distance = stored_distance(sample.distance_m, sample.evidence.truncation_m)
+    return StoredSample(volume_input(sample.evidence), distance)
+
+
+def stored_distance(distance_m: Float32Array, truncation_m: float) -> npt.NDArray[np.int8]:
+    """Return a signed distance of any shape as it is stored, 127 = one truncation."""
+    scaled = 127.0 * distance_m / truncation_m
     # A point just inside must stay inside after rounding: round away from zero.
     rounded = np.where(scaled < 0, np.floor(scaled), np.ceil(scaled))
-    return StoredSample(volume_input(sample.evidence), np.clip(rounded, -127, 127).astype(np.int8))
+    return np.clip(rounded, -127, 127).astype(np.int8)
 
 
 def _shows(truth: FrameTruth, index: int) -> bool:
@@ -259,16 +265,23 @@ def write_samples(
     out: Path, seeds: Sequence[int], source: ObjectSource, options: WorldOptions, grid: int
 ) -> None:
     """Write the samples of the worlds of some seeds to ``out``; those already there are kept."""
-    out.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        done = out / f'{seed:07d}.done'
-        if done.exists():
-            continue
+    for seed in seeds_left(out, seeds):
         for number, sample in enumerate(samples([seed], source, options, grid)):
             stored = store(sample)
             if stored.channels[CHANNELS.index('voxel')].flat[0] < LARGEST_VOXEL:
                 _save(out / f'{seed:07d}_{number:02d}.npz', stored)
-        done.touch()
+
+
+def seeds_left(out: Path, seeds: Sequence[int]) -> Iterator[int]:
+    """Yield the seeds whose worlds are not all in ``out``, which is made where it is missing; one
+    counts as done when the next is asked for.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        done = out / f'{seed:07d}.done'
+        if not done.exists():
+            yield seed
+            done.touch()
 
 
 def _save(file: Path, sample: StoredSample) -> None:
