@@ -14,6 +14,7 @@ from sam3d_ros.reconstruction.refinement.blocks import (
     FINE_CHANNELS,
 )
 from sam3d_ros.training.refinement.config import TrainingConfig
+from sam3d_ros.training.refinement.export import ShippedNet
 from sam3d_ros.training.refinement.loss import (
     block_iou,
     refinement_loss,
@@ -76,3 +77,21 @@ def test_a_network_that_has_learned_nothing_leaves_the_coarse_answer_as_it_is():
     )
     assert torch.allclose(distance, doubled(16.0 * (coarse[:, 0, 1:-1, 1:-1, 1:-1] - 0.5)))
     assert not thickness.any()
+
+
+def test_what_is_shipped_adds_half_of_the_answer_and_one_fine_voxel_at_most():
+    torch.manual_seed(0)
+    network = RefinementNet().eval()
+    torch.nn.init.normal_(network.head.weight, std=3.0)
+    block = (
+        torch.rand(2, len(COARSE_CHANNELS), 12, 12, 12),
+        torch.rand(2, len(FINE_CHANNELS), 24, 24, 24),
+        torch.rand(2, FEATURES, 6, 6, 6),
+    )
+    before, change, thickness = network.parts(*block)
+    distance, shipped_thickness = ShippedNet(network)(*block)
+    added, small = distance - before, change.abs() < 1.9
+    assert 0.1 < small.float().mean() < 0.9
+    assert torch.allclose(added[small], 0.5 * change[small], atol=1e-5)
+    assert added.abs().max() <= 1.0 + 1e-5
+    assert torch.equal(shipped_thickness, thickness)
