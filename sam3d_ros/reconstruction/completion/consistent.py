@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A completion made to agree with the evidence, by construction.
 
-Inside the result: what lies right behind the observed surface, but nothing that a ray saw through,
-nothing of the neighbours, nothing under the support. Everything else is the completion's.
+Inside the result: nothing that a ray saw through, nothing of the neighbours, nothing under the
+support. On its surface: what was observed. Everything else is the completion's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MARGIN_VOXELS = 0.3
 """Distance by which a voxel proven empty stays outside, voxels."""
 
 TOLERANCE_SIGMAS = 1.0
-"""Room behind the measured surface in which the (smoother) completion is believed."""
+"""Room around the measured surface in which the (smoother) completion is believed."""
 
 SUPPORT_SKIN_VOXELS = 2.0
 """So near to the support a ray's end does not tell the support from a thin object."""
@@ -49,6 +49,8 @@ def consistent_distance(evidence: Evidence, completion: Completion) -> Float32Ar
     tolerance = TOLERANCE_SIGMAS * float(np.median(evidence.points.sigmas_m))
     skin = near & (measured <= 0) & (measured > -SKIN_VOXELS * voxel - tolerance)
     field[skin] = np.minimum(field[skin], measured[skin] + tolerance)
+    front = near & (measured > 0)
+    field[front] = np.maximum(field[front], measured[front] - tolerance)
     cracks = ~grown(~grown(field < 0)) & (field >= 0)
     field[cracks] = -MARGIN_VOXELS * voxel
     field[empty] = np.maximum(field[empty], MARGIN_VOXELS * voxel)
