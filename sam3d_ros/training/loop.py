@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -77,6 +78,18 @@ class SampleConfig(LoopConfig, Protocol):
 def load_config(schema: type[Config], file: Path | None) -> Config:
     """Return the training configuration of a YAML file, or the defaults."""
     return build(schema, yaml.safe_load(file.read_text()) if file else {})
+
+
+def run_command(description: str, schema: type[Config], train: Callable[[Config], None]) -> None:
+    """Train as the file of the command line's ``--config`` says; progress goes to stderr.
+
+    :param description: of the command.
+    :param schema: of the file; its defaults without one.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('--config', type=Path, help=f'YAML of {schema.__name__}')
+    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
+    train(load_config(schema, parser.parse_args().config))
 
 
 def sample_files(config: LoopConfig, least: int, maker: str) -> list[Path]:

@@ -7,8 +7,6 @@ processes with ``torchrun --nproc_per_node 2 -m ...``: each then takes a batch o
 
 from __future__ import annotations
 
-import argparse
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 
 from sam3d_ros.training.checkpoints import load_average
-from sam3d_ros.training.loop import load_config, run, sample_batches
+from sam3d_ros.training.loop import run, run_command, sample_batches
 from sam3d_ros.training.mini.config import TrainingConfig
 from sam3d_ros.training.mini.data import Sample, ViewFiles
 from sam3d_ros.training.mini.loss import losses
@@ -67,13 +65,5 @@ def train(config: TrainingConfig) -> None:
     run(config, accelerator, model, batches, loss_of, {'encoder.eyes.': config.eyes_rate})
 
 
-def main() -> None:
-    """Train as the configuration says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--config', type=Path, help='YAML of TrainingConfig')
-    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
-    train(load_config(TrainingConfig, parser.parse_args().config))
-
-
 if __name__ == '__main__':
-    main()
+    run_command(__doc__, TrainingConfig, train)

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from sam3d_ros.training.loop import load_config, run, sample_files
+from sam3d_ros.training.loop import run, run_command, sample_files
 from sam3d_ros.training.refinement.config import TrainingConfig
 from sam3d_ros.training.refinement.loss import block_iou, refinement_loss
 from sam3d_ros.training.refinement.network import RefinementNet, scaled
@@ -95,13 +93,5 @@ def train(config: TrainingConfig) -> None:
     )
 
 
-def main() -> None:
-    """Train as the configuration says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--config', type=Path, help='YAML of TrainingConfig')
-    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
-    train(load_config(TrainingConfig, parser.parse_args().config))
-
-
 if __name__ == '__main__':
-    main()
+    run_command(__doc__, TrainingConfig, train)

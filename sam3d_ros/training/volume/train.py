@@ -7,8 +7,6 @@ processes with ``torchrun --nproc_per_node 2 -m ...``: each then takes a batch o
 
 from __future__ import annotations
 
-import argparse
-import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -20,7 +18,7 @@ from torch import Tensor, nn
 
 from sam3d_ros.reconstruction.completion.volume_input import CHANNELS
 from sam3d_ros.training.checkpoints import load_average
-from sam3d_ros.training.loop import load_config, run, sample_batches
+from sam3d_ros.training.loop import run, run_command, sample_batches
 from sam3d_ros.training.volume.config import TrainingConfig
 from sam3d_ros.training.volume.data import SampleFiles
 from sam3d_ros.training.volume.loss import solid_iou, volume_loss
@@ -94,13 +92,5 @@ def averaged_network(checkpoint: Path) -> VolumeNet:
     return model
 
 
-def main() -> None:
-    """Train as the configuration says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--config', type=Path, help='YAML of TrainingConfig')
-    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
-    train(load_config(TrainingConfig, parser.parse_args().config))
-
-
 if __name__ == '__main__':
-    main()
+    run_command(__doc__, TrainingConfig, train)
